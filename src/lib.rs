@@ -1,0 +1,17 @@
+//! A PKCS#11 module for remote code-signing keys.
+//!
+//! A C call walks down one road, and each floor knows only the floor below: [`abi`] turns pointers
+//! into slices, [`token`] is what the application sees, [`mechanism`] is the cryptography that needs
+//! no private key, [`service`] is the remote signing service, [`config`] says where that is.
+
+#![deny(unsafe_code)]
+#![warn(missing_docs)]
+
+pub mod abi;
+pub mod config;
+pub mod error;
+pub mod log;
+pub mod mechanism;
+pub mod service;
+pub mod token;
+pub mod x509;

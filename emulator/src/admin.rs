@@ -1,12 +1,17 @@
 //! The admin port: plain HTTP on loopback, for tests and trials to look at the service from behind.
 
 use crate::body::Reply;
-use crate::server::Shared;
+use crate::faults::{Latency, Rule};
+use crate::pipeline::Shared;
+use crate::seed;
+use crate::store::AddError;
 use http_body_util::{BodyExt, Limited};
 use hyper::body::{Bytes, Incoming};
 use hyper::service::service_fn;
 use hyper::{Request, Response};
 use hyper_util::rt::TokioIo;
+use serde::Deserialize;
+use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
 use std::convert::Infallible;
 use std::sync::Arc;
@@ -51,6 +56,16 @@ static ROUTES: &[Route] = &[
     Route { method: "GET", path: "/", does: "this list", run: index },
     Route { method: "GET", path: "/requests", does: "the requests of the API port, oldest first", run: requests },
     Route { method: "DELETE", path: "/requests", does: "empties that log", run: clear_requests },
+    Route { method: "GET", path: "/faults", does: "the rules in force, with what is left of them", run: faults },
+    Route {
+        method: "PUT",
+        path: "/faults",
+        does: "sets the rules that make requests fail; [] clears",
+        run: set_faults,
+    },
+    Route { method: "GET", path: "/latency", does: "the delays in force", run: latency },
+    Route { method: "PUT", path: "/latency", does: "sets the delays: all_ms, sign_ms", run: set_latency },
+    Route { method: "POST", path: "/seed", does: "adds keypairs by the thousand: keypairs, prefix", run: seed },
     Route { method: "GET", path: "/signatures", does: "every signature recorded, oldest first", run: signatures },
     Route { method: "GET", path: "/stats", does: "connections, TLS handshakes and requests by kind", run: stats },
 ];
@@ -117,4 +132,59 @@ fn signatures(shared: &Arc<Shared>, _: &[u8]) -> Result<Outcome, String> {
 fn stats(shared: &Arc<Shared>, _: &[u8]) -> Result<Outcome, String> {
     let stats = shared.traffic.stats(shared.service.store.len(), shared.service.journal.len());
     serde_json::to_vec(&stats).map(|json| (200, json)).map_err(|error| error.to_string())
+}
+
+fn faults(shared: &Arc<Shared>, _: &[u8]) -> Result<Outcome, String> {
+    ok(json!(shared.weather.rules()))
+}
+
+fn set_faults(shared: &Arc<Shared>, body: &[u8]) -> Result<Outcome, String> {
+    shared.weather.set_rules(read::<Vec<Rule>>(body)?)?;
+    faults(shared, body)
+}
+
+fn latency(shared: &Arc<Shared>, _: &[u8]) -> Result<Outcome, String> {
+    ok(json!(shared.weather.latency()))
+}
+
+fn set_latency(shared: &Arc<Shared>, body: &[u8]) -> Result<Outcome, String> {
+    shared.weather.set_latency(read::<Latency>(body)?);
+    latency(shared, body)
+}
+
+/// The body of `POST /seed`.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct SeedOrder {
+    keypairs: usize,
+    #[serde(default = "SeedOrder::prefix")]
+    prefix: String,
+}
+
+impl SeedOrder {
+    fn prefix() -> String {
+        "seeded-".to_owned()
+    }
+}
+
+/// Lists are kept in memory, some kilobytes per keypair.
+const MOST_SEEDED: usize = 100_000;
+
+fn seed(shared: &Arc<Shared>, body: &[u8]) -> Result<Outcome, String> {
+    let order: SeedOrder = read(body)?;
+    if order.keypairs == 0 || order.keypairs > MOST_SEEDED {
+        return Err(format!("keypairs must be between 1 and {MOST_SEEDED}"));
+    }
+    match seed::bulk(&shared.service, order.keypairs, &order.prefix) {
+        Ok(added) => {
+            Ok((201, json!({"added": added, "keypairs": shared.service.store.len()}).to_string().into_bytes()))
+        }
+        Err(AddError::Duplicate(alias)) => Err(format!("there is a keypair {alias} already; choose another prefix")),
+        Err(AddError::Io(error)) => Err(format!("the keypairs cannot be kept: {error}")),
+    }
+}
+
+/// Reads a body strictly: a member that is not known is a mistake, and the message names it.
+fn read<T: DeserializeOwned>(body: &[u8]) -> Result<T, String> {
+    serde_json::from_slice(body).map_err(|error| error.to_string())
 }

@@ -3,8 +3,10 @@
 use hyper::body::{Body, Bytes, Frame, SizeHint};
 use std::io;
 use std::pin::Pin;
+use std::sync::Arc;
 use std::task::{Context, Poll};
 use std::time::Duration;
+use tokio::sync::Notify;
 use tokio::time::Sleep;
 
 /// What is sent after the headers.
@@ -20,6 +22,8 @@ pub enum Reply {
         promised: u64,
         /// Runs until the connection breaks.
         pause: Pin<Box<Sleep>>,
+        /// Breaks the connection.
+        dead: Arc<Notify>,
     },
 }
 
@@ -29,11 +33,11 @@ impl Reply {
         Reply::Whole(Some(bytes))
     }
 
-    /// A body that breaks off.
-    pub fn half(bytes: Bytes) -> Reply {
+    /// A body that breaks off; `dead` is told when the connection is to break.
+    pub fn half(bytes: Bytes, dead: Arc<Notify>) -> Reply {
         let promised = bytes.len() as u64;
         let pause = Box::pin(tokio::time::sleep(Duration::from_millis(50)));
-        Reply::Half { half: Some(bytes.slice(..bytes.len() / 2)), promised, pause }
+        Reply::Half { half: Some(bytes.slice(..bytes.len() / 2)), promised, pause, dead }
     }
 }
 
@@ -44,9 +48,12 @@ impl Body for Reply {
     fn poll_frame(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Option<io::Result<Frame<Bytes>>>> {
         match self.get_mut() {
             Reply::Whole(bytes) => Poll::Ready(bytes.take().map(|bytes| Ok(Frame::data(bytes)))),
-            Reply::Half { half, pause, .. } => match half.take() {
+            Reply::Half { half, pause, dead, .. } => match half.take() {
                 Some(bytes) if !bytes.is_empty() => Poll::Ready(Some(Ok(Frame::data(bytes)))),
-                _ => pause.as_mut().poll(context).map(|()| Some(Err(io::Error::other("broken off by a fault rule")))),
+                _ => pause.as_mut().poll(context).map(|()| {
+                    dead.notify_one();
+                    Some(Err(io::Error::other("broken off by a fault rule")))
+                }),
             },
         }
     }

@@ -22,6 +22,7 @@ use std::path::PathBuf;
 ///     client.p12          client certificate and key; the password is in client.env
 ///     client.pem          the same as PEM, without a password
 ///     client-legacy.p12   the same with SHA-1 and triple-DES encryption
+///     client-rc2.p12      the same with SHA-1 and 40-bit RC2 encryption
 ///     client-expired.p12  an expired client certificate, same password
 ///     client-other.p12    a client certificate of an unrelated CA, same password
 ///     tls-ca.pem          the CA of the server's certificate
@@ -53,6 +54,10 @@ pub struct Cli {
     /// The most items that a client gets in one page of a list
     #[arg(long, value_name = "N", default_value = "100", value_parser = positive)]
     pub page_limit: u32,
+
+    /// Answer 429 with Retry-After to more than N requests a second; no limit unless given
+    #[arg(long, value_name = "N", value_parser = positive)]
+    pub rate_limit: Option<u32>,
 
     /// How `alias=` in a list request selects
     #[arg(long, value_enum, default_value = "exact")]

@@ -30,6 +30,7 @@ pub fn write_credentials(service: &Service) -> io::Result<()> {
         let legacy = store(&key, &[&good, ca], password, Encryption::Legacy)?;
         state.write_secret("client.p12", &modern)?;
         state.write_secret("client-legacy.p12", &legacy)?;
+        state.write_secret("client-rc2.p12", &store(&key, &[&good, ca], password, Encryption::Ancient)?)?;
         let text = [pem("CERTIFICATE", &good), pem("CERTIFICATE", ca), pem("PRIVATE KEY", key.pkcs8())].concat();
         state.write_secret("client.pem", text.as_bytes())?;
     }
@@ -85,6 +86,8 @@ enum Encryption {
     Modern,
     /// PBE with SHA-1 and three-key triple DES, HMAC-SHA-1, as old tools write and new ones read with reluctance.
     Legacy,
+    /// PBE with SHA-1 and 40-bit RC2, HMAC-SHA-1, as the oldest tools write.
+    Ancient,
 }
 
 fn store(key: &KeyMaterial, chain: &[&Vec<u8>], password: &str, encryption: Encryption) -> io::Result<Vec<u8>> {
@@ -96,16 +99,15 @@ fn store(key: &KeyMaterial, chain: &[&Vec<u8>], password: &str, encryption: Encr
     let mut keystore = KeyStore::new();
     let entry = PrivateKeyChain::new(vec![1u8], private, certificates);
     keystore.add_entry("client", KeyStoreEntry::PrivateKeyChain(entry));
-    let writer = keystore.writer(password);
-    let writer = match encryption {
-        Encryption::Modern => writer,
-        Encryption::Legacy => writer
-            .encryption_algorithm(EncryptionAlgorithm::PbeWithShaAnd3KeyTripleDesCbc)
-            .encryption_iterations(2048)
-            .mac_algorithm(MacAlgorithm::HmacSha1)
-            .mac_iterations(2048),
+    let (algorithm, mac) = match encryption {
+        Encryption::Modern => (EncryptionAlgorithm::PbeWithHmacSha256AndAes256, MacAlgorithm::HmacSha256),
+        Encryption::Legacy => (EncryptionAlgorithm::PbeWithShaAnd3KeyTripleDesCbc, MacAlgorithm::HmacSha1),
+        // RC2, whatever the library calls it: that is what the object identifier it writes says.
+        Encryption::Ancient => (EncryptionAlgorithm::PbeWithShaAnd40BitRc4Cbc, MacAlgorithm::HmacSha1),
     };
-    writer.write().map_err(other)
+    let writer = keystore.writer(password).encryption_algorithm(algorithm).mac_algorithm(mac);
+    // What OpenSSL writes. The password is random, and a client that opens the file at every start should not wait.
+    writer.encryption_iterations(2048).mac_iterations(2048).write().map_err(other)
 }
 
 fn other(error: impl Display) -> io::Error {

@@ -9,9 +9,12 @@ mod cli;
 mod client_files;
 mod digests;
 mod errors;
+mod faults;
 mod journal;
 mod keys;
+mod pipeline;
 mod pki;
+mod rate_limit;
 mod records;
 mod seed;
 mod server;
@@ -25,7 +28,8 @@ mod traffic;
 
 use clap::Parser;
 use cli::Cli;
-use server::Shared;
+use pipeline::Shared;
+use rate_limit::RateLimit;
 use service::Service;
 use state::StateDir;
 use std::error::Error;
@@ -90,7 +94,13 @@ async fn start(cli: Cli) -> Result<(), Box<dyn Error>> {
     .await?
     .map_err(|error| error as Box<dyn Error>)?;
 
-    let shared = Arc::new(Shared { service, traffic: Default::default(), page_limit: cli.page_limit as usize });
+    let shared = Arc::new(Shared {
+        service,
+        traffic: Default::default(),
+        weather: Default::default(),
+        rate_limit: cli.rate_limit.map(RateLimit::new),
+        page_limit: cli.page_limit as usize,
+    });
     let serving = tokio::spawn(server::serve(listener, TlsAcceptor::from(tls), shared.clone()));
     let administering = tokio::spawn(admin::serve(admin, shared));
     let mut out = std::io::stdout();

@@ -1,10 +1,10 @@
-//! The API port: connections, TLS, and the way of a request through log, rate limit, faults and API.
+//! The API port: connections, TLS and HTTP.
 
 use crate::api::{self, Answer, Call};
 use crate::body::Reply;
 use crate::errors::ApiError;
-use crate::service::Service;
-use crate::traffic::{Entry, Traffic, start_time};
+use crate::pipeline::{Ending, Shared, process};
+use crate::traffic::{Entry, start_time};
 use http_body_util::{BodyExt, Limited};
 use hyper::body::{Bytes, Incoming};
 use hyper::service::service_fn;
@@ -16,6 +16,7 @@ use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::Notify;
 use tokio_rustls::TlsAcceptor;
 
 /// No request of this API is anywhere near this long, in bytes.
@@ -23,22 +24,14 @@ const BODY_LIMIT: usize = 1 << 20;
 /// A client that does not finish its handshake does not hold a connection for ever.
 const HANDSHAKE_TIMEOUT: Duration = Duration::from_secs(10);
 
-/// What all connections share.
-pub struct Shared {
-    /// The service behind the API.
-    pub service: Service,
-    /// Log and counters.
-    pub traffic: Traffic,
-    /// The most items that a client gets in one page.
-    pub page_limit: usize,
-}
-
 /// One connection's own part.
 struct Connection {
     shared: Arc<Shared>,
     number: u64,
     peer: IpAddr,
     client_certificate: bool,
+    /// Told when a fault rule closes the connection.
+    dead: Arc<Notify>,
 }
 
 /// Accepts connections for ever.
@@ -65,7 +58,8 @@ async fn connection(stream: TcpStream, peer: SocketAddr, number: u64, acceptor: 
     let Ok(Ok(stream)) = handshake else { return shared.traffic.handshake(false) };
     shared.traffic.handshake(true);
     let client_certificate = stream.get_ref().1.peer_certificates().is_some();
-    let connection = Arc::new(Connection { shared, number, peer: peer.ip(), client_certificate });
+    let dead = Arc::new(Notify::new());
+    let connection = Arc::new(Connection { shared, number, peer: peer.ip(), client_certificate, dead: dead.clone() });
     let handler = service_fn(|request| {
         let connection = connection.clone();
         async move { Ok::<_, Infallible>(connection.handle(request).await) }
@@ -73,8 +67,11 @@ async fn connection(stream: TcpStream, peer: SocketAddr, number: u64, acceptor: 
     let mut builder = auto::Builder::new(TokioExecutor::new());
     builder.http1().timer(TokioTimer::new());
     builder.http2().timer(TokioTimer::new());
-    // A client that hangs up in the middle is no event here.
-    let _ = builder.serve_connection(TokioIo::new(stream), handler).await;
+    // A client that hangs up in the middle is no event here; neither is a connection that a rule closes.
+    tokio::select! {
+        _ = builder.serve_connection(TokioIo::new(stream), handler) => {}
+        () = dead.notified() => {}
+    }
 }
 
 impl Connection {
@@ -82,9 +79,10 @@ impl Connection {
         let (parts, body) = request.into_parts();
         let method = parts.method.as_str().to_owned();
         let path = parts.uri.path().to_owned();
+        let path_and_query = parts.uri.path_and_query().map_or_else(|| path.clone(), |both| both.as_str().to_owned());
         let entry = Entry {
             method: method.clone(),
-            path: parts.uri.path_and_query().map_or_else(|| path.clone(), |both| both.as_str().to_owned()),
+            path: path_and_query.clone(),
             status: None,
             connection: self.number,
             version: format!("{:?}", parts.version),
@@ -94,42 +92,41 @@ impl Connection {
             fault: false,
         };
         let ticket = self.shared.traffic.begin(entry, api::kind_of(&method, &path));
+        let Ok(body) = Limited::new(body, BODY_LIMIT).collect().await else {
+            let answer = Answer::from(ApiError::too_large(&path));
+            self.shared.traffic.end(ticket, Some(answer.status), false);
+            return response(&answer, Reply::whole(answer.body.clone()));
+        };
         let header =
             |name: &str| parts.headers.get(name).map(|value| String::from_utf8_lossy(value.as_bytes()).into_owned());
-        let answer = match Limited::new(body, BODY_LIMIT).collect().await {
-            Err(_) => ApiError::too_large(&path).into(),
-            Ok(body) => {
-                let call = Call {
-                    method,
-                    query: parts.uri.query().unwrap_or_default().to_owned(),
-                    path,
-                    body: body.to_bytes(),
-                    api_key: header("x-api-key"),
-                    user_agent: header("user-agent"),
-                    client_certificate: self.client_certificate,
-                    client_ip: self.peer,
-                };
-                self.execute(call).await
-            }
+        let call = Call {
+            method,
+            query: parts.uri.query().unwrap_or_default().to_owned(),
+            path,
+            body: body.to_bytes(),
+            api_key: header("x-api-key"),
+            user_agent: header("user-agent"),
+            client_certificate: self.client_certificate,
+            client_ip: self.peer,
         };
-        self.shared.traffic.end(ticket, Some(answer.status), false);
-        response(&answer, Reply::whole(answer.body.clone()))
+        let processing = tokio::spawn(process(self.shared.clone(), call, path_and_query, ticket));
+        match processing.await.unwrap_or(Ending::Drop) {
+            Ending::Answer(answer) => response(&answer, Reply::whole(answer.body.clone())),
+            Ending::HalfAnswer(answer) => response(&answer, Reply::half(answer.body.clone(), self.dead.clone())),
+            Ending::Drop => self.die().await,
+        }
     }
 
-    async fn execute(&self, call: Call) -> Answer {
-        // Signing and making keys take the processor for milliseconds to seconds; reading does not.
-        if call.method == "GET" {
-            return api::answer(&self.shared.service, self.shared.page_limit, &call);
-        }
-        let shared = self.shared.clone();
-        let path = call.path.clone();
-        let work = move || api::answer(&shared.service, shared.page_limit, &call);
-        tokio::task::spawn_blocking(work).await.unwrap_or_else(|_| ApiError::internal(&path).into())
+    /// Closes the connection. The response is for the type checker: the connection is gone long before it is due.
+    async fn die(&self) -> Response<Reply> {
+        self.dead.notify_one();
+        tokio::time::sleep(Duration::from_secs(1)).await;
+        Response::new(Reply::whole(Bytes::new()))
     }
 }
 
 /// The answer as HTTP.
-pub fn response(answer: &Answer, body: Reply) -> Response<Reply> {
+fn response(answer: &Answer, body: Reply) -> Response<Reply> {
     let mut builder = Response::builder().status(answer.status);
     for (name, value) in &answer.headers {
         builder = builder.header(name, value);

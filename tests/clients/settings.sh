@@ -41,7 +41,7 @@ complains() {
     lines=$(grep -i '^stm-pkcs11' "$SAID" || true)
     if [[ $STATUS -eq 0 ]]; then
         not_ok "$promise" "the client was content"
-    elif [[ $STATUS -ge 124 ]]; then
+    elif broke "$STATUS"; then
         not_ok "$promise" "status $STATUS: the client broke"
     elif [[ $(wc -l <<<"$lines") -ne 1 || ! $lines ]]; then
         not_ok "$promise" "the module wrote $(grep -ci '^stm-pkcs11' "$SAID") lines; one is wanted"

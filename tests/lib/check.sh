@@ -50,14 +50,19 @@ says() {
     fi
 }
 
-# refuses PROMISE COMMAND...: it says no. A crash (a signal, status 128 and more) or a time-out (124) is not a no.
+# broke STATUS: a time-out (124) or a signal (128 and its number) ended it.
+broke() {
+    [[ $1 -eq 124 || ($1 -gt 128 && $1 -le 192) ]]
+}
+
+# refuses PROMISE COMMAND...: it says no; breaking is not saying no.
 refuses() {
     local promise=$1
     shift
     run "$@"
     if [[ $STATUS -eq 0 ]]; then
         not_ok "$promise" "it was accepted"
-    elif [[ $STATUS -ge 124 ]]; then
+    elif broke "$STATUS"; then
         not_ok "$promise" "status $STATUS: it did not refuse, it broke"
     else
         ok "$promise"

@@ -18,11 +18,12 @@ text() {
     seq -f 'line %g of a file to sign' "${2:-200}" >"$1"
 }
 
-# changed FILE COPY [OFFSET]: a copy with one bit changed; in the middle unless told where.
+# changed FILE COPY [OFFSET]: a copy with one bit changed; in the middle unless told where; -1 is the last byte.
 changed() {
     local size byte offset
     size=$(stat -c %s "$1")
     offset=${3:-$((size / 2))}
+    [[ $offset -ge 0 ]] || offset=$((size + offset))
     cp "$1" "$2"
     byte=$(od -An -tu1 -j "$offset" -N1 "$1")
     printf '%b' "\\x$(printf '%02x' $((byte ^ 1)))" | dd of="$2" bs=1 seek="$offset" conv=notrunc status=none

@@ -41,6 +41,7 @@ seed() {
 run_emulator() {
     local state=$1 logs=$2 line='' deadline=$((SECONDS + 180))
     shift 2
+    : >"$logs/emulator.out"
     # shellcheck disable=SC2094 # the file is written by the emulator and read by the loop below
     "$EMULATOR" --state "$state" --seed demo --listen 127.0.0.1:0 --admin 127.0.0.1:0 "$@" \
         >"$logs/emulator.out" 2>"$logs/emulator.err" </dev/null 9>&- &

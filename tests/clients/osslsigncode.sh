@@ -18,17 +18,15 @@ sign() {
     osslsigncode sign -pkcs11engine "$engine" -pkcs11module "$MODULE" -h sha256 "$@" \
         -certs "$alias.pem" -ac "$alias-chain.pem" -key "pkcs11:object=$alias;type=private" -in hello.exe -out "$out"
 }
-export engine MODULE
-export -f sign
 
 for alias in demo-rsa-3072 demo-rsa-4096 demo-ec-p256 demo-ec-p384; do
     certificates_of "$alias"
     verify=(osslsigncode verify -CAfile "$ROOT_PEM")
-    signs_once "a program is signed with $alias" bash -c "sign $alias $alias.exe"
+    signs_once "a program is signed with $alias" sign "$alias" "$alias.exe"
     says "  and verifies up to the root" '^Signature verification: ok' "${verify[@]}" -in "$alias.exe"
     changed "$alias.exe" changed.exe 512
     refuses "  and a changed program is refused" "${verify[@]}" -in changed.exe
-    signs_once "a program is signed with $alias and a PIN" bash -c "sign $alias $alias-pin.exe -pass 1234"
+    signs_once "a program is signed with $alias and a PIN" sign "$alias" "$alias-pin.exe" -pass 1234
     says "  and verifies up to the root" '^Signature verification: ok' "${verify[@]}" -in "$alias-pin.exe"
 done
 
@@ -45,8 +43,7 @@ many() {
     [[ $status -eq 0 ]] || cat many-*.out
     return $status
 }
-export -f many
-signs 20 60 20 "twenty programs are signed at the same time" bash -c many
+signs 20 60 20 "twenty programs are signed at the same time" many
 for number in $(seq 20); do
     osslsigncode verify -CAfile "$ROOT_PEM" -in "many-$number.exe" >/dev/null 2>&1 || echo "$number"
 done >unverified

@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # what: python-pkcs11 and PyKCS11 sign from Python
 # needs: python3 python3
-# needs: file:/usr/lib/python3/dist-packages/virtualenv python3-venv
+# needs: python:ensurepip python3-venv
 # needs: openssl openssl
 # needs: curl curl
 # needs: jq jq

@@ -58,11 +58,6 @@ works() {
     shift
     signs_once "$promise" with "$@"
 }
-# `signs` runs a command under `timeout`, which knows no shell functions.
-timeout() {
-    shift
-    "$@"
-}
 
 works "the settings are right to begin with"
 
@@ -118,5 +113,4 @@ works "everything from ~/.signingmanager/ssm-config.properties" \
     -SM_HOST -SM_API_KEY -SM_CLIENT_CERT_FILE -SM_CLIENT_CERT_PASSWORD -SM_CA_FILE
 complains "the environment wins over the properties file" 'SM.HOST,127.0.0.1:9' SM_HOST=https://127.0.0.1:9
 
-unset -f timeout
 keeps_secrets

@@ -20,12 +20,16 @@ not_ok() { # PROMISE REASON
     return 0
 }
 
-# Runs a command with its output in $SAID; the status is in $STATUS. Standard input is empty: a client that asks a
+# Runs a command, or a function of the script, with its output in $SAID; the status is in $STATUS. Standard input is empty: a client that asks a
 # question gets no answer and must not wait for one.
 run() {
     printf -v COMMAND '%q ' "$@"
     STATUS=0
-    timeout 120 "$@" >"$SAID" 2>&1 </dev/null || STATUS=$?
+    if declare -F "$1" >/dev/null; then
+        ("$@") >"$SAID" 2>&1 </dev/null || STATUS=$?
+    else
+        timeout 120 "$@" >"$SAID" 2>&1 </dev/null || STATUS=$?
+    fi
 }
 
 # check PROMISE COMMAND...: it ends with status 0.

@@ -38,7 +38,7 @@ CHILDREN=()
 
 end() {
     local status=$?
-    trap - EXIT
+    trap - EXIT ERR
     local child
     for child in "${CHILDREN[@]}"; do
         kill "$child" 2>/dev/null || true
@@ -59,6 +59,8 @@ end() {
     exit
 }
 trap end EXIT
+set -o errtrace
+trap 'echo "FAIL at line $LINENO of ${BASH_SOURCE[0]##*/}: $BASH_COMMAND" >&2' ERR
 trap 'exit 129' HUP
 trap 'exit 130' INT
 trap 'exit 143' TERM

@@ -3,7 +3,7 @@
 #
 #   # needs: PROBE PACKAGE
 #
-# PROBE is a command, `engine:NAME` (an OpenSSL engine) or `file:PATH`; PACKAGE is Debian's.
+# PROBE is a command, `engine:NAME` (an OpenSSL engine), `python:MODULE` or `file:PATH`; PACKAGE is Debian's.
 
 # needs FILE: its "PROBE PACKAGE" lines.
 needs() {
@@ -13,6 +13,7 @@ needs() {
 present() { # PROBE
     case $1 in
         engine:*) command -v openssl >/dev/null && openssl engine "${1#engine:}" >/dev/null 2>&1 ;;
+        python:*) python3 -c "import ${1#python:}" >/dev/null 2>&1 ;;
         file:*) [[ -e ${1#file:} ]] ;;
         *) command -v "$1" >/dev/null ;;
     esac

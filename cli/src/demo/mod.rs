@@ -12,7 +12,7 @@ use base64::{Engine, prelude::BASE64_STANDARD};
 use cleanup::Cleanup;
 use emulator::Emulator;
 use products::Products;
-use programs::{Bench, PROGRAMS};
+use programs::{Bench, Key, PROGRAMS};
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
@@ -47,7 +47,6 @@ pub fn run(arguments: &Arguments) -> Result<(), Failure> {
 fn tell(arguments: &Arguments, cleanup: &Cleanup) -> Result<(), Failure> {
     let start = Instant::now();
     println!("stm-pkcs11 demo: real files signed by real tools, with keys that exist only in a remote service");
-    eprintln!("             building the module and the emulator (a first build takes some minutes) ...");
     let products = products::find(arguments.module.as_deref(), arguments.emulator.as_deref())?;
     let verb = if products.built { "built" } else { "found" };
     say(verb, &format!("the module {} and the emulator of the service", short(&products.module)));
@@ -83,15 +82,10 @@ fn tell(arguments: &Arguments, cleanup: &Cleanup) -> Result<(), Failure> {
 
 /// Signs the module's own file with both keys, each in a process of its own with an ordinary environment, and verifies
 /// with another implementation. Writes the certificates as PEM and returns where.
-fn sign_in_process(
-    products: &Products,
-    emulator: &Emulator,
-    files: &Path,
-) -> Result<Vec<(&'static str, PathBuf)>, Failure> {
+fn sign_in_process(products: &Products, emulator: &Emulator, files: &Path) -> Result<Vec<Key>, Failure> {
     let root = root_certificate(&emulator.signing_root())?;
     let data = fs::read(&products.module).map_err(|error| cannot_write(&products.module, error))?;
     let mut written = Vec::new();
-    let mut issuers = String::new();
     for (alias, signs) in KEYS {
         let signed = sign_through(products, emulator, alias, signs)?;
         let wrong = |why: String| {
@@ -116,13 +110,12 @@ fn sign_in_process(
                 signed.certificates.len(),
             ),
         );
-        let file = files.join(format!("{alias}.pem"));
-        fs::write(&file, pem(leaf)).map_err(|error| cannot_write(&file, error))?;
-        written.push((alias, file));
-        issuers = signed.certificates[1..].iter().map(|der| pem(der)).collect();
+        let [certificate, issuers] = [".pem", "-issuers.pem"].map(|end| files.join(format!("{alias}{end}")));
+        let text: String = signed.certificates[1..].iter().map(|der| pem(der)).collect();
+        fs::write(&certificate, pem(leaf)).map_err(|error| cannot_write(&certificate, error))?;
+        fs::write(&issuers, text).map_err(|error| cannot_write(&issuers, error))?;
+        written.push(Key { alias, certificate, issuers });
     }
-    let file = files.join("chain.pem");
-    fs::write(&file, issuers).map_err(|error| cannot_write(&file, error))?;
     Ok(written)
 }
 

@@ -50,6 +50,7 @@ fn build(cargo: &Path, manifest: &Path) -> Result<Products, Failure> {
             "the compiler's words stand above; a Rust toolchain and a C compiler (apt-get install build-essential) are needed",
         )
     };
+    eprintln!("             building the module and the emulator (a first build takes some minutes) ...");
     let mut child = Command::new(cargo)
         .args(["build", "--release", "--package", "stm-pkcs11", "--package", "stm-emulator"])
         .arg("--message-format=json-render-diagnostics")

@@ -16,8 +16,26 @@ pub struct Bench<'a> {
     pub settings: &'a BTreeMap<String, String>,
     /// The root certificate (PEM) that signing certificates lead to.
     pub root: &'a Path,
-    /// Keypair alias and its leaf certificate in PEM, an RSA one and an EC one.
-    pub keys: &'a [(&'static str, PathBuf)],
+    /// What to sign with: an RSA keypair and an EC one.
+    pub keys: &'a [Key],
+}
+
+/// A keypair, and its certificates in files.
+pub struct Key {
+    /// The keypair's alias: label of its objects, alias in a Java key store.
+    pub alias: &'static str,
+    /// The leaf certificate, in PEM.
+    pub certificate: PathBuf,
+    /// Its issuers up to the root, in PEM.
+    pub issuers: PathBuf,
+}
+
+impl Key {
+    /// Certificate, issuers and the key's PKCS#11 URI, as a command line wants them.
+    fn words(&self) -> (String, String, String) {
+        let path = |file: &PathBuf| file.display().to_string();
+        (path(&self.certificate), path(&self.issuers), format!("pkcs11:object={};type=private", self.alias))
+    }
 }
 
 /// One client program.
@@ -126,9 +144,8 @@ const CHANGED: &str = "report-changed.txt";
 
 fn openssl(bench: &Bench) -> Result<(), String> {
     let root = bench.root.display().to_string();
-    for (alias, certificate) in bench.keys {
-        let certificate = certificate.display().to_string();
-        let key = format!("pkcs11:object={alias};type=private");
+    for key in bench.keys {
+        let (certificate, issuers, key) = key.words();
         let engine = ["-engine", "pkcs11", "-keyform", "engine"];
 
         bench.run(&["openssl", "x509", "-in", &certificate, "-pubkey", "-noout", "-out", "public.pem"])?;
@@ -148,8 +165,7 @@ fn openssl(bench: &Bench) -> Result<(), String> {
         ])?;
 
         let sign = ["openssl", "cms", "-sign", "-binary", "-nosmimecap", "-outform", "DER", "-md", "sha256"];
-        let what =
-            ["-in", FILE, "-signer", &certificate, "-certfile", "chain.pem", "-inkey", &key, "-out", "report.p7s"];
+        let what = ["-in", FILE, "-signer", &certificate, "-certfile", &issuers, "-inkey", &key, "-out", "report.p7s"];
         bench.run(&[&sign, &engine[..], &what].concat())?;
         let verify = ["openssl", "cms", "-verify", "-binary", "-inform", "DER", "-in", "report.p7s", "-purpose", "any"];
         bench.run(&[&verify[..], &["-CAfile", &root, "-content", FILE, "-out", "/dev/null"]].concat())?;
@@ -163,12 +179,11 @@ fn osslsigncode(bench: &Bench) -> Result<(), String> {
     let module = bench.module.display().to_string();
     let engine = engine_file().ok_or("the engine pkcs11.so was not found in openssl's engine folder")?;
     std::fs::write(bench.folder.join("hello.exe"), crate::sample::pe()).map_err(|error| error.to_string())?;
-    for (alias, certificate) in bench.keys {
-        let certificate = certificate.display().to_string();
-        let key = format!("pkcs11:object={alias};type=private");
-        let signed = format!("hello-{alias}.exe");
+    for key in bench.keys {
+        let signed = format!("hello-{}.exe", key.alias);
+        let (certificate, issuers, key) = key.words();
         let tool = ["osslsigncode", "sign", "-pkcs11engine", &engine, "-pkcs11module", &module, "-h", "sha256"];
-        let what = ["-certs", &certificate, "-ac", "chain.pem", "-key", &key, "-in", "hello.exe", "-out", &signed];
+        let what = ["-certs", &certificate, "-ac", &issuers, "-key", &key, "-in", "hello.exe", "-out", &signed];
         bench.run(&[&tool[..], &what].concat())?;
         bench.run(&["osslsigncode", "verify", "-CAfile", &root, "-in", &signed])?;
         // The middle of the file lies in its code, which the signature covers.
@@ -204,7 +219,7 @@ fn jarsigner(bench: &Bench) -> Result<(), String> {
     let import = ["keytool", "-importcert", "-noprompt", "-alias", "root", "-file", &root];
     bench.run(&[&import[..], &["-keystore", &trust, "-storetype", "PKCS12", "-storepass", "changeit"]].concat())?;
     bench.run(&["jar", "--create", "--file", "hello.jar", FILE])?;
-    for (alias, _) in bench.keys {
+    for Key { alias, .. } in bench.keys {
         let signed = format!("hello-{alias}.jar");
         let store = ["-keystore", "NONE", "-storetype", "PKCS11", "-storepass", "none"];
         let provider = ["-providerClass", "sun.security.pkcs11.SunPKCS11", "-providerArg", &cfg];
@@ -239,8 +254,8 @@ fn jarsigner(bench: &Bench) -> Result<(), String> {
 
 fn pkcs11_tool(bench: &Bench) -> Result<(), String> {
     let module = bench.module.display().to_string();
-    for (alias, certificate) in bench.keys {
-        let certificate = certificate.display().to_string();
+    for key @ Key { alias, .. } in bench.keys {
+        let (certificate, ..) = key.words();
         let id = object_id(bench, alias)?;
         let (mechanism, format): (_, &[&str]) = if alias.contains("rsa") {
             ("SHA256-RSA-PKCS", &[])

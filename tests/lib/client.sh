@@ -19,6 +19,7 @@ SEEDS=${STM_TEST_SEEDS:-$TARGET/test-seeds}
 
 WORK=$(mktemp -d "${TMPDIR:-/tmp}/stm-test-XXXXXX")
 mkdir -p "$WORK/home" "$WORK/log"
+USER_HOME=$HOME # package managers keep their settings and caches there
 export HOME=$WORK/home XDG_CACHE_HOME=$WORK/cache XDG_CONFIG_HOME=$WORK/home/.config LC_ALL=C.UTF-8
 
 # Nothing of the caller's own account may leak into a test.

@@ -9,6 +9,6 @@ python_with() {
     (
         flock 9
         [[ -x $PYTHON ]] || python3 -m venv "$folder"
-        "$PYTHON" -m pip --quiet --disable-pip-version-check install "$@" 9>&-
+        HOME=$USER_HOME "$PYTHON" -m pip --quiet --disable-pip-version-check install "$@" 9>&-
     ) 9>"$TARGET/test-python.lock"
 }

@@ -75,6 +75,6 @@ check "a forked child may initialise the module again" "${tool[@]}" --test-fork
 refuses "an id that does not exist is refused" \
     "${tool[@]}" --sign --id 00ff --mechanism SHA256-RSA-PKCS --input-file small --output-file sig
 refuses "an OFFLINE keypair is refused" "${tool[@]}" --sign --id "$(id_of demo-offline)" \
-    --mechanism SHA256-RSA-PKCS --input-file small --output-file sig
+    --mechanism ECDSA-SHA256 --input-file small --output-file sig
 
 keeps_secrets

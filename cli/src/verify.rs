@@ -81,3 +81,57 @@ fn parse(der: &[u8]) -> Result<Certificate, String> {
 fn public_key(certificate: &Certificate) -> Result<Vec<u8>, String> {
     certificate.tbs_certificate().subject_public_key_info().to_der().map_err(|error| error.to_string())
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use p256::ecdsa::signature::Signer;
+    use p256::pkcs8::DecodePrivateKey;
+    use rcgen::{BasicConstraints, CertificateParams, IsCa, Issuer, KeyPair};
+
+    /// A leaf, its issuer and a root, in DER, with the leaf's private key.
+    fn certificates() -> (Vec<Vec<u8>>, KeyPair) {
+        let authority = |name: &str| {
+            let mut params = CertificateParams::new([]).unwrap();
+            params.distinguished_name.push(rcgen::DnType::CommonName, name);
+            params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
+            params
+        };
+        let keys = [(); 3].map(|()| KeyPair::generate().unwrap());
+        let [root_key, issuer_key, leaf_key] = keys;
+        let root = authority("root").self_signed(&root_key).unwrap();
+        let root_issuer = Issuer::new(authority("root"), root_key);
+        let middle = authority("middle").signed_by(&issuer_key, &root_issuer).unwrap();
+        let leaf_issuer = Issuer::new(authority("middle"), issuer_key);
+        let leaf = authority("leaf").signed_by(&leaf_key, &leaf_issuer).unwrap();
+        (vec![leaf.der().to_vec(), middle.der().to_vec(), root.der().to_vec()], leaf_key)
+    }
+
+    #[test]
+    fn a_whole_chain_is_accepted_and_the_root_named() {
+        let (list, _) = certificates();
+        assert_eq!(chain(&list, &list[2]).as_deref(), Ok("CN=root"));
+    }
+
+    #[test]
+    fn a_chain_with_a_gap_another_root_or_a_changed_certificate_is_refused() {
+        let (list, _) = certificates();
+        let (others, _) = certificates();
+        assert!(chain(&[list[0].clone(), list[2].clone()], &list[2]).is_err());
+        assert!(chain(&list, &others[2]).is_err());
+        assert!(chain(&[], &list[2]).is_err());
+        let stranger = [list[0].clone(), others[1].clone(), others[2].clone()];
+        assert!(chain(&stranger, &others[2]).unwrap_err().contains("CN=leaf is not signed by its issuer"));
+    }
+
+    #[test]
+    fn a_signature_holds_for_its_data_only() {
+        let (list, key) = certificates();
+        let key = p256::ecdsa::SigningKey::from_pkcs8_der(&key.serialize_der()).unwrap();
+        let made: p256::ecdsa::Signature = key.sign(b"data");
+        assert_eq!(signature(&list[0], Signs::EcdsaSha256, b"data", &made.to_bytes()), Ok(()));
+        assert!(signature(&list[0], Signs::EcdsaSha256, b"date", &made.to_bytes()).is_err());
+        assert!(signature(&list[1], Signs::EcdsaSha256, b"data", &made.to_bytes()).is_err());
+        assert!(signature(&list[0], Signs::Sha256RsaPkcs, b"data", &made.to_bytes()).is_err());
+    }
+}

@@ -1,0 +1,275 @@
+//! `stm-pkcs11 demo`: from a clone to signed files, in about ten lines that a person can read.
+
+mod cleanup;
+mod emulator;
+mod products;
+mod programs;
+
+use crate::client::Signs;
+use crate::failure::Failure;
+use crate::verify;
+use base64::{Engine, prelude::BASE64_STANDARD};
+use cleanup::Cleanup;
+use emulator::Emulator;
+use products::Products;
+use programs::{Bench, Key, PROGRAMS};
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+use std::time::{Duration, Instant};
+
+#[derive(clap::Args)]
+pub struct Arguments {
+    /// Keep the state of the emulator and the signed files in this folder
+    #[arg(long, value_name = "DIR")]
+    state: Option<PathBuf>,
+    /// Leave the emulator running at the end, until Ctrl-C
+    #[arg(long)]
+    serve: bool,
+    /// Use this module in place of a fresh build
+    #[arg(long, value_name = "FILE")]
+    module: Option<PathBuf>,
+    /// Use this emulator in place of a fresh build
+    #[arg(long, value_name = "FILE")]
+    emulator: Option<PathBuf>,
+}
+
+/// The two keypairs that the demo signs with.
+const KEYS: [(&str, Signs); 2] = [("demo-rsa-3072", Signs::Sha256RsaPkcs), ("demo-ec-p256", Signs::EcdsaSha256)];
+
+pub fn run(arguments: &Arguments) -> Result<(), Failure> {
+    let cleanup = Cleanup::install();
+    let result = tell(arguments, &cleanup);
+    cleanup.run();
+    result
+}
+
+fn tell(arguments: &Arguments, cleanup: &Cleanup) -> Result<(), Failure> {
+    let start = Instant::now();
+    println!("stm-pkcs11 demo: real files signed by real tools, with keys that exist only in a remote service");
+    let products = products::find(arguments.module.as_deref(), arguments.emulator.as_deref())?;
+    let verb = if products.built { "built" } else { "found" };
+    say(verb, &format!("the module {} and the emulator of the service", short(&products.module)));
+
+    let place = Place::new(arguments.state.as_deref(), cleanup)?;
+    eprintln!("             starting the service; on its first run it makes ten keypairs ...");
+    let emulator = Emulator::start(&products.emulator, &place.path, cleanup)?;
+    let kept = if place.temporary { "removed at the end" } else { "kept" };
+    say("started", &format!("the service at {}, state in {} ({kept})", emulator.address, place.path.display()));
+
+    let files = place.path.join("files");
+    fs::create_dir_all(&files).map_err(|error| cannot_write(&files, error))?;
+    let certificates = sign_in_process(&products, &emulator, &files)?;
+    let bench = Bench {
+        folder: &files,
+        module: &products.module,
+        settings: &emulator.settings,
+        root: &emulator.signing_root(),
+        keys: &certificates,
+    };
+    programs::lay_out(&bench).map_err(|why| cannot_write(&files, why))?;
+    try_programs(&bench)?;
+
+    let (requests, signatures) = emulator.bill()?;
+    let seconds = start.elapsed().as_secs();
+    say("billed", &format!("{signatures} signatures in {requests} requests to the service; {seconds} s in all"));
+    next_steps(&products, &place, arguments.serve);
+    while arguments.serve && cleanup.is_running() {
+        std::thread::sleep(Duration::from_millis(200));
+    }
+    Ok(())
+}
+
+/// Signs the module's own file with both keys, each in a process of its own with an ordinary environment, and verifies
+/// with another implementation. Writes the certificates as PEM and returns where.
+fn sign_in_process(products: &Products, emulator: &Emulator, files: &Path) -> Result<Vec<Key>, Failure> {
+    let root = root_certificate(&emulator.signing_root())?;
+    let data = fs::read(&products.module).map_err(|error| cannot_write(&products.module, error))?;
+    let mut written = Vec::new();
+    for (alias, signs) in KEYS {
+        let signed = sign_through(products, emulator, alias, signs)?;
+        let wrong = |why: String| {
+            Failure::new(
+                format!("verify the signature by \"{alias}\" without the module"),
+                why,
+                "report this as a defect of the module: it must never return a signature that does not verify",
+            )
+        };
+        let leaf = signed.certificates.first().ok_or_else(|| wrong("the key has no certificate".to_owned()))?;
+        verify::signature(leaf, signs, &data, &signed.signature).map_err(wrong)?;
+        let name = verify::chain(&signed.certificates, &root).map_err(wrong)?;
+        if verify::signature(leaf, signs, &data[1..], &signed.signature).is_ok() {
+            return Err(wrong("the same signature verifies over other data".to_owned()));
+        }
+        say(
+            "signed",
+            &format!(
+                "{} ({} kB) with {alias}; verified without the module, chain of {} to {name}",
+                short(&products.module),
+                data.len() / 1000,
+                signed.certificates.len(),
+            ),
+        );
+        let [certificate, issuers] = [".pem", "-issuers.pem"].map(|end| files.join(format!("{alias}{end}")));
+        let text: String = signed.certificates[1..].iter().map(|der| pem(der)).collect();
+        fs::write(&certificate, pem(leaf)).map_err(|error| cannot_write(&certificate, error))?;
+        fs::write(&issuers, text).map_err(|error| cannot_write(&issuers, error))?;
+        written.push(Key { alias, certificate, issuers });
+    }
+    Ok(written)
+}
+
+struct Signed {
+    signature: Vec<u8>,
+    certificates: Vec<Vec<u8>>,
+}
+
+/// Runs this program again as the client: a module belongs in a process that was given its settings from the start.
+fn sign_through(products: &Products, emulator: &Emulator, alias: &str, signs: Signs) -> Result<Signed, Failure> {
+    let what = format!("sign with \"{alias}\" through the module");
+    let failed = |why: String| Failure::new(what.clone(), why, "the lines above name the cause and the remedy");
+    let mechanism = match signs {
+        Signs::Sha256RsaPkcs => "sha256-rsa-pkcs",
+        Signs::EcdsaSha256 => "ecdsa-sha256",
+    };
+    let program = std::env::current_exe().map_err(|error| failed(error.to_string()))?;
+    let output = Command::new(program)
+        .arg("sign-through")
+        .arg("--module")
+        .arg(&products.module)
+        .args(["--label", alias, "--mechanism", mechanism])
+        .arg(&products.module)
+        .envs(&emulator.settings)
+        .stdin(Stdio::null())
+        .stderr(Stdio::inherit())
+        .output()
+        .map_err(|error| failed(error.to_string()))?;
+    if !output.status.success() {
+        return Err(failed(format!("the client ended with {}", output.status)));
+    }
+    let answer: serde_json::Value =
+        serde_json::from_slice(&output.stdout).map_err(|error| failed(error.to_string()))?;
+    let bytes = |value: &serde_json::Value| BASE64_STANDARD.decode(value.as_str().unwrap_or_default());
+    let certificates = answer["certificates"].as_array().map(Vec::as_slice).unwrap_or_default();
+    Ok(Signed {
+        signature: bytes(&answer["signature"]).map_err(|error| failed(error.to_string()))?,
+        certificates: certificates
+            .iter()
+            .map(bytes)
+            .collect::<Result<_, _>>()
+            .map_err(|error| failed(error.to_string()))?,
+    })
+}
+
+fn try_programs(bench: &Bench) -> Result<(), Failure> {
+    let mut absent = Vec::new();
+    for program in PROGRAMS {
+        if !program.is_present() {
+            absent.push(program);
+            continue;
+        }
+        (program.run)(bench).map_err(|why| {
+            Failure::new(
+                format!("sign and verify with {}", program.name),
+                why,
+                format!(
+                    "the files are in {} when --state names a folder; SM_LOG_LEVEL=DEBUG says more",
+                    bench.folder.display()
+                ),
+            )
+        })?;
+        say(
+            "signed",
+            &format!("{} with RSA and EC by {}; verified, and a changed copy refused", program.signs, program.name),
+        );
+    }
+    if !absent.is_empty() {
+        let names: Vec<&str> = absent.iter().map(|program| program.name).collect();
+        let packages: Vec<&str> = absent.iter().map(|program| program.package).collect();
+        say("not here", &format!("{} (apt-get install {})", names.join(", "), packages.join(" ")));
+    }
+    Ok(())
+}
+
+fn next_steps(products: &Products, place: &Place, serving: bool) {
+    let module = short(&products.module);
+    let state = match (place.temporary, serving) {
+        (false, _) | (_, true) => place.path.display().to_string(),
+        (true, false) => "my-service".to_owned(),
+    };
+    println!("next:");
+    if !serving {
+        println!("  {} --state {state} --seed demo &", short(&products.emulator));
+    }
+    println!("  source {state}/client.env          # four variables; a real account needs the same four");
+    println!("  export PKCS11_MODULE_PATH=$PWD/{module}");
+    println!("  openssl dgst -sha256 -engine pkcs11 -keyform engine \\");
+    println!("      -sign 'pkcs11:object=demo-ec-p256;type=private' -out README.sig README.md");
+    if serving {
+        println!("the service keeps running; Ctrl-C ends it");
+    }
+}
+
+/// The folder of the emulator: the user's, or a temporary one.
+struct Place {
+    path: PathBuf,
+    temporary: bool,
+}
+
+impl Place {
+    fn new(named: Option<&Path>, cleanup: &Cleanup) -> Result<Place, Failure> {
+        if let Some(path) = named {
+            fs::create_dir_all(path).map_err(|error| cannot_write(path, error))?;
+            let path = path.canonicalize().map_err(|error| cannot_write(path, error))?;
+            return Ok(Place { path, temporary: false });
+        }
+        let temporary = tempfile::Builder::new()
+            .prefix("stm-demo-")
+            .tempdir()
+            .map_err(|error| cannot_write(&std::env::temp_dir(), error))?;
+        let path = temporary.path().to_owned();
+        cleanup.remove_folder(temporary);
+        Ok(Place { path, temporary: true })
+    }
+}
+
+fn root_certificate(file: &Path) -> Result<Vec<u8>, Failure> {
+    let failed =
+        |why: String| Failure::new(format!("read {}", file.display()), why, "start with an empty --state folder");
+    let text = fs::read_to_string(file).map_err(|error| failed(error.to_string()))?;
+    let body: String = text.lines().filter(|line| !line.starts_with("-----")).map(str::trim).collect();
+    BASE64_STANDARD.decode(body).map_err(|error| failed(error.to_string()))
+}
+
+fn pem(der: &[u8]) -> String {
+    let text = BASE64_STANDARD.encode(der);
+    let lines: Vec<&str> = (0..text.len()).step_by(64).map(|at| &text[at..text.len().min(at + 64)]).collect();
+    format!("-----BEGIN CERTIFICATE-----\n{}\n-----END CERTIFICATE-----\n", lines.join("\n"))
+}
+
+fn cannot_write(path: &Path, why: impl std::fmt::Display) -> Failure {
+    Failure::new(format!("use {}", path.display()), why, "choose another folder with --state DIR, or make room")
+}
+
+/// A path as one would type it from here.
+fn short(path: &Path) -> String {
+    let here = std::env::current_dir().ok().and_then(|here| here.canonicalize().ok());
+    here.and_then(|here| path.strip_prefix(here).ok()).unwrap_or(path).display().to_string()
+}
+
+fn say(what: &str, line: &str) {
+    println!("{what:>10}   {line}");
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{BASE64_STANDARD, Engine, pem};
+
+    #[test]
+    fn a_certificate_in_pem_has_lines_of_64_and_reads_back() {
+        let text = pem(&[7; 100]);
+        assert!(text.lines().all(|line| line.len() <= 64));
+        let body: String = text.lines().filter(|line| !line.starts_with("-----")).collect();
+        assert_eq!(BASE64_STANDARD.decode(body).unwrap(), [7; 100]);
+    }
+}

@@ -1,0 +1,34 @@
+#!/usr/bin/env bash
+# what: keytool: lists, exports, makes certificate requests
+# needs: keytool default-jdk-headless
+# needs: openssl openssl
+# needs: curl curl
+# needs: jq jq
+source "$(dirname "$0")/../lib/client.sh"
+
+start_service
+cfg=$(configuration sunpkcs11.cfg)
+store=(-keystore NONE -storetype PKCS11 -storepass none -providerClass sun.security.pkcs11.SunPKCS11 -providerArg "$cfg")
+
+forget_cache
+forget_requests
+says "keytool -list shows six private keys" 'contains [0-9]+ entries' keytool -list "${store[@]}"
+same "  each of the demo keypairs with a certificate" "$(grep -c 'demo-.*PrivateKeyEntry' "$SAID")" 6
+same "  for one request and no signature" "$(bill | tr -s ' ')" "0 1 1 "
+
+for alias in demo-rsa-3072 demo-ec-p256; do
+    certificates_of "$alias"
+    says "the chain of $alias is complete" 'chain length: 3' keytool -list -v -alias "$alias" "${store[@]}"
+    check "keytool exports the certificate of $alias" keytool -exportcert -alias "$alias" -file exported.der "${store[@]}"
+    same "  and it is the service's default certificate" \
+        "$(sha256sum <exported.der)" "$(openssl x509 -in "$alias.pem" -outform DER | sha256sum)"
+    signs_once "keytool makes a certificate request for $alias" \
+        keytool -certreq -alias "$alias" -dname "CN=$alias, O=Example" -file request.pem "${store[@]}"
+    says "  and the request proves possession of the key" 'signature verify OK' openssl req -verify -in request.pem -noout
+    same "  and holds the certificate's public key" "$(openssl req -in request.pem -pubkey -noout)" "$(cat "$alias.pub")"
+    openssl req -in request.pem -outform DER -out request.der
+    changed request.der changed.der -1
+    says "  and a changed request is refused" 'signature verify failure' openssl req -verify -inform DER -in changed.der -noout
+done
+
+keeps_secrets

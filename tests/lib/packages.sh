@@ -1,0 +1,53 @@
+# shellcheck shell=bash
+# What must be installed. Each script in tests/clients/ says so itself, in lines of its head:
+#
+#   # needs: PROBE PACKAGE
+#
+# PROBE is a command, `engine:NAME` (an OpenSSL engine), `python:MODULE` or `file:PATH`; PACKAGE is Debian's.
+
+# needs FILE: its "PROBE PACKAGE" lines.
+needs() {
+    sed -n 's/^# needs: //p' "$1"
+}
+
+present() { # PROBE
+    case $1 in
+        engine:*) command -v openssl >/dev/null && openssl engine "${1#engine:}" >/dev/null 2>&1 ;;
+        python:*) python3 -c "import ${1#python:}" >/dev/null 2>&1 ;;
+        file:*) [[ -e ${1#file:} ]] ;;
+        *) command -v "$1" >/dev/null ;;
+    esac
+}
+
+# missing_of FILE...: the "PROBE PACKAGE" lines whose probe finds nothing.
+missing_of() {
+    local file probe package
+    for file in "$@"; do
+        needs "$file" | while read -r probe package; do
+            present "$probe" || echo "$probe $package"
+        done
+    done | sort -u
+}
+
+# How to become root without a question; fails when there is no way.
+as_root() {
+    if [[ $(id -u) -eq 0 ]]; then
+        "$@"
+    elif command -v sudo >/dev/null && sudo -n true 2>/dev/null; then
+        sudo -n "$@"
+    else
+        return 1
+    fi
+}
+
+# install LOG "PROBE PACKAGE"-LINES: installs the packages when this machine lets us; what apt says goes to LOG.
+install() {
+    local log=$1 packages
+    packages=$(cut -d' ' -f2- <<<"$2" | tr ' ' '\n' | sort -u | tr '\n' ' ')
+    [[ ! ${NO_INSTALL:-} ]] && command -v apt-get >/dev/null && as_root true || return 0
+    echo "installing $packages..."
+    # shellcheck disable=SC2086 # a list of words
+    as_root env DEBIAN_FRONTEND=noninteractive bash -c '
+        apt-get update -qq && apt-get install -y -qq --no-install-recommends "$@"' install $packages >"$log" 2>&1 ||
+        tail -n 5 "$log"
+}

@@ -26,14 +26,14 @@ async fn page(line: &Line, path: &'static str, offset: usize, limit: usize) -> R
     read_page(line.run(&request).await?, path)
 }
 
-fn read_page(mut answer: Value, path: &str) -> Result<Page, Failure> {
+fn read_page(answer: Value, path: &str) -> Result<Page, Failure> {
     let number = |name: &str| answer[name].as_u64().map(|number| number as usize);
     let (total, limit) = (number("total"), number("limit").filter(|limit| *limit > 0));
-    let items = match answer["items"].take() {
-        Value::Array(items) => items,
+    let items = match answer {
         // A bare list is a list, too.
-        Value::Null => match answer {
-            Value::Array(items) => items,
+        Value::Array(items) => items,
+        Value::Object(mut members) => match members.remove("items") {
+            Some(Value::Array(items)) => items,
             _ => return Err(no_list(path)),
         },
         _ => return Err(no_list(path)),
@@ -227,6 +227,8 @@ mod tests {
         assert_eq!(read_page(json!({"items": [1, 2], "total": 5, "limit": 2}), "/x").unwrap().total, Some(5));
         assert_eq!(read_page(json!([1]), "/x").unwrap().items.len(), 1);
         assert!(read_page(json!({"message": "no"}), "/x").is_err());
-        assert!(read_page(json!({"items": "no"}), "/x").is_err());
+        for nonsense in [json!({"items": "no"}), json!("no"), json!(7), json!(null)] {
+            assert!(read_page(nonsense, "/x").is_err());
+        }
     }
 }

@@ -112,6 +112,8 @@ pub struct TokenSettings {
     pub cache: CacheMode,
     /// Where the cache is, if not in the user's cache directory.
     pub cache_file: Option<PathBuf>,
+    /// The user's cache directory, if there is one.
+    pub cache_dir: Option<PathBuf>,
     /// The user's home directory, if there is one.
     pub home: Option<PathBuf>,
     /// What is wrong. With any of these nothing is asked of the service.

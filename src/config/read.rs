@@ -167,6 +167,13 @@ impl Reader<'_> {
         (mode, path)
     }
 
+    /// The XDG base directory; `%LOCALAPPDATA%` on Windows.
+    fn cache_dir(&self) -> Option<PathBuf> {
+        let named = ["XDG_CACHE_HOME", "LOCALAPPDATA"].iter().find_map(|name| self.sources.get(name));
+        let named = named.map(|found| PathBuf::from(found.value)).filter(|path| path.is_absolute());
+        named.or_else(|| self.sources.home.as_ref().map(|home| home.join(".cache")))
+    }
+
     fn missing_credentials(&mut self, token: &TokenSettings) {
         let key = token.api_key.is_some() || token.login == Login::ApiKey;
         let certificate = token.client_cert.is_some();
@@ -223,6 +230,7 @@ pub(super) fn token(sources: &mut Sources) -> TokenSettings {
         no_proxy: reader.text("NO_PROXY").or_else(|| reader.text("no_proxy")),
         cache,
         cache_file,
+        cache_dir: reader.cache_dir(),
         home: reader.sources.home.clone(),
         problems: Vec::new(),
         origins: Vec::new(),

@@ -4,6 +4,7 @@
 //! loop and connection come to be in [`Service::line`].
 
 mod answer;
+mod cache;
 mod failure;
 mod flight;
 mod identity;
@@ -23,7 +24,9 @@ pub use transport::user_agent;
 use crate::config::{Login, Secret, TokenSettings};
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
+use cache::Cache;
 use flight::{Flights, Found, Key};
+use once_cell::sync::OnceCell;
 use parking_lot::{Mutex, RwLock};
 use request::{Line, Request, segment};
 use serde_json::json;
@@ -59,6 +62,7 @@ pub struct Service {
     opening: Mutex<()>,
     pin: Mutex<Option<Secret>>,
     flights: Flights,
+    cache: OnceCell<Cache>,
 }
 
 impl Service {
@@ -72,6 +76,7 @@ impl Service {
             opening: Mutex::default(),
             pin: Mutex::default(),
             flights: Flights::default(),
+            cache: OnceCell::new(),
         }
     }
 
@@ -133,15 +138,31 @@ impl Service {
         if hidden {
             return Ok(Vec::new());
         }
-        let found = self.flights.share(key, || match wanted {
+        let found = self.flights.share(key, || {
+            if let Some(found) = self.cache().find(wanted) {
+                Stats::add(&self.stats.cache_hits, 1);
+                return Ok(found);
+            }
+            let found = self.ask(wanted)?;
+            self.cache().store(wanted, &found);
+            Ok(found)
+        })?;
+        Ok(found.into_iter().filter(|keypair| self.shows(&keypair.alias)).collect())
+    }
+
+    fn ask(&self, wanted: Wanted<'_>) -> Found {
+        match wanted {
             Wanted::All => self.list(),
             Wanted::Alias(alias) => self.run(async |line| listing::by_alias(&line, alias).await),
             Wanted::Id(id) => {
-                let found = self.run(async |line| listing::by_id(&line, id).await);
-                found.map(|keypair| keypair.into_iter().collect())
+                let found = self.run(async |line| listing::by_id(&line, id).await)?;
+                Ok(found.into_iter().collect())
             }
-        })?;
-        Ok(found.into_iter().filter(|keypair| self.shows(&keypair.alias)).collect())
+        }
+    }
+
+    fn cache(&self) -> &Cache {
+        self.cache.get_or_init(|| Cache::new(&self.settings))
     }
 
     /// Whether the `keypairs` setting lets an alias through.
@@ -221,6 +242,7 @@ impl Service {
             })
         });
         self.flights.forget_misses();
+        self.cache().outdate_list();
         made
     }
 
@@ -244,8 +266,10 @@ impl Service {
     }
 
     /// Forgets what is remembered of a keypair.
-    pub fn forget(&self, keypair_id: &str) {
-        log::info!("what was remembered of keypair {keypair_id} is dropped: it is asked for anew");
+    pub fn forget(&self, keypair: &Keypair) {
+        if self.cache().forget(&keypair.alias, &keypair.id) {
+            log::warn!("what the cache had of keypair {} is dropped: it is asked for anew", keypair.alias);
+        }
     }
 
     /// `C_Finalize`: says what the run cost and ends the connections.

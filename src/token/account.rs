@@ -168,7 +168,7 @@ impl Account {
 
     /// Forgets what memory and disk say of a keypair: the service answered that it is otherwise.
     pub fn forget(&self, keypair: &Keypair) {
-        self.service.forget(&keypair.id);
+        self.service.forget(keypair);
         self.renew(|catalog| Some(catalog.without(|known| known.id == keypair.id, &self.layout)));
     }
 

@@ -70,7 +70,9 @@ impl Cache {
     pub fn find(&self, wanted: Wanted<'_>) -> Option<Vec<Arc<Keypair>>> {
         let place = self.place.as_ref()?;
         match wanted {
-            Wanted::All => self.read(&place.list, LONGEST).filter(|stored| stored.complete).map(|stored| stored.keypairs),
+            Wanted::All => {
+                self.read(&place.list, LONGEST).filter(|stored| stored.complete).map(|stored| stored.keypairs)
+            }
             Wanted::Alias(name) | Wanted::Id(name) => {
                 let own = self.read(&place.single(wanted)?, QUICK).map(|stored| stored.keypairs);
                 let found = own.or_else(|| {
@@ -183,7 +185,10 @@ fn identity(settings: &TokenSettings) -> String {
         Some(ClientCert::Inline(text)) => text.reveal().to_owned(),
         Some(ClientCert::File(path)) => {
             let meta = fs::metadata(path).ok();
-            let time = meta.as_ref().and_then(|meta| meta.modified().ok()).and_then(|time| time.duration_since(UNIX_EPOCH).ok());
+            let time = meta
+                .as_ref()
+                .and_then(|meta| meta.modified().ok())
+                .and_then(|time| time.duration_since(UNIX_EPOCH).ok());
             format!("{} {:?} {time:?}", path.display(), meta.map(|meta| meta.len()))
         }
     });
@@ -238,10 +243,12 @@ struct Stored {
 fn encode(keypairs: &[Arc<Keypair>], complete: bool) -> Value {
     let mut numbers: HashMap<&[u8], usize> = HashMap::new();
     let mut chains: Vec<String> = Vec::new();
-    let mut number = |der: &'_ [u8], own: Option<usize>| own.unwrap_or_else(|| {
-        chains.push(STANDARD.encode(der));
-        chains.len() - 1
-    });
+    let mut number = |der: &'_ [u8], own: Option<usize>| {
+        own.unwrap_or_else(|| {
+            chains.push(STANDARD.encode(der));
+            chains.len() - 1
+        })
+    };
     let mut list = Vec::with_capacity(keypairs.len());
     for keypair in keypairs {
         let mut certificates = Vec::new();
@@ -271,7 +278,8 @@ fn encode(keypairs: &[Arc<Keypair>], complete: bool) -> Value {
 fn decode(body: &Value) -> Option<Stored> {
     let bytes = |value: &Value| STANDARD.decode(value.as_str()?).ok();
     let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
-    let chains: Option<Vec<Arc<[u8]>>> = body["chains"].as_array()?.iter().map(|der| bytes(der).map(Arc::from)).collect();
+    let chains: Option<Vec<Arc<[u8]>>> =
+        body["chains"].as_array()?.iter().map(|der| bytes(der).map(Arc::from)).collect();
     let chains = chains?;
     let certificate = |value: &Value| {
         let chain = value["chain"].as_array()?.iter();

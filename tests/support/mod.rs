@@ -4,6 +4,7 @@
 #![allow(dead_code, reason = "each test binary uses its part")]
 #![allow(clippy::missing_safety_doc, unsafe_code)]
 
+pub mod check;
 pub mod emulator;
 pub mod p11;
 pub mod template;
@@ -53,7 +54,10 @@ pub fn alone(name: &str, variables: &[(String, String)], body: impl FnOnce()) {
     command.env(ALONE, name).envs(variables.iter().cloned());
     let output = command.output().expect("the test's own process starts");
     let text = format!("{}{}", String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
-    assert!(text.contains("1 passed") || text.contains("FAILED") || !output.status.success(), "no such test: {name}\n{text}");
+    assert!(
+        text.contains("1 passed") || text.contains("FAILED") || !output.status.success(),
+        "no such test: {name}\n{text}"
+    );
     assert!(output.status.success(), "{name}: {}\n{text}", output.status);
 }
 

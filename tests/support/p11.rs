@@ -70,9 +70,8 @@ impl P11 {
         let path = super::module_path();
         let library = unsafe { Library::new(&path) }.unwrap_or_else(|error| panic!("{}: {error}", path.display()));
         let library: &'static Library = Box::leak(Box::new(library));
-        let get: Symbol<
-            unsafe extern "C" fn(*const u8, *const CK_VERSION, *mut *mut CK_INTERFACE, CK_FLAGS) -> CK_RV,
-        > = unsafe { library.get(b"C_GetInterface\0") }.expect("C_GetInterface");
+        let get: Symbol<unsafe extern "C" fn(*const u8, *const CK_VERSION, *mut *mut CK_INTERFACE, CK_FLAGS) -> CK_RV> =
+            unsafe { library.get(b"C_GetInterface\0") }.expect("C_GetInterface");
         let mut interface = null_mut();
         let version = CK_VERSION { major: 3, minor: 2 };
         assert_eq!(unsafe { get(c"PKCS 11".as_ptr().cast(), &version, &mut interface, 0) }, CKR_OK);
@@ -172,7 +171,12 @@ impl P11 {
         Ok(value)
     }
 
-    pub fn number(&self, session: CK_SESSION_HANDLE, object: CK_OBJECT_HANDLE, attribute: CK_ATTRIBUTE_TYPE) -> CK_ULONG {
+    pub fn number(
+        &self,
+        session: CK_SESSION_HANDLE,
+        object: CK_OBJECT_HANDLE,
+        attribute: CK_ATTRIBUTE_TYPE,
+    ) -> CK_ULONG {
         let value = self.attribute(session, object, attribute).expect("the attribute");
         CK_ULONG::from_ne_bytes(value.try_into().expect("a CK_ULONG"))
     }

@@ -6,34 +6,54 @@ use clap::Parser;
 use std::net::SocketAddr;
 use std::path::PathBuf;
 
-/// DigiCert Software Trust Manager's signing API on one machine.
-///
-/// Serves the REST API that signing clients use, over HTTPS with client certificates, with real keys, real certificate
-/// chains and real signatures, so that a pipeline can be tried out and tested without an account and without spending a
-/// signature. Nothing it signs is trusted by anyone who does not trust DIR/signing-root.pem.
-///
-/// When it is ready it prints one line,
-///
-///     ready https://127.0.0.1:PORT admin http://127.0.0.1:PORT
-///
-/// and has written the files that clients need into the state directory:
-///
-///     client.env          settings for a shell:  . DIR/client.env
-///     client.p12          client certificate and key; the password is in client.env
-///     client.pem          the same as PEM, without a password
-///     client-legacy.p12   the same with SHA-1 and triple-DES encryption
-///     client-rc2.p12      the same with SHA-1 and 40-bit RC2 encryption
-///     client-expired.p12  an expired client certificate, same password
-///     client-other.p12    a client certificate of an unrelated CA, same password
-///     tls-ca.pem          the CA of the server's certificate
-///     other-ca.pem        an unrelated CA
-///     signing-root.pem    the root of all code-signing certificates
-///     certs/              every keypair's certificate, alone and with its chain
-///
-/// It stops cleanly on SIGTERM and SIGINT. Started again with the same directory, it has the same keys, certificates,
-/// credentials and recorded signatures.
+const ABOUT: &str = "DigiCert Software Trust Manager's signing API on one machine";
+
+/// What `--help` says before the options.
+const LONG_ABOUT: &str = "\
+DigiCert Software Trust Manager's signing API on one machine.
+
+Serves the REST API that signing clients use, over HTTPS with client
+certificates, with real keys, real certificate chains and real signatures, so
+that a pipeline can be tried out and tested without an account and without
+spending a signature. Nothing it signs is trusted by anyone who does not trust
+DIR/signing-root.pem.
+
+When it is ready it prints one line,
+
+  ready https://127.0.0.1:PORT admin http://127.0.0.1:PORT
+
+and has written into the state directory DIR what clients need:
+
+  client.env          settings for a shell:  . DIR/client.env
+  client.p12          client certificate and key; the password is in client.env
+  client.pem          the same as PEM, without a password
+  client-legacy.p12   the same, encrypted with SHA-1 and triple DES
+  client-rc2.p12      the same, encrypted with SHA-1 and 40-bit RC2
+  client-expired.p12  an expired client certificate, same password
+  client-other.p12    a client certificate of an unrelated CA, same password
+  tls-ca.pem          the CA of the server's certificate
+  other-ca.pem        an unrelated CA
+  signing-root.pem    the root of all code-signing certificates
+  certs/              every keypair's certificate, alone and with its chain";
+
+/// What `--help` says after the options.
+const AFTER_HELP: &str = "\
+It stops cleanly on SIGTERM and SIGINT. Started again with the same directory,
+it has the same keys, certificates, credentials and recorded signatures.
+
+The admin port shows what came in (GET /requests, /signatures, /stats), makes
+requests fail or wait (PUT /faults, /latency) and adds keypairs by the thousand
+(POST /seed); GET / lists its calls.
+
+Example:
+  stm-emulator --state /tmp/stm --seed full &
+  . /tmp/stm/client.env
+  curl --cacert \"$SM_CA_FILE\" --cert /tmp/stm/client.pem \\
+       -H \"x-api-key: $SM_API_KEY\" \"$SM_HOST/signingmanager/api/v1/keypairs\"";
+
+/// The options.
 #[derive(Parser, Debug)]
-#[command(name = "stm-emulator", version, verbatim_doc_comment)]
+#[command(name = "stm-emulator", version, about = ABOUT, long_about = LONG_ABOUT, after_long_help = AFTER_HELP)]
 pub struct Cli {
     /// Directory for keys, certificates, credentials and records; made if missing
     #[arg(long, value_name = "DIR")]

@@ -21,31 +21,29 @@ pub fn write_credentials(service: &Service) -> io::Result<()> {
         state.write(file, pem("CERTIFICATE", &service.authority(role).der).as_bytes())?;
     }
     let key = client_key(state)?;
-    let client = |validity| service.authority(Role::ClientCa).issue_client("release-engineer", &key, validity);
-    let password = &service.who.password;
-    if state.read("client.pem")?.is_none() {
-        let good = client(Validity::years(5)).map_err(other)?;
-        let ca = &service.authority(Role::ClientCa).der;
-        let modern = store(&key, &[&good, ca], password, Encryption::Modern)?;
-        let legacy = store(&key, &[&good, ca], password, Encryption::Legacy)?;
-        state.write_secret("client.p12", &modern)?;
-        state.write_secret("client-legacy.p12", &legacy)?;
-        state.write_secret("client-rc2.p12", &store(&key, &[&good, ca], password, Encryption::Ancient)?)?;
-        let text = [pem("CERTIFICATE", &good), pem("CERTIFICATE", ca), pem("PRIVATE KEY", key.pkcs8())].concat();
-        state.write_secret("client.pem", text.as_bytes())?;
-    }
-    if state.read("client-expired.p12")?.is_none() {
-        let expired = client(Validity::expired()).map_err(other)?;
-        let ca = &service.authority(Role::ClientCa).der;
-        state.write_secret("client-expired.p12", &store(&key, &[&expired, ca], password, Encryption::Modern)?)?;
-    }
-    if state.read("client-other.p12")?.is_none() {
-        let foreign = service.authority(Role::OtherCa);
-        let stranger = foreign.issue_client("stranger", &key, Validity::years(5)).map_err(other)?;
-        state.write_secret(
-            "client-other.p12",
-            &store(&key, &[&stranger, &foreign.der], password, Encryption::Modern)?,
-        )?;
+    let ours = service.authority(Role::ClientCa);
+    let theirs = service.authority(Role::OtherCa);
+    let good = match state.read_pem("client.pem")? {
+        Some(der) => der,
+        None => {
+            let der = ours.issue_client("release-engineer", &key, Validity::years(5)).map_err(other)?;
+            let text = [pem("CERTIFICATE", &der), pem("CERTIFICATE", &ours.der), pem("PRIVATE KEY", key.pkcs8())];
+            state.write_secret("client.pem", text.concat().as_bytes())?;
+            der
+        }
+    };
+    let expired = ours.issue_client("release-engineer", &key, Validity::expired()).map_err(other)?;
+    let stranger = theirs.issue_client("stranger", &key, Validity::years(5)).map_err(other)?;
+    for (file, certificate, ca, encryption) in [
+        ("client.p12", &good, ours, Encryption::Modern),
+        ("client-legacy.p12", &good, ours, Encryption::Legacy),
+        ("client-rc2.p12", &good, ours, Encryption::Ancient),
+        ("client-expired.p12", &expired, ours, Encryption::Modern),
+        ("client-other.p12", &stranger, theirs, Encryption::Modern),
+    ] {
+        if state.read(file)?.is_none() {
+            state.write_secret(file, &store(&key, &[certificate, &ca.der], &service.who.password, encryption)?)?;
+        }
     }
     Ok(())
 }

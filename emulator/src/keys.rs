@@ -135,8 +135,16 @@ pub struct KeyMaterial {
     signer: Signer,
 }
 
+/// An RSA key in both libraries.
+struct RsaKey {
+    /// Fast, for the digests it knows.
+    native: aws_lc_rs::rsa::KeyPair,
+    /// Lets the padding be chosen freely; read when first needed, because reading it takes milliseconds.
+    portable: OnceLock<rsa::PrivateKey>,
+}
+
 enum Signer {
-    Rsa(Box<aws_lc_rs::rsa::KeyPair>, OnceLock<rsa::PrivateKey>),
+    Rsa(Box<RsaKey>),
     Ec(Curve, Box<EcdsaKeyPair>),
     Ed25519(Box<ed25519_dalek::SigningKey>),
     MlDsa(Box<PqdsaKeyPair>),
@@ -185,7 +193,11 @@ impl KeyMaterial {
             KeyKind::Rsa(_) => {
                 let key = aws_lc_rs::rsa::KeyPair::from_pkcs8(&pkcs8).map_err(KeyError::from_display)?;
                 let public = key.public_key();
-                (spki_of(public)?, public.as_ref().to_vec(), Signer::Rsa(Box::new(key), OnceLock::new()))
+                (
+                    spki_of(public)?,
+                    public.as_ref().to_vec(),
+                    Signer::Rsa(Box::new(RsaKey { native: key, portable: OnceLock::new() })),
+                )
             }
             KeyKind::Ec(curve) => {
                 let key = EcdsaKeyPair::from_pkcs8(ec_algorithm(curve), &pkcs8).map_err(KeyError::from_display)?;
@@ -223,7 +235,7 @@ impl KeyMaterial {
     /// Bytes of the RSA modulus; `None` for other keys.
     pub fn modulus_len(&self) -> Option<usize> {
         match &self.signer {
-            Signer::Rsa(key, _) => Some(key.public_modulus_len()),
+            Signer::Rsa(key) => Some(key.native.public_modulus_len()),
             _ => None,
         }
     }
@@ -262,11 +274,11 @@ impl KeyMaterial {
         digest: Digest,
         hash: &[u8],
     ) -> Result<Vec<u8>, KeyError> {
-        let Signer::Rsa(key, _) = &self.signer else { return Err(wrong_kind()) };
+        let Signer::Rsa(key) = &self.signer else { return Err(wrong_kind()) };
         let algorithm = digest.native().ok_or_else(wrong_kind)?;
         let digest = aws_digest::Digest::import_less_safe(hash, algorithm).map_err(KeyError::from_display)?;
-        let mut signature = vec![0; key.public_modulus_len()];
-        key.sign_digest(padding, &digest, &mut signature).map_err(KeyError::from_display)?;
+        let mut signature = vec![0; key.native.public_modulus_len()];
+        key.native.sign_digest(padding, &digest, &mut signature).map_err(KeyError::from_display)?;
         Ok(signature)
     }
 
@@ -286,14 +298,13 @@ impl KeyMaterial {
         .map_err(KeyError::from_display)
     }
 
-    /// The same key in the library that lets the padding be chosen freely, read when first needed.
     fn portable_rsa(&self) -> Result<&rsa::PrivateKey, KeyError> {
-        let Signer::Rsa(_, portable) = &self.signer else { return Err(wrong_kind()) };
-        if let Some(key) = portable.get() {
-            return Ok(key);
+        let Signer::Rsa(key) = &self.signer else { return Err(wrong_kind()) };
+        if let Some(portable) = key.portable.get() {
+            return Ok(portable);
         }
-        let key = rsa::PrivateKey::from_pkcs8_der(&self.pkcs8).map_err(KeyError::from_display)?;
-        Ok(portable.get_or_init(|| key))
+        let portable = rsa::PrivateKey::from_pkcs8_der(&self.pkcs8).map_err(KeyError::from_display)?;
+        Ok(key.portable.get_or_init(|| portable))
     }
 
     /// ECDSA over `hash`, whatever made it; the answer is DER `SEQUENCE { r, s }`.

@@ -5,7 +5,7 @@ use crate::body::Reply;
 use crate::errors::ApiError;
 use crate::pipeline::{Ending, Shared, process};
 use crate::traffic::{Entry, start_time};
-use http_body_util::{BodyExt, Limited};
+use http_body_util::BodyExt;
 use hyper::body::{Bytes, Incoming};
 use hyper::service::service_fn;
 use hyper::{Request, Response};
@@ -92,7 +92,7 @@ impl Connection {
             fault: false,
         };
         let ticket = self.shared.traffic.begin(entry, api::kind_of(&method, &path));
-        let Ok(body) = Limited::new(body, BODY_LIMIT).collect().await else {
+        let Some(body) = read(body).await else {
             let answer = Answer::from(ApiError::too_large(&path));
             self.shared.traffic.end(ticket, Some(answer.status), false);
             return response(&answer, Reply::whole(answer.body.clone()));
@@ -103,7 +103,7 @@ impl Connection {
             method,
             query: parts.uri.query().unwrap_or_default().to_owned(),
             path,
-            body: body.to_bytes(),
+            body,
             api_key: header("x-api-key"),
             user_agent: header("user-agent"),
             client_certificate: self.client_certificate,
@@ -123,6 +123,21 @@ impl Connection {
         tokio::time::sleep(Duration::from_secs(1)).await;
         Response::new(Reply::whole(Bytes::new()))
     }
+}
+
+/// The whole body; `None` for one that is too long or breaks off.
+///
+/// One that is too long is still read to its end: a client that is cut off while it sends never sees the answer.
+async fn read(mut body: Incoming) -> Option<Bytes> {
+    let mut bytes = Vec::new();
+    while let Some(frame) = body.frame().await {
+        if let Ok(data) = frame.ok()?.into_data()
+            && bytes.len() <= BODY_LIMIT
+        {
+            bytes.extend_from_slice(&data);
+        }
+    }
+    (bytes.len() <= BODY_LIMIT).then(|| bytes.into())
 }
 
 /// The answer as HTTP.

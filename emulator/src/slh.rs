@@ -34,14 +34,17 @@ where
     }
 }
 
+/// A key, or why there is none.
+type Parsed = Result<Box<dyn SlhKey>, KeyError>;
+
 /// One parameter set: how FIPS 205 calls it, and how to make and read its keys.
 pub struct SlhSet {
     /// The name in FIPS 205, such as `SLH-DSA-SHA2-128f`.
     pub name: &'static str,
     /// Makes a fresh key.
-    pub generate: fn() -> Result<Box<dyn SlhKey>, KeyError>,
+    pub generate: fn() -> Parsed,
     /// Reads a key from PKCS#8.
-    pub read: fn(&[u8]) -> Result<Box<dyn SlhKey>, KeyError>,
+    pub read: fn(&[u8]) -> Parsed,
 }
 
 /// The parameter sets. The first is the one that a request without a parameter set gets: its signatures are made in
@@ -67,8 +70,8 @@ const fn set<P: Set>(name: &'static str) -> SlhSet {
 
 /// What the table needs of a parameter set; a trait of our own, because `const fn` cannot name the library's bounds.
 trait Set {
-    fn generate() -> Result<Box<dyn SlhKey>, KeyError>;
-    fn read(pkcs8: &[u8]) -> Result<Box<dyn SlhKey>, KeyError>;
+    fn generate() -> Parsed;
+    fn read(pkcs8: &[u8]) -> Parsed;
 }
 
 impl<P: ParameterSet + Send + Sync + 'static> Set for P
@@ -76,12 +79,12 @@ where
     SigningKey<P>: EncodePrivateKey + DecodePrivateKey + Send + Sync,
     slh_dsa::VerifyingKey<P>: EncodePublicKey,
 {
-    fn generate() -> Result<Box<dyn SlhKey>, KeyError> {
+    fn generate() -> Parsed {
         let mut random = getrandom::rand_core::UnwrapErr(getrandom::SysRng);
         Ok(Box::new(SigningKey::<P>::new(&mut random)))
     }
 
-    fn read(pkcs8: &[u8]) -> Result<Box<dyn SlhKey>, KeyError> {
+    fn read(pkcs8: &[u8]) -> Parsed {
         Ok(Box::new(SigningKey::<P>::from_pkcs8_der(pkcs8).map_err(KeyError::from_display)?))
     }
 }

@@ -1,1 +1,236 @@
-//! log
+//! The log: one line a record, for people. Errors go to stderr unless the settings say otherwise.
+//!
+//! A library in someone else's process writes with care: one `write` a line, so that many processes can share a file; no
+//! failure of writing matters; no lock is waited for (a forked child may have inherited it held).
+
+use crate::config::{LogOutput, LogSettings};
+use log::{Level, LevelFilter, Log, Metadata, Record};
+use parking_lot::Mutex;
+use std::collections::HashSet;
+use std::fs::{File, OpenOptions};
+use std::io::Write;
+use std::path::Path;
+use std::time::{SystemTime, UNIX_EPOCH};
+
+/// Longest message that is written, in bytes: a service's answer may be a web page.
+const MAX_MESSAGE: usize = 2000;
+
+/// How many different error lines are remembered to write each only once.
+const MAX_REMEMBERED: usize = 256;
+
+struct Logger {
+    state: Mutex<State>,
+}
+
+struct State {
+    output: LogOutput,
+    file: Option<File>,
+    level: LevelFilter,
+    written: HashSet<u64, FixedHasher>,
+}
+
+static LOGGER: Logger = Logger {
+    state: Mutex::new(State {
+        output: LogOutput::Stderr,
+        file: None,
+        level: LevelFilter::Error,
+        written: HashSet::with_hasher(FixedHasher),
+    }),
+};
+
+/// Begins to log as the settings say. Called by every `C_Initialize`; an application that links this crate and has a
+/// logger of its own keeps that.
+pub fn start(settings: &LogSettings) {
+    let _ = log::set_logger(&LOGGER);
+    log::set_max_level(settings.level);
+    let mut failed = None;
+    if let Some(mut state) = LOGGER.state.try_lock() {
+        state.level = settings.level;
+        state.output = settings.output.clone();
+        state.written.clear();
+        state.file = None;
+        if let LogOutput::File(path) = &settings.output {
+            match open(path) {
+                Ok(file) => state.file = Some(file),
+                Err(error) => failed = Some(format!("the log file {} cannot be opened: {error}", path.display())),
+            }
+        }
+        if failed.is_some() {
+            state.output = LogOutput::Stderr;
+        }
+    }
+    if let Some(failed) = failed {
+        log::warn!("{failed}; logging to stderr");
+    }
+    settings.warnings.iter().for_each(|warning| log::warn!("{warning}"));
+}
+
+fn open(path: &Path) -> std::io::Result<File> {
+    let mut options = OpenOptions::new();
+    options.create(true).append(true);
+    if let Some(folder) = path.parent() {
+        make_folder(folder)?;
+    }
+    #[cfg(unix)]
+    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
+    options.open(path)
+}
+
+/// Makes a folder that only its owner can look into.
+pub fn make_folder(folder: &Path) -> std::io::Result<()> {
+    let mut builder = std::fs::DirBuilder::new();
+    builder.recursive(true);
+    #[cfg(unix)]
+    std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o700);
+    builder.create(folder)
+}
+
+impl Log for Logger {
+    /// Only our own records: those of the HTTP and TLS libraries would carry headers.
+    fn enabled(&self, metadata: &Metadata<'_>) -> bool {
+        metadata.target().starts_with("stm_pkcs11")
+    }
+
+    fn log(&self, record: &Record<'_>) {
+        if !self.enabled(record.metadata()) {
+            return;
+        }
+        let mut message = one_line(&record.args().to_string());
+        let level = record.level();
+        // A record that meets the lock held (another thread writes, or did when this process was forked) goes straight
+        // to stderr if it is an error, and is dropped else.
+        let Some(mut state) = self.state.try_lock_for(std::time::Duration::from_millis(50)) else {
+            if level == Level::Error {
+                write_to(&mut std::io::stderr(), &plain(level, &message));
+            }
+            return;
+        };
+        if level > state.level {
+            return;
+        }
+        let mut level = level;
+        if level == Level::Error && !state.remember(&message) {
+            if state.level < LevelFilter::Debug {
+                return;
+            }
+            level = Level::Debug;
+            message.insert_str(0, "(again) ");
+        }
+        let State { output, file, .. } = &mut *state;
+        match (output, file) {
+            (LogOutput::Discard, _) => {}
+            (LogOutput::Stdout, _) => write_to(&mut std::io::stdout(), &plain(level, &message)),
+            (LogOutput::File(_), Some(file)) => {
+                write_to(file, &dated(level, &message));
+                if level == Level::Error {
+                    write_to(&mut std::io::stderr(), &plain(level, &message));
+                }
+            }
+            _ => write_to(&mut std::io::stderr(), &plain(level, &message)),
+        }
+    }
+
+    fn flush(&self) {}
+}
+
+impl State {
+    /// Whether the line is new. A client that tries an operation ten times needs to be told once.
+    fn remember(&mut self, message: &str) -> bool {
+        if self.written.len() >= MAX_REMEMBERED {
+            self.written.clear();
+        }
+        let mut hash = 0xcbf2_9ce4_8422_2325u64;
+        for byte in message.bytes() {
+            hash = (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3);
+        }
+        self.written.insert(hash)
+    }
+}
+
+/// The set holds hashes already.
+#[derive(Clone, Copy)]
+struct FixedHasher;
+
+impl std::hash::BuildHasher for FixedHasher {
+    type Hasher = std::collections::hash_map::DefaultHasher;
+
+    fn build_hasher(&self) -> Self::Hasher {
+        Self::Hasher::new()
+    }
+}
+
+/// One write: lines of parallel processes do not mix. Errors have nowhere to go.
+fn write_to(out: &mut impl Write, line: &str) {
+    let _ = out.write_all(line.as_bytes()).and_then(|()| out.flush());
+}
+
+fn plain(level: Level, message: &str) -> String {
+    format!("stm-pkcs11: {}: {message}\n", level.as_str().to_ascii_lowercase())
+}
+
+fn dated(level: Level, message: &str) -> String {
+    let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    format!("{} {} {level:<5} {message}\n", timestamp(now.as_secs(), now.subsec_millis()), std::process::id())
+}
+
+/// RFC 3339 in UTC.
+fn timestamp(seconds: u64, millis: u32) -> String {
+    let days = (seconds / 86_400) as i64;
+    // Howard Hinnant's days-to-civil algorithm, for dates after 1970.
+    let shifted = days + 719_468;
+    let era = shifted / 146_097;
+    let day_of_era = shifted % 146_097;
+    let year_of_era = (day_of_era - day_of_era / 1460 + day_of_era / 36_524 - day_of_era / 146_096) / 365;
+    let day_of_year = day_of_era - (365 * year_of_era + year_of_era / 4 - year_of_era / 100);
+    let month = (5 * day_of_year + 2) / 153;
+    let day = day_of_year - (153 * month + 2) / 5 + 1;
+    let month = if month < 10 { month + 3 } else { month - 9 };
+    let year = year_of_era + era * 400 + i64::from(month <= 2);
+    let (hour, minute, second) = (seconds / 3600 % 24, seconds / 60 % 60, seconds % 60);
+    format!("{year:04}-{month:02}-{day:02}T{hour:02}:{minute:02}:{second:02}.{millis:03}Z")
+}
+
+/// Control characters become spaces, and what is too long is cut: a record is a line, whatever a service answered.
+fn one_line(text: &str) -> String {
+    let mut line: String = text.chars().map(|c| if c.is_control() { ' ' } else { c }).collect();
+    if line.len() > MAX_MESSAGE {
+        let mut end = MAX_MESSAGE;
+        while !line.is_char_boundary(end) {
+            end -= 1;
+        }
+        line.truncate(end);
+        line.push_str(" ...");
+    }
+    line
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_record_is_one_line_of_bounded_length() {
+        assert_eq!(one_line("a\nb\r\u{1b}c"), "a b  c");
+        assert!(one_line(&"é".repeat(5000)).len() < MAX_MESSAGE + 8);
+    }
+
+    #[test]
+    fn timestamps_are_those_of_the_calendar() {
+        assert_eq!(timestamp(0, 7), "1970-01-01T00:00:00.007Z");
+        assert_eq!(timestamp(1_709_208_000, 0), "2024-02-29T12:00:00.000Z");
+        assert_eq!(timestamp(4_102_444_799, 999), "2099-12-31T23:59:59.999Z");
+    }
+
+    #[test]
+    fn the_same_error_is_new_only_once() {
+        let mut state = State {
+            output: LogOutput::Discard,
+            file: None,
+            level: LevelFilter::Error,
+            written: HashSet::with_hasher(FixedHasher),
+        };
+        assert!(state.remember("x"));
+        assert!(!state.remember("x"));
+        assert!(state.remember("y"));
+    }
+}

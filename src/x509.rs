@@ -1,1 +1,185 @@
-//! x509
+//! Certificates: what the token shows of them, read tolerantly.
+//!
+//! A certificate that a verifier would refuse is still shown: it is the service's, and the user has to see it. Only what
+//! is no certificate at all is an error.
+
+use crate::error::{Error, Result};
+use crate::mechanism;
+use cryptoki_sys::CKR_ATTRIBUTE_VALUE_INVALID;
+use std::fmt;
+use std::ops::Range;
+use x509_parser::certificate::X509Certificate;
+use x509_parser::prelude::{ASN1Time, FromDer};
+
+/// A certificate with the places of its parts.
+#[derive(Clone)]
+pub struct Certificate {
+    der: Box<[u8]>,
+    subject: Range<usize>,
+    issuer: Range<usize>,
+    spki: Range<usize>,
+    serial: Box<[u8]>,
+    common_name: Option<Box<str>>,
+    key_sha1: [u8; 20],
+    not_before: i64,
+    not_after: i64,
+    authority: bool,
+}
+
+/// Where `part` lies in `whole`.
+fn place(whole: &[u8], part: &[u8]) -> Option<Range<usize>> {
+    let start = (part.as_ptr() as usize).checked_sub(whole.as_ptr() as usize)?;
+    let end = start.checked_add(part.len())?;
+    (end <= whole.len()).then_some(start..end)
+}
+
+impl Certificate {
+    /// Reads one certificate in DER. Bytes behind its end are an error.
+    pub fn parse(der: Vec<u8>) -> Result<Self> {
+        let unreadable = || Error::new(CKR_ATTRIBUTE_VALUE_INVALID, "it is no X.509 certificate");
+        let (rest, certificate) = X509Certificate::from_der(&der).map_err(|_| unreadable())?;
+        if !rest.is_empty() {
+            return Err(unreadable());
+        }
+        let range = |part: &[u8]| place(&der, part).ok_or_else(unreadable);
+        let parsed = Self {
+            subject: range(certificate.subject().as_raw())?,
+            issuer: range(certificate.issuer().as_raw())?,
+            spki: range(certificate.public_key().raw)?,
+            serial: serial(certificate.raw_serial()),
+            common_name: certificate
+                .subject()
+                .iter_common_name()
+                .last()
+                .and_then(|name| name.as_str().ok())
+                .map(Into::into),
+            key_sha1: mechanism::sha1(&certificate.public_key().subject_public_key.data),
+            not_before: certificate.validity().not_before.timestamp(),
+            not_after: certificate.validity().not_after.timestamp(),
+            authority: certificate.is_ca(),
+            der: Box::default(),
+        };
+        Ok(Self { der: der.into(), ..parsed })
+    }
+
+    /// All of it.
+    pub fn der(&self) -> &[u8] {
+        &self.der
+    }
+
+    /// Subject name in DER.
+    pub fn subject(&self) -> &[u8] {
+        &self.der[self.subject.clone()]
+    }
+
+    /// Issuer name in DER.
+    pub fn issuer(&self) -> &[u8] {
+        &self.der[self.issuer.clone()]
+    }
+
+    /// Serial number as DER INTEGER.
+    pub fn serial(&self) -> &[u8] {
+        &self.serial
+    }
+
+    /// SubjectPublicKeyInfo in DER.
+    pub fn spki(&self) -> &[u8] {
+        &self.der[self.spki.clone()]
+    }
+
+    /// Start of validity, seconds since 1970.
+    pub fn not_before(&self) -> i64 {
+        self.not_before
+    }
+
+    /// End of validity, seconds since 1970.
+    pub fn not_after(&self) -> i64 {
+        self.not_after
+    }
+
+    /// Start of validity as year, month, day (UTC).
+    pub fn not_before_date(&self) -> Option<(i32, u32, u32)> {
+        date(self.not_before)
+    }
+
+    /// End of validity as year, month, day (UTC).
+    pub fn not_after_date(&self) -> Option<(i32, u32, u32)> {
+        date(self.not_after)
+    }
+
+    /// Whether its basic constraints say that it issues certificates.
+    pub fn is_authority(&self) -> bool {
+        self.authority
+    }
+
+    /// Whether subject and issuer are the same name.
+    pub fn is_self_signed(&self) -> bool {
+        self.subject() == self.issuer()
+    }
+
+    /// The subject's (last) common name.
+    pub fn common_name(&self) -> Option<String> {
+        self.common_name.as_deref().map(str::to_owned)
+    }
+
+    /// The subject as one line of text.
+    pub fn subject_display(&self) -> String {
+        x509_parser::x509::X509Name::from_der(self.subject())
+            .map_or_else(|_| String::new(), |(_, name)| name.to_string())
+    }
+
+    /// SHA-1 of the public key's bits: what most issuers put into their subject key identifier.
+    pub fn subject_public_key_sha1(&self) -> [u8; 20] {
+        self.key_sha1
+    }
+}
+
+impl fmt::Debug for Certificate {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Certificate({})", self.subject_display())
+    }
+}
+
+/// The serial number's content with its DER tag and length in front.
+fn serial(content: &[u8]) -> Box<[u8]> {
+    let mut der = vec![0x02];
+    match content.len() {
+        len @ 0..=0x7f => der.push(len as u8),
+        len => der.extend([0x82, (len >> 8) as u8, len as u8]),
+    }
+    der.extend(content);
+    der.into()
+}
+
+fn date(timestamp: i64) -> Option<(i32, u32, u32)> {
+    let date = ASN1Time::from_timestamp(timestamp).ok()?.to_datetime();
+    Some((date.year(), u8::from(date.month()).into(), date.day().into()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_no_certificate_is_an_error_and_never_a_panic() {
+        let mut state = 1u64;
+        for len in 0..400 {
+            let noise: Vec<u8> = (0..len)
+                .map(|_| {
+                    state = state.wrapping_mul(6364136223846793005).wrapping_add(1442695040888963407);
+                    (state >> 56) as u8
+                })
+                .collect();
+            assert!(Certificate::parse(noise.clone()).is_err());
+            let mut sequence = vec![0x30, 0x82, 0x01, 0x00];
+            sequence.extend(noise);
+            let _ = Certificate::parse(sequence);
+        }
+    }
+
+    #[test]
+    fn dates_are_those_of_the_calendar() {
+        assert_eq!(date(0), Some((1970, 1, 1)));
+        assert_eq!(date(1_709_164_800), Some((2024, 2, 29)));
+    }
+}

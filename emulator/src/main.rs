@@ -1,1 +1,111 @@
-fn main() {}
+//! DigiCert Software Trust Manager's signing API on one machine, for tests and trials.
+//!
+//! The API follows the published contract of the service and shares no code with the module that it tests.
+
+mod admin;
+mod api;
+mod body;
+mod cli;
+mod client_files;
+mod digests;
+mod errors;
+mod faults;
+mod journal;
+mod keys;
+mod pipeline;
+mod pki;
+mod rate_limit;
+mod records;
+mod seed;
+mod server;
+mod service;
+mod sig_alg;
+mod slh;
+mod state;
+mod store;
+mod tls;
+mod traffic;
+
+use clap::Parser;
+use cli::Cli;
+use pipeline::Shared;
+use rate_limit::RateLimit;
+use service::Service;
+use state::StateDir;
+use std::error::Error;
+use std::io::Write;
+use std::process::ExitCode;
+use std::sync::Arc;
+use store::AddError;
+use tokio::net::TcpListener;
+use tokio::signal::unix::{SignalKind, signal};
+use tokio_rustls::TlsAcceptor;
+
+fn main() -> ExitCode {
+    let cli = Cli::parse();
+    let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
+        Ok(runtime) => runtime,
+        Err(error) => return fail(&error),
+    };
+    let result = runtime.block_on(run(cli));
+    // A key that is still being made is not worth waiting for.
+    runtime.shutdown_background();
+    match result {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => fail(&*error),
+    }
+}
+
+fn fail(error: &dyn Error) -> ExitCode {
+    eprintln!("stm-emulator: {error}");
+    ExitCode::FAILURE
+}
+
+async fn run(cli: Cli) -> Result<(), Box<dyn Error>> {
+    // Before anything else, so that a signal during the start ends the program just as cleanly.
+    let mut terminate = signal(SignalKind::terminate())?;
+    let mut interrupt = signal(SignalKind::interrupt())?;
+    let serving = start(cli);
+    tokio::select! {
+        result = serving => result,
+        _ = terminate.recv() => Ok(()),
+        _ = interrupt.recv() => Ok(()),
+    }
+}
+
+/// Opens the state directory, serves, and returns only when something fails.
+async fn start(cli: Cli) -> Result<(), Box<dyn Error>> {
+    let listener = TcpListener::bind(cli.listen).await.map_err(|error| format!("--listen {}: {error}", cli.listen))?;
+    let admin = TcpListener::bind(cli.admin).await.map_err(|error| format!("--admin {}: {error}", cli.admin))?;
+    let (address, admin_address) = (listener.local_addr()?, admin.local_addr()?);
+
+    // Making the first keys takes a while, and signals must get through meanwhile.
+    let (service, tls) = tokio::task::spawn_blocking(move || -> Result<_, Box<dyn Error + Send + Sync>> {
+        let service = Service::open(StateDir::open(&cli.state)?, cli.alias_match)?;
+        cli.seed.plant(&service).map_err(|error| match error {
+            AddError::Duplicate(alias) => format!("two keypairs of the seed are called {alias}"),
+            AddError::Io(error) => error.to_string(),
+        })?;
+        client_files::write_credentials(&service)?;
+        client_files::write_env(&service, address)?;
+        let tls = tls::server_config(&service, address.ip()).map_err(|error| error.to_string())?;
+        Ok((service, tls))
+    })
+    .await?
+    .map_err(|error| error as Box<dyn Error>)?;
+
+    let shared = Arc::new(Shared {
+        service,
+        traffic: Default::default(),
+        weather: Default::default(),
+        rate_limit: cli.rate_limit.map(RateLimit::new),
+        page_limit: cli.page_limit as usize,
+    });
+    let serving = tokio::spawn(server::serve(listener, TlsAcceptor::from(tls), shared.clone()));
+    let administering = tokio::spawn(admin::serve(admin, shared));
+    let mut out = std::io::stdout();
+    writeln!(out, "ready https://{address} admin http://{admin_address}")?;
+    out.flush()?;
+    tokio::try_join!(serving, administering)?;
+    Ok(())
+}

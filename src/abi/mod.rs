@@ -1,1 +1,38 @@
-//! abi
+//! The C functions, one file per chapter of the standard. The only room with `unsafe`.
+//!
+//! A function here turns pointers into slices ([`pointer`]), calls one method of the floor below, and turns the
+//! result into a `CK_RV` ([`boundary`]). No decision is made here that is not about memory.
+
+#![allow(unsafe_code)]
+#![allow(non_snake_case, reason = "the standard's names")]
+
+mod boundary;
+mod digest;
+mod general;
+mod generate;
+mod interface;
+mod message;
+mod object;
+mod parallel;
+pub mod pointer;
+mod random;
+mod root;
+mod session;
+mod sign;
+mod slot;
+mod unsupported;
+mod verify;
+
+pub use digest::*;
+pub use general::*;
+pub use generate::*;
+pub use interface::*;
+pub use message::*;
+pub use object::*;
+pub use parallel::*;
+pub use random::*;
+pub use session::*;
+pub use sign::*;
+pub use slot::*;
+pub use unsupported::*;
+pub use verify::*;

@@ -1,1 +1,161 @@
-//! config
+//! Where the service is, who we are, and how the token behaves: read once, at `C_Initialize`, without any request.
+//!
+//! A value comes from the environment, else from `~/.signingmanager/ssm-config.properties`. Nothing fails here: what is
+//! wrong is kept with the token that it concerns and reported when something first needs it, so that a host that only
+//! probes its modules is never disturbed.
+
+mod problem;
+mod properties;
+mod read;
+mod secret;
+mod sources;
+mod variables;
+
+pub use problem::Problem;
+pub use secret::Secret;
+pub use sources::{Found, Origin, Sources};
+pub use variables::{VARIABLES, Variable};
+
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+
+/// Everything that was configured.
+pub struct Config {
+    /// One per account; each has one or two slots.
+    pub tokens: Vec<Arc<TokenSettings>>,
+    /// Where the log goes.
+    pub log: LogSettings,
+}
+
+/// What a PIN means.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Login {
+    /// Nothing: no login is needed, and any PIN is taken.
+    None,
+    /// The password of the client certificate.
+    ClientCertPassword,
+    /// The API key.
+    ApiKey,
+}
+
+/// How long what the service said is kept on disk.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum CacheMode {
+    /// Not at all.
+    Off,
+    /// For so long.
+    For(Duration),
+    /// Until something proves it wrong; never refreshed by itself.
+    Offline,
+}
+
+/// What new keypairs get unless the template says otherwise.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct GenerateDefaults {
+    /// `HSM` or `DISK`
+    pub storage: String,
+    /// `PRODUCTION` or `TEST`
+    pub key_type: String,
+    /// `ONLINE` or `OFFLINE`
+    pub status: String,
+}
+
+/// Where the client certificate is.
+#[derive(Clone)]
+pub enum ClientCert {
+    /// A file: PKCS#12, or PEM with key and certificate.
+    File(PathBuf),
+    /// The same as base64 text in the setting itself.
+    Inline(Secret),
+}
+
+/// One account's settings.
+pub struct TokenSettings {
+    /// The token's label.
+    pub name: String,
+    /// Whether EdDSA and post-quantum keypairs have their slot.
+    pub modern_slot: bool,
+    /// Whether chain certificates are shown.
+    pub chain: bool,
+    /// Whether each signature is confirmed by the service's record before it is returned.
+    pub confirm_record: bool,
+    /// What a PIN means.
+    pub login: Login,
+    /// Only these keypairs are shown: aliases, or patterns with `*` and `?`. All if empty.
+    pub keypairs: Vec<String>,
+    /// What new keypairs get.
+    pub generate: GenerateDefaults,
+    /// How long the list in memory is believed.
+    pub refresh: Duration,
+    /// `https://host[:port][/path]` without a slash at its end.
+    pub host: Option<String>,
+    /// The API key.
+    pub api_key: Option<Secret>,
+    /// The client certificate.
+    pub client_cert: Option<ClientCert>,
+    /// Its password.
+    pub client_cert_password: Option<Secret>,
+    /// Certificates that the service's TLS certificate is checked against, instead of the system's.
+    pub ca_file: Option<PathBuf>,
+    /// Whether the service's TLS certificate is not checked at all.
+    pub skip_verify: bool,
+    /// How long a connection may take to be made.
+    pub connect_timeout: Duration,
+    /// How long an operation may take, retries included.
+    pub timeout: Duration,
+    /// `http[s]://[user:password@]host:port`
+    pub proxy: Option<Secret>,
+    /// Hosts that are reached without the proxy, as `NO_PROXY` lists them.
+    pub no_proxy: Option<String>,
+    /// The cache on disk.
+    pub cache: CacheMode,
+    /// Where the cache is, if not in the user's cache directory.
+    pub cache_file: Option<PathBuf>,
+    /// The user's home directory, if there is one.
+    pub home: Option<PathBuf>,
+    /// What is wrong. With any of these nothing is asked of the service.
+    pub problems: Vec<Problem>,
+    /// Where each value came from, for people.
+    pub origins: Vec<(&'static str, Origin)>,
+}
+
+/// The log's settings.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct LogSettings {
+    /// The most that is written.
+    pub level: log::LevelFilter,
+    /// Where it goes.
+    pub output: LogOutput,
+    /// What to warn about once the log is there.
+    pub warnings: Vec<String>,
+}
+
+/// Where the log goes.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum LogOutput {
+    /// Errors, one line each.
+    Stderr,
+    /// The host's standard output: the service's own tools have it, so we have it.
+    Stdout,
+    /// Nowhere, not even errors.
+    Discard,
+    /// A file; errors go to stderr too.
+    File(PathBuf),
+}
+
+/// Reads the configuration. `reserved` is the text in `pReserved` of the initialise arguments: `NAME=value` pairs, one a
+/// line or separated by `;`, that come before the environment.
+pub fn load(reserved: Option<&str>) -> Config {
+    let mut sources = Sources::of_process(reserved);
+    let token = read::token(&mut sources);
+    let log = read::log(&mut sources);
+    Config { tokens: vec![Arc::new(token)], log }
+}
+
+/// The same from given sources: for tests and for the companion program.
+pub fn load_from(mut sources: Sources) -> Config {
+    let token = read::token(&mut sources);
+    let log = read::log(&mut sources);
+    Config { tokens: vec![Arc::new(token)], log }
+}

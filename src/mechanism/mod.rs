@@ -1,1 +1,28 @@
-//! mechanism
+//! Cryptography that needs no private key: the table of mechanisms, hashing, encodings, local verification.
+//!
+//! Knows no HTTP and no session. An operation is a [`Signing`]: data goes in, a [`Prepared`] comes out that says what
+//! the service has to sign under which name, and that turns the service's answer into the standard's encoding once it
+//! has verified it.
+
+mod der;
+mod digest;
+mod digest_info;
+mod ecdsa;
+mod families;
+mod generation;
+mod key;
+mod names;
+mod parameter;
+mod signing;
+mod table;
+mod verify;
+
+pub use digest::{DIGESTS, Digest, DigestRow, Hasher, sha1, sha256};
+pub use families::{
+    CURVES, Curve, ED25519_CURVE_NAME, ED25519_PARAMS, Family, PARAMETER_SETS, ParameterSet, generation_for, key_type,
+};
+pub use generation::{KeyShape, key_shape};
+pub use key::PublicKey;
+pub use parameter::{Parameter, ParameterShape};
+pub use signing::{Prepared, Signing};
+pub use table::{MECHANISMS, Mechanism, Scheme, allowed_for, by_type, markdown};

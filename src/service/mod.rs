@@ -1,1 +1,275 @@
-//! service
+//! The remote signing service: keypairs, certificates, signatures. Knows no PKCS#11.
+//!
+//! [`Service`] is what the floors above see. Nothing is built before the first request: roots, client certificate, event
+//! loop and connection come to be in [`Service::line`].
+
+mod answer;
+mod failure;
+mod flight;
+mod identity;
+mod listing;
+mod model;
+mod request;
+mod retry;
+mod stats;
+mod tls;
+mod transport;
+
+pub use failure::{Failure, Kind};
+pub use model::{Keypair, KeypairCertificate, NewKeypair, SignatureRecord, Signed};
+pub use retry::markdown as retry_table;
+pub use transport::user_agent;
+
+use crate::config::{Login, Secret, TokenSettings};
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
+use flight::{Flights, Found, Key};
+use parking_lot::{Mutex, RwLock};
+use request::{Line, Request, segment};
+use serde_json::json;
+use stats::Stats;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
+use transport::Transport;
+
+/// What to look for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Wanted<'a> {
+    /// Every keypair that the settings let through.
+    All,
+    /// Those with exactly this alias.
+    Alias(&'a str),
+    /// The one with this id.
+    Id(&'a str),
+}
+
+/// An open line: the transport, and what requests need of it.
+struct Open {
+    transport: Transport,
+    line: Line,
+}
+
+/// The service behind one account's settings.
+pub struct Service {
+    settings: Arc<TokenSettings>,
+    stats: Arc<Stats>,
+    met: Arc<AtomicBool>,
+    open: RwLock<Option<Arc<Open>>>,
+    opening: Mutex<()>,
+    pin: Mutex<Option<Secret>>,
+    flights: Flights,
+}
+
+impl Service {
+    /// Touches nothing.
+    pub fn new(settings: Arc<TokenSettings>) -> Self {
+        Self {
+            settings,
+            stats: Arc::default(),
+            met: Arc::default(),
+            open: RwLock::default(),
+            opening: Mutex::default(),
+            pin: Mutex::default(),
+            flights: Flights::default(),
+        }
+    }
+
+    /// The open line; opened by the first who needs it.
+    fn line(&self) -> Result<Arc<Open>, Failure> {
+        if let Some(open) = &*self.open.read() {
+            return Ok(Arc::clone(open));
+        }
+        let _one_opens = self.opening.lock();
+        if let Some(open) = &*self.open.read() {
+            return Ok(Arc::clone(open));
+        }
+        let open = Arc::new(self.make_line(self.pin.lock().clone().as_ref())?);
+        *self.open.write() = Some(Arc::clone(&open));
+        Ok(open)
+    }
+
+    fn make_line(&self, pin: Option<&Secret>) -> Result<Open, Failure> {
+        let settings = &*self.settings;
+        if !settings.problems.is_empty() {
+            let lines: Vec<String> = settings.problems.iter().map(ToString::to_string).collect();
+            return Err(Failure::new(Kind::Settings, lines.join(" | "), ""));
+        }
+        let Some(host) = &settings.host else { return Err(Failure::new(Kind::Settings, "SM_HOST is not set", "")) };
+        let pin = pin.map(Secret::reveal);
+        let (password, api_key) = match settings.login {
+            Login::None => (None, None),
+            Login::ClientCertPassword => (pin, None),
+            Login::ApiKey => (None, pin),
+        };
+        let transport = Transport::new(settings, password, api_key)?;
+        let line = Line {
+            client: transport.client().clone(),
+            host: host.as_str().into(),
+            timeout: settings.timeout,
+            stats: Arc::clone(&self.stats),
+            met: Arc::clone(&self.met),
+        };
+        Ok(Open { transport, line })
+    }
+
+    /// Runs a piece of work that makes requests, on the calling thread.
+    fn run<T, F>(&self, work: impl FnOnce(Line) -> F) -> Result<T, Failure>
+    where
+        F: Future<Output = Result<T, Failure>>,
+    {
+        Stats::add(&self.stats.operations, 1);
+        let open = self.line()?;
+        run_on(&open, work)
+    }
+
+    /// Keypairs. Those who want the same at the same time share one fetch.
+    pub fn keypairs(&self, wanted: Wanted<'_>) -> Found {
+        let (key, hidden) = match wanted {
+            Wanted::All => (Key::All, false),
+            Wanted::Alias(alias) => (Key::Alias(alias.to_owned()), !self.shows(alias)),
+            Wanted::Id(id) => (Key::Id(id.to_owned()), false),
+        };
+        if hidden {
+            return Ok(Vec::new());
+        }
+        let found = self.flights.share(key, || match wanted {
+            Wanted::All => self.list(),
+            Wanted::Alias(alias) => self.run(async |line| listing::by_alias(&line, alias).await),
+            Wanted::Id(id) => {
+                let found = self.run(async |line| listing::by_id(&line, id).await);
+                found.map(|keypair| keypair.into_iter().collect())
+            }
+        })?;
+        Ok(found.into_iter().filter(|keypair| self.shows(&keypair.alias)).collect())
+    }
+
+    /// Whether the `keypairs` setting lets an alias through.
+    fn shows(&self, alias: &str) -> bool {
+        let patterns = &self.settings.keypairs;
+        patterns.is_empty() || patterns.iter().any(|pattern| listing::glob(pattern, alias))
+    }
+
+    /// The list; where the settings name the keypairs one by one, each is asked for instead.
+    fn list(&self) -> Found {
+        let names = &self.settings.keypairs;
+        if names.is_empty() || names.iter().any(|name| name.contains(['*', '?'])) {
+            return self.run(async |line| listing::keypairs(&line).await);
+        }
+        self.run(async |line| {
+            let mut found = Vec::new();
+            for name in names {
+                found.extend(listing::by_alias(&line, name).await?);
+            }
+            Ok(found)
+        })
+    }
+
+    /// One signature: exactly one `POST .../sign`. If the answer lacks the signature, its record is read once.
+    pub fn sign(&self, keypair: &Keypair, sig_alg: &str, hash: &[u8]) -> Result<Signed, Failure> {
+        let path = format!("/keypairs/{}/sign", segment(&keypair.id));
+        let request = Request::post(path, json!({"hash": STANDARD.encode(hash), "sig_alg": sig_alg}));
+        Stats::add(&self.stats.signatures, 1);
+        let missing = |id: &str| {
+            let cause = format!("the service answered without a signature (keypair {}, record {id})", keypair.alias);
+            let remedy = "the keypair may be OFFLINE or its certificate expired: look at it in the service's web page";
+            Failure::new(Kind::BadAnswer, cause, remedy)
+        };
+        let signed = self.run(async |line| {
+            let answer = line.run(&request).await?;
+            match model::signed(&answer) {
+                (id, Some(signature)) => Ok(Signed { id, signature }),
+                (None, None) => Err(missing("none")),
+                (Some(id), None) => {
+                    let record = line.run(&Request::get(format!("/signatures/{}", segment(&id)))).await?;
+                    let signature = model::record(&record).signature.ok_or_else(|| missing(&id))?;
+                    Ok(Signed { id: Some(id), signature })
+                }
+            }
+        });
+        signed.map_err(|failure| named(failure, keypair))
+    }
+
+    /// The record of a signature.
+    pub fn signature(&self, id: &str) -> Result<SignatureRecord, Failure> {
+        let request = Request::get(format!("/signatures/{}", segment(id)));
+        self.run(async |line| Ok(model::record(&line.run(&request).await?)))
+    }
+
+    /// Makes a keypair: exactly one `POST /keypairs`, and a read where its answer is not the whole keypair.
+    pub fn create_keypair(&self, new: &NewKeypair) -> Result<Arc<Keypair>, Failure> {
+        let properties: serde_json::Map<_, _> = new.properties.iter().cloned().collect();
+        let body = json!({
+            "alias": new.alias, "key_alg": new.key_alg, "key_storage": new.key_storage, "key_type": new.key_type,
+            "properties": properties, "status": new.status,
+        });
+        let request = Request::post("/keypairs", body);
+        let made = self.run(async |line| {
+            let answer = line.run(&request).await?;
+            let whole =
+                model::keypair(&answer, &mut model::Chains::new()).filter(|keypair| keypair.public_key.is_some());
+            if let Some(keypair) = whole {
+                return Ok(Arc::new(keypair));
+            }
+            let found = match answer["id"].as_str() {
+                Some(id) => listing::by_id(&line, id).await?,
+                None => listing::by_alias(&line, &new.alias).await?.into_iter().next(),
+            };
+            found.ok_or_else(|| {
+                let cause = format!("the keypair {} was made, but the service does not show it", new.alias);
+                Failure::new(Kind::BadAnswer, cause, "look for it in the service's web page")
+            })
+        });
+        self.flights.forget_misses();
+        made
+    }
+
+    /// With a login setting: checks a PIN with one small request and keeps it for those to come.
+    pub fn log_in(&self, pin: &[u8]) -> Result<(), Failure> {
+        let pin = std::str::from_utf8(pin).map(Secret::new);
+        let pin = pin.map_err(|_| Failure::new(Kind::Password, "the PIN is not UTF-8 text", ""))?;
+        Stats::add(&self.stats.operations, 1);
+        let open = Arc::new(self.make_line(Some(&pin))?);
+        let request = Request::get("/keypairs").with("limit", "1");
+        run_on(&open, async |line| line.run(&request).await)?;
+        *self.pin.lock() = Some(pin);
+        *self.open.write() = Some(open);
+        Ok(())
+    }
+
+    /// Forgets the PIN and ends the connections that were made with it.
+    pub fn log_out(&self) {
+        *self.pin.lock() = None;
+        *self.open.write() = None;
+    }
+
+    /// Forgets what is remembered of a keypair.
+    pub fn forget(&self, keypair_id: &str) {
+        log::info!("what was remembered of keypair {keypair_id} is dropped: it is asked for anew");
+    }
+
+    /// `C_Finalize`: says what the run cost and ends the connections.
+    pub fn finish(&self) {
+        if let Some(summary) = self.stats.summary() {
+            log::info!("{summary}");
+        }
+        *self.open.write() = None;
+    }
+}
+
+/// A failure of a sign, with the keypair's alias in it: the path has only its id.
+fn named(failure: Failure, keypair: &Keypair) -> Failure {
+    Failure { cause: format!("keypair {}: {}", keypair.alias, failure.cause), ..failure }
+}
+
+/// Runs work on an open line. A thread that is ending may have no thread-locals any more, and then the event loop cannot
+/// run: that is a failure of this call, not of the host.
+fn run_on<T, F>(open: &Open, work: impl FnOnce(Line) -> F) -> Result<T, Failure>
+where
+    F: Future<Output = Result<T, Failure>>,
+{
+    catch_unwind(AssertUnwindSafe(|| open.transport.block_on(work(open.line.clone())))).unwrap_or_else(|_| {
+        let cause = "the request could not be run on this thread (is the thread or the process ending?)";
+        Err(Failure::new(Kind::Cancelled, cause, ""))
+    })
+}

@@ -1,1 +1,35 @@
-//! token
+//! What the application sees: module, slot, session, object, attribute, operation. Safe Rust.
+//!
+//! A [`Module`] is one run of the library, from `C_Initialize` to `C_Finalize`. It has [`Slot`]s; two slots
+//! (classic and modern) share one [`Account`], which asks the service and keeps what it answered in an
+//! immutable [`catalog::Catalog`].
+
+mod account;
+mod attribute;
+mod attribute_table;
+pub mod catalog;
+mod digest;
+mod failure;
+mod find;
+mod generate;
+mod login;
+mod message;
+mod module;
+mod object;
+mod profile;
+mod registry;
+mod search;
+mod session;
+mod session_object;
+mod sign;
+mod signing;
+mod slot;
+pub mod vendor;
+mod verify;
+
+pub use account::Account;
+pub use attribute::{Template, Value};
+pub use module::Module;
+pub use object::{Class, Object};
+pub use session::{Produced, Room, Session};
+pub use slot::{Slot, SlotKind};

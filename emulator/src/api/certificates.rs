@@ -1,0 +1,16 @@
+//! `GET /certificates` and `GET /certificates/{id}`.
+
+use super::lists::ListQuery;
+use super::{Answer, Call};
+use crate::errors::ApiError;
+use crate::service::Service;
+
+pub fn list(service: &Service, page_limit: usize, call: &Call) -> Result<Answer, ApiError> {
+    let query = ListQuery::of(call, page_limit)?;
+    Ok(query.answer(service.store.certificates(&query.filter, query.offset, query.limit)))
+}
+
+pub fn get(service: &Service, id: &str) -> Result<Answer, ApiError> {
+    let json = service.store.certificate(id).ok_or_else(|| ApiError::not_present("Certificate", id))?;
+    Ok(Answer::json(200, json))
+}

@@ -1,0 +1,200 @@
+//! The REST API: from a request to an answer. Nothing here knows of connections, faults or logs.
+
+mod certificates;
+mod create;
+mod keypairs;
+mod lists;
+mod sign;
+mod signatures;
+
+use crate::errors::ApiError;
+use crate::service::Service;
+use hyper::body::Bytes;
+use percent_encoding::percent_decode_str;
+use std::net::IpAddr;
+
+/// Where the API begins.
+pub const BASE: &str = "/signingmanager/api/v1";
+
+/// A request, with all that an answer can depend on.
+pub struct Call {
+    /// The method in capitals.
+    pub method: String,
+    /// The path, still percent-encoded.
+    pub path: String,
+    /// What follows the question mark.
+    pub query: String,
+    /// The whole body.
+    pub body: Bytes,
+    /// The `x-api-key` header.
+    pub api_key: Option<String>,
+    /// The `User-Agent` header.
+    pub user_agent: Option<String>,
+    /// Whether the client showed a certificate; one that was shown was also verified.
+    pub client_certificate: bool,
+    /// The client's address.
+    pub client_ip: IpAddr,
+}
+
+/// An answer.
+#[derive(Clone, Debug)]
+pub struct Answer {
+    /// HTTP status code.
+    pub status: u16,
+    /// Headers beside `Content-Type` and `Content-Length`.
+    pub headers: Vec<(String, String)>,
+    /// The body.
+    pub body: Bytes,
+}
+
+impl Answer {
+    fn json(status: u16, body: impl Into<Bytes>) -> Answer {
+        let headers = vec![("content-type".to_owned(), "application/json".to_owned())];
+        Answer { status, headers, body: body.into() }
+    }
+}
+
+impl From<ApiError> for Answer {
+    fn from(error: ApiError) -> Answer {
+        let mut answer = Answer::json(error.status, error.body.to_string());
+        answer.headers.extend(error.header.map(|(name, value)| (name.to_owned(), value)));
+        answer
+    }
+}
+
+/// The paths of the API.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+enum Resource {
+    Keypairs,
+    Keypair,
+    Sign,
+    Signature,
+    Certificates,
+    Certificate,
+}
+
+impl Resource {
+    /// The path below [`BASE`], as documentation writes it.
+    fn template(self) -> &'static str {
+        match self {
+            Resource::Keypairs => "/keypairs",
+            Resource::Keypair => "/keypairs/{id}",
+            Resource::Sign => "/keypairs/{id}/sign",
+            Resource::Signature => "/signatures/{id}",
+            Resource::Certificates => "/certificates",
+            Resource::Certificate => "/certificates/{id}",
+        }
+    }
+
+    /// The value of an `Allow` header.
+    fn methods(self) -> &'static str {
+        match self {
+            Resource::Keypairs => "GET, POST",
+            Resource::Sign => "POST",
+            _ => "GET",
+        }
+    }
+
+    /// What a path names, with the id or alias in it, still percent-encoded.
+    fn of(path: &str) -> Option<(Resource, &str)> {
+        let segments: Vec<&str> = path.strip_prefix(BASE)?.strip_prefix('/')?.split('/').collect();
+        match segments[..] {
+            ["keypairs"] => Some((Resource::Keypairs, "")),
+            ["keypairs", id] if !id.is_empty() => Some((Resource::Keypair, id)),
+            ["keypairs", id, "sign"] if !id.is_empty() => Some((Resource::Sign, id)),
+            ["signatures", id] if !id.is_empty() => Some((Resource::Signature, id)),
+            ["certificates"] => Some((Resource::Certificates, "")),
+            ["certificates", id] if !id.is_empty() => Some((Resource::Certificate, id)),
+            _ => None,
+        }
+    }
+}
+
+/// The kind of a request, for counting: `POST /keypairs/{id}/sign`, or `other`.
+pub fn kind_of(method: &str, path: &str) -> String {
+    match Resource::of(path) {
+        Some((resource, _)) if resource.methods().split(", ").any(|known| known == method) => {
+            format!("{method} {}", resource.template())
+        }
+        _ => "other".to_owned(),
+    }
+}
+
+/// Whether a request asks for a signature.
+pub fn is_sign(method: &str, path: &str) -> bool {
+    method == "POST" && matches!(Resource::of(path), Some((Resource::Sign, _)))
+}
+
+/// Answers a request. Blocks while keys are made and used.
+pub fn answer(service: &Service, page_limit: usize, call: &Call) -> Answer {
+    route(service, page_limit, call).unwrap_or_else(Answer::from)
+}
+
+fn route(service: &Service, page_limit: usize, call: &Call) -> Result<Answer, ApiError> {
+    authenticate(service, call)?;
+    let (resource, id) = Resource::of(&call.path).ok_or_else(ApiError::no_such_path)?;
+    let id = percent_decode_str(id).decode_utf8_lossy();
+    match (call.method.as_str(), resource) {
+        ("GET", Resource::Keypairs) => keypairs::list(service, page_limit, call),
+        ("POST", Resource::Keypairs) => create::create(service, call),
+        ("GET", Resource::Keypair) => keypairs::get(service, &id),
+        ("POST", Resource::Sign) => sign::sign(service, call, &id),
+        ("GET", Resource::Signature) => signatures::get(service, &id),
+        ("GET", Resource::Certificates) => certificates::list(service, page_limit, call),
+        ("GET", Resource::Certificate) => certificates::get(service, &id),
+        _ => Err(ApiError::wrong_method(&call.path, resource.methods())),
+    }
+}
+
+/// The first factor. The second, the client certificate, is asked for by the operations that need it.
+fn authenticate(service: &Service, call: &Call) -> Result<(), ApiError> {
+    match &call.api_key {
+        None => Err(ApiError::invalid_api_key("API key is missing. Send it in the x-api-key header.")),
+        Some(key) if *key != service.who.api_key => {
+            Err(ApiError::invalid_api_key("The API key is not valid for this host, or it has expired."))
+        }
+        Some(_) => Ok(()),
+    }
+}
+
+/// The second factor.
+fn need_multi_factor(call: &Call, operation: &str) -> Result<(), ApiError> {
+    if call.client_certificate { Ok(()) } else { Err(ApiError::not_multi_factor(operation)) }
+}
+
+/// A body that must be a JSON object.
+fn object(body: &[u8]) -> Result<serde_json::Map<String, serde_json::Value>, ApiError> {
+    match serde_json::from_slice(body) {
+        Ok(serde_json::Value::Object(members)) => Ok(members),
+        Ok(_) => Err(ApiError::invalid_request("The request body is not a JSON object.")),
+        Err(error) => Err(ApiError::invalid_request(format!("The request body is not valid JSON: {error}"))),
+    }
+}
+
+/// Tells the operator of the emulator what a client only sees as status 500.
+fn failed(call: &Call, error: impl std::fmt::Display) -> ApiError {
+    eprintln!("stm-emulator: {} {}: {error}", call.method, call.path);
+    ApiError::internal(&call.path)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn paths_are_recognised_with_and_only_with_what_belongs_in_them() {
+        assert_eq!(Resource::of("/signingmanager/api/v1/keypairs"), Some((Resource::Keypairs, "")));
+        assert_eq!(Resource::of("/signingmanager/api/v1/keypairs/a%20b/sign"), Some((Resource::Sign, "a%20b")));
+        assert_eq!(Resource::of("/signingmanager/api/v1/keypairs//sign"), None);
+        assert_eq!(Resource::of("/signingmanager/api/v1/keypairs/"), None);
+        assert_eq!(Resource::of("/signingmanager/api/v2/keypairs"), None);
+        assert_eq!(Resource::of("/keypairs"), None);
+    }
+
+    #[test]
+    fn requests_are_counted_by_what_they_ask_for() {
+        assert_eq!(kind_of("POST", "/signingmanager/api/v1/keypairs/x/sign"), "POST /keypairs/{id}/sign");
+        assert_eq!(kind_of("PUT", "/signingmanager/api/v1/keypairs/x/sign"), "other");
+        assert_eq!(kind_of("GET", "/"), "other");
+    }
+}

@@ -1,0 +1,93 @@
+//! The command line.
+
+use crate::seed::Seed;
+use crate::store::AliasMatch;
+use clap::Parser;
+use std::net::SocketAddr;
+use std::path::PathBuf;
+
+/// DigiCert Software Trust Manager's signing API on one machine.
+///
+/// Serves the REST API that signing clients use, over HTTPS with client certificates, with real keys, real certificate
+/// chains and real signatures, so that a pipeline can be tried out and tested without an account and without spending a
+/// signature. Nothing it signs is trusted by anyone who does not trust DIR/signing-root.pem.
+///
+/// When it is ready it prints one line,
+///
+///     ready https://127.0.0.1:PORT admin http://127.0.0.1:PORT
+///
+/// and has written the files that clients need into the state directory:
+///
+///     client.env          settings for a shell:  . DIR/client.env
+///     client.p12          client certificate and key; the password is in client.env
+///     client.pem          the same as PEM, without a password
+///     client-legacy.p12   the same with SHA-1 and triple-DES encryption
+///     client-rc2.p12      the same with SHA-1 and 40-bit RC2 encryption
+///     client-expired.p12  an expired client certificate, same password
+///     client-other.p12    a client certificate of an unrelated CA, same password
+///     tls-ca.pem          the CA of the server's certificate
+///     other-ca.pem        an unrelated CA
+///     signing-root.pem    the root of all code-signing certificates
+///     certs/              every keypair's certificate, alone and with its chain
+///
+/// It stops cleanly on SIGTERM and SIGINT. Started again with the same directory, it has the same keys, certificates,
+/// credentials and recorded signatures.
+#[derive(Parser, Debug)]
+#[command(name = "stm-emulator", version, verbatim_doc_comment)]
+pub struct Cli {
+    /// Directory for keys, certificates, credentials and records; made if missing
+    #[arg(long, value_name = "DIR")]
+    pub state: PathBuf,
+
+    /// Address of the API (HTTPS); port 0 takes a free one
+    #[arg(long, value_name = "ADDRESS:PORT", default_value = "127.0.0.1:0")]
+    pub listen: SocketAddr,
+
+    /// Address of the admin port (plain HTTP, loopback only); port 0 takes a free one
+    #[arg(long, value_name = "ADDRESS:PORT", default_value = "127.0.0.1:0", value_parser = loopback)]
+    pub admin: SocketAddr,
+
+    /// Keypairs to start with; those that the directory has already stay as they are
+    #[arg(long, value_enum, default_value = "demo")]
+    pub seed: Seed,
+
+    /// The most items that a client gets in one page of a list
+    #[arg(long, value_name = "N", default_value = "100", value_parser = positive)]
+    pub page_limit: u32,
+
+    /// Answer 429 with Retry-After to more than N requests a second; no limit unless given
+    #[arg(long, value_name = "N", value_parser = positive)]
+    pub rate_limit: Option<u32>,
+
+    /// How `alias=` in a list request selects
+    #[arg(long, value_enum, default_value = "exact")]
+    pub alias_match: AliasMatch,
+}
+
+fn loopback(text: &str) -> Result<SocketAddr, String> {
+    let address: SocketAddr = text.parse().map_err(|error| format!("{error}; give an address like 127.0.0.1:0"))?;
+    if address.ip().is_loopback() {
+        Ok(address)
+    } else {
+        Err("the admin port has no protection, so it must be on loopback: 127.0.0.1 or [::1]".to_owned())
+    }
+}
+
+fn positive(text: &str) -> Result<u32, String> {
+    match text.parse() {
+        Ok(number) if number > 0 => Ok(number),
+        _ => Err("give a number of at least 1".to_owned()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_admin_port_is_refused_anywhere_but_on_loopback() {
+        assert!(Cli::try_parse_from(["x", "--state", "d", "--admin", "0.0.0.0:1"]).is_err());
+        assert!(Cli::try_parse_from(["x", "--state", "d", "--admin", "192.0.2.1:1"]).is_err());
+        assert!(Cli::try_parse_from(["x", "--state", "d", "--admin", "[::1]:1"]).is_ok());
+    }
+}

@@ -1,0 +1,127 @@
+//! The files that a client is pointed at: credentials in every form that clients read, and the CAs to trust.
+
+use crate::keys::{KeyKind, KeyMaterial};
+use crate::pki::{Role, Validity, pem};
+use crate::service::Service;
+use crate::state::{StateDir, invalid};
+use p12_keystore::{
+    Certificate, EncryptionAlgorithm, KeyStore, KeyStoreEntry, MacAlgorithm, PrivateKey, PrivateKeyChain,
+};
+use std::fmt::Display;
+use std::io;
+use std::net::SocketAddr;
+
+/// Writes what depends on the state directory alone. What is there from an earlier run is kept: clients may have copied
+/// it.
+pub fn write_credentials(service: &Service) -> io::Result<()> {
+    let state = &service.state;
+    for (role, file) in
+        [(Role::TlsCa, "tls-ca.pem"), (Role::SigningRoot, "signing-root.pem"), (Role::OtherCa, "other-ca.pem")]
+    {
+        state.write(file, pem("CERTIFICATE", &service.authority(role).der).as_bytes())?;
+    }
+    let key = client_key(state)?;
+    let client = |validity| service.authority(Role::ClientCa).issue_client("release-engineer", &key, validity);
+    let password = &service.who.password;
+    if state.read("client.pem")?.is_none() {
+        let good = client(Validity::years(5)).map_err(other)?;
+        let ca = &service.authority(Role::ClientCa).der;
+        let modern = store(&key, &[&good, ca], password, Encryption::Modern)?;
+        let legacy = store(&key, &[&good, ca], password, Encryption::Legacy)?;
+        state.write_secret("client.p12", &modern)?;
+        state.write_secret("client-legacy.p12", &legacy)?;
+        state.write_secret("client-rc2.p12", &store(&key, &[&good, ca], password, Encryption::Ancient)?)?;
+        let text = [pem("CERTIFICATE", &good), pem("CERTIFICATE", ca), pem("PRIVATE KEY", key.pkcs8())].concat();
+        state.write_secret("client.pem", text.as_bytes())?;
+    }
+    if state.read("client-expired.p12")?.is_none() {
+        let expired = client(Validity::expired()).map_err(other)?;
+        let ca = &service.authority(Role::ClientCa).der;
+        state.write_secret("client-expired.p12", &store(&key, &[&expired, ca], password, Encryption::Modern)?)?;
+    }
+    if state.read("client-other.p12")?.is_none() {
+        let foreign = service.authority(Role::OtherCa);
+        let stranger = foreign.issue_client("stranger", &key, Validity::years(5)).map_err(other)?;
+        state.write_secret(
+            "client-other.p12",
+            &store(&key, &[&stranger, &foreign.der], password, Encryption::Modern)?,
+        )?;
+    }
+    Ok(())
+}
+
+/// Writes `client.env`, which names the address and so is new at every start.
+pub fn write_env(service: &Service, address: SocketAddr) -> io::Result<()> {
+    let state = &service.state;
+    let mut text = String::new();
+    for (name, value) in [
+        ("SM_HOST", format!("https://{address}")),
+        ("SM_API_KEY", service.who.api_key.clone()),
+        ("SM_CLIENT_CERT_FILE", state.file("client.p12").display().to_string()),
+        ("SM_CLIENT_CERT_PASSWORD", service.who.password.clone()),
+        ("SM_CA_FILE", state.file("tls-ca.pem").display().to_string()),
+    ] {
+        text.push_str(&format!("export {name}={}\n", shell_quoted(&value)));
+    }
+    state.write_secret("client.env", text.as_bytes())
+}
+
+/// Single quotes keep everything but a single quote.
+fn shell_quoted(value: &str) -> String {
+    format!("'{}'", value.replace('\'', r"'\''"))
+}
+
+fn client_key(state: &StateDir) -> io::Result<KeyMaterial> {
+    let kind = KeyKind::Rsa(2048);
+    if let Some(key) = state.read_key("client", kind)? {
+        return Ok(key);
+    }
+    let key = KeyMaterial::generate(kind).map_err(other)?;
+    state.keep_key("client", &key)?;
+    Ok(key)
+}
+
+enum Encryption {
+    /// PBES2 with AES-256, HMAC-SHA-256.
+    Modern,
+    /// PBE with SHA-1 and three-key triple DES, HMAC-SHA-1, as old tools write and new ones read with reluctance.
+    Legacy,
+    /// PBE with SHA-1 and 40-bit RC2, HMAC-SHA-1, as the oldest tools write.
+    Ancient,
+}
+
+fn store(key: &KeyMaterial, chain: &[&Vec<u8>], password: &str, encryption: Encryption) -> io::Result<Vec<u8>> {
+    let mut certificates = Vec::new();
+    for der in chain {
+        certificates.push(Certificate::from_der(der).map_err(other)?);
+    }
+    let private = PrivateKey::from_der(key.pkcs8()).map_err(other)?;
+    let mut keystore = KeyStore::new();
+    let entry = PrivateKeyChain::new(vec![1u8], private, certificates);
+    keystore.add_entry("client", KeyStoreEntry::PrivateKeyChain(entry));
+    let (algorithm, mac) = match encryption {
+        Encryption::Modern => (EncryptionAlgorithm::PbeWithHmacSha256AndAes256, MacAlgorithm::HmacSha256),
+        Encryption::Legacy => (EncryptionAlgorithm::PbeWithShaAnd3KeyTripleDesCbc, MacAlgorithm::HmacSha1),
+        // RC2, whatever the library calls it: that is what the object identifier it writes says.
+        Encryption::Ancient => (EncryptionAlgorithm::PbeWithShaAnd40BitRc4Cbc, MacAlgorithm::HmacSha1),
+    };
+    let writer = keystore.writer(password).encryption_algorithm(algorithm).mac_algorithm(mac);
+    // What OpenSSL writes. The password is random, and a client that opens the file at every start should not wait.
+    writer.encryption_iterations(2048).mac_iterations(2048).write().map_err(other)
+}
+
+fn other(error: impl Display) -> io::Error {
+    invalid(&error.to_string())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_shell_reads_any_value_back_as_it_was() {
+        let value = "it's $HOME `x` \"y\"";
+        let out = std::process::Command::new("sh").arg("-c").arg(format!("printf %s {}", shell_quoted(value))).output();
+        assert_eq!(out.unwrap().stdout, value.as_bytes());
+    }
+}

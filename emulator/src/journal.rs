@@ -1,0 +1,104 @@
+//! Every signature made, as `GET /signatures/{id}` shows it, kept in `signatures.jsonl`.
+
+use crate::state::{StateDir, invalid};
+use parking_lot::Mutex;
+use serde::{Deserialize, Serialize};
+use std::collections::HashMap;
+use std::fs::File;
+use std::io::{self, Write};
+use std::sync::Arc;
+
+const FILE: &str = "signatures.jsonl";
+
+/// One signature.
+#[derive(Serialize, Deserialize, Clone, Debug)]
+#[allow(missing_docs)]
+pub struct SignatureRecord {
+    pub id: String,
+    pub keypair_id: String,
+    /// The keypair's alias at the time.
+    pub key_pair: String,
+    /// Base64, as it was answered.
+    pub signature: String,
+    /// As the request spelt it.
+    pub sig_alg: String,
+    /// Base64, as the request sent it.
+    pub hash: String,
+    pub signing_status: String,
+    /// Account ids.
+    pub account: Vec<String>,
+    pub created_on: String,
+    pub created_by: String,
+    pub created_by_user: String,
+    pub modified_on: String,
+    pub modified_by: String,
+    pub modified_by_user: String,
+    pub client_ip: String,
+    /// The default certificate of the keypair, where it has one.
+    pub certificate_id: Option<String>,
+    /// The client's `User-Agent`.
+    pub client_type: Option<String>,
+    pub signature_type: String,
+}
+
+/// The signatures of this run and of those before it.
+pub struct Journal {
+    inner: Mutex<Inner>,
+}
+
+struct Inner {
+    records: Vec<Arc<SignatureRecord>>,
+    by_id: HashMap<String, usize>,
+    file: File,
+}
+
+impl Journal {
+    /// Reads what earlier runs recorded.
+    pub fn open(state: &StateDir) -> io::Result<Journal> {
+        let bytes = state.read(FILE)?.unwrap_or_default();
+        // A half line at the end is what a kill leaves of a signature that was never answered.
+        let whole = bytes.iter().rposition(|&byte| byte == b'\n').map_or(0, |end| end + 1);
+        let mut records = Vec::new();
+        let mut by_id = HashMap::new();
+        for (index, line) in bytes[..whole].split(|&byte| byte == b'\n').filter(|line| !line.is_empty()).enumerate() {
+            let record: SignatureRecord = serde_json::from_slice(line)
+                .map_err(|error| invalid(&format!("{FILE}, line {}: {error}", index + 1)))?;
+            by_id.insert(record.id.clone(), records.len());
+            records.push(Arc::new(record));
+        }
+        let file = state.appender(FILE)?;
+        if whole < bytes.len() {
+            file.set_len(whole as u64)?;
+        }
+        Ok(Journal { inner: Mutex::new(Inner { records, by_id, file }) })
+    }
+
+    /// Records a signature. The line goes to the file at once, but nothing waits for the disk: a signature lost in a
+    /// power cut is no loss here.
+    pub fn record(&self, record: SignatureRecord) -> io::Result<()> {
+        let mut line = serde_json::to_vec(&record)?;
+        line.push(b'\n');
+        let mut inner = self.inner.lock();
+        inner.file.write_all(&line)?;
+        let place = inner.records.len();
+        inner.by_id.insert(record.id.clone(), place);
+        inner.records.push(Arc::new(record));
+        Ok(())
+    }
+
+    /// The signature with that id.
+    pub fn by_id(&self, id: &str) -> Option<Arc<SignatureRecord>> {
+        let inner = self.inner.lock();
+        inner.by_id.get(id).map(|&place| inner.records[place].clone())
+    }
+
+    /// All signatures, oldest first.
+    pub fn all(&self) -> Vec<Arc<SignatureRecord>> {
+        self.inner.lock().records.clone()
+    }
+
+    /// How many signatures are recorded.
+    pub fn len(&self) -> usize {
+        self.inner.lock().records.len()
+    }
+}

@@ -1,0 +1,94 @@
+//! The way of one request: log, rate limit, weather, execution.
+
+use crate::api::{self, Answer, Call};
+use crate::errors::ApiError;
+use crate::faults::{Drop, Rule, Weather};
+use crate::rate_limit::RateLimit;
+use crate::service::Service;
+use crate::traffic::{Ticket, Traffic};
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+/// What all connections share.
+pub struct Shared {
+    /// The service behind the API.
+    pub service: Service,
+    /// Log and counters.
+    pub traffic: Traffic,
+    /// Faults and delays.
+    pub weather: Weather,
+    /// Requests per second, where they are limited.
+    pub rate_limit: Option<RateLimit>,
+    /// The most items that a client gets in one page.
+    pub page_limit: usize,
+}
+
+/// How a request ends.
+pub enum Ending {
+    /// With this answer.
+    Answer(Answer),
+    /// With this answer, broken off in the middle.
+    HalfAnswer(Answer),
+    /// With a closed connection and no answer.
+    Drop,
+}
+
+/// Takes a request to its ending.
+///
+/// To be run in a task of its own: a service does not stop working on a request because the client has hung up, so a
+/// signature that a client gave up waiting for is made and recorded all the same.
+pub async fn process(shared: Arc<Shared>, call: Call, path_and_query: String, ticket: Ticket) -> Ending {
+    let rule = match shared.rate_limit.as_ref().map_or(Ok(()), |limit| limit.admit(Instant::now())) {
+        Ok(()) => shared.weather.rule_for(&call.method, &path_and_query),
+        Err(seconds) => {
+            let answer = Answer::from(ApiError::rate_limited(seconds));
+            shared.traffic.end(ticket, Some(answer.status), false);
+            return Ending::Answer(answer);
+        }
+    };
+    wait(shared.weather.delay(api::is_sign(&call.method, &call.path))).await;
+    let ending = match &rule {
+        None => Ending::Answer(execute(shared.clone(), call).await),
+        Some(rule) => disturbed(&shared, call, rule).await,
+    };
+    let status = match &ending {
+        Ending::Answer(answer) | Ending::HalfAnswer(answer) => Some(answer.status),
+        Ending::Drop => None,
+    };
+    shared.traffic.end(ticket, status, rule.is_some());
+    ending
+}
+
+/// The same under a fault rule.
+async fn disturbed(shared: &Arc<Shared>, call: Call, rule: &Rule) -> Ending {
+    wait(Duration::from_millis(rule.delay_ms)).await;
+    if rule.drop == Some(Drop::BeforeExecution) {
+        return Ending::Drop;
+    }
+    let answer = match rule.instead() {
+        Some(answer) => answer,
+        None => rule.reshape(execute(shared.clone(), call).await),
+    };
+    match rule.drop {
+        Some(_) => Ending::Drop,
+        None if rule.half_body => Ending::HalfAnswer(answer),
+        None => Ending::Answer(answer),
+    }
+}
+
+async fn wait(duration: Duration) {
+    // Sleeping for no time still takes a turn of the timer.
+    if !duration.is_zero() {
+        tokio::time::sleep(duration).await;
+    }
+}
+
+async fn execute(shared: Arc<Shared>, call: Call) -> Answer {
+    // Signing and making keys take the processor for milliseconds to seconds; reading does not.
+    if call.method == "GET" {
+        return api::answer(&shared.service, shared.page_limit, &call);
+    }
+    let path = call.path.clone();
+    let work = move || api::answer(&shared.service, shared.page_limit, &call);
+    tokio::task::spawn_blocking(work).await.unwrap_or_else(|_| ApiError::internal(&path).into())
+}

@@ -1,0 +1,139 @@
+//! The API port: connections, TLS and HTTP.
+
+use crate::api::{self, Answer, Call};
+use crate::body::Reply;
+use crate::errors::ApiError;
+use crate::pipeline::{Ending, Shared, process};
+use crate::traffic::{Entry, start_time};
+use http_body_util::{BodyExt, Limited};
+use hyper::body::{Bytes, Incoming};
+use hyper::service::service_fn;
+use hyper::{Request, Response};
+use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
+use hyper_util::server::conn::auto;
+use std::convert::Infallible;
+use std::net::{IpAddr, SocketAddr};
+use std::sync::Arc;
+use std::time::Duration;
+use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::Notify;
+use tokio_rustls::TlsAcceptor;
+
+/// No request of this API is anywhere near this long, in bytes.
+const BODY_LIMIT: usize = 1 << 20;
+/// A client that does not finish its handshake does not hold a connection for ever.
+const HANDSHAKE_TIMEOUT: Duration = Duration::from_secs(10);
+
+/// One connection's own part.
+struct Connection {
+    shared: Arc<Shared>,
+    number: u64,
+    peer: IpAddr,
+    client_certificate: bool,
+    /// Told when a fault rule closes the connection.
+    dead: Arc<Notify>,
+}
+
+/// Accepts connections for ever.
+pub async fn serve(listener: TcpListener, acceptor: TlsAcceptor, shared: Arc<Shared>) {
+    loop {
+        match listener.accept().await {
+            Ok((stream, peer)) => {
+                let number = shared.traffic.connection();
+                tokio::spawn(connection(stream, peer, number, acceptor.clone(), shared.clone()));
+            }
+            // Out of file descriptors, most likely: they come back when connections end.
+            Err(error) => {
+                eprintln!("stm-emulator: accept: {error}");
+                tokio::time::sleep(Duration::from_millis(100)).await;
+            }
+        }
+    }
+}
+
+async fn connection(stream: TcpStream, peer: SocketAddr, number: u64, acceptor: TlsAcceptor, shared: Arc<Shared>) {
+    // Without this, the second packet of every answer waits for the client's acknowledgement of the first.
+    let _ = stream.set_nodelay(true);
+    let handshake = tokio::time::timeout(HANDSHAKE_TIMEOUT, acceptor.accept(stream)).await;
+    let Ok(Ok(stream)) = handshake else { return shared.traffic.handshake(false) };
+    shared.traffic.handshake(true);
+    let client_certificate = stream.get_ref().1.peer_certificates().is_some();
+    let dead = Arc::new(Notify::new());
+    let connection = Arc::new(Connection { shared, number, peer: peer.ip(), client_certificate, dead: dead.clone() });
+    let handler = service_fn(|request| {
+        let connection = connection.clone();
+        async move { Ok::<_, Infallible>(connection.handle(request).await) }
+    });
+    let mut builder = auto::Builder::new(TokioExecutor::new());
+    builder.http1().timer(TokioTimer::new());
+    builder.http2().timer(TokioTimer::new());
+    // A client that hangs up in the middle is no event here; neither is a connection that a rule closes.
+    tokio::select! {
+        _ = builder.serve_connection(TokioIo::new(stream), handler) => {}
+        () = dead.notified() => {}
+    }
+}
+
+impl Connection {
+    async fn handle(&self, request: Request<Incoming>) -> Response<Reply> {
+        let (parts, body) = request.into_parts();
+        let method = parts.method.as_str().to_owned();
+        let path = parts.uri.path().to_owned();
+        let path_and_query = parts.uri.path_and_query().map_or_else(|| path.clone(), |both| both.as_str().to_owned());
+        let entry = Entry {
+            method: method.clone(),
+            path: path_and_query.clone(),
+            status: None,
+            connection: self.number,
+            version: format!("{:?}", parts.version),
+            client_certificate: self.client_certificate,
+            start: start_time(),
+            duration_ms: None,
+            fault: false,
+        };
+        let ticket = self.shared.traffic.begin(entry, api::kind_of(&method, &path));
+        let Ok(body) = Limited::new(body, BODY_LIMIT).collect().await else {
+            let answer = Answer::from(ApiError::too_large(&path));
+            self.shared.traffic.end(ticket, Some(answer.status), false);
+            return response(&answer, Reply::whole(answer.body.clone()));
+        };
+        let header =
+            |name: &str| parts.headers.get(name).map(|value| String::from_utf8_lossy(value.as_bytes()).into_owned());
+        let call = Call {
+            method,
+            query: parts.uri.query().unwrap_or_default().to_owned(),
+            path,
+            body: body.to_bytes(),
+            api_key: header("x-api-key"),
+            user_agent: header("user-agent"),
+            client_certificate: self.client_certificate,
+            client_ip: self.peer,
+        };
+        let processing = tokio::spawn(process(self.shared.clone(), call, path_and_query, ticket));
+        match processing.await.unwrap_or(Ending::Drop) {
+            Ending::Answer(answer) => response(&answer, Reply::whole(answer.body.clone())),
+            Ending::HalfAnswer(answer) => response(&answer, Reply::half(answer.body.clone(), self.dead.clone())),
+            Ending::Drop => self.die().await,
+        }
+    }
+
+    /// Closes the connection. The response is for the type checker: the connection is gone long before it is due.
+    async fn die(&self) -> Response<Reply> {
+        self.dead.notify_one();
+        tokio::time::sleep(Duration::from_secs(1)).await;
+        Response::new(Reply::whole(Bytes::new()))
+    }
+}
+
+/// The answer as HTTP.
+fn response(answer: &Answer, body: Reply) -> Response<Reply> {
+    let mut builder = Response::builder().status(answer.status);
+    for (name, value) in &answer.headers {
+        builder = builder.header(name, value);
+    }
+    builder.body(body).unwrap_or_else(|_| {
+        let mut broken = Response::new(Reply::whole(Bytes::new()));
+        *broken.status_mut() = hyper::StatusCode::INTERNAL_SERVER_ERROR;
+        broken
+    })
+}

@@ -1,0 +1,242 @@
+//! The service behind the API: authorities, keypairs and signatures, without a word of HTTP.
+
+use crate::journal::Journal;
+use crate::keys::{KeyError, KeyKind, KeyMaterial};
+use crate::pki::{self, Authority, Role, Validity};
+use crate::records::{CertificateRecord, ChainKind, Chains, Keypair, KeypairRecord};
+use crate::state::{Credentials, StateDir, invalid, new_id};
+use crate::store::{AddError, AliasMatch, Store};
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD as BASE64;
+use std::collections::HashMap;
+use std::io;
+use std::sync::Arc;
+use time::OffsetDateTime;
+use time::format_description::well_known::Rfc3339;
+
+/// All that the API works on.
+pub struct Service {
+    /// The state directory.
+    pub state: StateDir,
+    /// The one user.
+    pub who: Credentials,
+    /// The keypairs.
+    pub store: Store,
+    /// The signatures.
+    pub journal: Journal,
+    authorities: HashMap<&'static str, Authority>,
+    chains: Chains,
+}
+
+/// What to make a keypair of.
+#[derive(Clone, Debug)]
+pub struct Plan {
+    /// Unique name.
+    pub alias: String,
+    /// Algorithm and size.
+    pub kind: KeyKind,
+    /// `PRODUCTION` or `TEST`.
+    pub key_type: String,
+    /// `HSM` or `DISK`.
+    pub key_storage: String,
+    /// ONLINE or OFFLINE.
+    pub online: bool,
+    /// Replaced after every signature.
+    pub dynamic: bool,
+    /// Whether the user may sign with it.
+    pub signable: bool,
+    /// Its certificate; `None` for a bare keypair.
+    pub certificate: Option<Validity>,
+}
+
+impl Plan {
+    /// An ordinary keypair: PRODUCTION, HSM, ONLINE, with a certificate for three years.
+    pub fn new(alias: impl Into<String>, kind: KeyKind) -> Plan {
+        Plan {
+            alias: alias.into(),
+            kind,
+            key_type: "PRODUCTION".to_owned(),
+            key_storage: "HSM".to_owned(),
+            online: true,
+            dynamic: false,
+            signable: true,
+            certificate: Some(Validity::years(3)),
+        }
+    }
+}
+
+impl Service {
+    /// Opens the state directory's service, making what is missing.
+    pub fn open(state: StateDir, alias_match: AliasMatch) -> io::Result<Service> {
+        let who = Credentials::of(&state)?;
+        let authorities = authorities(&state)?;
+        let der = |role: Role| authorities[role.file_stem()].der.as_slice();
+        let chains = Chains::new(der(Role::SigningRoot), der(Role::RsaIssuer), der(Role::EcIssuer));
+        let mut keys: HashMap<String, Arc<KeyMaterial>> = HashMap::new();
+        let mut keypairs = Vec::new();
+        for record in Store::kept(&state)? {
+            let key = match keys.get(&record.key) {
+                Some(key) => key.clone(),
+                None => {
+                    let key = kept_key(&state, &record)?;
+                    keys.insert(record.key.clone(), key.clone());
+                    key
+                }
+            };
+            keypairs.push(Keypair::new(record, key, &chains, &who));
+        }
+        let store = Store::open(&state, alias_match, keypairs)?;
+        let journal = Journal::open(&state)?;
+        Ok(Service { state, who, store, journal, authorities, chains })
+    }
+
+    /// One of the authorities.
+    pub fn authority(&self, role: Role) -> &Authority {
+        &self.authorities[role.file_stem()]
+    }
+
+    /// Makes a keypair with a key of its own, and keeps it.
+    pub fn create(&self, plan: &Plan) -> Result<Arc<Keypair>, AddError> {
+        if self.store.has_alias(&plan.alias) {
+            return Err(AddError::Duplicate(plan.alias.clone()));
+        }
+        let keypair = self.make_with_new_key(plan)?;
+        let added = self.store.add(vec![keypair])?;
+        let keypair = added.into_iter().next().ok_or_else(|| AddError::Io(invalid("no keypair was added")))?;
+        self.write_certificates(&keypair).map_err(AddError::Io)?;
+        Ok(keypair)
+    }
+
+    /// A keypair with a key of its own, not yet in the store.
+    pub fn make_with_new_key(&self, plan: &Plan) -> Result<Keypair, AddError> {
+        let key = KeyMaterial::generate(plan.kind).map_err(failed)?;
+        let key_id = new_id();
+        self.state.keep_key(&key_id, &key).map_err(AddError::Io)?;
+        self.make(plan, &key_id, Arc::new(key)).map_err(failed)
+    }
+
+    /// A keypair that uses a key which is kept already, not yet in the store.
+    pub fn make(&self, plan: &Plan, key_id: &str, key: Arc<KeyMaterial>) -> Result<Keypair, KeyError> {
+        let now = timestamp(OffsetDateTime::now_utc());
+        let chain = match key.kind {
+            KeyKind::Rsa(_) => ChainKind::Rsa,
+            _ => ChainKind::Ec,
+        };
+        let issuer = match chain {
+            ChainKind::Rsa => Role::RsaIssuer,
+            ChainKind::Ec => Role::EcIssuer,
+        };
+        let mut certificates = Vec::new();
+        if let Some(validity) = plan.certificate
+            && let Some(der) = self.authority(issuer).issue_leaf(&plan.alias, &key, validity)
+        {
+            certificates.push(CertificateRecord {
+                id: new_id(),
+                alias: format!("{}-cert", plan.alias),
+                cert: BASE64.encode(der?),
+                chain,
+                status: if validity.to > OffsetDateTime::now_utc() { "ACTIVE" } else { "EXPIRED" }.to_owned(),
+                default: true,
+                valid_from: timestamp(validity.from),
+                valid_to: timestamp(validity.to),
+            });
+        }
+        let record = KeypairRecord {
+            id: new_id(),
+            alias: plan.alias.clone(),
+            key: key_id.to_owned(),
+            kind: plan.kind.name(),
+            key_type: plan.key_type.clone(),
+            key_storage: plan.key_storage.clone(),
+            online: plan.online,
+            dynamic: plan.dynamic,
+            signable: plan.signable,
+            created_on: now,
+            certificates,
+        };
+        Ok(Keypair::new(record, key, &self.chains, &self.who))
+    }
+
+    /// Writes `certs/<alias>.pem` and `certs/<alias>-chain.pem` for whoever verifies outside of the service.
+    ///
+    /// An alias that is no plain file name gets no files: aliases are free text.
+    pub fn write_certificates(&self, keypair: &Keypair) -> io::Result<()> {
+        let alias = &keypair.record.alias;
+        let plain = |c: char| c.is_ascii_alphanumeric() || "._-".contains(c);
+        if alias.starts_with('.') || alias.len() > 100 || !alias.chars().all(plain) {
+            return Ok(());
+        }
+        let Some(certificate) = keypair.default_certificate() else { return Ok(()) };
+        let der = BASE64.decode(&certificate.record.cert).map_err(|error| invalid(&error.to_string()))?;
+        let intermediate = match certificate.record.chain {
+            ChainKind::Rsa => Role::RsaIssuer,
+            ChainKind::Ec => Role::EcIssuer,
+        };
+        let leaf = pki::pem("CERTIFICATE", &der);
+        let chain: String =
+            [intermediate, Role::SigningRoot].map(|role| pki::pem("CERTIFICATE", &self.authority(role).der)).concat();
+        self.state.write(&format!("certs/{alias}.pem"), leaf.as_bytes())?;
+        self.state.write(&format!("certs/{alias}-chain.pem"), format!("{leaf}{chain}").as_bytes())
+    }
+
+    /// After a signature with a dynamic keypair: the keypair and its certificate go, and a new one with the same alias
+    /// and parameters takes their place.
+    pub fn renew_dynamic(&self, keypair: &Keypair) -> Result<(), AddError> {
+        let plan = Plan {
+            key_type: keypair.record.key_type.clone(),
+            key_storage: keypair.record.key_storage.clone(),
+            dynamic: true,
+            certificate: keypair.default_certificate().map(|_| Validity::years(3)),
+            ..Plan::new(&keypair.record.alias, keypair.key.kind)
+        };
+        let new = self.make_with_new_key(&plan)?;
+        self.write_certificates(&new).map_err(AddError::Io)?;
+        self.store.replace(&keypair.record.id, new).map_err(AddError::Io)
+    }
+}
+
+impl From<KeyError> for AddError {
+    fn from(error: KeyError) -> AddError {
+        failed(error)
+    }
+}
+
+fn failed(error: KeyError) -> AddError {
+    AddError::Io(io::Error::other(error.to_string()))
+}
+
+/// RFC 3339 in whole seconds, as the service writes times.
+pub fn timestamp(time: OffsetDateTime) -> String {
+    time.replace_nanosecond(0).unwrap_or(time).format(&Rfc3339).unwrap_or_default()
+}
+
+fn kept_key(state: &StateDir, record: &KeypairRecord) -> io::Result<Arc<KeyMaterial>> {
+    let kind = KeyKind::by_name(&record.kind)
+        .ok_or_else(|| invalid(&format!("keypair {}: unknown kind of key {}", record.alias, record.kind)))?;
+    let missing = || invalid(&format!("keypair {}: keys/{}.pem is missing", record.alias, record.key));
+    Ok(Arc::new(state.read_key(&record.key, kind)?.ok_or_else(missing)?))
+}
+
+/// Reads the authorities, or founds them at the first run.
+fn authorities(state: &StateDir) -> io::Result<HashMap<&'static str, Authority>> {
+    let mut found = HashMap::new();
+    for role in Role::ALL {
+        let stem = role.file_stem();
+        let certificate = format!("pki/{stem}.pem");
+        let kept = state.read_key(&format!("ca-{stem}"), role.kind())?.zip(state.read_pem(&certificate)?);
+        let other = |error: KeyError| io::Error::other(error.to_string());
+        let authority = match kept {
+            Some((key, der)) => Authority::revive(role, &key, der).map_err(other)?,
+            None => {
+                let key = KeyMaterial::generate(role.kind()).map_err(other)?;
+                let parent = role.parent().and_then(|parent| found.get(parent.file_stem()));
+                let authority = Authority::found(role, &key, parent).map_err(other)?;
+                state.keep_key(&format!("ca-{stem}"), &key)?;
+                state.write(&certificate, pki::pem("CERTIFICATE", &authority.der).as_bytes())?;
+                authority
+            }
+        };
+        found.insert(stem, authority);
+    }
+    Ok(found)
+}

@@ -1,0 +1,168 @@
+//! The state directory: everything that outlives a run, and the files that clients are pointed at.
+
+use crate::keys::{KeyKind, KeyMaterial};
+use crate::pki;
+use serde::{Deserialize, Serialize};
+use std::fs::{self, File, OpenOptions};
+use std::io::{self, Write};
+use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
+use std::path::{Path, PathBuf};
+
+/// The directory given as `--state`, held by one emulator at a time.
+pub struct StateDir {
+    path: PathBuf,
+    /// Open for as long as the emulator runs: the lock is the file handle's.
+    _lock: File,
+}
+
+impl StateDir {
+    /// Makes the directory where it is missing, and takes it for this process.
+    ///
+    /// # Errors
+    /// The directory cannot be made, or another emulator works in it.
+    pub fn open(path: &Path) -> io::Result<StateDir> {
+        let mut builder = fs::DirBuilder::new();
+        builder.recursive(true).mode(0o700);
+        for folder in ["", "keys", "pki", "certs"] {
+            builder.create(path.join(folder)).map_err(|error| named(error, &path.join(folder)))?;
+        }
+        let path = path.canonicalize()?;
+        let lock = OpenOptions::new().create(true).truncate(false).write(true).mode(0o600).open(path.join("lock"))?;
+        if lock.try_lock().is_err() {
+            let text = format!("{}: another stm-emulator works in this directory", path.display());
+            return Err(io::Error::new(io::ErrorKind::AddrInUse, text));
+        }
+        Ok(StateDir { path, _lock: lock })
+    }
+
+    /// The absolute path of a file in the directory.
+    pub fn file(&self, name: &str) -> PathBuf {
+        self.path.join(name)
+    }
+
+    /// The file's bytes; `None` where there is no such file.
+    pub fn read(&self, name: &str) -> io::Result<Option<Vec<u8>>> {
+        match fs::read(self.file(name)) {
+            Ok(bytes) => Ok(Some(bytes)),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
+            Err(error) => Err(named(error, &self.file(name))),
+        }
+    }
+
+    /// Writes a file that anyone may read.
+    pub fn write(&self, name: &str, bytes: &[u8]) -> io::Result<()> {
+        self.write_with_mode(name, bytes, 0o644)
+    }
+
+    /// Writes a file that only its owner may read.
+    pub fn write_secret(&self, name: &str, bytes: &[u8]) -> io::Result<()> {
+        self.write_with_mode(name, bytes, 0o600)
+    }
+
+    /// Written beside and renamed, so that nobody ever sees half a file, whenever the emulator is stopped.
+    fn write_with_mode(&self, name: &str, bytes: &[u8], mode: u32) -> io::Result<()> {
+        let target = self.file(name);
+        let beside = self.file(&format!("{name}.new"));
+        let write = || {
+            let mut options = OpenOptions::new();
+            let mut file = options.write(true).create(true).truncate(true).mode(mode).open(&beside)?;
+            file.write_all(bytes)?;
+            fs::rename(&beside, &target)
+        };
+        write().map_err(|error| named(error, &target))
+    }
+
+    /// A file to append lines to, readable by its owner alone.
+    pub fn appender(&self, name: &str) -> io::Result<File> {
+        let path = self.file(name);
+        OpenOptions::new().create(true).append(true).mode(0o600).open(&path).map_err(|error| named(error, &path))
+    }
+
+    /// Keeps a key as `keys/<id>.pem`.
+    pub fn keep_key(&self, id: &str, key: &KeyMaterial) -> io::Result<()> {
+        self.write_secret(&format!("keys/{id}.pem"), pki::pem("PRIVATE KEY", key.pkcs8()).as_bytes())
+    }
+
+    /// Reads the key that was kept as `keys/<id>.pem`; `None` where there is none.
+    pub fn read_key(&self, id: &str, kind: KeyKind) -> io::Result<Option<KeyMaterial>> {
+        let Some(der) = self.read_pem(&format!("keys/{id}.pem"))? else { return Ok(None) };
+        KeyMaterial::from_pkcs8(kind, der).map(Some).map_err(|error| invalid(&format!("keys/{id}.pem: {error}")))
+    }
+
+    /// The DER in a PEM file; `None` where there is no such file.
+    pub fn read_pem(&self, name: &str) -> io::Result<Option<Vec<u8>>> {
+        let Some(bytes) = self.read(name)? else { return Ok(None) };
+        pki::first_pem(&String::from_utf8_lossy(&bytes)).map(Some).map_err(|error| invalid(&format!("{name}: {error}")))
+    }
+}
+
+/// An error that says which file it is about.
+fn named(error: io::Error, path: &Path) -> io::Error {
+    io::Error::new(error.kind(), format!("{}: {error}", path.display()))
+}
+
+/// A file of the state directory does not hold what it should.
+pub fn invalid(text: &str) -> io::Error {
+    io::Error::new(io::ErrorKind::InvalidData, text.to_owned())
+}
+
+/// Who the one user of the emulated service is, and the secrets that prove it.
+#[derive(Serialize, Deserialize, Clone)]
+pub struct Credentials {
+    /// What `x-api-key` must carry.
+    pub api_key: String,
+    /// Opens the PKCS#12 files.
+    pub password: String,
+    /// UUID of the user.
+    pub user_id: String,
+    /// UUID of the account.
+    pub account_id: String,
+}
+
+impl Credentials {
+    /// The credentials kept in the directory, made at the first run.
+    pub fn of(state: &StateDir) -> io::Result<Credentials> {
+        const FILE: &str = "credentials.json";
+        if let Some(bytes) = state.read(FILE)? {
+            return serde_json::from_slice(&bytes).map_err(|error| invalid(&format!("{FILE}: {error}")));
+        }
+        let made = Credentials {
+            api_key: format!("01{}_{}", random_hex(12), random_hex(32)),
+            password: random_hex(8),
+            user_id: new_id(),
+            account_id: new_id(),
+        };
+        state.write_secret(FILE, &serde_json::to_vec_pretty(&made)?)?;
+        Ok(made)
+    }
+}
+
+/// That many random bytes in hexadecimal.
+fn random_hex(bytes: usize) -> String {
+    let mut buffer = vec![0u8; bytes];
+    aws_lc_rs::rand::fill(&mut buffer).expect("the system's random source works");
+    buffer.iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
+/// A random UUID (version 4).
+pub fn new_id() -> String {
+    let mut bytes = [0u8; 16];
+    aws_lc_rs::rand::fill(&mut bytes).expect("the system's random source works");
+    bytes[6] = bytes[6] & 0x0f | 0x40;
+    bytes[8] = bytes[8] & 0x3f | 0x80;
+    let hex: String = bytes.iter().map(|byte| format!("{byte:02x}")).collect();
+    format!("{}-{}-{}-{}-{}", &hex[..8], &hex[8..12], &hex[12..16], &hex[16..20], &hex[20..])
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn ids_are_uuids_and_never_repeat() {
+        let id = new_id();
+        assert_eq!(id.len(), 36);
+        assert_eq!(&id[14..15], "4");
+        assert_ne!(id, new_id());
+    }
+}

@@ -1,0 +1,270 @@
+//! The keypairs of the service: found by id, alias or certificate, listed in pages, kept in `keypairs.jsonl`.
+
+use crate::records::{Certificate, Keypair, KeypairRecord};
+use crate::state::{StateDir, invalid};
+use parking_lot::{Mutex, RwLock};
+use serde::{Deserialize, Serialize};
+use std::collections::{BTreeMap, HashMap};
+use std::fs::File;
+use std::io::{self, Write};
+use std::sync::Arc;
+
+const FILE: &str = "keypairs.jsonl";
+
+/// One line of `keypairs.jsonl`. The file is a history: replaying it gives the keypairs there are.
+#[derive(Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+enum Line {
+    Add(KeypairRecord),
+    Remove(String),
+}
+
+/// How `alias=` selects keypairs.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, clap::ValueEnum)]
+pub enum AliasMatch {
+    /// The alias is exactly the value.
+    Exact,
+    /// The alias contains the value, in any case.
+    Contains,
+}
+
+/// What a list is restricted to; an absent member restricts nothing.
+#[derive(Default, Debug)]
+pub struct Filter {
+    /// By alias, as [`AliasMatch`] says.
+    pub alias: Option<String>,
+    /// By id.
+    pub id: Option<String>,
+    /// Certificates only: by `certificate_status`.
+    pub status: Option<String>,
+    /// Certificates only: by the id of their keypair.
+    pub keypair_id: Option<String>,
+}
+
+/// One page of a list.
+pub struct Page {
+    /// How many items the filter selects over all pages.
+    pub total: usize,
+    /// The page's items as the inside of a JSON array.
+    pub items: Vec<u8>,
+}
+
+/// Adding keypairs failed.
+#[derive(Debug)]
+pub enum AddError {
+    /// Nothing was added: this alias is taken.
+    Duplicate(String),
+    /// The state directory cannot be written.
+    Io(io::Error),
+}
+
+/// All keypairs.
+pub struct Store {
+    inner: RwLock<Inner>,
+    file: Mutex<File>,
+    alias_match: AliasMatch,
+}
+
+#[derive(Default)]
+struct Inner {
+    /// By order of creation, which is the order of lists.
+    keypairs: BTreeMap<u64, Arc<Keypair>>,
+    by_id: HashMap<String, u64>,
+    by_alias: HashMap<String, u64>,
+    /// Certificate id to its keypair and its place there.
+    certificates: HashMap<String, (u64, usize)>,
+    next: u64,
+}
+
+impl Inner {
+    fn insert(&mut self, keypair: Arc<Keypair>) {
+        let place = self.next;
+        self.next += 1;
+        self.by_id.insert(keypair.record.id.clone(), place);
+        self.by_alias.insert(keypair.record.alias.clone(), place);
+        for (index, certificate) in keypair.certificates.iter().enumerate() {
+            self.certificates.insert(certificate.record.id.clone(), (place, index));
+        }
+        self.keypairs.insert(place, keypair);
+    }
+
+    fn remove(&mut self, id: &str) -> Option<Arc<Keypair>> {
+        let place = self.by_id.remove(id)?;
+        let keypair = self.keypairs.remove(&place)?;
+        self.by_alias.remove(&keypair.record.alias);
+        for certificate in &keypair.certificates {
+            self.certificates.remove(&certificate.record.id);
+        }
+        Some(keypair)
+    }
+
+    fn at(&self, place: Option<&u64>) -> Option<&Arc<Keypair>> {
+        self.keypairs.get(place?)
+    }
+}
+
+impl Store {
+    /// The records of an earlier run, in order of creation; the caller turns them into keypairs for [`Store::open`].
+    pub fn kept(state: &StateDir) -> io::Result<Vec<KeypairRecord>> {
+        let Some(bytes) = state.read(FILE)? else { return Ok(Vec::new()) };
+        let mut records: BTreeMap<usize, KeypairRecord> = BTreeMap::new();
+        let mut places: HashMap<String, usize> = HashMap::new();
+        let ends_whole = bytes.ends_with(b"\n");
+        let lines: Vec<&[u8]> = bytes.split(|&byte| byte == b'\n').filter(|line| !line.is_empty()).collect();
+        for (index, line) in lines.iter().enumerate() {
+            match serde_json::from_slice(line) {
+                Ok(Line::Add(record)) => {
+                    places.insert(record.id.clone(), index);
+                    records.insert(index, record);
+                }
+                Ok(Line::Remove(id)) => {
+                    places.remove(&id).map(|place| records.remove(&place));
+                }
+                // Killed in the middle of a line: that keypair was never answered, so it never was.
+                Err(_) if index + 1 == lines.len() && !ends_whole => {}
+                Err(error) => return Err(invalid(&format!("{FILE}, line {}: {error}", index + 1))),
+            }
+        }
+        Ok(records.into_values().collect())
+    }
+
+    /// A store that holds `keypairs` and appends what comes to the state directory.
+    pub fn open(state: &StateDir, alias_match: AliasMatch, keypairs: Vec<Keypair>) -> io::Result<Store> {
+        let mut inner = Inner::default();
+        let mut lines = Vec::new();
+        for keypair in keypairs {
+            write_line(&mut lines, &Line::Add(keypair.full_record()))?;
+            inner.insert(Arc::new(keypair));
+        }
+        // Written anew at every start: that drops what was removed, and a half line at the end.
+        state.write_secret(FILE, &lines)?;
+        Ok(Store { inner: RwLock::new(inner), file: Mutex::new(state.appender(FILE)?), alias_match })
+    }
+
+    /// Adds all of them or none.
+    pub fn add(&self, keypairs: Vec<Keypair>) -> Result<Vec<Arc<Keypair>>, AddError> {
+        let mut lines = Vec::new();
+        for keypair in &keypairs {
+            write_line(&mut lines, &Line::Add(keypair.full_record())).map_err(AddError::Io)?;
+        }
+        let mut inner = self.inner.write();
+        if let Some(taken) = keypairs.iter().find(|keypair| inner.by_alias.contains_key(&keypair.record.alias)) {
+            return Err(AddError::Duplicate(taken.record.alias.clone()));
+        }
+        self.file.lock().write_all(&lines).map_err(AddError::Io)?;
+        let added: Vec<Arc<Keypair>> = keypairs.into_iter().map(Arc::new).collect();
+        for keypair in &added {
+            inner.insert(keypair.clone());
+        }
+        Ok(added)
+    }
+
+    /// Puts `new` in the place of the keypair with that id; without effect if it is gone already.
+    pub fn replace(&self, id: &str, new: Keypair) -> io::Result<()> {
+        let mut lines = Vec::new();
+        write_line(&mut lines, &Line::Remove(id.to_owned()))?;
+        write_line(&mut lines, &Line::Add(new.full_record()))?;
+        let mut inner = self.inner.write();
+        if inner.remove(id).is_some() {
+            self.file.lock().write_all(&lines)?;
+            inner.insert(Arc::new(new));
+        }
+        Ok(())
+    }
+
+    /// How many keypairs there are.
+    pub fn len(&self) -> usize {
+        self.inner.read().keypairs.len()
+    }
+
+    /// Whether the alias is taken.
+    pub fn has_alias(&self, alias: &str) -> bool {
+        self.inner.read().by_alias.contains_key(alias)
+    }
+
+    /// The keypair with that id.
+    pub fn by_id(&self, id: &str) -> Option<Arc<Keypair>> {
+        let inner = self.inner.read();
+        inner.at(inner.by_id.get(id)).cloned()
+    }
+
+    /// The keypair with that id, or else with exactly that alias.
+    pub fn by_id_or_alias(&self, name: &str) -> Option<Arc<Keypair>> {
+        let inner = self.inner.read();
+        inner.at(inner.by_id.get(name).or_else(|| inner.by_alias.get(name))).cloned()
+    }
+
+    /// The JSON of the certificate with that id.
+    pub fn certificate(&self, id: &str) -> Option<Vec<u8>> {
+        let inner = self.inner.read();
+        let (place, index) = inner.certificates.get(id)?;
+        Some(inner.keypairs.get(place)?.certificates[*index].json.as_bytes().to_vec())
+    }
+
+    /// A page of keypairs.
+    pub fn keypairs(&self, filter: &Filter, offset: usize, limit: usize) -> Page {
+        let inner = self.inner.read();
+        // Without a filter, or with one that an index answers, nothing is looked at but what is shown.
+        let selected: Vec<&Arc<Keypair>> = match (&filter.id, &filter.alias) {
+            (None, None) => {
+                let page = inner.keypairs.values().skip(offset).take(limit);
+                return Page::of(inner.keypairs.len(), page, |keypair, out| keypair.write_json(out));
+            }
+            (Some(id), _) => inner.at(inner.by_id.get(id)).into_iter().collect(),
+            (None, Some(alias)) if self.alias_match == AliasMatch::Exact => {
+                inner.at(inner.by_alias.get(alias)).into_iter().collect()
+            }
+            (None, Some(_)) => inner.keypairs.values().collect(),
+        };
+        let selected: Vec<_> =
+            selected.into_iter().filter(|keypair| self.alias_selects(filter, &keypair.record.alias)).collect();
+        let page = selected.iter().skip(offset).take(limit);
+        Page::of(selected.len(), page, |keypair, out| keypair.write_json(out))
+    }
+
+    /// A page of certificates.
+    pub fn certificates(&self, filter: &Filter, offset: usize, limit: usize) -> Page {
+        let inner = self.inner.read();
+        let all = inner.keypairs.values().flat_map(|keypair| keypair.certificates.iter().map(move |c| (keypair, c)));
+        let selected: Vec<&Certificate> = all
+            .filter(|(keypair, certificate)| {
+                let is = |wanted: &Option<String>, value: &str| wanted.as_deref().is_none_or(|wanted| wanted == value);
+                let record = &certificate.record;
+                is(&filter.id, &record.id)
+                    && is(&filter.keypair_id, &keypair.record.id)
+                    && filter.status.as_deref().is_none_or(|status| status.eq_ignore_ascii_case(&record.status))
+                    && self.alias_selects(filter, &record.alias)
+            })
+            .map(|(_, certificate)| certificate)
+            .collect();
+        let page = selected.iter().skip(offset).take(limit);
+        Page::of(selected.len(), page, |certificate, out| out.extend_from_slice(certificate.json.as_bytes()))
+    }
+
+    fn alias_selects(&self, filter: &Filter, alias: &str) -> bool {
+        match (&filter.alias, self.alias_match) {
+            (None, _) => true,
+            (Some(wanted), AliasMatch::Exact) => wanted == alias,
+            (Some(wanted), AliasMatch::Contains) => alias.to_lowercase().contains(&wanted.to_lowercase()),
+        }
+    }
+}
+
+impl Page {
+    fn of<T>(total: usize, items: impl Iterator<Item = T>, write: impl Fn(T, &mut Vec<u8>)) -> Page {
+        let mut out = Vec::new();
+        for (index, item) in items.enumerate() {
+            if index > 0 {
+                out.push(b',');
+            }
+            write(item, &mut out);
+        }
+        Page { total, items: out }
+    }
+}
+
+fn write_line(out: &mut Vec<u8>, line: &Line) -> io::Result<()> {
+    serde_json::to_writer(&mut *out, line)?;
+    out.push(b'\n');
+    Ok(())
+}

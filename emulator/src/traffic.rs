@@ -1,0 +1,175 @@
+//! What came in: the log of requests and the counters that the admin port shows.
+
+use parking_lot::Mutex;
+use serde::Serialize;
+use std::collections::{BTreeMap, VecDeque};
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Instant;
+use time::OffsetDateTime;
+use time::format_description::well_known::Rfc3339;
+
+/// One request of the API port.
+#[derive(Serialize, Clone, Debug)]
+pub struct Entry {
+    /// `GET`, `POST`, ...
+    pub method: String,
+    /// Path with query, as it was sent.
+    pub path: String,
+    /// Status of the answer; `null` while there is none, and for good where a fault dropped the connection.
+    pub status: Option<u16>,
+    /// Number of the connection, counted from 1.
+    pub connection: u64,
+    /// `HTTP/1.1` or `HTTP/2.0`.
+    pub version: String,
+    /// Whether the client showed a certificate.
+    pub client_certificate: bool,
+    /// When the headers were there, RFC 3339 with fractions of a second.
+    pub start: String,
+    /// From then until the answer was ready to be sent, delays included; `null` while there is none.
+    pub duration_ms: Option<f64>,
+    /// Whether a rule of `PUT /faults` had its way with this request.
+    pub fault: bool,
+}
+
+/// Refers to an entry, also after the log was cleared.
+#[derive(Clone, Copy)]
+pub struct Ticket {
+    number: u64,
+    started: Instant,
+}
+
+/// The log and the counters.
+#[derive(Default)]
+pub struct Traffic {
+    log: Mutex<Log>,
+    kinds: Mutex<BTreeMap<String, u64>>,
+    connections: AtomicU64,
+    handshakes: AtomicU64,
+    failed_handshakes: AtomicU64,
+}
+
+#[derive(Default)]
+struct Log {
+    entries: VecDeque<Entry>,
+    /// Number of the first entry; requests are numbered over the whole run.
+    first: u64,
+}
+
+/// What `GET /stats` shows.
+#[derive(Serialize)]
+pub struct Stats {
+    /// TCP connections accepted on the API port.
+    pub connections: u64,
+    /// TLS handshakes that succeeded.
+    pub tls_handshakes: u64,
+    /// TLS handshakes that failed.
+    pub tls_failures: u64,
+    /// Requests, by method and kind of path.
+    pub requests: BTreeMap<String, u64>,
+    /// Keypairs there are.
+    pub keypairs: usize,
+    /// Signatures recorded, those of earlier runs included.
+    pub signatures: usize,
+}
+
+/// The log never takes more memory than this many entries; the oldest go first.
+const LOG_LIMIT: usize = 1_000_000;
+
+impl Traffic {
+    /// A connection was accepted; the answer is its number.
+    pub fn connection(&self) -> u64 {
+        self.connections.fetch_add(1, Ordering::Relaxed) + 1
+    }
+
+    /// A TLS handshake ended.
+    pub fn handshake(&self, succeeded: bool) {
+        let counter = if succeeded { &self.handshakes } else { &self.failed_handshakes };
+        counter.fetch_add(1, Ordering::Relaxed);
+    }
+
+    /// A request began.
+    pub fn begin(&self, entry: Entry, kind: String) -> Ticket {
+        *self.kinds.lock().entry(kind).or_default() += 1;
+        let mut log = self.log.lock();
+        if log.entries.len() == LOG_LIMIT {
+            log.entries.pop_front();
+            log.first += 1;
+        }
+        log.entries.push_back(entry);
+        Ticket { number: log.first + log.entries.len() as u64 - 1, started: Instant::now() }
+    }
+
+    /// A request has its answer, or will never have one.
+    pub fn end(&self, ticket: Ticket, status: Option<u16>, fault: bool) {
+        let mut log = self.log.lock();
+        let first = log.first;
+        let Some(place) = ticket.number.checked_sub(first) else { return };
+        if let Some(entry) = log.entries.get_mut(place as usize) {
+            entry.status = status;
+            entry.fault = fault;
+            entry.duration_ms = Some((ticket.started.elapsed().as_secs_f64() * 1e6).round() / 1e3);
+        }
+    }
+
+    /// The log as JSON, oldest first.
+    pub fn log_json(&self) -> Vec<u8> {
+        serde_json::to_vec(&self.log.lock().entries).unwrap_or_default()
+    }
+
+    /// Empties the log; the counters go on.
+    pub fn clear(&self) {
+        let mut log = self.log.lock();
+        log.first += log.entries.len() as u64;
+        log.entries.clear();
+    }
+
+    /// The counters.
+    pub fn stats(&self, keypairs: usize, signatures: usize) -> Stats {
+        Stats {
+            connections: self.connections.load(Ordering::Relaxed),
+            tls_handshakes: self.handshakes.load(Ordering::Relaxed),
+            tls_failures: self.failed_handshakes.load(Ordering::Relaxed),
+            requests: self.kinds.lock().clone(),
+            keypairs,
+            signatures,
+        }
+    }
+}
+
+/// The current time for [`Entry::start`].
+pub fn start_time() -> String {
+    OffsetDateTime::now_utc().format(&Rfc3339).unwrap_or_default()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn entry(path: &str) -> Entry {
+        Entry {
+            method: "GET".to_owned(),
+            path: path.to_owned(),
+            status: None,
+            connection: 1,
+            version: "HTTP/1.1".to_owned(),
+            client_certificate: true,
+            start: start_time(),
+            duration_ms: None,
+            fault: false,
+        }
+    }
+
+    #[test]
+    fn an_answer_reaches_its_own_entry_and_never_one_that_came_after_clearing() {
+        let traffic = Traffic::default();
+        let early = traffic.begin(entry("/early"), "x".to_owned());
+        traffic.clear();
+        let late = traffic.begin(entry("/late"), "x".to_owned());
+        traffic.end(early, Some(500), false);
+        assert_eq!(traffic.log.lock().entries[0].status, None);
+        traffic.end(late, Some(200), true);
+        assert_eq!(traffic.log.lock().entries[0].status, Some(200));
+        assert!(traffic.log.lock().entries[0].duration_ms.is_some());
+        assert_eq!(traffic.stats(0, 0).requests["x"], 2);
+    }
+}

@@ -1,0 +1,77 @@
+//! The line between C and Rust: no panic crosses it, every failure has its number, and its reason in the log.
+
+use super::root;
+use crate::error::{Error, Result};
+use crate::token::{Module, Session};
+use cryptoki_sys::*;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::Arc;
+
+/// Runs the body of a C function.
+pub fn call(name: &'static str, body: impl FnOnce() -> Result<()>) -> CK_RV {
+    match catch_unwind(AssertUnwindSafe(body)) {
+        Ok(Ok(())) => {
+            log::trace!("{name}: CKR_OK");
+            CKR_OK
+        }
+        Ok(Err(error)) => {
+            report(name, &error);
+            error.rv
+        }
+        Err(panic) => {
+            // Logging may be what panicked.
+            let _ = catch_unwind(AssertUnwindSafe(|| {
+                let what = panic.downcast_ref::<&str>().copied().map(str::to_owned);
+                let what = what.or_else(|| panic.downcast_ref::<String>().cloned()).unwrap_or_default();
+                log::error!("{name} stopped at a defect of this module ({what}); please report it");
+            }));
+            CKR_GENERAL_ERROR
+        }
+    }
+}
+
+fn report(name: &str, error: &Error) {
+    let Error { rv, cause, loud } = error;
+    let code = super::interface::code_name(*rv);
+    match (loud, cause.is_empty()) {
+        (true, _) => log::error!("{cause} [{name}: {code}]"),
+        (false, false) => log::debug!("{name}: {code}: {cause}"),
+        (false, true) => log::debug!("{name}: {code}"),
+    }
+}
+
+/// The body of a function that needs the module only.
+pub fn with_module(name: &'static str, body: impl FnOnce(&Module) -> Result<()>) -> CK_RV {
+    call(name, || body(&*root::module()?))
+}
+
+/// The body of a function that works in a session.
+pub fn with_session(
+    name: &'static str,
+    session: CK_SESSION_HANDLE,
+    body: impl FnOnce(&Module, &Session) -> Result<()>,
+) -> CK_RV {
+    call(name, || {
+        let module = root::module()?;
+        let session: Arc<Session> = module.session(session)?;
+        body(&module, &session)
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_panic_becomes_a_general_error() {
+        assert_eq!(call("C_Test", || panic!("injected")), CKR_GENERAL_ERROR);
+        let owned = String::from("injected with text");
+        assert_eq!(call("C_Test", move || std::panic::panic_any(owned)), CKR_GENERAL_ERROR);
+    }
+
+    #[test]
+    fn an_error_becomes_its_code() {
+        assert_eq!(call("C_Test", || Err(CKR_DATA_LEN_RANGE.into())), CKR_DATA_LEN_RANGE);
+        assert_eq!(call("C_Test", || Ok(())), CKR_OK);
+    }
+}

@@ -1,0 +1,88 @@
+//! General-purpose functions (PKCS#11 3.2, 5.4).
+
+use super::boundary::{call, with_module};
+use super::pointer::{get, put, wanted};
+use super::root;
+use crate::config;
+use crate::error::{Error, Result};
+use crate::token::Module;
+use cryptoki_sys::*;
+use std::ffi::{CStr, c_void};
+
+/// Longest `pReserved` text that is read.
+const MAX_RESERVED: usize = 4096;
+
+/// `C_Initialize`: reads the configuration and returns. No request.
+///
+/// # Safety
+/// `args` is null or points to a `CK_C_INITIALIZE_ARGS`; a `pReserved` in it is null or points to text with a terminator.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn C_Initialize(args: *mut c_void) -> CK_RV {
+    call("C_Initialize", || {
+        // SAFETY: the application's promise, as above.
+        let reserved = unsafe { initialize_args(args.cast()) }?;
+        root::begin(|| {
+            let config = config::load(reserved.as_deref());
+            crate::log::start(&config.log);
+            Module::new(&config)
+        })
+    })
+}
+
+/// Checks every form of the arguments, and returns the settings text in `pReserved`.
+///
+/// We use the operating system's locks whatever the flags say: that is what `CKF_OS_LOCKING_OK` permits, what a
+/// single-threaded application cannot notice, and what an application with mutexes of its own takes when it also
+/// sets the flag. Mutexes without the flag are accepted too (5.4, case 3 allows `CKR_CANT_LOCK`; refusing would help
+/// no one): our locks are futexes and need no help.
+///
+/// # Safety
+/// As for [`C_Initialize`].
+unsafe fn initialize_args(args: *const CK_C_INITIALIZE_ARGS) -> Result<Option<String>> {
+    if args.is_null() {
+        return Ok(None);
+    }
+    // SAFETY: not null; the caller's promise.
+    let args = unsafe { get(args) }?;
+    let mutexes =
+        [args.CreateMutex.is_some(), args.DestroyMutex.is_some(), args.LockMutex.is_some(), args.UnlockMutex.is_some()];
+    if mutexes.iter().any(|given| *given) && !mutexes.iter().all(|given| *given) {
+        return Err(Error::new(CKR_ARGUMENTS_BAD, "some mutex functions are given and others not"));
+    }
+    if args.pReserved.is_null() {
+        return Ok(None);
+    }
+    // SAFETY: not null; NSS and libp11 pass text here, and so do we ask our users to.
+    let text = unsafe { CStr::from_ptr(args.pReserved.cast()) }.to_bytes();
+    let text = std::str::from_utf8(text).ok().filter(|text| text.len() <= MAX_RESERVED);
+    text.map(|text| Some(text.to_owned())).ok_or_else(|| Error::new(CKR_ARGUMENTS_BAD, "pReserved is not UTF-8 text"))
+}
+
+/// `C_Finalize`. In a forked child that never initialised: `CKR_CRYPTOKI_NOT_INITIALIZED`, and nothing is touched.
+///
+/// # Safety
+/// `reserved` is not read.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn C_Finalize(reserved: *mut c_void) -> CK_RV {
+    call("C_Finalize", || {
+        if !reserved.is_null() {
+            // Without a run the standard's first answer is that there is none.
+            root::module()?;
+            return Err(Error::new(CKR_ARGUMENTS_BAD, "pReserved must be a null pointer"));
+        }
+        root::end()
+    })
+}
+
+/// `C_GetInfo`
+///
+/// # Safety
+/// `info` is null or points to writable memory of its type.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn C_GetInfo(info: *mut CK_INFO) -> CK_RV {
+    with_module("C_GetInfo", |module| {
+        wanted(info)?;
+        // SAFETY: the application's promise.
+        unsafe { put(info, module.info()) }
+    })
+}

@@ -1,0 +1,37 @@
+//! Key pair generation (PKCS#11 3.2, 5.18).
+
+use super::boundary::with_session;
+use super::pointer::{mechanism, put, template, wanted};
+use crate::error::Error;
+use cryptoki_sys::*;
+
+/// `C_GenerateKeyPair`
+///
+/// # Safety
+/// The mechanism is null or as its type wants it; the templates are null or point to as many attributes as their
+/// counts say; the handles are null or writable.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn C_GenerateKeyPair(
+    session: CK_SESSION_HANDLE,
+    mechanism_: *mut CK_MECHANISM,
+    public: *mut CK_ATTRIBUTE,
+    public_count: CK_ULONG,
+    private: *mut CK_ATTRIBUTE,
+    private_count: CK_ULONG,
+    public_key: *mut CK_OBJECT_HANDLE,
+    private_key: *mut CK_OBJECT_HANDLE,
+) -> CK_RV {
+    with_session("C_GenerateKeyPair", session, |module, session| {
+        // Everything is checked before a key is made that could not be handed over.
+        wanted(public_key)?;
+        wanted(private_key)?;
+        // SAFETY: the application's promise.
+        unsafe {
+            let mechanism = mechanism(mechanism_)?.ok_or_else(|| Error::new(CKR_ARGUMENTS_BAD, "no mechanism"))?;
+            let (public, private) = (template(public, public_count)?, template(private, private_count)?);
+            let made = module.generate_key_pair(session, mechanism, &public, &private)?;
+            put(public_key, made.0)?;
+            put(private_key, made.1)
+        }
+    })
+}

@@ -1,0 +1,209 @@
+//! Function lists and interfaces (PKCS#11 3.2, 5.4: `C_GetFunctionList`, `C_GetInterfaceList`, `C_GetInterface`).
+//!
+//! Three lists, 2.40, 3.0 and 3.2, each a prefix of the next. Nothing happens here but handing out addresses: hosts
+//! call these to probe.
+
+use super::boundary::call;
+use super::pointer::{get, put, put_list, wanted};
+use super::*;
+use crate::error::{Error, Result};
+use cryptoki_sys::*;
+use std::ffi::{CStr, c_void};
+
+macro_rules! function_list {
+    ($list:ident, $version:expr, [$($function:ident,)*]) => {
+        $list { version: $version, $($function: Some($function),)* }
+    };
+}
+
+/// Repeats the functions of 2.40, those of 3.0, and those of 3.2 for each list that has them.
+macro_rules! function_lists {
+    (v2_40: [$($old:ident,)*] v3_0: [$($three:ident,)*] v3_2: [$($two:ident,)*]) => {
+        static V2_40: CK_FUNCTION_LIST =
+            function_list!(CK_FUNCTION_LIST, CK_VERSION { major: 2, minor: 40 }, [$($old,)*]);
+        static V3_0: CK_FUNCTION_LIST_3_0 =
+            function_list!(CK_FUNCTION_LIST_3_0, CK_VERSION { major: 3, minor: 0 }, [$($old,)* $($three,)*]);
+        static V3_2: CK_FUNCTION_LIST_3_2 =
+            function_list!(CK_FUNCTION_LIST_3_2, CK_VERSION { major: 3, minor: 2 }, [$($old,)* $($three,)* $($two,)*]);
+    };
+}
+
+function_lists! {
+    v2_40: [
+        C_Initialize, C_Finalize, C_GetInfo, C_GetFunctionList, C_GetSlotList, C_GetSlotInfo, C_GetTokenInfo,
+        C_GetMechanismList, C_GetMechanismInfo, C_InitToken, C_InitPIN, C_SetPIN, C_OpenSession, C_CloseSession,
+        C_CloseAllSessions, C_GetSessionInfo, C_GetOperationState, C_SetOperationState, C_Login, C_Logout,
+        C_CreateObject, C_CopyObject, C_DestroyObject, C_GetObjectSize, C_GetAttributeValue, C_SetAttributeValue,
+        C_FindObjectsInit, C_FindObjects, C_FindObjectsFinal, C_EncryptInit, C_Encrypt, C_EncryptUpdate,
+        C_EncryptFinal, C_DecryptInit, C_Decrypt, C_DecryptUpdate, C_DecryptFinal, C_DigestInit, C_Digest,
+        C_DigestUpdate, C_DigestKey, C_DigestFinal, C_SignInit, C_Sign, C_SignUpdate, C_SignFinal,
+        C_SignRecoverInit, C_SignRecover, C_VerifyInit, C_Verify, C_VerifyUpdate, C_VerifyFinal,
+        C_VerifyRecoverInit, C_VerifyRecover, C_DigestEncryptUpdate, C_DecryptDigestUpdate, C_SignEncryptUpdate,
+        C_DecryptVerifyUpdate, C_GenerateKey, C_GenerateKeyPair, C_WrapKey, C_UnwrapKey, C_DeriveKey, C_SeedRandom,
+        C_GenerateRandom, C_GetFunctionStatus, C_CancelFunction, C_WaitForSlotEvent,
+    ]
+    v3_0: [
+        C_GetInterfaceList, C_GetInterface, C_LoginUser, C_SessionCancel, C_MessageEncryptInit, C_EncryptMessage,
+        C_EncryptMessageBegin, C_EncryptMessageNext, C_MessageEncryptFinal, C_MessageDecryptInit, C_DecryptMessage,
+        C_DecryptMessageBegin, C_DecryptMessageNext, C_MessageDecryptFinal, C_MessageSignInit, C_SignMessage,
+        C_SignMessageBegin, C_SignMessageNext, C_MessageSignFinal, C_MessageVerifyInit, C_VerifyMessage,
+        C_VerifyMessageBegin, C_VerifyMessageNext, C_MessageVerifyFinal,
+    ]
+    v3_2: [
+        C_EncapsulateKey, C_DecapsulateKey, C_VerifySignatureInit, C_VerifySignature, C_VerifySignatureUpdate,
+        C_VerifySignatureFinal, C_GetSessionValidationFlags, C_AsyncComplete, C_AsyncGetID, C_AsyncJoin,
+        C_WrapKeyAuthenticated, C_UnwrapKeyAuthenticated,
+    ]
+}
+
+/// The name of every standard interface.
+const NAME: &CStr = c"PKCS 11";
+
+/// A list of interfaces that threads may share: it is never written.
+#[repr(transparent)]
+struct Interfaces([CK_INTERFACE; 3]);
+
+// SAFETY: the pointers lead to statics that are never written.
+unsafe impl Sync for Interfaces {}
+
+const fn interface(list: *const c_void) -> CK_INTERFACE {
+    CK_INTERFACE { pInterfaceName: NAME.as_ptr() as *mut CK_UTF8CHAR, pFunctionList: list as *mut c_void, flags: 0 }
+}
+
+/// The newest first: it is what a caller without wishes gets. `CKF_INTERFACE_FORK_SAFE` is not claimed: a child
+/// has to call `C_Initialize` before it goes on.
+static INTERFACES: Interfaces = Interfaces([
+    interface((&raw const V3_2).cast()),
+    interface((&raw const V3_0).cast()),
+    interface((&raw const V2_40).cast()),
+]);
+
+const VERSIONS: [CK_VERSION; 3] =
+    [CK_VERSION { major: 3, minor: 2 }, CK_VERSION { major: 3, minor: 0 }, CK_VERSION { major: 2, minor: 40 }];
+
+/// `C_GetFunctionList`: always 2.40, the one that every caller understands.
+///
+/// # Safety
+/// `list` is null or points to writable memory for a pointer.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn C_GetFunctionList(list: *mut *mut CK_FUNCTION_LIST) -> CK_RV {
+    call("C_GetFunctionList", || {
+        // SAFETY: the application's promise.
+        unsafe { put(list, (&raw const V2_40).cast_mut()) }
+    })
+}
+
+/// `C_GetInterfaceList`
+///
+/// # Safety
+/// `count` is null or points to a `CK_ULONG`; `list` is null or has room for that many interfaces.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn C_GetInterfaceList(list: *mut CK_INTERFACE, count: *mut CK_ULONG) -> CK_RV {
+    call("C_GetInterfaceList", || {
+        // SAFETY: the application's promise.
+        unsafe { put_list(list, count, &INTERFACES.0) }
+    })
+}
+
+/// `C_GetInterface`: null for name or version means any, and the first that fits is given.
+///
+/// # Safety
+/// `name` is null or text with a terminator; `version` is null or points to a `CK_VERSION`; `found` is null or writable.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn C_GetInterface(
+    name: *mut CK_UTF8CHAR,
+    version: *mut CK_VERSION,
+    found: *mut *mut CK_INTERFACE,
+    flags: CK_FLAGS,
+) -> CK_RV {
+    call("C_GetInterface", || {
+        wanted(found)?;
+        // SAFETY: the application's promise.
+        let place = unsafe { choose(name, version, flags) }?;
+        // SAFETY: as above.
+        unsafe { put(found, (&raw const INTERFACES.0[place]).cast_mut()) }
+    })
+}
+
+/// # Safety
+/// As for [`C_GetInterface`].
+unsafe fn choose(name: *const CK_UTF8CHAR, version: *const CK_VERSION, flags: CK_FLAGS) -> Result<usize> {
+    let none = || Error::new(CKR_FUNCTION_FAILED, "there is no such interface");
+    // SAFETY: not null, and text with a terminator.
+    if !name.is_null() && unsafe { CStr::from_ptr(name.cast()) } != NAME {
+        return Err(none());
+    }
+    if flags != 0 {
+        return Err(none());
+    }
+    if version.is_null() {
+        return Ok(0);
+    }
+    // SAFETY: not null; the application's promise.
+    let version = unsafe { get(version) }?;
+    VERSIONS.iter().position(|ours| (ours.major, ours.minor) == (version.major, version.minor)).ok_or_else(none)
+}
+
+/// The standard's name of a return code.
+pub(super) fn code_name(rv: CK_RV) -> &'static str {
+    CODES.iter().find(|(code, _)| *code == rv).map_or("CKR_?", |(_, name)| name)
+}
+
+macro_rules! codes {
+    ($($code:ident)*) => { const CODES: &[(CK_RV, &str)] = &[$(($code, stringify!($code))),*]; };
+}
+
+codes! {
+    CKR_OK CKR_CANCEL CKR_HOST_MEMORY CKR_SLOT_ID_INVALID CKR_GENERAL_ERROR CKR_FUNCTION_FAILED CKR_ARGUMENTS_BAD
+    CKR_NO_EVENT CKR_NEED_TO_CREATE_THREADS CKR_CANT_LOCK CKR_ATTRIBUTE_READ_ONLY CKR_ATTRIBUTE_SENSITIVE
+    CKR_ATTRIBUTE_TYPE_INVALID CKR_ATTRIBUTE_VALUE_INVALID CKR_ACTION_PROHIBITED CKR_DATA_INVALID CKR_DATA_LEN_RANGE
+    CKR_DEVICE_ERROR CKR_DEVICE_MEMORY CKR_DEVICE_REMOVED CKR_ENCRYPTED_DATA_INVALID CKR_ENCRYPTED_DATA_LEN_RANGE
+    CKR_AEAD_DECRYPT_FAILED CKR_FUNCTION_CANCELED CKR_FUNCTION_NOT_PARALLEL CKR_FUNCTION_NOT_SUPPORTED
+    CKR_KEY_HANDLE_INVALID CKR_KEY_SIZE_RANGE CKR_KEY_TYPE_INCONSISTENT CKR_KEY_NOT_NEEDED CKR_KEY_CHANGED
+    CKR_KEY_NEEDED CKR_KEY_INDIGESTIBLE CKR_KEY_FUNCTION_NOT_PERMITTED CKR_KEY_NOT_WRAPPABLE CKR_KEY_UNEXTRACTABLE
+    CKR_MECHANISM_INVALID CKR_MECHANISM_PARAM_INVALID CKR_OBJECT_HANDLE_INVALID CKR_OPERATION_ACTIVE
+    CKR_OPERATION_NOT_INITIALIZED CKR_PIN_INCORRECT CKR_PIN_INVALID CKR_PIN_LEN_RANGE CKR_PIN_EXPIRED CKR_PIN_LOCKED
+    CKR_SESSION_CLOSED CKR_SESSION_COUNT CKR_SESSION_HANDLE_INVALID CKR_SESSION_PARALLEL_NOT_SUPPORTED
+    CKR_SESSION_READ_ONLY CKR_SESSION_EXISTS CKR_SESSION_READ_ONLY_EXISTS CKR_SESSION_READ_WRITE_SO_EXISTS
+    CKR_SIGNATURE_INVALID CKR_SIGNATURE_LEN_RANGE CKR_TEMPLATE_INCOMPLETE CKR_TEMPLATE_INCONSISTENT
+    CKR_TOKEN_NOT_PRESENT CKR_TOKEN_NOT_RECOGNIZED CKR_TOKEN_WRITE_PROTECTED CKR_UNWRAPPING_KEY_HANDLE_INVALID
+    CKR_UNWRAPPING_KEY_SIZE_RANGE CKR_UNWRAPPING_KEY_TYPE_INCONSISTENT CKR_USER_ALREADY_LOGGED_IN
+    CKR_USER_NOT_LOGGED_IN CKR_USER_PIN_NOT_INITIALIZED CKR_USER_TYPE_INVALID CKR_USER_ANOTHER_ALREADY_LOGGED_IN
+    CKR_USER_TOO_MANY_TYPES CKR_WRAPPED_KEY_INVALID CKR_WRAPPED_KEY_LEN_RANGE CKR_WRAPPING_KEY_HANDLE_INVALID
+    CKR_WRAPPING_KEY_SIZE_RANGE CKR_WRAPPING_KEY_TYPE_INCONSISTENT CKR_RANDOM_SEED_NOT_SUPPORTED CKR_RANDOM_NO_RNG
+    CKR_DOMAIN_PARAMS_INVALID CKR_CURVE_NOT_SUPPORTED CKR_BUFFER_TOO_SMALL CKR_SAVED_STATE_INVALID
+    CKR_INFORMATION_SENSITIVE CKR_STATE_UNSAVEABLE CKR_CRYPTOKI_NOT_INITIALIZED CKR_CRYPTOKI_ALREADY_INITIALIZED
+    CKR_MUTEX_BAD CKR_MUTEX_NOT_LOCKED CKR_NEW_PIN_MODE CKR_NEXT_OTP CKR_EXCEEDED_MAX_ITERATIONS
+    CKR_FIPS_SELF_TEST_FAILED CKR_LIBRARY_LOAD_FAILED CKR_PIN_TOO_WEAK CKR_PUBLIC_KEY_INVALID CKR_FUNCTION_REJECTED
+    CKR_TOKEN_RESOURCE_EXCEEDED CKR_OPERATION_CANCEL_FAILED CKR_KEY_EXHAUSTED CKR_PENDING
+    CKR_SESSION_ASYNC_NOT_SUPPORTED CKR_SEED_RANDOM_REQUIRED CKR_OPERATION_NOT_VALIDATED CKR_TOKEN_NOT_INITIALIZED
+    CKR_PARAMETER_SET_NOT_SUPPORTED CKR_VENDOR_DEFINED
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_list_has_the_version_of_its_interface() {
+        for (place, version) in VERSIONS.iter().enumerate() {
+            // SAFETY: each list begins with its version.
+            let found = unsafe { get(INTERFACES.0[place].pFunctionList.cast::<CK_VERSION>().cast_const()) }.unwrap();
+            assert_eq!((found.major, found.minor), (version.major, version.minor));
+        }
+    }
+
+    #[test]
+    fn an_interface_is_found_by_exact_name_and_version_only() {
+        let version = |major, minor| CK_VERSION { major, minor };
+        // SAFETY: the pointers are real or null.
+        unsafe {
+            assert_eq!(choose(std::ptr::null(), std::ptr::null(), 0), Ok(0));
+            assert_eq!(choose(NAME.as_ptr().cast(), &version(3, 0), 0), Ok(1));
+            assert_eq!(choose(std::ptr::null(), &version(2, 40), 0), Ok(2));
+            assert!(choose(std::ptr::null(), &version(3, 1), 0).is_err());
+            assert!(choose(c"PKCS 1".as_ptr().cast(), std::ptr::null(), 0).is_err());
+            assert!(choose(std::ptr::null(), std::ptr::null(), CKF_INTERFACE_FORK_SAFE).is_err());
+        }
+    }
+}

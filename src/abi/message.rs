@@ -1,0 +1,191 @@
+//! Message-based signing and verifying functions (PKCS#11 3.2, 5.14 and 5.16).
+//!
+//! No mechanism here takes a parameter per message: one that is given is refused.
+
+use super::boundary::with_session;
+use super::pointer::{bytes, deliver, mechanism, room};
+use crate::error::{Error, Result};
+use cryptoki_sys::*;
+use std::ffi::c_void;
+
+fn no_parameter(parameter: *const c_void, len: CK_ULONG) -> Result<()> {
+    if parameter.is_null() || len == 0 {
+        return Ok(());
+    }
+    Err(Error::new(CKR_MECHANISM_PARAM_INVALID, "this mechanism has no parameter for single messages"))
+}
+
+/// `C_MessageSignInit`
+///
+/// # Safety
+/// `mechanism_` is null or points to a mechanism with a parameter as its type wants it.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn C_MessageSignInit(
+    session: CK_SESSION_HANDLE,
+    mechanism_: *mut CK_MECHANISM,
+    key: CK_OBJECT_HANDLE,
+) -> CK_RV {
+    with_session("C_MessageSignInit", session, |module, session| {
+        // SAFETY: the application's promise.
+        let mechanism = unsafe { mechanism(mechanism_) }?;
+        module.message_sign_init(session, mechanism, key)
+    })
+}
+
+/// `C_SignMessage`
+///
+/// # Safety
+/// `data` is null or points to `len` bytes; `signature_len` is null or points to a `CK_ULONG`; `signature` is null or
+/// has that much room; `parameter` is not read.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn C_SignMessage(
+    session: CK_SESSION_HANDLE,
+    parameter: *mut c_void,
+    parameter_len: CK_ULONG,
+    data: *mut CK_BYTE,
+    len: CK_ULONG,
+    signature: *mut CK_BYTE,
+    signature_len: *mut CK_ULONG,
+) -> CK_RV {
+    with_session("C_SignMessage", session, |module, session| {
+        no_parameter(parameter, parameter_len)?;
+        // SAFETY: the application's promise.
+        unsafe {
+            let produced = module.sign_message(session, bytes(data, len), room(signature, signature_len))?;
+            deliver(signature, signature_len, produced)
+        }
+    })
+}
+
+/// `C_SignMessageBegin`
+///
+/// # Safety
+/// `parameter` is not read.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn C_SignMessageBegin(
+    session: CK_SESSION_HANDLE,
+    parameter: *mut c_void,
+    parameter_len: CK_ULONG,
+) -> CK_RV {
+    with_session("C_SignMessageBegin", session, |module, session| {
+        no_parameter(parameter, parameter_len)?;
+        module.sign_message_begin(session)
+    })
+}
+
+/// `C_SignMessageNext`: a null `signature_len` says that more parts follow.
+///
+/// # Safety
+/// As for [`C_SignMessage`].
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn C_SignMessageNext(
+    session: CK_SESSION_HANDLE,
+    parameter: *mut c_void,
+    parameter_len: CK_ULONG,
+    part: *mut CK_BYTE,
+    len: CK_ULONG,
+    signature: *mut CK_BYTE,
+    signature_len: *mut CK_ULONG,
+) -> CK_RV {
+    with_session("C_SignMessageNext", session, |module, session| {
+        no_parameter(parameter, parameter_len)?;
+        // SAFETY: the application's promise.
+        unsafe {
+            let last = if signature_len.is_null() { None } else { Some(room(signature, signature_len)?) };
+            match module.sign_message_next(session, bytes(part, len), last)? {
+                Some(produced) => deliver(signature, signature_len, produced),
+                None => Ok(()),
+            }
+        }
+    })
+}
+
+/// `C_MessageSignFinal`
+#[unsafe(no_mangle)]
+pub extern "C" fn C_MessageSignFinal(session: CK_SESSION_HANDLE) -> CK_RV {
+    with_session("C_MessageSignFinal", session, |module, session| module.message_sign_final(session))
+}
+
+/// `C_MessageVerifyInit`
+///
+/// # Safety
+/// As for [`C_MessageSignInit`].
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn C_MessageVerifyInit(
+    session: CK_SESSION_HANDLE,
+    mechanism_: *mut CK_MECHANISM,
+    key: CK_OBJECT_HANDLE,
+) -> CK_RV {
+    with_session("C_MessageVerifyInit", session, |module, session| {
+        // SAFETY: the application's promise.
+        let mechanism = unsafe { mechanism(mechanism_) }?;
+        module.message_verify_init(session, mechanism, key)
+    })
+}
+
+/// `C_VerifyMessage`
+///
+/// # Safety
+/// `data` and `signature` are null or point to as many bytes as their lengths say; `parameter` is not read.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn C_VerifyMessage(
+    session: CK_SESSION_HANDLE,
+    parameter: *mut c_void,
+    parameter_len: CK_ULONG,
+    data: *mut CK_BYTE,
+    len: CK_ULONG,
+    signature: *mut CK_BYTE,
+    signature_len: CK_ULONG,
+) -> CK_RV {
+    with_session("C_VerifyMessage", session, |module, session| {
+        no_parameter(parameter, parameter_len)?;
+        // SAFETY: the application's promise.
+        let (data, signature) = unsafe { (bytes(data, len), bytes(signature, signature_len)) };
+        module.verify_message(session, data, signature)
+    })
+}
+
+/// `C_VerifyMessageBegin`
+///
+/// # Safety
+/// `parameter` is not read.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn C_VerifyMessageBegin(
+    session: CK_SESSION_HANDLE,
+    parameter: *mut c_void,
+    parameter_len: CK_ULONG,
+) -> CK_RV {
+    with_session("C_VerifyMessageBegin", session, |module, session| {
+        no_parameter(parameter, parameter_len)?;
+        module.verify_message_begin(session)
+    })
+}
+
+/// `C_VerifyMessageNext`: a null `signature` says that more parts follow.
+///
+/// # Safety
+/// As for [`C_VerifyMessage`].
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn C_VerifyMessageNext(
+    session: CK_SESSION_HANDLE,
+    parameter: *mut c_void,
+    parameter_len: CK_ULONG,
+    part: *mut CK_BYTE,
+    len: CK_ULONG,
+    signature: *mut CK_BYTE,
+    signature_len: CK_ULONG,
+) -> CK_RV {
+    with_session("C_VerifyMessageNext", session, |module, session| {
+        no_parameter(parameter, parameter_len)?;
+        // SAFETY: the application's promise.
+        let (part, signature) =
+            unsafe { (bytes(part, len), (!signature.is_null()).then(|| bytes(signature, signature_len))) };
+        module.verify_message_next(session, part, signature)
+    })
+}
+
+/// `C_MessageVerifyFinal`
+#[unsafe(no_mangle)]
+pub extern "C" fn C_MessageVerifyFinal(session: CK_SESSION_HANDLE) -> CK_RV {
+    with_session("C_MessageVerifyFinal", session, |module, session| module.message_verify_final(session))
+}

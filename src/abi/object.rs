@@ -1,0 +1,158 @@
+//! Object management functions (PKCS#11 3.2, 5.7).
+
+use super::boundary::with_session;
+use super::pointer::{length, put, put_attributes, template, wanted};
+use cryptoki_sys::*;
+
+/// `C_CreateObject`
+///
+/// # Safety
+/// `attributes` is null or points to `count` attributes whose values are readable; `object` is null or writable.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn C_CreateObject(
+    session: CK_SESSION_HANDLE,
+    attributes: *mut CK_ATTRIBUTE,
+    count: CK_ULONG,
+    object: *mut CK_OBJECT_HANDLE,
+) -> CK_RV {
+    with_session("C_CreateObject", session, |module, session| {
+        wanted(attributes)?;
+        wanted(object)?;
+        // SAFETY: the application's promise.
+        unsafe { put(object, module.create_object(session, &template(attributes, count)?)?) }
+    })
+}
+
+/// `C_CopyObject`
+///
+/// # Safety
+/// As for [`C_CreateObject`].
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn C_CopyObject(
+    session: CK_SESSION_HANDLE,
+    original: CK_OBJECT_HANDLE,
+    attributes: *mut CK_ATTRIBUTE,
+    count: CK_ULONG,
+    object: *mut CK_OBJECT_HANDLE,
+) -> CK_RV {
+    with_session("C_CopyObject", session, |module, session| {
+        wanted(object)?;
+        // SAFETY: the application's promise.
+        unsafe { put(object, module.copy_object(session, original, &template(attributes, count)?)?) }
+    })
+}
+
+/// `C_DestroyObject`
+#[unsafe(no_mangle)]
+pub extern "C" fn C_DestroyObject(session: CK_SESSION_HANDLE, object: CK_OBJECT_HANDLE) -> CK_RV {
+    with_session("C_DestroyObject", session, |module, session| module.destroy_object(session, object))
+}
+
+/// `C_GetObjectSize`
+///
+/// # Safety
+/// `size` is null or points to a `CK_ULONG`.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn C_GetObjectSize(
+    session: CK_SESSION_HANDLE,
+    object: CK_OBJECT_HANDLE,
+    size: *mut CK_ULONG,
+) -> CK_RV {
+    with_session("C_GetObjectSize", session, |module, session| {
+        wanted(size)?;
+        // SAFETY: the application's promise.
+        unsafe { put(size, module.object_size(session, object)? as CK_ULONG) }
+    })
+}
+
+/// `C_GetAttributeValue`
+///
+/// # Safety
+/// `attributes` is null or points to `count` writable attributes; each `pValue` is null or has room for `ulValueLen` bytes.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn C_GetAttributeValue(
+    session: CK_SESSION_HANDLE,
+    object: CK_OBJECT_HANDLE,
+    attributes: *mut CK_ATTRIBUTE,
+    count: CK_ULONG,
+) -> CK_RV {
+    with_session("C_GetAttributeValue", session, |module, session| {
+        let object = module.readable(session, object)?;
+        wanted(attributes)?;
+        // SAFETY: the application's promise.
+        unsafe { put_attributes(attributes, count, |wanted| module.attribute(session, &object, wanted)) }
+    })
+}
+
+/// `C_SetAttributeValue`
+///
+/// # Safety
+/// As for [`C_CreateObject`].
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn C_SetAttributeValue(
+    session: CK_SESSION_HANDLE,
+    object: CK_OBJECT_HANDLE,
+    attributes: *mut CK_ATTRIBUTE,
+    count: CK_ULONG,
+) -> CK_RV {
+    with_session("C_SetAttributeValue", session, |module, session| {
+        wanted(attributes)?;
+        // SAFETY: the application's promise.
+        let template = unsafe { template(attributes, count) }?;
+        module.set_attributes(session, object, &template)
+    })
+}
+
+/// `C_FindObjectsInit`: a null template with count zero finds everything.
+///
+/// # Safety
+/// As for [`C_CreateObject`].
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn C_FindObjectsInit(
+    session: CK_SESSION_HANDLE,
+    attributes: *mut CK_ATTRIBUTE,
+    count: CK_ULONG,
+) -> CK_RV {
+    with_session("C_FindObjectsInit", session, |module, session| {
+        // SAFETY: the application's promise.
+        let template = unsafe { template(attributes, count) }?;
+        module.find_init(session, &template)
+    })
+}
+
+/// `C_FindObjects`: the count is written whatever happens.
+///
+/// # Safety
+/// `found` is null or points to a `CK_ULONG`; `objects` is null or has room for `max` handles.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn C_FindObjects(
+    session: CK_SESSION_HANDLE,
+    objects: *mut CK_OBJECT_HANDLE,
+    max: CK_ULONG,
+    found: *mut CK_ULONG,
+) -> CK_RV {
+    if !found.is_null() {
+        // SAFETY: not null, and the application's promise.
+        let _ = unsafe { put(found, 0) };
+    }
+    with_session("C_FindObjects", session, |module, session| {
+        wanted(found)?;
+        let room = length(max)?;
+        if room > 0 {
+            wanted(objects)?;
+        }
+        let handles = module.find(session, room)?;
+        for (place, handle) in handles.iter().enumerate() {
+            // SAFETY: there are at most `max` handles, and `objects` has room for so many.
+            unsafe { put(objects.add(place), *handle) }?;
+        }
+        // SAFETY: the application's promise.
+        unsafe { put(found, handles.len() as CK_ULONG) }
+    })
+}
+
+/// `C_FindObjectsFinal`
+#[unsafe(no_mangle)]
+pub extern "C" fn C_FindObjectsFinal(session: CK_SESSION_HANDLE) -> CK_RV {
+    with_session("C_FindObjectsFinal", session, |module, session| module.find_final(session))
+}

@@ -1,0 +1,16 @@
+//! Parallel function management functions (PKCS#11 3.2, 5.22): legacy of version 1, with one answer.
+
+use super::boundary::with_session;
+use cryptoki_sys::*;
+
+/// `C_GetFunctionStatus`
+#[unsafe(no_mangle)]
+pub extern "C" fn C_GetFunctionStatus(session: CK_SESSION_HANDLE) -> CK_RV {
+    with_session("C_GetFunctionStatus", session, |_, _| Err(CKR_FUNCTION_NOT_PARALLEL.into()))
+}
+
+/// `C_CancelFunction`
+#[unsafe(no_mangle)]
+pub extern "C" fn C_CancelFunction(session: CK_SESSION_HANDLE) -> CK_RV {
+    with_session("C_CancelFunction", session, |_, _| Err(CKR_FUNCTION_NOT_PARALLEL.into()))
+}

@@ -1,0 +1,73 @@
+//! The one global: which run of the library is going on, and in which process.
+//!
+//! After `fork` the child has a copy of the parent's memory, in which any lock may be held by a thread that does not
+//! exist there. So the root is a pointer to a cell that knows its process: in another process it counts as absent,
+//! and `C_Initialize` puts a new one in its place. The old cell is left as it is, never dropped: its sockets are the
+//! parent's.
+
+use crate::error::{Error, Result};
+use crate::token::Module;
+use cryptoki_sys::*;
+use parking_lot::RwLock;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicPtr, Ordering};
+
+struct Cell {
+    process: u32,
+    module: RwLock<Option<Arc<Module>>>,
+}
+
+static ROOT: AtomicPtr<Cell> = AtomicPtr::new(std::ptr::null_mut());
+
+/// The cell of this process, if it has one.
+fn cell() -> Option<&'static Cell> {
+    let pointer = ROOT.load(Ordering::Acquire);
+    // SAFETY: cells are leaked, so every pointer ever stored stays good.
+    unsafe { pointer.as_ref() }.filter(|cell| cell.process == std::process::id())
+}
+
+/// The cell of this process, made if need be.
+fn own_cell() -> &'static Cell {
+    loop {
+        if let Some(cell) = cell() {
+            return cell;
+        }
+        let old = ROOT.load(Ordering::Acquire);
+        // SAFETY: as in `cell`.
+        if unsafe { old.as_ref() }.is_some_and(|cell| cell.process == std::process::id()) {
+            continue;
+        }
+        let new = Box::into_raw(Box::new(Cell { process: std::process::id(), module: RwLock::new(None) }));
+        if ROOT.compare_exchange(old, new, Ordering::AcqRel, Ordering::Acquire).is_err() {
+            // Another thread was faster. SAFETY: `new` was never shared.
+            drop(unsafe { Box::from_raw(new) });
+        }
+    }
+}
+
+fn not_initialized() -> Error {
+    Error::new(CKR_CRYPTOKI_NOT_INITIALIZED, "C_Initialize was not called in this process")
+}
+
+/// The run that is going on, or `CKR_CRYPTOKI_NOT_INITIALIZED`. It lasts as long as the caller holds it, even if
+/// another thread calls `C_Finalize` meanwhile.
+pub fn module() -> Result<Arc<Module>> {
+    cell().and_then(|cell| cell.module.read().clone()).ok_or_else(not_initialized)
+}
+
+/// Begins a run; `CKR_CRYPTOKI_ALREADY_INITIALIZED` if one is going on.
+pub fn begin(make: impl FnOnce() -> Module) -> Result<()> {
+    let mut place = own_cell().module.write();
+    if place.is_some() {
+        return Err(CKR_CRYPTOKI_ALREADY_INITIALIZED.into());
+    }
+    *place = Some(Arc::new(make()));
+    Ok(())
+}
+
+/// Ends the run. Calls that are under way finish with what they hold.
+pub fn end() -> Result<()> {
+    let module = cell().and_then(|cell| cell.module.write().take()).ok_or_else(not_initialized)?;
+    module.finish();
+    Ok(())
+}

@@ -1,0 +1,163 @@
+//! Session management functions (PKCS#11 3.2, 5.6).
+
+use super::boundary::{with_module, with_session};
+use super::pointer::{bytes, get, optional_bytes, put, wanted};
+use crate::error::Error;
+use cryptoki_sys::*;
+use std::ffi::c_void;
+
+/// `C_OpenSession`: the token never calls back, so `application` and `notify` are taken and not used.
+///
+/// # Safety
+/// `session` is null or points to writable memory of its type.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn C_OpenSession(
+    slot: CK_SLOT_ID,
+    flags: CK_FLAGS,
+    _application: *mut c_void,
+    _notify: CK_NOTIFY,
+    session: *mut CK_SESSION_HANDLE,
+) -> CK_RV {
+    with_module("C_OpenSession", |module| {
+        wanted(session)?;
+        let handle = module.open_session(slot, flags)?;
+        // SAFETY: the application's promise.
+        unsafe { put(session, handle) }
+    })
+}
+
+/// `C_CloseSession`
+#[unsafe(no_mangle)]
+pub extern "C" fn C_CloseSession(session: CK_SESSION_HANDLE) -> CK_RV {
+    with_module("C_CloseSession", |module| module.close_session(session))
+}
+
+/// `C_CloseAllSessions`
+#[unsafe(no_mangle)]
+pub extern "C" fn C_CloseAllSessions(slot: CK_SLOT_ID) -> CK_RV {
+    with_module("C_CloseAllSessions", |module| module.close_all_sessions(slot))
+}
+
+/// `C_GetSessionInfo`
+///
+/// # Safety
+/// `info` is null or points to writable memory of its type.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn C_GetSessionInfo(session: CK_SESSION_HANDLE, info: *mut CK_SESSION_INFO) -> CK_RV {
+    with_session("C_GetSessionInfo", session, |module, session| {
+        // SAFETY: the application's promise.
+        unsafe { put(info, module.session_info(session)) }
+    })
+}
+
+/// `C_SessionCancel`
+#[unsafe(no_mangle)]
+pub extern "C" fn C_SessionCancel(session: CK_SESSION_HANDLE, flags: CK_FLAGS) -> CK_RV {
+    with_session("C_SessionCancel", session, |module, session| {
+        module.session_cancel(session, flags);
+        Ok(())
+    })
+}
+
+/// `C_GetOperationState`: an operation is a few bytes of digest; no client needs to save it.
+///
+/// # Safety
+/// `len` is null or points to a `CK_ULONG`; `state` is not written.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn C_GetOperationState(
+    session: CK_SESSION_HANDLE,
+    _state: *mut CK_BYTE,
+    len: *mut CK_ULONG,
+) -> CK_RV {
+    with_session("C_GetOperationState", session, |_, _| {
+        // SAFETY: the application's promise.
+        unsafe { get(len) }?;
+        Err(CKR_FUNCTION_NOT_SUPPORTED.into())
+    })
+}
+
+/// `C_SetOperationState`
+///
+/// # Safety
+/// `state` is null or points to `len` bytes.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn C_SetOperationState(
+    session: CK_SESSION_HANDLE,
+    state: *mut CK_BYTE,
+    len: CK_ULONG,
+    _encryption_key: CK_OBJECT_HANDLE,
+    _authentication_key: CK_OBJECT_HANDLE,
+) -> CK_RV {
+    with_session("C_SetOperationState", session, |_, _| {
+        // SAFETY: the application's promise.
+        unsafe { bytes(state, len) }?;
+        Err(CKR_FUNCTION_NOT_SUPPORTED.into())
+    })
+}
+
+/// `C_Login`
+///
+/// # Safety
+/// `pin` is null or points to `pin_len` bytes.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn C_Login(
+    session: CK_SESSION_HANDLE,
+    user: CK_USER_TYPE,
+    pin: *mut CK_UTF8CHAR,
+    pin_len: CK_ULONG,
+) -> CK_RV {
+    with_session("C_Login", session, |module, session| {
+        // SAFETY: the application's promise.
+        let pin = unsafe { optional_bytes(pin, pin_len) }?;
+        module.login(session, user, pin)
+    })
+}
+
+/// `C_LoginUser`: the token has one user, whose name is empty.
+///
+/// # Safety
+/// `pin` is null or points to `pin_len` bytes, `name` is null or points to `name_len` bytes.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn C_LoginUser(
+    session: CK_SESSION_HANDLE,
+    user: CK_USER_TYPE,
+    pin: *mut CK_UTF8CHAR,
+    pin_len: CK_ULONG,
+    name: *mut CK_UTF8CHAR,
+    name_len: CK_ULONG,
+) -> CK_RV {
+    with_session("C_LoginUser", session, |module, session| {
+        // SAFETY: the application's promise.
+        let (pin, name) = unsafe { (optional_bytes(pin, pin_len)?, bytes(name, name_len)?) };
+        if !name.is_empty() {
+            return Err(Error::new(CKR_PIN_INCORRECT, "this token's users have no names"));
+        }
+        module.login(session, user, pin)
+    })
+}
+
+/// `C_Logout`
+#[unsafe(no_mangle)]
+pub extern "C" fn C_Logout(session: CK_SESSION_HANDLE) -> CK_RV {
+    with_session("C_Logout", session, |module, session| module.logout(session))
+}
+
+/// `C_GetSessionValidationFlags`: no validation (FIPS 140 and the like) is claimed for this module.
+///
+/// # Safety
+/// `flags` is null or points to writable memory of its type.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn C_GetSessionValidationFlags(
+    session: CK_SESSION_HANDLE,
+    kind: CK_SESSION_VALIDATION_FLAGS_TYPE,
+    flags: *mut CK_FLAGS,
+) -> CK_RV {
+    with_session("C_GetSessionValidationFlags", session, |_, _| {
+        wanted(flags)?;
+        if kind != CKS_LAST_VALIDATION_OK {
+            return Err(Error::new(CKR_ARGUMENTS_BAD, "there is one type of validation flags"));
+        }
+        // SAFETY: the application's promise.
+        unsafe { put(flags, 0) }
+    })
+}

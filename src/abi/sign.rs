@@ -1,0 +1,75 @@
+//! Signing functions (PKCS#11 3.2, 5.13).
+
+use super::boundary::with_session;
+use super::pointer::{bytes, deliver, mechanism, room};
+use cryptoki_sys::*;
+
+/// `C_SignInit`
+///
+/// # Safety
+/// `mechanism_` is null or points to a mechanism with a parameter as its type wants it.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn C_SignInit(
+    session: CK_SESSION_HANDLE,
+    mechanism_: *mut CK_MECHANISM,
+    key: CK_OBJECT_HANDLE,
+) -> CK_RV {
+    with_session("C_SignInit", session, |module, session| {
+        // SAFETY: the application's promise.
+        let mechanism = unsafe { mechanism(mechanism_) }?;
+        module.sign_init(session, mechanism, key)
+    })
+}
+
+/// `C_Sign`: one signature of the service, and only with a buffer that is large enough.
+///
+/// # Safety
+/// `data` is null or points to `len` bytes; `signature_len` is null or points to a `CK_ULONG`; `signature` is null or
+/// has that much room.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn C_Sign(
+    session: CK_SESSION_HANDLE,
+    data: *mut CK_BYTE,
+    len: CK_ULONG,
+    signature: *mut CK_BYTE,
+    signature_len: *mut CK_ULONG,
+) -> CK_RV {
+    with_session("C_Sign", session, |module, session| {
+        // SAFETY: the application's promise.
+        unsafe {
+            let produced = module.sign(session, bytes(data, len), room(signature, signature_len))?;
+            deliver(signature, signature_len, produced)
+        }
+    })
+}
+
+/// `C_SignUpdate`
+///
+/// # Safety
+/// `part` is null or points to `len` bytes.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn C_SignUpdate(session: CK_SESSION_HANDLE, part: *mut CK_BYTE, len: CK_ULONG) -> CK_RV {
+    with_session("C_SignUpdate", session, |module, session| {
+        // SAFETY: the application's promise.
+        module.sign_update(session, unsafe { bytes(part, len) })
+    })
+}
+
+/// `C_SignFinal`: one signature of the service, and only with a buffer that is large enough.
+///
+/// # Safety
+/// `signature_len` is null or points to a `CK_ULONG`; `signature` is null or has that much room.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn C_SignFinal(
+    session: CK_SESSION_HANDLE,
+    signature: *mut CK_BYTE,
+    signature_len: *mut CK_ULONG,
+) -> CK_RV {
+    with_session("C_SignFinal", session, |module, session| {
+        // SAFETY: the application's promise.
+        unsafe {
+            let produced = module.sign_final(session, room(signature, signature_len))?;
+            deliver(signature, signature_len, produced)
+        }
+    })
+}

@@ -1,0 +1,20 @@
+//! A setting that is missing or wrong, in one line.
+
+use std::fmt;
+
+/// What is wrong with a setting, and what to do.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Problem {
+    /// The setting's name.
+    pub setting: &'static str,
+    /// What is wrong, with where the value came from.
+    pub cause: String,
+    /// What to do.
+    pub remedy: String,
+}
+
+impl fmt::Display for Problem {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} {}: {}", self.setting, self.cause, self.remedy)
+    }
+}

@@ -1,0 +1,178 @@
+//! Where values come from, in order of precedence.
+
+use super::{properties, variables};
+use std::collections::HashMap;
+use std::ffi::OsString;
+use std::fmt;
+use std::path::{Path, PathBuf};
+
+/// Where a value came from.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Origin {
+    /// `pReserved` of the initialise arguments.
+    Reserved,
+    /// The environment.
+    Environment,
+    /// A file.
+    File(PathBuf),
+}
+
+impl fmt::Display for Origin {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Reserved => write!(f, "the initialise arguments"),
+            Self::Environment => write!(f, "the environment"),
+            Self::File(path) => write!(f, "{}", path.display()),
+        }
+    }
+}
+
+/// A value with its origin.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Found {
+    /// Trimmed, without quotes around it, never empty.
+    pub value: String,
+    /// Where it stood.
+    pub origin: Origin,
+}
+
+/// All sources of one process.
+pub struct Sources {
+    layers: Vec<(Origin, HashMap<String, String>)>,
+    /// The user's home directory.
+    pub home: Option<PathBuf>,
+    /// What to warn about: misspelt names, unreadable files.
+    pub warnings: Vec<String>,
+    /// Files that were looked at.
+    pub looked_at: Vec<PathBuf>,
+}
+
+impl Sources {
+    /// Those of the running process.
+    pub fn of_process(reserved: Option<&str>) -> Self {
+        // Values that are no Unicode cannot be what a setting wants; they are taken as near as possible and then
+        // fail with their name.
+        let text = |value: OsString| value.to_string_lossy().into_owned();
+        let environment = std::env::vars_os().map(|(name, value)| (text(name), text(value))).collect();
+        Self::new(reserved, environment)
+    }
+
+    /// From an environment. Reads the properties file in its home directory.
+    pub fn new(reserved: Option<&str>, environment: HashMap<String, String>) -> Self {
+        let home =
+            ["HOME", "USERPROFILE"].iter().find_map(|name| environment.get(*name)).filter(|home| !home.is_empty());
+        let home = home.map(PathBuf::from);
+        let mut sources = Self { layers: Vec::new(), home: home.clone(), warnings: Vec::new(), looked_at: Vec::new() };
+        if let Some(reserved) = reserved {
+            sources.add(Origin::Reserved, properties::parse(&reserved.replace(';', "\n")));
+        }
+        sources.add(Origin::Environment, environment);
+        if let Some(home) = home {
+            sources.add_file(&home.join(".signingmanager").join("ssm-config.properties"));
+        }
+        sources
+    }
+
+    fn add(&mut self, origin: Origin, values: HashMap<String, String>) {
+        let mut names: Vec<&String> = values.keys().collect();
+        names.sort();
+        for name in names {
+            if let Some(meant) = variables::meant(name) {
+                self.warnings.push(format!("{name} in {origin} is no setting; did you mean {meant}?"));
+            }
+        }
+        self.layers.push((origin, values));
+    }
+
+    fn add_file(&mut self, path: &Path) {
+        self.looked_at.push(path.to_owned());
+        match std::fs::read(path) {
+            Ok(bytes) => {
+                self.warn_if_open(path);
+                self.add(Origin::File(path.to_owned()), properties::parse(&String::from_utf8_lossy(&bytes)));
+            }
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => {}
+            Err(error) => self.warnings.push(format!("{} cannot be read: {error}", path.display())),
+        }
+    }
+
+    /// Warns about a file with secrets that others can read.
+    pub fn warn_if_open(&mut self, path: &Path) {
+        #[cfg(unix)]
+        {
+            use std::os::unix::fs::PermissionsExt;
+            let mode = std::fs::metadata(path).map(|meta| meta.permissions().mode()).unwrap_or_default();
+            if mode & 0o077 != 0 {
+                let path = path.display();
+                self.warnings.push(format!("{path} can be read by other users; do: chmod 600 {path}"));
+            }
+        }
+        #[cfg(not(unix))]
+        let _ = path;
+    }
+
+    /// The first value of a setting: trimmed, unquoted; empty ones count as not given.
+    pub fn get(&self, name: &str) -> Option<Found> {
+        self.layers.iter().find_map(|(origin, values)| {
+            let value = unquote(values.get(name)?);
+            (!value.is_empty()).then(|| Found { value: value.to_owned(), origin: origin.clone() })
+        })
+    }
+
+    /// Where a missing setting was looked for, for people.
+    pub fn places(&self) -> String {
+        let files: Vec<String> = self.looked_at.iter().map(|path| path.display().to_string()).collect();
+        if files.is_empty() { "the environment".into() } else { format!("the environment or {}", files.join(", ")) }
+    }
+}
+
+/// Without blanks and quotes around it.
+fn unquote(value: &str) -> &str {
+    let value = value.trim();
+    for quote in ['"', '\''] {
+        if let Some(inner) = value.strip_prefix(quote).and_then(|value| value.strip_suffix(quote)) {
+            return inner.trim();
+        }
+    }
+    value
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn sources(pairs: &[(&str, &str)]) -> Sources {
+        Sources::new(None, pairs.iter().map(|(name, value)| ((*name).into(), (*value).into())).collect())
+    }
+
+    #[test]
+    fn values_are_trimmed_and_unquoted_and_empty_ones_do_not_count() {
+        let sources = sources(&[("A", " \"x y\" "), ("B", "'z'"), ("C", "  "), ("D", "\"")]);
+        let value = |name| sources.get(name).map(|found| found.value);
+        assert_eq!(value("A").as_deref(), Some("x y"));
+        assert_eq!(value("B").as_deref(), Some("z"));
+        assert_eq!(value("C"), None);
+        assert_eq!(value("D").as_deref(), Some("\""));
+    }
+
+    #[test]
+    fn the_environment_comes_before_the_file_and_the_arguments_before_both() {
+        let home = std::env::temp_dir().join(format!("stm-pkcs11-sources-{}", std::process::id()));
+        let folder = home.join(".signingmanager");
+        std::fs::create_dir_all(&folder).unwrap();
+        std::fs::write(folder.join("ssm-config.properties"), "SM_HOST=file\nSM_API_KEY=file\nSM_CA_FILE=file\n")
+            .unwrap();
+        let environment = [("HOME", home.to_str().unwrap()), ("SM_HOST", "env"), ("SM_API_KEY", "env")];
+        let environment = environment.iter().map(|(name, value)| ((*name).into(), (*value).into())).collect();
+        let sources = Sources::new(Some("SM_HOST=args"), environment);
+        let value = |name| sources.get(name).map(|found| found.value).unwrap();
+        assert_eq!([value("SM_HOST"), value("SM_API_KEY"), value("SM_CA_FILE")], ["args", "env", "file"]);
+        std::fs::remove_dir_all(home).unwrap();
+    }
+
+    #[test]
+    fn misspelt_names_are_warned_about() {
+        let sources = sources(&[("SM_HOSTS", "x")]);
+        assert_eq!(sources.warnings, ["SM_HOSTS in the environment is no setting; did you mean SM_HOST?"]);
+    }
+}

@@ -1,0 +1,97 @@
+//! The two encodings of an ECDSA signature: DER `SEQUENCE { r, s }`, as the service answers, and `r || s` in halves as
+//! long as the curve's order, as the standard wants it (PKCS#11 3.2, 6.3.1).
+
+/// `r || s` from whatever the service sent: DER, or already raw. `None` for anything else.
+pub fn to_raw(answer: &[u8], half: usize) -> Option<Vec<u8>> {
+    if let Some(raw) = from_der(answer, half) {
+        return Some(raw);
+    }
+    (answer.len() == 2 * half).then(|| answer.to_vec())
+}
+
+fn from_der(der: &[u8], half: usize) -> Option<Vec<u8>> {
+    let (body, rest) = element(der, 0x30)?;
+    let (r, s_and_rest) = element(body, 0x02)?;
+    let (s, nothing) = element(s_and_rest, 0x02)?;
+    if !rest.is_empty() || !nothing.is_empty() {
+        return None;
+    }
+    let mut raw = vec![0; 2 * half];
+    put(r, &mut raw[..half])?;
+    put(s, &mut raw[half..])?;
+    Some(raw)
+}
+
+/// A positive INTEGER, right-aligned; superfluous leading zeros are tolerated.
+fn put(integer: &[u8], place: &mut [u8]) -> Option<()> {
+    if integer.first().is_none_or(|first| first & 0x80 != 0) {
+        return None;
+    }
+    let start = integer.iter().position(|byte| *byte != 0)?;
+    let digits = &integer[start..];
+    let at = place.len().checked_sub(digits.len())?;
+    place[at..].copy_from_slice(digits);
+    Some(())
+}
+
+/// The content of a DER element with this tag, and what follows it. Lengths up to two bytes: a signature is short.
+fn element(der: &[u8], tag: u8) -> Option<(&[u8], &[u8])> {
+    let (head, rest) = der.split_first_chunk::<2>()?;
+    if head[0] != tag {
+        return None;
+    }
+    let (len, rest) = match head[1] {
+        short @ 0..=0x7f => (usize::from(short), rest),
+        0x81 => rest.split_first().map(|(len, rest)| (usize::from(*len), rest))?,
+        0x82 => rest.split_first_chunk::<2>().map(|(len, rest)| (usize::from(u16::from_be_bytes(*len)), rest))?,
+        _ => return None,
+    };
+    rest.split_at_checked(len)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn der(r: &[u8], s: &[u8]) -> Vec<u8> {
+        let mut body = vec![0x02, r.len() as u8];
+        body.extend(r);
+        body.extend([0x02, s.len() as u8]);
+        body.extend(s);
+        let mut whole = vec![0x30];
+        if body.len() > 0x7f {
+            whole.push(0x81);
+        }
+        whole.push(body.len() as u8);
+        whole.extend(body);
+        whole
+    }
+
+    #[test]
+    fn high_bits_short_numbers_and_long_curves_come_out_in_full_halves() {
+        let mut r = vec![0];
+        r.extend([0xff; 32]);
+        let raw = to_raw(&der(&r, &[1]), 32).unwrap();
+        assert_eq!(raw[..32], [0xff; 32]);
+        assert_eq!((raw[63], &raw[32..63]), (1, &[0u8; 31][..]));
+        let raw = to_raw(&der(&[1; 66], &[2; 66]), 66).unwrap();
+        assert_eq!((raw.len(), raw[0], raw[66]), (132, 1, 2));
+    }
+
+    #[test]
+    fn a_raw_answer_is_taken_as_it_is() {
+        assert_eq!(to_raw(&[7; 64], 32).unwrap(), vec![7; 64]);
+    }
+
+    #[test]
+    fn what_is_neither_is_refused() {
+        for bad in
+            [&b""[..], &[0x30], &[0x30, 0x00], &[7; 63], &der(&[0x80], &[1]), &der(&[1; 33], &[1]), &der(&[0], &[1])]
+        {
+            assert_eq!(to_raw(bad, 32), None, "{bad:02x?}");
+        }
+        let mut trailing = der(&[1], &[1]);
+        trailing.push(0);
+        assert_eq!(to_raw(&trailing, 32), None);
+    }
+}

@@ -1,0 +1,287 @@
+//! One signing (or verifying) operation: data goes in, what the service must sign comes out, and its answer is turned
+//! into the standard's encoding and verified.
+
+use super::digest::{Digest, Hasher};
+use super::key::{Material, PublicKey};
+use super::parameter::Parameter;
+use super::table::{Scheme, by_type};
+use super::verify::{Claim, verify};
+use super::{digest_info, ecdsa, names};
+use crate::error::{Error, Result};
+use cryptoki_sys::*;
+use sha2::Digest as _;
+
+/// Longest message for the schemes that sign the message itself: it travels to the service in one request.
+const MAX_MESSAGE: usize = 1 << 20;
+
+/// Longest input of raw ECDSA: the longest digest there is.
+const MAX_ECDSA: usize = 64;
+
+/// An operation in progress.
+pub struct Signing {
+    key: PublicKey,
+    plan: Plan,
+    input: Input,
+}
+
+/// How the data becomes a signature.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Plan {
+    Pkcs1(Option<Digest>),
+    Pss(Digest),
+    Ecdsa(Option<Digest>),
+    Message(&'static str),
+    Prehashed,
+}
+
+/// What has come in so far.
+enum Input {
+    Hash(Hasher),
+    Prehash(Box<sha2::Sha512>),
+    /// Kept as it is: at least and at most so many bytes.
+    Bytes {
+        data: Vec<u8>,
+        least: usize,
+        most: usize,
+        parts: bool,
+    },
+}
+
+/// What `POST .../sign` carries, and what its answer has to be.
+pub struct Prepared {
+    /// The service's name of the algorithm.
+    pub sig_alg: &'static str,
+    /// The digest, or the message where the algorithm takes it whole.
+    pub hash: Vec<u8>,
+    key: PublicKey,
+    plan: Plan,
+    prehash: Option<Box<sha2::Sha512>>,
+}
+
+fn bytes(least: usize, most: usize, parts: bool) -> Input {
+    Input::Bytes { data: Vec::new(), least, most, parts }
+}
+
+impl Signing {
+    /// Checks mechanism, key and parameter: `CKR_MECHANISM_INVALID`, `CKR_KEY_TYPE_INCONSISTENT`,
+    /// `CKR_MECHANISM_PARAM_INVALID`.
+    pub fn new(mechanism_type: CK_MECHANISM_TYPE, parameter: &Parameter, key: &PublicKey) -> Result<Self> {
+        let mechanism = by_type(mechanism_type).filter(|mechanism| mechanism.is_sign()).ok_or(CKR_MECHANISM_INVALID)?;
+        if !mechanism.fits(key) {
+            let cause = format!("{} is not for {} keys", mechanism.name, key.name());
+            return Err(Error::new(CKR_KEY_TYPE_INCONSISTENT, cause));
+        }
+        let none = || match parameter {
+            Parameter::None => Ok(()),
+            _ => Err(Error::new(CKR_MECHANISM_PARAM_INVALID, format!("{} has no parameter", mechanism.name))),
+        };
+        let (plan, input) = match mechanism.scheme {
+            Scheme::Pkcs1(Some(digest)) => {
+                none().map(|()| (Plan::Pkcs1(Some(digest)), Input::Hash(Hasher::of(digest))))?
+            }
+            Scheme::Pkcs1(None) => none().map(|()| (Plan::Pkcs1(None), bytes(0, key.signature_len() - 11, false)))?,
+            Scheme::Ecdsa(Some(digest)) => {
+                none().map(|()| (Plan::Ecdsa(Some(digest)), Input::Hash(Hasher::of(digest))))?
+            }
+            Scheme::Ecdsa(None) => none().map(|()| (Plan::Ecdsa(None), bytes(1, MAX_ECDSA, false)))?,
+            Scheme::Pss(made_here) => {
+                let digest = pss_digest(parameter, made_here)?;
+                let len = digest.row().len;
+                (Plan::Pss(digest), made_here.map_or(bytes(len, len, false), |_| Input::Hash(Hasher::of(digest))))
+            }
+            Scheme::Eddsa if eddsa_prehash(parameter)? => (Plan::Prehashed, Input::Prehash(Box::default())),
+            Scheme::Eddsa => (Plan::Message(names::ED25519), bytes(0, MAX_MESSAGE, false)),
+            Scheme::MlDsa | Scheme::SlhDsa => {
+                check_context(parameter)?;
+                let Material::PostQuantum { set, .. } = key.material() else {
+                    return Err(CKR_KEY_TYPE_INCONSISTENT.into());
+                };
+                (Plan::Message(set.sig_alg), bytes(0, MAX_MESSAGE, true))
+            }
+            Scheme::Hash(_) | Scheme::Generate(_) => return Err(CKR_MECHANISM_INVALID.into()),
+        };
+        Ok(Self { key: key.clone(), plan, input })
+    }
+
+    /// Whether the mechanism takes its data in parts (chapter 6, the tables of mechanisms and functions).
+    pub fn multipart(&self) -> bool {
+        !matches!(self.input, Input::Bytes { parts: false, .. })
+    }
+
+    /// More data; `CKR_DATA_LEN_RANGE` when a mechanism that keeps it gets too much.
+    pub fn update(&mut self, part: &[u8]) -> Result<()> {
+        match &mut self.input {
+            Input::Hash(hasher) => hasher.update(part),
+            Input::Prehash(hasher) => hasher.update(part),
+            Input::Bytes { data, most, .. } => {
+                if part.len() > *most - data.len() {
+                    let cause =
+                        format!("the data is longer than the {most} bytes that the mechanism takes with this key");
+                    return Err(Error::new(CKR_DATA_LEN_RANGE, cause));
+                }
+                data.extend_from_slice(part);
+            }
+        }
+        Ok(())
+    }
+
+    /// Length of the signature in bytes.
+    pub fn signature_len(&self) -> usize {
+        self.key.signature_len()
+    }
+
+    /// All data is in; `CKR_DATA_LEN_RANGE` where it is too little.
+    pub fn finish(self) -> Result<Prepared> {
+        let Self { key, plan, input } = self;
+        let mut prehash = None;
+        let data = match input {
+            Input::Hash(hasher) => hasher.finish(),
+            Input::Prehash(hasher) => {
+                let digest = hasher.clone().finalize().to_vec();
+                prehash = Some(hasher);
+                digest
+            }
+            Input::Bytes { data, least, .. } if data.len() < least => {
+                let cause = format!("the data has {} bytes where the mechanism takes {least} or more", data.len());
+                return Err(Error::new(CKR_DATA_LEN_RANGE, cause));
+            }
+            Input::Bytes { data, .. } => data,
+        };
+        let prepared = |sig_alg, hash, plan| Prepared { sig_alg, hash, key, plan, prehash };
+        Ok(match plan {
+            Plan::Pkcs1(None) => match digest_info::parse(&data) {
+                Some((digest, value)) => {
+                    prepared(names::pkcs1(Some(digest)), value.to_vec(), Plan::Pkcs1(Some(digest)))
+                }
+                None => prepared(names::pkcs1(None), data, plan),
+            },
+            Plan::Pkcs1(digest) => prepared(names::pkcs1(digest), data, plan),
+            Plan::Pss(digest) => prepared(names::pss(digest), data, plan),
+            // The length says which name the service accepts the digest under; the signature is the same under each.
+            Plan::Ecdsa(None) => {
+                let digest = match data.len() {
+                    20 => Some(Digest::Sha1),
+                    28 => Some(Digest::Sha224),
+                    32 => Some(Digest::Sha256),
+                    48 => Some(Digest::Sha384),
+                    64 => Some(Digest::Sha512),
+                    _ => None,
+                };
+                prepared(names::ecdsa(digest), data, plan)
+            }
+            Plan::Ecdsa(digest) => prepared(names::ecdsa(digest), data, plan),
+            Plan::Message(sig_alg) => prepared(sig_alg, data, plan),
+            Plan::Prehashed => prepared(names::ED25519PH, data, plan),
+        })
+    }
+}
+
+/// The digest of a PSS mechanism, if the service can make such a signature: its algorithms are named after a digest,
+/// and mean MGF1 with the same digest and a salt of the digest's length.
+fn pss_digest(parameter: &Parameter, made_here: Option<Digest>) -> Result<Digest> {
+    let invalid = |cause: String| Error::loud(CKR_MECHANISM_PARAM_INVALID, cause);
+    let Parameter::Pss { hash, mgf, salt_len } = parameter else {
+        return Err(Error::new(CKR_MECHANISM_PARAM_INVALID, "a PSS mechanism wants CK_RSA_PKCS_PSS_PARAMS"));
+    };
+    let digest = Digest::by_type(*hash).ok_or_else(|| invalid(format!("PSS: there is no digest {hash:#x}")))?;
+    let row = digest.row();
+    if made_here.is_some_and(|made_here| made_here != digest) {
+        return Err(invalid(format!("PSS: the parameter's digest {} is not that of the mechanism", row.name)));
+    }
+    if *mgf != row.mgf || *salt_len != row.len as u64 {
+        return Err(invalid(format!(
+            "PSS with {}: the service makes such signatures with MGF1 over {} and a salt of {} bytes only (asked for: \
+             MGF {mgf}, salt {salt_len}); set the salt length to the digest length",
+            row.name, row.name, row.len
+        )));
+    }
+    Ok(digest)
+}
+
+fn eddsa_prehash(parameter: &Parameter) -> Result<bool> {
+    match parameter {
+        Parameter::None => Ok(false),
+        Parameter::Eddsa { prehash, context } if context.is_empty() => Ok(*prehash),
+        Parameter::Eddsa { .. } => {
+            Err(Error::loud(CKR_MECHANISM_PARAM_INVALID, "Ed25519: the service signs without a context string only"))
+        }
+        _ => Err(Error::new(CKR_MECHANISM_PARAM_INVALID, "CKM_EDDSA wants CK_EDDSA_PARAMS or nothing")),
+    }
+}
+
+fn check_context(parameter: &Parameter) -> Result<()> {
+    match parameter {
+        Parameter::None => Ok(()),
+        Parameter::SignContext { hedge, context, hash: None } => {
+            let deterministic = *hedge == CKH_DETERMINISTIC_REQUIRED as u64;
+            if context.is_empty() && !deterministic && *hedge <= 2 {
+                return Ok(());
+            }
+            let cause = "the service signs without a context string, and promises no deterministic signatures";
+            Err(Error::loud(CKR_MECHANISM_PARAM_INVALID, cause))
+        }
+        _ => Err(Error::new(CKR_MECHANISM_PARAM_INVALID, "the mechanism wants CK_SIGN_ADDITIONAL_CONTEXT or nothing")),
+    }
+}
+
+impl Prepared {
+    fn claim(&self) -> Claim<'_> {
+        match self.plan {
+            Plan::Pkcs1(Some(digest)) => Claim::Pkcs1(digest, &self.hash),
+            Plan::Pkcs1(None) => Claim::Pkcs1Raw(&self.hash),
+            Plan::Pss(digest) => Claim::Pss(digest, &self.hash, digest.row().len),
+            Plan::Ecdsa(_) => Claim::Ecdsa(&self.hash),
+            Plan::Message(_) => Claim::Message(&self.hash),
+            Plan::Prehashed => self.prehash.as_deref().map_or(Claim::Message(&self.hash), Claim::Prehashed),
+        }
+    }
+
+    /// The service's answer in the standard's encoding, if it is a signature of the key; else a `CKR_DEVICE_ERROR` that
+    /// says what is wrong with it. A wrong signature never leaves.
+    pub fn accept(&self, answer: &[u8]) -> Result<Vec<u8>> {
+        let wrong = |what: String| Error::loud(CKR_DEVICE_ERROR, what);
+        let wanted = self.key.signature_len();
+        let signature = match self.key.material() {
+            Material::Ec { curve, .. } => ecdsa::to_raw(answer, curve.half).ok_or_else(|| {
+                wrong(format!(
+                    "the service answered {} bytes that are no ECDSA signature of {}",
+                    answer.len(),
+                    curve.name
+                ))
+            })?,
+            _ => answer.to_vec(),
+        };
+        if signature.len() != wanted {
+            return Err(wrong(format!(
+                "the service answered {} bytes where a signature of {} has {wanted}",
+                signature.len(),
+                self.key.name()
+            )));
+        }
+        if verify(&self.key, &self.claim(), &signature) {
+            return Ok(signature);
+        }
+        Err(wrong(format!(
+            "the signature that the service made with {} does not verify with the key's public key{}; it is held back. If \
+             the keypair was replaced a moment ago, try again; else report it to the service",
+            self.sig_alg,
+            self.other_salt(&signature)
+        )))
+    }
+
+    /// Whether a PSS signature would be right with another salt: then that is the trouble, and worth saying.
+    fn other_salt(&self, signature: &[u8]) -> String {
+        let Plan::Pss(digest) = self.plan else { return String::new() };
+        let most = (self.key.bits() + 6) / 8 - digest.row().len - 2;
+        let found = (0..=most).find(|salt| verify(&self.key, &Claim::Pss(digest, &self.hash, *salt), signature));
+        found.map_or(String::new(), |salt| format!(" (it has a salt of {salt} bytes)"))
+    }
+
+    /// `C_Verify`: `CKR_SIGNATURE_LEN_RANGE` or `CKR_SIGNATURE_INVALID` for a signature that is not the key's.
+    pub fn verify(&self, signature: &[u8]) -> Result<()> {
+        if signature.len() != self.key.signature_len() {
+            return Err(CKR_SIGNATURE_LEN_RANGE.into());
+        }
+        if verify(&self.key, &self.claim(), signature) { Ok(()) } else { Err(CKR_SIGNATURE_INVALID.into()) }
+    }
+}

@@ -1,0 +1,238 @@
+//! The one table of mechanisms. Lists, infos, dispatch, `CKA_ALLOWED_MECHANISMS` and the documentation derive from it.
+
+use super::digest::Digest;
+use super::key::{Family, PublicKey};
+use super::parameter::ParameterShape;
+use cryptoki_sys::*;
+
+/// How a mechanism makes a signature, or what else it does.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Scheme {
+    /// RSASSA-PKCS1-v1_5: the digest is made here, or with `None` the data is a DigestInfo (or what the caller likes).
+    Pkcs1(Option<Digest>),
+    /// RSASSA-PSS: the digest is made here, or with `None` the data is the digest.
+    Pss(Option<Digest>),
+    /// ECDSA: the digest is made here, or with `None` the data is the digest.
+    Ecdsa(Option<Digest>),
+    /// EdDSA over the message, or over its SHA-512 (Ed25519ph).
+    Eddsa,
+    /// ML-DSA over the message, empty context.
+    MlDsa,
+    /// SLH-DSA over the message, empty context.
+    SlhDsa,
+    /// A digest by itself.
+    Hash(Digest),
+    /// Key pair generation.
+    Generate(Family),
+}
+
+/// One mechanism.
+pub struct Mechanism {
+    /// The standard's number.
+    pub mechanism_type: CK_MECHANISM_TYPE,
+    /// The standard's name.
+    pub name: &'static str,
+    /// What it does.
+    pub scheme: Scheme,
+}
+
+macro_rules! mechanisms {
+    ($($mechanism_type:ident $scheme:expr;)*) => {
+        /// Every mechanism in listing order: those that hash and sign before those that sign what they are given (a
+        /// client that takes the first should not have to hash), then digests, then key pair generation. What the
+        /// service cannot do is not here: `CKM_RSA_X_509` (it pads by itself) and `CKM_HASH_ML_DSA*` (it names no
+        /// such algorithm).
+        pub static MECHANISMS: &[Mechanism] = &[$(Mechanism {
+            mechanism_type: $mechanism_type,
+            name: stringify!($mechanism_type),
+            scheme: $scheme,
+        }),*];
+    };
+}
+
+use Digest::*;
+use Scheme::*;
+
+mechanisms! {
+    CKM_SHA256_RSA_PKCS Pkcs1(Some(Sha256));
+    CKM_SHA384_RSA_PKCS Pkcs1(Some(Sha384));
+    CKM_SHA512_RSA_PKCS Pkcs1(Some(Sha512));
+    CKM_SHA224_RSA_PKCS Pkcs1(Some(Sha224));
+    CKM_SHA1_RSA_PKCS Pkcs1(Some(Sha1));
+    CKM_SHA3_256_RSA_PKCS Pkcs1(Some(Sha3_256));
+    CKM_SHA3_384_RSA_PKCS Pkcs1(Some(Sha3_384));
+    CKM_SHA3_512_RSA_PKCS Pkcs1(Some(Sha3_512));
+    CKM_SHA3_224_RSA_PKCS Pkcs1(Some(Sha3_224));
+    CKM_SHA256_RSA_PKCS_PSS Pss(Some(Sha256));
+    CKM_SHA384_RSA_PKCS_PSS Pss(Some(Sha384));
+    CKM_SHA512_RSA_PKCS_PSS Pss(Some(Sha512));
+    CKM_SHA224_RSA_PKCS_PSS Pss(Some(Sha224));
+    CKM_SHA1_RSA_PKCS_PSS Pss(Some(Sha1));
+    CKM_SHA3_256_RSA_PKCS_PSS Pss(Some(Sha3_256));
+    CKM_SHA3_384_RSA_PKCS_PSS Pss(Some(Sha3_384));
+    CKM_SHA3_512_RSA_PKCS_PSS Pss(Some(Sha3_512));
+    CKM_SHA3_224_RSA_PKCS_PSS Pss(Some(Sha3_224));
+    CKM_ECDSA_SHA256 Ecdsa(Some(Sha256));
+    CKM_ECDSA_SHA384 Ecdsa(Some(Sha384));
+    CKM_ECDSA_SHA512 Ecdsa(Some(Sha512));
+    CKM_ECDSA_SHA224 Ecdsa(Some(Sha224));
+    CKM_ECDSA_SHA1 Ecdsa(Some(Sha1));
+    CKM_ECDSA_SHA3_256 Ecdsa(Some(Sha3_256));
+    CKM_ECDSA_SHA3_384 Ecdsa(Some(Sha3_384));
+    CKM_ECDSA_SHA3_512 Ecdsa(Some(Sha3_512));
+    CKM_ECDSA_SHA3_224 Ecdsa(Some(Sha3_224));
+    CKM_EDDSA Eddsa;
+    CKM_ML_DSA MlDsa;
+    CKM_SLH_DSA SlhDsa;
+    CKM_RSA_PKCS Pkcs1(None);
+    CKM_RSA_PKCS_PSS Pss(None);
+    CKM_ECDSA Ecdsa(None);
+    CKM_SHA256 Hash(Sha256);
+    CKM_SHA384 Hash(Sha384);
+    CKM_SHA512 Hash(Sha512);
+    CKM_SHA224 Hash(Sha224);
+    CKM_SHA_1 Hash(Sha1);
+    CKM_SHA3_256 Hash(Sha3_256);
+    CKM_SHA3_384 Hash(Sha3_384);
+    CKM_SHA3_512 Hash(Sha3_512);
+    CKM_SHA3_224 Hash(Sha3_224);
+    CKM_RSA_PKCS_KEY_PAIR_GEN Generate(Family::Rsa);
+    CKM_EC_KEY_PAIR_GEN Generate(Family::Ec);
+    CKM_EC_EDWARDS_KEY_PAIR_GEN Generate(Family::Edwards);
+    CKM_ML_DSA_KEY_PAIR_GEN Generate(Family::MlDsa);
+    CKM_SLH_DSA_KEY_PAIR_GEN Generate(Family::SlhDsa);
+}
+
+impl Mechanism {
+    /// Whose keys it is for; `None` for digests.
+    pub fn family(&self) -> Option<Family> {
+        match self.scheme {
+            Pkcs1(_) | Pss(_) => Some(Family::Rsa),
+            Ecdsa(_) => Some(Family::Ec),
+            Eddsa => Some(Family::Edwards),
+            MlDsa => Some(Family::MlDsa),
+            SlhDsa => Some(Family::SlhDsa),
+            Hash(_) => None,
+            Generate(family) => Some(family),
+        }
+    }
+
+    /// Whether it digests.
+    pub fn is_digest(&self) -> bool {
+        matches!(self.scheme, Hash(_))
+    }
+
+    /// Whether it makes key pairs.
+    pub fn is_generation(&self) -> bool {
+        matches!(self.scheme, Generate(_))
+    }
+
+    /// Whether it signs (and verifies).
+    pub fn is_sign(&self) -> bool {
+        !self.is_digest() && !self.is_generation()
+    }
+
+    /// Whether it can be used with this key.
+    pub fn fits(&self, key: &PublicKey) -> bool {
+        self.is_sign() && self.family() == Some(key.family())
+    }
+
+    /// Which C struct its parameter is.
+    pub fn parameter_shape(&self) -> ParameterShape {
+        match self.scheme {
+            Pss(_) => ParameterShape::Pss,
+            Eddsa => ParameterShape::Eddsa,
+            MlDsa | SlhDsa => ParameterShape::SignContext,
+            Pkcs1(_) | Ecdsa(_) | Hash(_) | Generate(_) => ParameterShape::None,
+        }
+    }
+
+    /// `CK_MECHANISM_INFO`. Sizes are in bits for RSA and curves, in bytes of the public key for the post-quantum
+    /// families (3.2, 6.67 and 6.69), zero for digests. `CKF_HW` marks what happens in the service's HSM.
+    pub fn info(&self) -> CK_MECHANISM_INFO {
+        let role = match self.scheme {
+            Hash(_) => CKF_DIGEST,
+            Generate(_) => CKF_GENERATE_KEY_PAIR | CKF_HW,
+            _ => CKF_SIGN | CKF_VERIFY | CKF_HW,
+        };
+        let (sizes, more) = match self.family() {
+            None => ((0, 0), 0),
+            Some(Family::Rsa) => ((2048, 4096), 0),
+            Some(Family::Ec) => ((256, 521), CKF_EC_F_P | CKF_EC_OID | CKF_EC_UNCOMPRESS),
+            Some(Family::Edwards) => ((255, 255), CKF_EC_F_P | CKF_EC_OID | CKF_EC_COMPRESS),
+            Some(Family::MlDsa) => ((1312, 2592), 0),
+            Some(Family::SlhDsa) => ((32, 64), 0),
+        };
+        CK_MECHANISM_INFO { ulMinKeySize: sizes.0, ulMaxKeySize: sizes.1, flags: role | more }
+    }
+}
+
+/// The mechanism with this number.
+pub fn by_type(wanted: CK_MECHANISM_TYPE) -> Option<&'static Mechanism> {
+    MECHANISMS.iter().find(|mechanism| mechanism.mechanism_type == wanted)
+}
+
+/// `CKA_ALLOWED_MECHANISMS` of a key, in listing order.
+pub fn allowed_for(key: &PublicKey) -> Vec<CK_MECHANISM_TYPE> {
+    MECHANISMS.iter().filter(|mechanism| mechanism.fits(key)).map(|mechanism| mechanism.mechanism_type).collect()
+}
+
+/// The table for people, in Markdown.
+pub fn markdown() -> String {
+    let mut text = String::from("| mechanism | keys | does | sizes | flags |\n| --- | --- | --- | --- | --- |\n");
+    for mechanism in MECHANISMS {
+        let info = mechanism.info();
+        let keys = mechanism.family().map_or("-", Family::name);
+        let does = match mechanism.scheme {
+            Hash(_) => "digest".to_owned(),
+            Generate(_) => "key pair generation".to_owned(),
+            Pkcs1(Some(d)) | Pss(Some(d)) | Ecdsa(Some(d)) => format!("sign, verify; {} made here", d.row().name),
+            Pkcs1(None) => "sign, verify a DigestInfo or other short data".to_owned(),
+            Pss(None) | Ecdsa(None) => "sign, verify a digest".to_owned(),
+            Eddsa | MlDsa | SlhDsa => "sign, verify a message".to_owned(),
+        };
+        let hardware = if info.flags & CKF_HW != 0 { "CKF_HW" } else { "" };
+        let sizes = if info.ulMaxKeySize == 0 {
+            "-".to_owned()
+        } else {
+            format!("{} to {}", info.ulMinKeySize, info.ulMaxKeySize)
+        };
+        text += &format!("| `{}` | {keys} | {does} | {sizes} | {hardware} |\n", mechanism.name);
+    }
+    text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn each_mechanism_stands_once() {
+        for (place, mechanism) in MECHANISMS.iter().enumerate() {
+            let again = MECHANISMS[place + 1..].iter().find(|m| m.mechanism_type == mechanism.mechanism_type);
+            assert!(again.is_none(), "{}", mechanism.name);
+        }
+    }
+
+    #[test]
+    fn mechanisms_that_hash_come_before_raw_ones_and_digests_after_both() {
+        let raw = |m: &Mechanism| matches!(m.scheme, Pkcs1(None) | Pss(None) | Ecdsa(None));
+        let first_raw = MECHANISMS.iter().position(raw).unwrap();
+        let last_sign = MECHANISMS.iter().rposition(|m| m.is_sign() && !raw(m)).unwrap();
+        let first_digest = MECHANISMS.iter().position(Mechanism::is_digest).unwrap();
+        assert!(last_sign < first_raw && first_raw < first_digest);
+    }
+
+    #[test]
+    fn only_what_the_hsm_does_carries_the_hardware_flag() {
+        for mechanism in MECHANISMS {
+            assert_eq!(mechanism.info().flags & CKF_HW == 0, mechanism.is_digest(), "{}", mechanism.name);
+        }
+    }
+
+    #[test]
+    fn raw_rsa_is_not_offered() {
+        assert!(by_type(CKM_RSA_X_509).is_none());
+        assert!(by_type(CKM_RSA_PKCS).is_some());
+    }
+}

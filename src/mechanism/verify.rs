@@ -1,0 +1,213 @@
+//! Checking a signature with the public key. Every signature of the service goes through here before anyone sees it,
+//! so the common algorithms take the fast road (aws-lc-rs, tens of microseconds) and the rare ones the `rsa`,
+//! `ed25519-dalek` and `slh-dsa` crates. Known attacks on the `rsa` crate concern private keys; there are none here.
+
+use super::digest::Digest;
+use super::families::{Family, ParameterSet};
+use super::key::{Material, PublicKey};
+use aws_lc_rs::digest as fast;
+use aws_lc_rs::signature as algorithm;
+use aws_lc_rs::signature::{ParsedPublicKey, VerificationAlgorithm};
+use once_cell::sync::OnceCell;
+use rsa::{BoxedUint, Pkcs1v15Sign, Pss};
+
+/// What a signature is checked against.
+pub(super) enum Claim<'a> {
+    /// PKCS#1 v1.5 over a digest.
+    Pkcs1(Digest, &'a [u8]),
+    /// PKCS#1 v1.5 over bytes that stand for themselves.
+    Pkcs1Raw(&'a [u8]),
+    /// PSS over a digest, with a salt of this many bytes.
+    Pss(Digest, &'a [u8], usize),
+    /// ECDSA over a digest of any length; the signature is `r || s`.
+    Ecdsa(&'a [u8]),
+    /// A scheme that takes the message itself.
+    Message(&'a [u8]),
+    /// Ed25519ph; the message's SHA-512, not yet finished.
+    Prehashed(&'a sha2::Sha512),
+}
+
+/// A key made ready, once, for the algorithms that it is used with.
+#[derive(Default)]
+pub(super) struct Verifiers {
+    fast: [OnceCell<Option<Box<ParsedPublicKey>>>; 7],
+    slow: OnceCell<Option<Box<rsa::PublicKey>>>,
+}
+
+/// The fast algorithms for RSA, by their place in [`Verifiers::fast`]. Other keys have one, at place 0.
+fn rsa_algorithm(
+    digest: Digest,
+    pss: bool,
+) -> Option<(usize, &'static dyn VerificationAlgorithm, &'static fast::Algorithm)> {
+    Some(match (digest, pss) {
+        (Digest::Sha1, false) => {
+            (0, &algorithm::RSA_PKCS1_2048_8192_SHA1_FOR_LEGACY_USE_ONLY, &fast::SHA1_FOR_LEGACY_USE_ONLY)
+        }
+        (Digest::Sha256, false) => (1, &algorithm::RSA_PKCS1_2048_8192_SHA256, &fast::SHA256),
+        (Digest::Sha384, false) => (2, &algorithm::RSA_PKCS1_2048_8192_SHA384, &fast::SHA384),
+        (Digest::Sha512, false) => (3, &algorithm::RSA_PKCS1_2048_8192_SHA512, &fast::SHA512),
+        (Digest::Sha256, true) => (4, &algorithm::RSA_PSS_2048_8192_SHA256, &fast::SHA256),
+        (Digest::Sha384, true) => (5, &algorithm::RSA_PSS_2048_8192_SHA384, &fast::SHA384),
+        (Digest::Sha512, true) => (6, &algorithm::RSA_PSS_2048_8192_SHA512, &fast::SHA512),
+        _ => return None,
+    })
+}
+
+/// A curve's algorithm with the digest of the curve's length: ECDSA does not care which hash a digest came from.
+fn ecdsa_algorithm(half: usize) -> (&'static dyn VerificationAlgorithm, &'static fast::Algorithm) {
+    match half {
+        32 => (&algorithm::ECDSA_P256_SHA256_FIXED, &fast::SHA256),
+        48 => (&algorithm::ECDSA_P384_SHA384_FIXED, &fast::SHA384),
+        _ => (&algorithm::ECDSA_P521_SHA512_FIXED, &fast::SHA512),
+    }
+}
+
+fn ml_dsa_algorithm(set: &ParameterSet) -> &'static dyn VerificationAlgorithm {
+    match set.public_len {
+        1312 => &algorithm::ML_DSA_44,
+        1952 => &algorithm::ML_DSA_65,
+        _ => &algorithm::ML_DSA_87,
+    }
+}
+
+impl Verifiers {
+    fn fast(
+        &self,
+        place: usize,
+        algorithm: &'static dyn VerificationAlgorithm,
+        key: &[u8],
+    ) -> Option<&ParsedPublicKey> {
+        self.fast[place].get_or_init(|| ParsedPublicKey::new(algorithm, key).ok().map(Box::new)).as_deref()
+    }
+
+    fn slow_rsa(&self, modulus: &[u8], exponent: &[u8]) -> Option<&rsa::PublicKey> {
+        let make = || {
+            let number = |bytes: &[u8]| BoxedUint::from_be_slice(bytes, bytes.len() as u32 * 8).ok();
+            rsa::PublicKey::new_with_size_limits(number(modulus)?, number(exponent)?, 1024..=16384).ok().map(Box::new)
+        };
+        self.slow.get_or_init(make).as_deref()
+    }
+
+    /// Whether signatures can be checked with the key at all.
+    pub(super) fn usable(&self, material: &Material) -> bool {
+        match material {
+            Material::Rsa { modulus, exponent, .. } => self.slow_rsa(modulus, exponent).is_some(),
+            Material::Ec { curve, point } => self.fast(0, ecdsa_algorithm(curve.half).0, bare(point)).is_some(),
+            Material::Ed25519 { .. } | Material::PostQuantum { .. } => true,
+        }
+    }
+}
+
+/// The bytes in a short DER OCTET STRING of our own making.
+fn bare(point: &[u8]) -> &[u8] {
+    super::der::octet_string(point).unwrap_or_default()
+}
+
+/// Whether the signature, in the standard's encoding, is the key's for the claim.
+pub(super) fn verify(key: &PublicKey, claim: &Claim<'_>, signature: &[u8]) -> bool {
+    if signature.len() != key.signature_len() {
+        return false;
+    }
+    match (key.material(), claim) {
+        (Material::Rsa { modulus, exponent, pkcs1 }, claim) => {
+            verify_rsa(key.verifiers(), (modulus, exponent, pkcs1), claim, signature)
+        }
+        (Material::Ec { curve, point }, Claim::Ecdsa(digest)) => {
+            let (algorithm, hash) = ecdsa_algorithm(curve.half);
+            let imported = fast::Digest::import_less_safe(&fit(digest, hash.output_len()), hash);
+            let parsed = key.verifiers().fast(0, algorithm, bare(point));
+            matches!((parsed, imported), (Some(key), Ok(digest)) if key.verify_digest_sig(&digest, signature).is_ok())
+        }
+        (Material::Ed25519 { point }, Claim::Message(message)) => {
+            let parsed = key.verifiers().fast(0, &algorithm::ED25519, bare(point));
+            parsed.is_some_and(|key| key.verify_sig(message, signature).is_ok())
+        }
+        (Material::Ed25519 { point }, Claim::Prehashed(hasher)) => verify_prehashed(bare(point), hasher, signature),
+        (Material::PostQuantum { set, value }, Claim::Message(message)) if set.family == Family::MlDsa => {
+            let parsed = key.verifiers().fast(0, ml_dsa_algorithm(set), value);
+            parsed.is_some_and(|key| key.verify_sig(message, signature).is_ok())
+        }
+        (Material::PostQuantum { set, value }, Claim::Message(message)) => verify_slh(set, value, message, signature),
+        _ => false,
+    }
+}
+
+/// A digest as an integer of the curve's length: the leftmost bytes of a longer one, zeros before a shorter one.
+fn fit(digest: &[u8], len: usize) -> Vec<u8> {
+    let kept = &digest[..digest.len().min(len)];
+    let mut out = vec![0; len - kept.len()];
+    out.extend(kept);
+    out
+}
+
+fn verify_rsa(verifiers: &Verifiers, key: (&[u8], &[u8], &[u8]), claim: &Claim<'_>, signature: &[u8]) -> bool {
+    let (modulus, exponent, pkcs1) = key;
+    let common = match claim {
+        Claim::Pkcs1(digest, value) => rsa_algorithm(*digest, false).map(|found| (found, *value)),
+        Claim::Pss(digest, value, salt) if *salt == digest.row().len => {
+            rsa_algorithm(*digest, true).map(|found| (found, *value))
+        }
+        _ => None,
+    };
+    // The fast road wants at least 2048 bits; smaller keys take the other one.
+    if let Some(((place, algorithm, hash), value)) = common.filter(|_| (256..=1024).contains(&modulus.len()))
+        && let Some(key) = verifiers.fast(place, algorithm, pkcs1)
+        && let Ok(digest) = fast::Digest::import_less_safe(value, hash)
+    {
+        return key.verify_digest_sig(&digest, signature).is_ok();
+    }
+    let Some(key) = verifiers.slow_rsa(modulus, exponent) else { return false };
+    match claim {
+        Claim::Pkcs1(digest, value) => {
+            let info = [digest.row().info, value].concat();
+            key.verify(Pkcs1v15Sign::new_unprefixed(), &info, signature).is_ok()
+        }
+        Claim::Pkcs1Raw(data) => key.verify(Pkcs1v15Sign::new_unprefixed(), data, signature).is_ok(),
+        Claim::Pss(digest, value, salt) => verify_pss(key, *digest, value, *salt, signature),
+        _ => false,
+    }
+}
+
+fn verify_pss(key: &rsa::PublicKey, digest: Digest, value: &[u8], salt: usize, signature: &[u8]) -> bool {
+    macro_rules! pss {
+        ($hash:ty) => {
+            key.verify(Pss::<$hash>::new_with_salt(salt), value, signature)
+        };
+    }
+    let checked = match digest {
+        Digest::Sha1 => pss!(sha1::Sha1),
+        Digest::Sha224 => pss!(sha2::Sha224),
+        Digest::Sha256 => pss!(sha2::Sha256),
+        Digest::Sha384 => pss!(sha2::Sha384),
+        Digest::Sha512 => pss!(sha2::Sha512),
+        Digest::Sha3_224 => pss!(sha3::Sha3_224),
+        Digest::Sha3_256 => pss!(sha3::Sha3_256),
+        Digest::Sha3_384 => pss!(sha3::Sha3_384),
+        Digest::Sha3_512 => pss!(sha3::Sha3_512),
+    };
+    checked.is_ok()
+}
+
+fn verify_prehashed(point: &[u8], hasher: &sha2::Sha512, signature: &[u8]) -> bool {
+    let key = point.try_into().ok().and_then(|bytes| ed25519_dalek::VerifyingKey::from_bytes(bytes).ok());
+    let signature = ed25519_dalek::Signature::from_slice(signature);
+    matches!((key, signature), (Some(key), Ok(signature)) if key.verify_prehashed(hasher.clone(), None, &signature).is_ok())
+}
+
+fn verify_slh(set: &ParameterSet, value: &[u8], message: &[u8], signature: &[u8]) -> bool {
+    macro_rules! sets {
+        ($($oid:literal $set:ident),*) => {
+            match set.oid {
+                $($oid => {
+                    let key = slh_dsa::VerifyingKey::<slh_dsa::$set>::try_from(value);
+                    let signature = slh_dsa::Signature::<slh_dsa::$set>::try_from(signature);
+                    matches!((key, signature), (Ok(key), Ok(signature))
+                        if key.try_verify_with_context(message, &[], &signature).is_ok())
+                })*
+                _ => false,
+            }
+        };
+    }
+    sets!(20 Sha2_128s, 21 Sha2_128f, 22 Sha2_192s, 23 Sha2_192f, 24 Sha2_256s, 25 Sha2_256f,
+          26 Shake128s, 27 Shake128f, 28 Shake192s, 29 Shake192f, 30 Shake256s, 31 Shake256f)
+}

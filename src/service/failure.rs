@@ -1,0 +1,87 @@
+//! What went wrong between us and the service, in a line for a person and a kind for the code.
+
+use std::fmt;
+
+/// What sort of failure it is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Kind {
+    /// A setting is missing or wrong.
+    Settings,
+    /// The password does not open the client certificate.
+    Password,
+    /// No connection: name, address, refused, reset.
+    Unreachable,
+    /// The TLS handshake failed.
+    Tls,
+    /// The deadline passed.
+    Timeout,
+    /// 401: the API key is not accepted.
+    Unauthorized,
+    /// 403: the service saw no client certificate.
+    Mfa,
+    /// 403 for another reason.
+    NotPermitted,
+    /// The keypair is offline.
+    Offline,
+    /// 404: there is no such thing, or not for us.
+    NotFound,
+    /// 409, or an alias that is taken.
+    Conflict,
+    /// 400: the service does not accept what we sent.
+    BadRequest,
+    /// 429
+    RateLimited,
+    /// No signatures are left.
+    Quota,
+    /// 5xx, 408
+    Unavailable,
+    /// The answer cannot be understood.
+    BadAnswer,
+    /// 413, or data that is too long to send.
+    TooLarge,
+    /// The operation was given up.
+    Cancelled,
+}
+
+/// A failure. Its `Display` is one line: what was tried, what came back in the service's own words, what to do.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Failure {
+    pub(super) kind: Kind,
+    /// What was tried, such as `POST https://host/path`; empty before anything was.
+    pub(super) tried: String,
+    /// What was wrong.
+    pub(super) cause: String,
+    /// What to do; may be empty.
+    pub(super) remedy: String,
+}
+
+impl Failure {
+    /// A failure before any request.
+    pub fn new(kind: Kind, cause: impl Into<String>, remedy: impl Into<String>) -> Self {
+        Self { kind, tried: String::new(), cause: cause.into(), remedy: remedy.into() }
+    }
+
+    /// What sort it is.
+    pub fn kind(&self) -> Kind {
+        self.kind
+    }
+
+    pub(super) fn at(mut self, tried: &str) -> Self {
+        if self.tried.is_empty() {
+            self.tried = tried.to_owned();
+        }
+        self
+    }
+}
+
+impl fmt::Display for Failure {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if !self.tried.is_empty() {
+            write!(f, "{}: ", self.tried)?;
+        }
+        write!(f, "{}", self.cause)?;
+        if self.remedy.is_empty() { Ok(()) } else { write!(f, "; {}", self.remedy) }
+    }
+}
+
+impl std::error::Error for Failure {}

@@ -1,0 +1,157 @@
+//! One fetch for all who want the same at the same time, its failure included; and misses, remembered for a moment.
+
+use super::failure::Failure;
+use super::model::Keypair;
+use parking_lot::{Condvar, Mutex};
+use std::collections::HashMap;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+/// How long a name that is not there is not asked for again.
+const MISS_LIFETIME: Duration = Duration::from_secs(5);
+/// How many misses are remembered.
+const MAX_MISSES: usize = 1024;
+
+/// What was found.
+pub type Found = Result<Vec<Arc<Keypair>>, Failure>;
+
+/// What is being fetched.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub enum Key {
+    All,
+    Alias(String),
+    Id(String),
+}
+
+#[derive(Default)]
+struct Flight {
+    result: Mutex<Option<Found>>,
+    landed: Condvar,
+}
+
+/// Fetches under way and recent misses.
+#[derive(Default)]
+pub struct Flights {
+    under_way: Mutex<HashMap<Key, Arc<Flight>>>,
+    misses: Mutex<HashMap<Key, Instant>>,
+}
+
+/// Lands the flight even if the fetch panics: those who wait get a failure instead of waiting for ever.
+struct Landing<'a> {
+    flights: &'a Flights,
+    key: Key,
+    flight: Arc<Flight>,
+    result: Option<Found>,
+}
+
+impl Drop for Landing<'_> {
+    fn drop(&mut self) {
+        let given_up =
+            || Err(Failure::new(super::Kind::Cancelled, "another thread's look-up ended early", "try again"));
+        *self.flight.result.lock() = Some(self.result.take().unwrap_or_else(given_up));
+        self.flights.under_way.lock().remove(&self.key);
+        self.flight.landed.notify_all();
+    }
+}
+
+impl Flights {
+    /// The result of `fetch`, or of the one for the same key that another thread has under way.
+    pub fn share(&self, key: Key, fetch: impl FnOnce() -> Found) -> Found {
+        if self.misses.lock().get(&key).is_some_and(|since| since.elapsed() < MISS_LIFETIME) {
+            return Ok(Vec::new());
+        }
+        let (flight, first) = {
+            let mut under_way = self.under_way.lock();
+            match under_way.get(&key) {
+                Some(flight) => (Arc::clone(flight), false),
+                None => {
+                    let flight = Arc::new(Flight::default());
+                    under_way.insert(key.clone(), Arc::clone(&flight));
+                    (flight, true)
+                }
+            }
+        };
+        if !first {
+            let mut result = flight.result.lock();
+            loop {
+                if let Some(result) = &*result {
+                    return result.clone();
+                }
+                flight.landed.wait(&mut result);
+            }
+        }
+        let mut landing = Landing { flights: self, key, flight, result: None };
+        let result = fetch();
+        if result.as_ref().is_ok_and(Vec::is_empty) {
+            self.miss(landing.key.clone());
+        }
+        landing.result = Some(result.clone());
+        result
+    }
+
+    fn miss(&self, key: Key) {
+        let mut misses = self.misses.lock();
+        if misses.len() >= MAX_MISSES {
+            misses.clear();
+        }
+        misses.insert(key, Instant::now());
+    }
+
+    /// Forgets the misses: something new was made.
+    pub fn forget_misses(&self) {
+        self.misses.lock().clear();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::sync::Barrier;
+    use std::sync::atomic::{AtomicUsize, Ordering};
+
+    #[test]
+    fn threads_that_want_the_same_share_one_fetch_and_its_failure() {
+        let flights = Flights::default();
+        let fetches = AtomicUsize::new(0);
+        let barrier = Barrier::new(8);
+        std::thread::scope(|scope| {
+            for _ in 0..8 {
+                scope.spawn(|| {
+                    barrier.wait();
+                    let result = flights.share(Key::All, || {
+                        fetches.fetch_add(1, Ordering::SeqCst);
+                        std::thread::sleep(Duration::from_millis(200));
+                        Err(Failure::new(super::super::Kind::Tls, "no", ""))
+                    });
+                    assert!(result.is_err());
+                });
+            }
+        });
+        assert_eq!(fetches.load(Ordering::SeqCst), 1);
+    }
+
+    #[test]
+    fn a_miss_is_remembered_until_something_is_made() {
+        let flights = Flights::default();
+        let fetches = AtomicUsize::new(0);
+        let fetch = || {
+            fetches.fetch_add(1, Ordering::SeqCst);
+            Ok(Vec::new())
+        };
+        let key = || Key::Alias("k".into());
+        let _ = (flights.share(key(), fetch), flights.share(key(), fetch));
+        assert_eq!(fetches.load(Ordering::SeqCst), 1);
+        flights.forget_misses();
+        let _ = flights.share(key(), fetch);
+        assert_eq!(fetches.load(Ordering::SeqCst), 2);
+    }
+
+    #[test]
+    fn a_fetch_that_panics_leaves_nobody_waiting() {
+        let flights = Flights::default();
+        let panicked =
+            std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| flights.share(Key::All, || panic!("injected"))));
+        assert!(panicked.is_err());
+        assert!(flights.share(Key::All, || Err(Failure::new(super::super::Kind::Tls, "no", ""))).is_err());
+    }
+}

@@ -1,0 +1,130 @@
+//! The client certificate: PKCS#12 (old and new encryption) or PEM, from a file or from base64 text.
+
+use super::failure::{Failure, Kind};
+use crate::config::{ClientCert, TokenSettings};
+use crate::x509::Certificate;
+use base64::Engine;
+use p12_keystore::{KeyStore, Pkcs12ImportPolicy};
+use rustls_pki_types::pem::PemObject;
+use rustls_pki_types::{CertificateDer, PrivateKeyDer, PrivatePkcs8KeyDer};
+use std::time::{SystemTime, UNIX_EPOCH};
+use zeroize::Zeroizing;
+
+/// Certificates, leaf first, and the leaf's key.
+pub struct Identity {
+    pub chain: Vec<CertificateDer<'static>>,
+    pub key: PrivateKeyDer<'static>,
+}
+
+/// Warn when the certificate ends within this many days.
+const SOON_DAYS: i64 = 14;
+
+/// Reads the configured identity; `None` where there is none. `password` replaces the configured one (a PIN).
+pub fn load(settings: &TokenSettings, password: Option<&str>) -> Result<Option<Identity>, Failure> {
+    let Some(source) = &settings.client_cert else { return Ok(None) };
+    let (name, bytes) = read(source)?;
+    let password = password.or(settings.client_cert_password.as_ref().map(|secret| secret.reveal()));
+    let identity = if is_pem(&bytes) { from_pem(&name, &bytes) } else { from_pkcs12(&name, &bytes, password) }?;
+    check_validity(&name, &identity)?;
+    Ok(Some(identity))
+}
+
+fn read(source: &ClientCert) -> Result<(String, Zeroizing<Vec<u8>>), Failure> {
+    match source {
+        ClientCert::File(path) => {
+            let name = format!("SM_CLIENT_CERT_FILE {}", path.display());
+            let bytes = std::fs::read(path).map_err(|error| {
+                Failure::new(
+                    Kind::Settings,
+                    format!("{name} cannot be read: {error}"),
+                    "check the path and who may read it",
+                )
+            })?;
+            Ok((name, Zeroizing::new(bytes)))
+        }
+        ClientCert::Inline(text) => {
+            let plain = Zeroizing::new(text.reveal().split_whitespace().collect::<String>());
+            let bytes = base64::engine::general_purpose::STANDARD.decode(plain.as_bytes()).map_err(|_| {
+                Failure::new(
+                    Kind::Settings,
+                    "SM_CLIENT_CERT_FILE_B64 is no base64",
+                    "encode the .p12 file: base64 -w0 FILE",
+                )
+            })?;
+            Ok(("SM_CLIENT_CERT_FILE_B64".into(), Zeroizing::new(bytes)))
+        }
+    }
+}
+
+fn is_pem(bytes: &[u8]) -> bool {
+    bytes.windows(11).any(|window| window == b"-----BEGIN ")
+}
+
+fn from_pem(name: &str, bytes: &[u8]) -> Result<Identity, Failure> {
+    let text = String::from_utf8_lossy(bytes);
+    if text.contains("ENCRYPTED") {
+        let remedy = "make a PKCS#12 file of it: openssl pkcs12 -export -in FILE -out client.p12";
+        return Err(Failure::new(Kind::Settings, format!("{name} holds an encrypted PEM key"), remedy));
+    }
+    let chain: Vec<_> = CertificateDer::pem_slice_iter(bytes).filter_map(Result::ok).collect();
+    let key = PrivateKeyDer::from_pem_slice(bytes).ok();
+    match (chain.is_empty(), key) {
+        (false, Some(key)) => Ok(Identity { chain, key }),
+        (true, _) => Err(lacks(name, "certificate")),
+        (false, None) => Err(lacks(name, "private key")),
+    }
+}
+
+fn lacks(name: &str, what: &str) -> Failure {
+    let remedy = "it has to hold the client certificate and its private key";
+    Failure::new(Kind::Settings, format!("{name} holds no {what}"), remedy)
+}
+
+fn from_pkcs12(name: &str, bytes: &[u8], password: Option<&str>) -> Result<Identity, Failure> {
+    use p12_keystore::error::Error;
+    let store = KeyStore::from_pkcs12(bytes, password.unwrap_or_default(), Pkcs12ImportPolicy::Relaxed);
+    let store = store.map_err(|error| match (&error, password) {
+        (Error::MacError(_) | Error::UnpadError | Error::Pkcs5Error(_), Some(_)) => {
+            Failure::new(Kind::Password, format!("the password does not open {name}"), "check SM_CLIENT_CERT_PASSWORD")
+        }
+        (Error::MacError(_) | Error::UnpadError | Error::Pkcs5Error(_), None) => {
+            Failure::new(Kind::Password, format!("{name} has a password"), "set SM_CLIENT_CERT_PASSWORD")
+        }
+        _ => {
+            let cause = format!("{name} is no PKCS#12 or PEM file that can be read ({error})");
+            Failure::new(Kind::Settings, cause, "download it again, or check that it is not cut off or still base64")
+        }
+    })?;
+    let Some((_, chain)) = store.private_key_chain() else { return Err(lacks(name, "private key")) };
+    let certificates: Vec<_> = chain.certs().iter().map(|cert| CertificateDer::from(cert.as_der().to_vec())).collect();
+    if certificates.is_empty() {
+        return Err(lacks(name, "certificate"));
+    }
+    let key = PrivateKeyDer::Pkcs8(PrivatePkcs8KeyDer::from(chain.key().as_der().to_vec()));
+    Ok(Identity { chain: certificates, key })
+}
+
+/// An expired certificate fails in TLS with an alert that says little; here it is said in words.
+fn check_validity(name: &str, identity: &Identity) -> Result<(), Failure> {
+    let Some(Ok(leaf)) = identity.chain.first().map(|der| Certificate::parse(der.to_vec())) else { return Ok(()) };
+    let now = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |now| now.as_secs() as i64);
+    let date =
+        |date: Option<(i32, u32, u32)>| date.map_or_else(String::new, |(y, m, d)| format!("{y:04}-{m:02}-{d:02}"));
+    let (begins, ends) = (date(leaf.not_before_date()), date(leaf.not_after_date()));
+    if leaf.not_after() < now {
+        let cause = format!("the client certificate in {name} expired on {ends}");
+        return Err(Failure::new(
+            Kind::Settings,
+            cause,
+            "make a new one in the service's web page (and check this machine's clock)",
+        ));
+    }
+    if leaf.not_before() > now {
+        let cause = format!("the client certificate in {name} is valid from {begins} on only");
+        return Err(Failure::new(Kind::Settings, cause, "check this machine's clock"));
+    }
+    if leaf.not_after() < now + SOON_DAYS * 86_400 {
+        log::warn!("the client certificate in {name} expires on {ends}: make a new one in time");
+    }
+    Ok(())
+}

@@ -1,0 +1,232 @@
+//! Keypairs by list, by alias and by id.
+
+use super::failure::{Failure, Kind};
+use super::model::{self, Chains, Keypair, KeypairCertificate};
+use super::request::{Line, Request, segment};
+use serde_json::Value;
+use std::collections::{HashMap, HashSet};
+use std::sync::Arc;
+
+/// How many items are asked for; the service says how many it grants.
+const PAGE: usize = 1000;
+/// How many pages are under way at once.
+const AT_ONCE: usize = 6;
+/// More pages than any account has: a list that goes on for ever ends here.
+const MAX_PAGES: usize = 10_000;
+
+/// One page of a list.
+struct Page {
+    items: Vec<Value>,
+    total: Option<usize>,
+    limit: Option<usize>,
+}
+
+async fn page(line: &Line, path: &'static str, offset: usize, limit: usize) -> Result<Page, Failure> {
+    let request = Request::get(path).with("limit", limit.to_string()).with("offset", offset.to_string());
+    read_page(line.run(&request).await?, path)
+}
+
+fn read_page(mut answer: Value, path: &str) -> Result<Page, Failure> {
+    let number = |name: &str| answer[name].as_u64().map(|number| number as usize);
+    let (total, limit) = (number("total"), number("limit").filter(|limit| *limit > 0));
+    let items = match answer["items"].take() {
+        Value::Array(items) => items,
+        // A bare list is a list, too.
+        Value::Null => match answer {
+            Value::Array(items) => items,
+            _ => return Err(no_list(path)),
+        },
+        _ => return Err(no_list(path)),
+    };
+    Ok(Page { items, total, limit })
+}
+
+fn no_list(path: &str) -> Failure {
+    let remedy = "check that SM_HOST is the service; if it is, please report it";
+    Failure::new(Kind::BadAnswer, format!("GET {path}: the answer holds no list"), remedy)
+}
+
+/// The first item's id: a service that ignores the offset repeats it.
+fn first_id(items: &[Value]) -> Option<String> {
+    items.first().map(|item| item["id"].to_string())
+}
+
+/// All items of a list, in the service's order, each turned into a `T` as its page comes in.
+async fn all<T: Send + 'static>(
+    line: &Line,
+    path: &'static str,
+    read: impl Fn(Value) -> Option<T> + Clone + Send + 'static,
+) -> Result<Vec<T>, Failure> {
+    let first = page(line, path, 0, PAGE).await?;
+    let step = first.items.len();
+    let first_item = first_id(&first.items);
+    let total = first.total.unwrap_or(step);
+    let mut found: Vec<T> = first.items.into_iter().filter_map(&read).collect();
+    if step == 0 || total <= step {
+        return Ok(found);
+    }
+    // What the service grants is what it says, or what it sent.
+    let step = first.limit.map_or(step, |limit| limit.min(step));
+    let mut offsets = (step..total).step_by(step).take(MAX_PAGES).collect::<Vec<_>>().into_iter();
+    let mut under_way = tokio::task::JoinSet::new();
+    let mut pages: Vec<(usize, Vec<T>)> = Vec::new();
+    let mut repeated = false;
+    loop {
+        while under_way.len() < AT_ONCE && !repeated {
+            let Some(offset) = offsets.next() else { break };
+            let (line, read, first_item) = (line.clone(), read.clone(), first_item.clone());
+            under_way.spawn(async move {
+                let page = page(&line, path, offset, step).await?;
+                let repeated = first_id(&page.items) == first_item;
+                let items: Vec<T> = page.items.into_iter().filter_map(read).collect();
+                Ok::<_, Failure>((offset, items, repeated))
+            });
+        }
+        match under_way.join_next().await {
+            None => break,
+            Some(Ok(Ok((_, _, true)))) => repeated = true,
+            Some(Ok(Ok((offset, items, false)))) => pages.push((offset, items)),
+            Some(Ok(Err(failure))) => return Err(failure),
+            Some(Err(_)) => return Err(Failure::new(Kind::Cancelled, format!("GET {path} was given up"), "")),
+        }
+    }
+    pages.sort_by_key(|(offset, _)| *offset);
+    found.extend(pages.into_iter().flat_map(|(_, items)| items));
+    Ok(found)
+}
+
+/// The whole list.
+pub async fn keypairs(line: &Line) -> Result<Vec<Arc<Keypair>>, Failure> {
+    // Pages share their chain certificates; the lock is held while one item is read, never during a request.
+    let chains = Arc::new(parking_lot::Mutex::new(Chains::new()));
+    let read = move |item: Value| model::keypair(&item, &mut chains.lock());
+    let mut keypairs = all(line, "/keypairs", read).await?;
+    let mut seen = HashSet::new();
+    keypairs.retain(|keypair| seen.insert(keypair.id.clone()));
+    if !keypairs.is_empty() && keypairs.iter().all(|keypair| !keypair.certificates_given) {
+        join_certificates(line, &mut keypairs).await?;
+    }
+    complete(line, keypairs).await
+}
+
+/// A service whose list has no certificates has them in a list of their own.
+async fn join_certificates(line: &Line, keypairs: &mut [Keypair]) -> Result<(), Failure> {
+    let read = |item: Value| {
+        let keypair = model::keypair_of_certificate(&item)?;
+        Some((keypair, model::certificate(&item, &mut Chains::new())?))
+    };
+    let mut by_keypair: HashMap<String, Vec<KeypairCertificate>> = HashMap::new();
+    for (keypair, certificate) in all(line, "/certificates", read).await? {
+        by_keypair.entry(keypair).or_default().push(certificate);
+    }
+    for keypair in keypairs {
+        keypair.certificates = by_keypair.remove(&keypair.id).unwrap_or_default();
+        model::sort(&mut keypair.certificates);
+        keypair.certificates_given = true;
+        keypair.public_key = keypair.public_key.take().or_else(|| model::key_of(keypair.certificates.first()?));
+    }
+    Ok(())
+}
+
+/// Keypairs without a public key or without their certificates are asked for one by one.
+async fn complete(line: &Line, keypairs: Vec<Keypair>) -> Result<Vec<Arc<Keypair>>, Failure> {
+    let mut complete = Vec::with_capacity(keypairs.len());
+    for keypair in keypairs {
+        let poor = keypair.public_key.is_none() || !keypair.certificates_given;
+        let richer = if poor { by_id_raw(line, &keypair.id).await.ok().flatten() } else { None };
+        complete.push(Arc::new(richer.unwrap_or(keypair)));
+    }
+    Ok(complete)
+}
+
+/// The keypairs with exactly this alias.
+pub async fn by_alias(line: &Line, alias: &str) -> Result<Vec<Arc<Keypair>>, Failure> {
+    let request = Request::get("/keypairs").with("alias", alias).with("limit", PAGE.to_string());
+    let page = read_page(line.run(&request).await?, "/keypairs")?;
+    let filtered = page.total.unwrap_or(page.items.len()) <= page.items.len();
+    let mut chains = Chains::new();
+    let mut found: Vec<Keypair> = page.items.iter().filter_map(|item| model::keypair(item, &mut chains)).collect();
+    if !filtered && !found.iter().any(|keypair| keypair.alias == alias) {
+        // The service does not filter, and the page is not all: only the list can tell.
+        let all = keypairs(line).await?;
+        return Ok(all.into_iter().filter(|keypair| keypair.alias == alias).collect());
+    }
+    let near: Vec<&str> =
+        found.iter().map(|keypair| keypair.alias.as_str()).filter(|other| other.eq_ignore_ascii_case(alias)).collect();
+    if let (Some(near), true) = (near.first(), near.iter().all(|near| *near != alias)) {
+        log::error!("there is no keypair '{alias}', but there is '{near}': the case of an alias matters");
+    }
+    found.retain(|keypair| keypair.alias == alias);
+    complete(line, found).await
+}
+
+/// The keypair with this id, if there is one.
+pub async fn by_id(line: &Line, id: &str) -> Result<Option<Arc<Keypair>>, Failure> {
+    Ok(by_id_raw(line, id).await?.map(Arc::new))
+}
+
+async fn by_id_raw(line: &Line, id: &str) -> Result<Option<Keypair>, Failure> {
+    match line.run(&Request::get(format!("/keypairs/{}", segment(id)))).await {
+        Ok(answer) => Ok(model::keypair(&answer, &mut Chains::new()).filter(|keypair| keypair.id == id)),
+        Err(failure) if failure.kind == Kind::NotFound => Ok(None),
+        Err(failure) => Err(failure),
+    }
+}
+
+/// Whether a pattern with `*` and `?` matches a name.
+pub fn glob(pattern: &str, name: &str) -> bool {
+    let (pattern, name): (Vec<char>, Vec<char>) = (pattern.chars().collect(), name.chars().collect());
+    let (mut p, mut n, mut star) = (0, 0, None);
+    while n < name.len() {
+        match pattern.get(p) {
+            Some('*') => {
+                star = Some((p, n));
+                p += 1;
+            }
+            Some(c) if *c == '?' || *c == name[n] => {
+                p += 1;
+                n += 1;
+            }
+            _ => match star {
+                Some((at, from)) => {
+                    star = Some((at, from + 1));
+                    (p, n) = (at + 1, from + 1);
+                }
+                None => return false,
+            },
+        }
+    }
+    pattern[p..].iter().all(|c| *c == '*')
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    #[test]
+    fn patterns_match_as_shells_match_them() {
+        for (pattern, name, expected) in [
+            ("a", "a", true),
+            ("a", "ab", false),
+            ("*", "", true),
+            ("a*", "abc", true),
+            ("*c", "abc", true),
+            ("a*c*e", "abcde", true),
+            ("a?c", "abc", true),
+            ("a?c", "ac", false),
+            ("**", "x", true),
+            ("*b", "abab", true),
+        ] {
+            assert_eq!(glob(pattern, name), expected, "{pattern} {name}");
+        }
+    }
+
+    #[test]
+    fn a_page_is_an_envelope_or_a_bare_list_and_nothing_else() {
+        assert_eq!(read_page(json!({"items": [1, 2], "total": 5, "limit": 2}), "/x").unwrap().total, Some(5));
+        assert_eq!(read_page(json!([1]), "/x").unwrap().items.len(), 1);
+        assert!(read_page(json!({"message": "no"}), "/x").is_err());
+        assert!(read_page(json!({"items": "no"}), "/x").is_err());
+    }
+}

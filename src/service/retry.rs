@@ -1,0 +1,163 @@
+//! When a request may be sent again: one table.
+//!
+//! A read costs nothing, so it is repeated after anything that may pass. A signature costs money, and there is no way to
+//! ask the service whether a request that got no answer was executed; so a sign (and a key generation) is repeated only
+//! where it surely was not.
+
+use std::time::{Duration, SystemTime};
+
+/// How an attempt ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Outcome {
+    /// No connection was made: nothing was sent.
+    NotConnected,
+    /// The TLS handshake failed: nothing was sent, and it would fail again.
+    Handshake,
+    /// The connection was lost after the request, or part of it, may have been sent.
+    Lost,
+    /// No answer in time.
+    TimedOut,
+    /// An answer with this status; whether it said when to come back.
+    Answered {
+        /// The HTTP status.
+        status: u16,
+        /// Whether a `Retry-After` came with it.
+        retry_after: bool,
+    },
+}
+
+/// What a request does at the service.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Effect {
+    /// Nothing: it can be repeated.
+    Read,
+    /// It makes a signature or a key: it must not be executed twice.
+    Once,
+}
+
+struct Row {
+    what: &'static str,
+    matches: fn(Outcome) -> bool,
+    read: bool,
+    once: bool,
+}
+
+/// The first row that matches decides.
+const TABLE: &[Row] = &[
+    Row { what: "no connection", matches: |o| o == Outcome::NotConnected, read: true, once: true },
+    Row { what: "TLS handshake", matches: |o| o == Outcome::Handshake, read: false, once: false },
+    Row { what: "connection lost", matches: |o| o == Outcome::Lost, read: true, once: false },
+    Row { what: "no answer in time", matches: |o| o == Outcome::TimedOut, read: false, once: false },
+    Row { what: "408", matches: |o| status(o) == Some(408), read: true, once: false },
+    Row { what: "429", matches: |o| status(o) == Some(429), read: true, once: true },
+    Row {
+        what: "503 with Retry-After",
+        matches: |o| o == Outcome::Answered { status: 503, retry_after: true },
+        read: true,
+        once: true,
+    },
+    Row { what: "502, 503, 504", matches: |o| matches!(status(o), Some(502..=504)), read: true, once: false },
+];
+
+fn status(outcome: Outcome) -> Option<u16> {
+    match outcome {
+        Outcome::Answered { status, .. } => Some(status),
+        _ => None,
+    }
+}
+
+/// Whether the table allows another attempt.
+pub fn again(outcome: Outcome, effect: Effect) -> bool {
+    let row = TABLE.iter().find(|row| (row.matches)(outcome));
+    row.is_some_and(|row| if effect == Effect::Read { row.read } else { row.once })
+}
+
+/// The table for people, in Markdown.
+pub fn markdown() -> String {
+    let word = |yes| if yes { "yes" } else { "no" };
+    let rows = TABLE.iter().map(|row| format!("| {} | {} | {} |\n", row.what, word(row.read), word(row.once)));
+    format!("| what happened | read again | sign again |\n| --- | --- | --- |\n{}", rows.collect::<String>())
+}
+
+/// First pause between attempts.
+const BASE: Duration = Duration::from_millis(200);
+/// Longest pause of our own choosing.
+const LONGEST: Duration = Duration::from_secs(8);
+
+/// How long to wait before attempt `attempt` (the second is 1). `dice` is uniform in 0..1.
+///
+/// Full jitter: anything between nothing and the doubled bound, so that a hundred processes that were refused together
+/// do not come back together. What the service asked for is waited at least, with the jitter on top.
+pub fn pause(attempt: u32, asked: Option<Duration>, dice: f64) -> Duration {
+    let bound = BASE.saturating_mul(1 << attempt.saturating_sub(1).min(6)).min(LONGEST);
+    let jitter = bound.mul_f64(dice.clamp(0.0, 1.0));
+    asked.map_or(jitter, |asked| asked + jitter)
+}
+
+/// `Retry-After`: seconds or an HTTP date.
+pub fn retry_after(value: &str, now: SystemTime) -> Option<Duration> {
+    let value = value.trim();
+    if let Ok(seconds) = value.parse::<u32>() {
+        return Some(Duration::from_secs(seconds.into()));
+    }
+    let date = httpdate::parse_http_date(value).ok()?;
+    Some(date.duration_since(now).unwrap_or_default())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_table_row_by_row() {
+        let answered = |status, retry_after| Outcome::Answered { status, retry_after };
+        for (outcome, read, once) in [
+            (Outcome::NotConnected, true, true),
+            (Outcome::Handshake, false, false),
+            (Outcome::Lost, true, false),
+            (Outcome::TimedOut, false, false),
+            (answered(408, false), true, false),
+            (answered(408, true), true, false),
+            (answered(429, false), true, true),
+            (answered(429, true), true, true),
+            (answered(502, true), true, false),
+            (answered(503, false), true, false),
+            (answered(503, true), true, true),
+            (answered(504, false), true, false),
+            (answered(500, true), false, false),
+            (answered(400, false), false, false),
+            (answered(401, false), false, false),
+            (answered(403, false), false, false),
+            (answered(404, false), false, false),
+            (answered(200, false), false, false),
+        ] {
+            assert_eq!(again(outcome, Effect::Read), read, "read after {outcome:?}");
+            assert_eq!(again(outcome, Effect::Once), once, "sign after {outcome:?}");
+        }
+    }
+
+    #[test]
+    fn nothing_that_may_have_been_executed_is_signed_again() {
+        for row in TABLE {
+            assert!(!row.once || row.read, "{}", row.what);
+        }
+    }
+
+    #[test]
+    fn pauses_grow_and_are_bounded_and_honour_what_the_service_asked() {
+        assert_eq!(pause(1, None, 0.0), Duration::ZERO);
+        assert_eq!(pause(1, None, 1.0), BASE);
+        assert_eq!(pause(3, None, 1.0), BASE * 4);
+        assert_eq!(pause(30, None, 1.0), LONGEST);
+        assert_eq!(pause(1, Some(Duration::from_secs(5)), 0.5), Duration::from_millis(5100));
+    }
+
+    #[test]
+    fn retry_after_is_seconds_or_a_date() {
+        let now = SystemTime::UNIX_EPOCH + Duration::from_secs(784_111_777);
+        assert_eq!(retry_after(" 7 ", now), Some(Duration::from_secs(7)));
+        assert_eq!(retry_after("Sun, 06 Nov 1994 08:49:47 GMT", now), Some(Duration::from_secs(10)));
+        assert_eq!(retry_after("Sun, 06 Nov 1994 08:00:00 GMT", now), Some(Duration::ZERO));
+        assert_eq!(retry_after("soon", now), None);
+    }
+}

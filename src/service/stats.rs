@@ -1,0 +1,48 @@
+//! What a run cost: counted as it happens, said at its end.
+
+use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
+use std::time::Duration;
+
+/// Counters.
+#[derive(Default)]
+#[allow(missing_docs, reason = "the names say it")]
+pub struct Stats {
+    pub operations: AtomicU64,
+    pub signatures: AtomicU64,
+    pub requests: AtomicU64,
+    pub retries: AtomicU64,
+    pub cache_hits: AtomicU64,
+    pub sent: AtomicU64,
+    pub received: AtomicU64,
+    pub waited_micros: AtomicU64,
+}
+
+impl Stats {
+    /// Adds to a counter.
+    pub fn add(counter: &AtomicU64, amount: u64) {
+        counter.fetch_add(amount, Relaxed);
+    }
+
+    pub(super) fn waited(&self, time: Duration) {
+        Self::add(&self.waited_micros, time.as_micros() as u64);
+    }
+
+    /// One line for the log; `None` if nothing was ever asked.
+    pub fn summary(&self) -> Option<String> {
+        let get = |counter: &AtomicU64| counter.load(Relaxed);
+        if get(&self.operations) == 0 {
+            return None;
+        }
+        Some(format!(
+            "{} operations, {} signatures, {} requests, {} retries, {} from the cache, {} bytes sent, {} received, {} ms waited",
+            get(&self.operations),
+            get(&self.signatures),
+            get(&self.requests),
+            get(&self.retries),
+            get(&self.cache_hits),
+            get(&self.sent),
+            get(&self.received),
+            get(&self.waited_micros) / 1000
+        ))
+    }
+}

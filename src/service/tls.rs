@@ -1,0 +1,157 @@
+//! TLS: roots, identity, and what a failed handshake means.
+
+use super::failure::{Failure, Kind};
+use super::identity;
+use crate::config::TokenSettings;
+use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
+use rustls::crypto::{WebPkiSupportedAlgorithms, verify_tls12_signature, verify_tls13_signature};
+use rustls::{AlertDescription, CertificateError, ClientConfig, DigitallySignedStruct, RootCertStore, SignatureScheme};
+use rustls_pki_types::pem::PemObject;
+use rustls_pki_types::{CertificateDer, ServerName, UnixTime};
+use std::path::Path;
+use std::sync::Arc;
+
+/// The client's configuration. Reads files; done once, at the first request.
+pub fn config(settings: &TokenSettings, password: Option<&str>) -> Result<ClientConfig, Failure> {
+    let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
+    let builder = ClientConfig::builder_with_provider(Arc::clone(&provider))
+        .with_safe_default_protocol_versions()
+        .map_err(|error| Failure::new(Kind::Tls, format!("TLS cannot be set up: {error}"), ""))?;
+    let builder = if settings.skip_verify {
+        log::warn!(
+            "SM_TLS_SKIP_VERIFY: the service's TLS certificate is NOT checked; anyone on the network can pose as it"
+        );
+        builder
+            .dangerous()
+            .with_custom_certificate_verifier(Arc::new(Unchecked(provider.signature_verification_algorithms)))
+    } else {
+        builder.with_root_certificates(roots(settings)?)
+    };
+    match identity::load(settings, password)? {
+        Some(identity) => builder.with_client_auth_cert(identity.chain, identity.key).map_err(|error| {
+            let cause = format!("the client certificate and its key cannot be used: {error}");
+            Failure::new(
+                Kind::Settings,
+                cause,
+                "check that SM_CLIENT_CERT_FILE holds a certificate and the key that belongs to it",
+            )
+        }),
+        None => Ok(builder.with_no_client_auth()),
+    }
+}
+
+/// `SM_CA_FILE` alone where it is set: who names the authority means that one. Else the system's.
+fn roots(settings: &TokenSettings) -> Result<RootCertStore, Failure> {
+    let mut store = RootCertStore::empty();
+    match &settings.ca_file {
+        Some(path) => {
+            let (added, _) = store.add_parsable_certificates(read_certificates(path)?);
+            if added == 0 {
+                let cause = format!("SM_CA_FILE {} holds no certificate that can be used", path.display());
+                return Err(Failure::new(
+                    Kind::Settings,
+                    cause,
+                    "it has to hold one or more CA certificates, PEM or DER",
+                ));
+            }
+        }
+        None => {
+            let found = rustls_native_certs::load_native_certs();
+            store.add_parsable_certificates(found.certs);
+            if store.is_empty() {
+                let cause = "this system has no root certificates";
+                return Err(Failure::new(Kind::Tls, cause, "install the package ca-certificates, or set SM_CA_FILE"));
+            }
+        }
+    }
+    Ok(store)
+}
+
+fn read_certificates(path: &Path) -> Result<Vec<CertificateDer<'static>>, Failure> {
+    let bytes = std::fs::read(path).map_err(|error| {
+        let cause = format!("SM_CA_FILE {} cannot be read: {error}", path.display());
+        Failure::new(Kind::Settings, cause, "check the path and who may read it")
+    })?;
+    if bytes.first() == Some(&0x30) {
+        return Ok(vec![CertificateDer::from(bytes)]);
+    }
+    Ok(CertificateDer::pem_slice_iter(&bytes).filter_map(Result::ok).collect())
+}
+
+/// `SM_TLS_SKIP_VERIFY`: any certificate will do, but the handshake's signatures are still checked.
+#[derive(Debug)]
+struct Unchecked(WebPkiSupportedAlgorithms);
+
+impl ServerCertVerifier for Unchecked {
+    fn verify_server_cert(
+        &self,
+        _: &CertificateDer<'_>,
+        _: &[CertificateDer<'_>],
+        _: &ServerName<'_>,
+        _: &[u8],
+        _: UnixTime,
+    ) -> Result<ServerCertVerified, rustls::Error> {
+        Ok(ServerCertVerified::assertion())
+    }
+
+    fn verify_tls12_signature(
+        &self,
+        message: &[u8],
+        certificate: &CertificateDer<'_>,
+        signed: &DigitallySignedStruct,
+    ) -> Result<HandshakeSignatureValid, rustls::Error> {
+        verify_tls12_signature(message, certificate, signed, &self.0)
+    }
+
+    fn verify_tls13_signature(
+        &self,
+        message: &[u8],
+        certificate: &CertificateDer<'_>,
+        signed: &DigitallySignedStruct,
+    ) -> Result<HandshakeSignatureValid, rustls::Error> {
+        verify_tls13_signature(message, certificate, signed, &self.0)
+    }
+
+    fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
+        self.0.supported_schemes()
+    }
+}
+
+/// What a failed handshake means and what to do.
+pub fn failure(error: &rustls::Error, host: &str) -> Failure {
+    let tls = |cause: String, remedy: &str| Failure::new(Kind::Tls, cause, remedy);
+    match error {
+        rustls::Error::InvalidCertificate(reason) => match reason {
+            CertificateError::UnknownIssuer => tls(
+                format!("the TLS certificate of {host} is of an unknown authority"),
+                "set SM_CA_FILE to the authority's certificate (of the service's, or of a proxy that inspects TLS)",
+            ),
+            CertificateError::Expired | CertificateError::ExpiredContext { .. } => {
+                tls(format!("the TLS certificate of {host} has expired"), "check this machine's clock")
+            }
+            CertificateError::NotValidYet | CertificateError::NotValidYetContext { .. } => {
+                tls(format!("the TLS certificate of {host} is not valid yet"), "check this machine's clock")
+            }
+            CertificateError::NotValidForName | CertificateError::NotValidForNameContext { .. } => {
+                tls(format!("the TLS certificate is not for {host}"), "check the name in SM_HOST")
+            }
+            other => {
+                tls(format!("the TLS certificate of {host} is not good: {other:?}"), "check SM_HOST and SM_CA_FILE")
+            }
+        },
+        rustls::Error::AlertReceived(
+            AlertDescription::CertificateExpired
+            | AlertDescription::CertificateRequired
+            | AlertDescription::BadCertificate
+            | AlertDescription::CertificateUnknown
+            | AlertDescription::CertificateRevoked
+            | AlertDescription::UnsupportedCertificate
+            | AlertDescription::UnknownCA
+            | AlertDescription::AccessDenied,
+        ) => tls(
+            format!("{host} does not accept the client certificate ({error})"),
+            "check that SM_CLIENT_CERT_FILE was made for this host (SM_HOST), and that it has not expired or been revoked",
+        ),
+        other => tls(format!("the TLS handshake with {host} failed: {other}"), "check SM_HOST, its port and the proxy"),
+    }
+}

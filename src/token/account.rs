@@ -1,0 +1,179 @@
+//! An account of the service as the slots see it: settings, service, and the catalog of what it showed so far.
+//!
+//! Nothing is asked before something needs it, and then as little as answers the question ([`super::search`]).
+
+use super::attribute::Template;
+use super::catalog::{Catalog, Layout};
+use super::failure;
+use super::object::Object;
+use super::registry::Registry;
+use super::search::{Need, Permitted};
+use super::slot::SlotKind;
+use crate::config::{Login, TokenSettings};
+use crate::error::Result;
+use crate::service::{Keypair, NewKeypair, Service, Wanted};
+use cryptoki_sys::CK_SLOT_ID;
+use parking_lot::{Mutex, RwLock};
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+/// How long the list is believed when a name is not in it: a keypair made a moment ago elsewhere is found soon.
+const MISS_LIFETIME: Duration = Duration::from_secs(5);
+
+/// One set of credentials at one host.
+pub struct Account {
+    settings: Arc<TokenSettings>,
+    service: Service,
+    layout: Layout,
+    catalog: RwLock<Arc<Catalog>>,
+    /// Held while a new catalog is put together, never during a request.
+    renewal: Mutex<()>,
+}
+
+impl Account {
+    /// Touches nothing but memory. `first_slot` is the id that its classic slot has.
+    pub(super) fn new(settings: Arc<TokenSettings>, first_slot: CK_SLOT_ID, registry: Arc<Registry>) -> Self {
+        let mut slots = vec![(SlotKind::Classic, first_slot)];
+        if settings.modern_slot {
+            slots.push((SlotKind::Modern, first_slot + 1));
+        }
+        let layout = Layout { slots, chain: settings.chain, private: settings.login != Login::None, registry };
+        let catalog = RwLock::new(Arc::new(Catalog::empty(&layout)));
+        let service = Service::new(Arc::clone(&settings));
+        Self { settings, service, layout, catalog, renewal: Mutex::new(()) }
+    }
+
+    /// What the user set.
+    pub fn settings(&self) -> &TokenSettings {
+        &self.settings
+    }
+
+    /// The service behind it.
+    pub fn service(&self) -> &Service {
+        &self.service
+    }
+
+    /// The kinds and ids of its slots.
+    pub fn slots(&self) -> &[(SlotKind, CK_SLOT_ID)] {
+        &self.layout.slots
+    }
+
+    fn catalog(&self) -> Arc<Catalog> {
+        Arc::clone(&self.catalog.read())
+    }
+
+    /// The token objects of a slot that match a template. Asks the service only for what is not known yet; with
+    /// `ask` false (before the login that it needs) not at all.
+    pub fn find(
+        &self,
+        slot: CK_SLOT_ID,
+        kind: SlotKind,
+        template: &Template<'_>,
+        ask: bool,
+    ) -> Result<Vec<Arc<Object>>> {
+        if ask {
+            self.fetch(slot, &Need::of(template, kind), template)?;
+        }
+        Ok(self.catalog().find(slot, template))
+    }
+
+    fn fetch(&self, slot: CK_SLOT_ID, need: &Need, template: &Template<'_>) -> Result<()> {
+        match need {
+            Need::Nothing => Ok(()),
+            Need::Everything => self.fetch_all(),
+            Need::Alias(alias, permitted) => {
+                self.fetch_some(Wanted::Alias(alias), |catalog| catalog.alias_since(alias))?;
+                self.fetch_rest(slot, *permitted, template)
+            }
+            Need::Id(id, permitted) => {
+                self.fetch_some(Wanted::Id(id), |catalog| catalog.id_since(id))?;
+                self.fetch_rest(slot, *permitted, template)
+            }
+            Need::Issuer => self.fetch_rest(slot, Permitted::Listing, template),
+        }
+    }
+
+    /// One narrow look-up, unless memory has the answer.
+    fn fetch_some(&self, wanted: Wanted<'_>, since: impl Fn(&Catalog) -> Option<Instant>) -> Result<()> {
+        let catalog = self.catalog();
+        let fresh = |since: Instant, lifetime| since.elapsed() < lifetime;
+        if since(&catalog).is_some_and(|since| fresh(since, self.settings.refresh))
+            || catalog.complete_since().is_some_and(|since| fresh(since, MISS_LIFETIME))
+        {
+            return Ok(());
+        }
+        let asked = Instant::now();
+        match self.service.keypairs(wanted) {
+            Ok(found) => {
+                self.renew(|catalog| {
+                    let same = since(catalog).is_some_and(|since| since >= asked);
+                    (!same && !found.is_empty()).then(|| catalog.with(&found, asked, &self.layout))
+                });
+                Ok(())
+            }
+            Err(failure) if since(&catalog).is_some() => {
+                log::warn!("what is known of the keypair is used as it is: {failure}");
+                Ok(())
+            }
+            Err(failure) => Err(failure::error(&failure)),
+        }
+    }
+
+    /// The whole list where the narrow look-up could not answer: other objects than keypairs' may have the name.
+    fn fetch_rest(&self, slot: CK_SLOT_ID, permitted: Permitted, template: &Template<'_>) -> Result<()> {
+        if permitted == Permitted::NoListing || !self.catalog().find(slot, template).is_empty() {
+            return Ok(());
+        }
+        self.fetch_all()
+    }
+
+    fn fetch_all(&self) -> Result<()> {
+        let since = self.catalog().complete_since();
+        if since.is_some_and(|since| since.elapsed() < self.settings.refresh) {
+            return Ok(());
+        }
+        let asked = Instant::now();
+        match self.service.keypairs(Wanted::All) {
+            Ok(all) => {
+                self.renew(|catalog| {
+                    let same = catalog.complete_since().is_some_and(|since| since >= asked);
+                    (!same).then(|| catalog.replaced(&all, asked, &self.layout))
+                });
+                Ok(())
+            }
+            Err(failure) if since.is_some() => {
+                log::warn!("the list of keypairs is used as it was: {failure}");
+                Ok(())
+            }
+            Err(failure) => Err(failure::error(&failure)),
+        }
+    }
+
+    /// Puts a new catalog in place of the old one, if `make` makes one.
+    fn renew(&self, make: impl FnOnce(&Catalog) -> Option<Catalog>) {
+        let _one_at_a_time = self.renewal.lock();
+        let old = self.catalog();
+        if let Some(new) = make(&old) {
+            *self.catalog.write() = Arc::new(new);
+        }
+    }
+
+    /// Makes a keypair and shows it at once, in all sessions.
+    pub fn create(&self, new: &NewKeypair) -> Result<Arc<Keypair>> {
+        let keypair = self.service.create_keypair(new).map_err(|failure| failure::generation_error(&failure))?;
+        let made = [Arc::clone(&keypair)];
+        self.renew(|catalog| Some(catalog.with(&made, Instant::now(), &self.layout)));
+        Ok(keypair)
+    }
+
+    /// Forgets what memory and disk say of a keypair: the service answered that it is otherwise.
+    pub fn forget(&self, keypair: &Keypair) {
+        self.service.forget(&keypair.id);
+        self.renew(|catalog| Some(catalog.without(|known| known.id == keypair.id, &self.layout)));
+    }
+
+    /// `C_Finalize`
+    pub fn finish(&self) {
+        self.service.finish();
+    }
+}

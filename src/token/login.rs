@@ -1,0 +1,99 @@
+//! Login (PKCS#11 3.2, 5.6 "Session management functions": `C_Login`, `C_LoginUser`, `C_Logout`).
+//!
+//! By default a token needs no login and takes any PIN: tools that always log in go on working. With the `login`
+//! setting the PIN is a secret of the identity, checked with the service when it is given.
+
+use super::failure;
+use super::module::Module;
+use super::session::Session;
+use crate::error::{Error, Result};
+use cryptoki_sys::*;
+
+/// The login state of one token, seen in all its sessions.
+#[derive(Debug, Default)]
+pub struct LoginState {
+    /// The normal user is logged in.
+    pub user: bool,
+    /// The last PIN given was wrong.
+    pub wrong_pin: bool,
+}
+
+impl Module {
+    /// `C_Login`. `pin` is `None` where the application passed a null pointer.
+    pub fn login(&self, session: &Session, user: CK_USER_TYPE, pin: Option<&[u8]>) -> Result<()> {
+        match user {
+            CKU_USER => self.login_user(session, pin),
+            CKU_SO => Err(self.refuse_so(session)),
+            CKU_CONTEXT_SPECIFIC => {
+                Err(Error::new(CKR_OPERATION_NOT_INITIALIZED, "no operation of this token waits for a login"))
+            }
+            _ => Err(Error::new(CKR_USER_TYPE_INVALID, format!("there is no user type {user}"))),
+        }
+    }
+
+    fn login_user(&self, session: &Session, pin: Option<&[u8]>) -> Result<()> {
+        let slot = self.slot_of(session);
+        if slot.login.lock().user {
+            return Err(CKR_USER_ALREADY_LOGGED_IN.into());
+        }
+        if slot.login_required() {
+            let Some(pin) = pin else {
+                return Err(Error::new(CKR_ARGUMENTS_BAD, "this token wants a PIN, and has no PIN pad of its own"));
+            };
+            // The request runs without the lock: other sessions go on meanwhile.
+            let checked = slot.account.service().log_in(pin);
+            slot.login.lock().wrong_pin = checked.is_err();
+            checked.map_err(|failure| failure::login_error(&failure))?;
+        }
+        slot.login.lock().user = true;
+        Ok(())
+    }
+
+    /// The service has no security officer; the codes are those of a token whose SO PIN is locked.
+    fn refuse_so(&self, session: &Session) -> Error {
+        let slot = self.slot_of(session);
+        if slot.login.lock().user {
+            return CKR_USER_ANOTHER_ALREADY_LOGGED_IN.into();
+        }
+        let (all, read_write) = self.sessions.count(slot.id);
+        if all > read_write {
+            return CKR_SESSION_READ_ONLY_EXISTS.into();
+        }
+        Error::new(CKR_PIN_LOCKED, "the service has no security officer: log in as the user")
+    }
+
+    /// `C_Logout`: private objects disappear, operations of the token's sessions end.
+    pub fn logout(&self, session: &Session) -> Result<()> {
+        let slot = self.slot_of(session);
+        if !std::mem::take(&mut slot.login.lock().user) {
+            return Err(CKR_USER_NOT_LOGGED_IN.into());
+        }
+        if slot.login_required() {
+            slot.account.service().log_out();
+            self.sessions.end_operations(slot.id);
+            self.registry.end(|object| object.slot() == slot.id && object.is_private());
+        }
+        Ok(())
+    }
+
+    /// When the last session of a token closes, its user is logged out (5.6, `C_CloseSession`).
+    pub(super) fn log_out_without_sessions(&self, slot: CK_SLOT_ID) {
+        if self.sessions.count(slot).0 > 0 {
+            return;
+        }
+        let slot = &self.slots()[slot as usize];
+        if std::mem::take(&mut slot.login.lock().user) && slot.login_required() {
+            slot.account.service().log_out();
+        }
+    }
+
+    /// `CKS_...` of a session.
+    pub(super) fn session_state(&self, session: &Session) -> CK_STATE {
+        match (session.read_write, self.slot_of(session).login.lock().user) {
+            (false, false) => CKS_RO_PUBLIC_SESSION,
+            (false, true) => CKS_RO_USER_FUNCTIONS,
+            (true, false) => CKS_RW_PUBLIC_SESSION,
+            (true, true) => CKS_RW_USER_FUNCTIONS,
+        }
+    }
+}

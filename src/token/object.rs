@@ -1,0 +1,227 @@
+//! An object: what a handle stands for (PKCS#11 3.2, chapter 4 "Objects").
+
+use super::attribute::Value;
+use super::attribute_table;
+use super::session_object::SessionObject;
+use crate::mechanism::PublicKey;
+use crate::service::{Keypair, KeypairCertificate};
+use crate::x509::Certificate;
+use cryptoki_sys::*;
+use std::sync::Arc;
+
+/// The object classes that this token has.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Class {
+    /// `CKO_PRIVATE_KEY`
+    PrivateKey,
+    /// `CKO_PUBLIC_KEY`
+    PublicKey,
+    /// `CKO_CERTIFICATE`
+    Certificate,
+    /// `CKO_PROFILE`
+    Profile,
+}
+
+/// Every class with its number, for searches and templates.
+pub const CLASSES: [(Class, CK_OBJECT_CLASS); 4] = [
+    (Class::PrivateKey, CKO_PRIVATE_KEY),
+    (Class::PublicKey, CKO_PUBLIC_KEY),
+    (Class::Certificate, CKO_CERTIFICATE),
+    (Class::Profile, CKO_PROFILE),
+];
+
+impl Class {
+    /// The standard's number.
+    pub fn number(self) -> CK_OBJECT_CLASS {
+        CLASSES[self as usize].1
+    }
+
+    /// The class with this number, if this token can have such objects.
+    pub fn from_number(number: CK_OBJECT_CLASS) -> Option<Self> {
+        CLASSES.iter().find(|(_, known)| *known == number).map(|(class, _)| *class)
+    }
+
+    /// Whether it is one half of a keypair.
+    pub fn is_key(self) -> bool {
+        matches!(self, Self::PrivateKey | Self::PublicKey)
+    }
+}
+
+/// A keypair of the service with everything that its objects show, worked out once.
+#[derive(Debug)]
+pub struct Entry {
+    /// As the service described it.
+    pub keypair: Arc<Keypair>,
+    /// From its `public_key`, else from its default certificate.
+    pub key: PublicKey,
+    /// `CKA_ID`: see [`object_id`].
+    pub id: Vec<u8>,
+    /// The default certificate, read.
+    pub certificate: Option<Certificate>,
+}
+
+impl Entry {
+    /// The service's words about the default certificate.
+    pub fn certificate_record(&self) -> Option<&KeypairCertificate> {
+        self.keypair.default_certificate()
+    }
+}
+
+/// What stands behind an object.
+pub(super) enum Source {
+    /// A half of a keypair, or its certificate.
+    Keypair(Arc<Entry>),
+    /// A certificate of a chain.
+    Chain(Box<ChainCertificate>),
+    /// `CKP_...`
+    Profile(CK_PROFILE_ID),
+    /// Made by the application (`C_CreateObject`, `C_CopyObject`).
+    Session(Box<SessionObject>),
+}
+
+/// A certificate that some keypair's certificate stands on.
+pub struct ChainCertificate {
+    pub(super) certificate: Certificate,
+    /// Its subject's common name.
+    pub(super) label: String,
+    /// SHA-1 of its public key bits, as issuers are looked for.
+    pub(super) id: [u8; 20],
+}
+
+/// One object of one token.
+pub struct Object {
+    handle: CK_OBJECT_HANDLE,
+    slot: CK_SLOT_ID,
+    class: Class,
+    private: bool,
+    pub(super) source: Source,
+}
+
+impl Object {
+    pub(super) fn new(handle: CK_OBJECT_HANDLE, slot: CK_SLOT_ID, class: Class, private: bool, source: Source) -> Self {
+        Self { handle, slot, class, private, source }
+    }
+
+    /// Its handle.
+    pub fn handle(&self) -> CK_OBJECT_HANDLE {
+        self.handle
+    }
+
+    /// The slot whose token it belongs to.
+    pub fn slot(&self) -> CK_SLOT_ID {
+        self.slot
+    }
+
+    /// Its class.
+    pub fn class(&self) -> Class {
+        self.class
+    }
+
+    /// The session that owns it, where it is a session object.
+    pub fn owner(&self) -> Option<CK_SESSION_HANDLE> {
+        match &self.source {
+            Source::Session(object) => Some(object.session),
+            _ => None,
+        }
+    }
+
+    /// `CKA_PRIVATE`: whether only a logged-in user sees it. Private keys are private where the token wants a login;
+    /// without one they are there for all to see, as the standard has it for objects that are not private.
+    pub fn is_private(&self) -> bool {
+        self.private
+    }
+
+    /// The keypair behind a private key, public key or certificate of the token.
+    pub fn entry(&self) -> Option<&Arc<Entry>> {
+        match &self.source {
+            Source::Keypair(entry) => Some(entry),
+            _ => None,
+        }
+    }
+
+    /// The public key of a key object.
+    pub fn public_key(&self) -> Option<&PublicKey> {
+        match &self.source {
+            Source::Keypair(entry) if self.class.is_key() => Some(&entry.key),
+            Source::Session(object) => object.key.as_ref(),
+            _ => None,
+        }
+    }
+
+    /// The certificate of a certificate object.
+    pub fn certificate(&self) -> Option<&Certificate> {
+        match &self.source {
+            Source::Keypair(entry) if self.class == Class::Certificate => entry.certificate.as_ref(),
+            Source::Chain(chain) => Some(&chain.certificate),
+            _ => None,
+        }
+    }
+
+    /// One attribute's value; [`Value::Absent`] where objects like this have no such attribute.
+    pub fn attribute(&self, wanted: CK_ATTRIBUTE_TYPE) -> Value<'_> {
+        match &self.source {
+            Source::Session(object) => object.attribute(wanted),
+            _ => attribute_table::row(wanted).map_or(Value::Absent, |row| row.value(self)),
+        }
+    }
+
+    /// `C_GetObjectSize`: the bytes of all its attributes.
+    pub fn size(&self) -> usize {
+        match &self.source {
+            Source::Session(object) => object.size(),
+            _ => attribute_table::ROWS.iter().map(|row| row.value(self).len().unwrap_or(0)).sum(),
+        }
+    }
+}
+
+/// `CKA_ID` of a keypair: the 16 bytes of its UUID, else the first 16 of SHA-256 of the id as it stands.
+pub fn object_id(keypair_id: &str) -> Vec<u8> {
+    uuid_bytes(keypair_id).unwrap_or_else(|| crate::mechanism::sha256(keypair_id.as_bytes())[..16].to_vec())
+}
+
+fn uuid_bytes(text: &str) -> Option<Vec<u8>> {
+    let shape = text.len() == 36 && [8, 13, 18, 23].iter().all(|dash| text.as_bytes()[*dash] == b'-');
+    let digits: Vec<u8> = text.bytes().filter(|byte| *byte != b'-').collect();
+    if !shape || digits.len() != 32 {
+        return None;
+    }
+    digits.chunks(2).map(|pair| u8::from_str_radix(std::str::from_utf8(pair).ok()?, 16).ok()).collect()
+}
+
+/// The UUID that 16 bytes of `CKA_ID` may stand for.
+pub fn keypair_id(object_id: &[u8]) -> Option<String> {
+    let hex: String = object_id.iter().map(|byte| format!("{byte:02x}")).collect();
+    (object_id.len() == 16)
+        .then(|| format!("{}-{}-{}-{}-{}", &hex[..8], &hex[8..12], &hex[12..16], &hex[16..20], &hex[20..]))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_uuid_becomes_its_sixteen_bytes_and_back() {
+        let uuid = "ea936a8f-446d-8bab-b782-c01e8612bf1e";
+        let id = object_id(uuid);
+        assert_eq!(id.len(), 16);
+        assert_eq!(id[..2], [0xea, 0x93]);
+        assert_eq!(keypair_id(&id).as_deref(), Some(uuid));
+    }
+
+    #[test]
+    fn an_id_that_is_no_uuid_becomes_sixteen_bytes_of_its_hash() {
+        for odd in ["42", "key_711812656", "ea936a8f-446d-8bab-b782-c01e8612bf1g", "ea936a8f-446d-8bab-b782-c01e8612bé"]
+        {
+            assert_eq!(object_id(odd).len(), 16, "{odd}");
+        }
+        assert_ne!(object_id("a"), object_id("b"));
+    }
+
+    #[test]
+    fn class_numbers_are_the_standards() {
+        for (class, number) in CLASSES {
+            assert_eq!(class.number(), number);
+            assert_eq!(Class::from_number(number), Some(class));
+        }
+    }
+}

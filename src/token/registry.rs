@@ -1,0 +1,85 @@
+//! Handles: given once, never reused, good until `C_Finalize`.
+//!
+//! SunPKCS11 closes its last session and goes on with key handles that it found before, so a handle is the
+//! module's, not a session's. A handle keeps pointing at the same object when the catalog is refreshed.
+
+use super::object::Object;
+use cryptoki_sys::{CK_OBJECT_HANDLE, CK_SLOT_ID};
+use parking_lot::{Mutex, RwLock};
+use std::collections::{BTreeMap, HashMap};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+/// What makes a token object the same one after a refresh.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub enum ObjectKey {
+    /// The private half of the keypair with this id.
+    PrivateKey(CK_SLOT_ID, String),
+    /// The public half of the keypair with this id.
+    PublicKey(CK_SLOT_ID, String),
+    /// A keypair's certificate, by the SHA-256 of its DER: a renewed certificate is another object.
+    Certificate(CK_SLOT_ID, String, [u8; 32]),
+    /// A chain certificate, by the SHA-256 of its DER.
+    Chain(CK_SLOT_ID, [u8; 32]),
+    /// A profile object, by its profile id.
+    Profile(CK_SLOT_ID, u64),
+}
+
+/// All objects that have a handle. Session objects live apart: every search passes over all of them.
+#[derive(Default)]
+pub struct Registry {
+    last: AtomicU64,
+    by_key: Mutex<HashMap<ObjectKey, CK_OBJECT_HANDLE>>,
+    token: RwLock<HashMap<CK_OBJECT_HANDLE, Arc<Object>>>,
+    session: RwLock<BTreeMap<CK_OBJECT_HANDLE, Arc<Object>>>,
+}
+
+impl Registry {
+    fn next(&self) -> CK_OBJECT_HANDLE {
+        (self.last.fetch_add(1, Ordering::Relaxed) + 1) as CK_OBJECT_HANDLE
+    }
+
+    /// The object behind a handle.
+    pub fn get(&self, handle: CK_OBJECT_HANDLE) -> Option<Arc<Object>> {
+        let found = self.token.read().get(&handle).cloned();
+        found.or_else(|| self.session.read().get(&handle).cloned())
+    }
+
+    /// Makes a token object with the handle that its key already has, else with a new one.
+    pub fn settle(&self, key: ObjectKey, make: impl FnOnce(CK_OBJECT_HANDLE) -> Object) -> Arc<Object> {
+        let handle = *self.by_key.lock().entry(key).or_insert_with(|| self.next());
+        let object = Arc::new(make(handle));
+        self.token.write().insert(handle, Arc::clone(&object));
+        object
+    }
+
+    /// The token object that has this key already.
+    pub fn settled(&self, key: &ObjectKey) -> Option<Arc<Object>> {
+        let handle = *self.by_key.lock().get(key)?;
+        self.token.read().get(&handle).cloned()
+    }
+
+    /// Makes a session object with a new handle.
+    pub fn add(&self, make: impl FnOnce(CK_OBJECT_HANDLE) -> Object) -> CK_OBJECT_HANDLE {
+        let handle = self.next();
+        self.session.write().insert(handle, Arc::new(make(handle)));
+        handle
+    }
+
+    /// Puts a changed session object where the old one was; nothing if that has ended meanwhile.
+    pub fn replace(&self, object: Object) {
+        if let Some(place) = self.session.write().get_mut(&object.handle()) {
+            *place = Arc::new(object);
+        }
+    }
+
+    /// Ends the session objects that `ended` names.
+    pub fn end(&self, ended: impl Fn(&Object) -> bool) {
+        self.session.write().retain(|_, object| !ended(object));
+    }
+
+    /// The session objects for which `wanted` holds, oldest first.
+    pub fn session_objects(&self, wanted: impl Fn(&Object) -> bool) -> Vec<Arc<Object>> {
+        self.session.read().values().filter(|object| wanted(object)).cloned().collect()
+    }
+}

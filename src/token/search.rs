@@ -1,0 +1,134 @@
+//! What a search needs to be asked of the service: the least that can answer it.
+
+use super::attribute::Template;
+use super::attribute_table;
+use super::object::{Class, keypair_id};
+use super::slot::SlotKind;
+use super::vendor::{CKA_STM_ALIAS, CKA_STM_KEYPAIR_ID};
+use cryptoki_sys::*;
+
+/// What has to be known before a search can be answered from memory.
+#[derive(Debug, PartialEq, Eq)]
+pub enum Need {
+    /// Nothing: it cannot match an object of the service, or matches what is always there.
+    Nothing,
+    /// The keypairs with this alias.
+    Alias(String, Permitted),
+    /// The keypair with this id.
+    Id(String, Permitted),
+    /// An issuer's certificate: known with any keypair below it, else somewhere in the list.
+    Issuer,
+    /// The list.
+    Everything,
+}
+
+/// Whether the whole list is worth asking for when a narrow look-up finds nothing.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Permitted {
+    /// No: only keypairs have this name.
+    NoListing,
+    /// Yes: a chain certificate may have it, or a keypair whose id is no UUID.
+    Listing,
+}
+
+impl Need {
+    /// Reads it off the template of a search in a slot of this kind.
+    pub fn of(template: &Template<'_>, kind: SlotKind) -> Self {
+        if template.flag(CKA_TOKEN) == Ok(Some(false))
+            || template.0.iter().any(|(attribute, _)| !attribute_table::known(*attribute))
+            || elsewhere(template, kind)
+        {
+            return Self::Nothing;
+        }
+        let class = match template.number(CKA_CLASS).map(|class| class.map(Class::from_number)) {
+            Ok(None) => None,
+            Ok(Some(Some(Class::Profile))) | Ok(Some(None)) | Err(_) => return Self::Nothing,
+            Ok(Some(Some(class))) => Some(class),
+        };
+        let certificate = class.is_none_or(|class| class == Class::Certificate);
+        let permitted = if certificate { Permitted::Listing } else { Permitted::NoListing };
+        if let Some(id) = template.get(CKA_ID) {
+            return match (keypair_id(id), id.len()) {
+                (Some(uuid), _) => Self::Id(uuid, Permitted::Listing),
+                (None, 20) if certificate => Self::Issuer,
+                _ => Self::Nothing,
+            };
+        }
+        if let Some(id) = template.get(CKA_STM_KEYPAIR_ID) {
+            return text(id).map_or(Self::Nothing, |id| Self::Id(id, Permitted::NoListing));
+        }
+        if let Some(alias) = template.get(CKA_STM_ALIAS) {
+            return text(alias).map_or(Self::Nothing, |alias| Self::Alias(alias, Permitted::NoListing));
+        }
+        if let Some(label) = template.get(CKA_LABEL) {
+            return text(label).map_or(Self::Nothing, |label| Self::Alias(label, permitted));
+        }
+        Self::Everything
+    }
+}
+
+/// Text that can be a name of the service.
+fn text(value: &[u8]) -> Option<String> {
+    std::str::from_utf8(value).ok().filter(|text| !text.is_empty() && !text.contains('\0')).map(str::to_owned)
+}
+
+/// Whether the template names a key type that never stands in this slot.
+fn elsewhere(template: &Template<'_>, kind: SlotKind) -> bool {
+    let classic = [CKK_RSA, CKK_EC];
+    let modern = [CKK_EC_EDWARDS, CKK_ML_DSA, CKK_SLH_DSA];
+    match template.number(CKA_KEY_TYPE) {
+        Ok(None) => false,
+        Ok(Some(wanted)) => !match kind {
+            SlotKind::Classic => classic.contains(&wanted),
+            SlotKind::Modern => modern.contains(&wanted),
+        },
+        Err(_) => true,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const PRIVATE: [u8; 8] = CKO_PRIVATE_KEY.to_ne_bytes();
+    const CERTIFICATE: [u8; 8] = CKO_CERTIFICATE.to_ne_bytes();
+    const SECRET: [u8; 8] = CKO_SECRET_KEY.to_ne_bytes();
+    const EDWARDS: [u8; 8] = CKK_EC_EDWARDS.to_ne_bytes();
+
+    fn need(template: &[(CK_ATTRIBUTE_TYPE, &[u8])]) -> Need {
+        Need::of(&Template(template.to_vec()), SlotKind::Classic)
+    }
+
+    #[test]
+    fn a_label_asks_for_that_alias_alone() {
+        let expected = Need::Alias("k".into(), Permitted::NoListing);
+        assert_eq!(need(&[(CKA_CLASS, &PRIVATE), (CKA_LABEL, b"k")]), expected);
+        let expected = Need::Alias("k".into(), Permitted::Listing);
+        assert_eq!(need(&[(CKA_CLASS, &CERTIFICATE), (CKA_LABEL, b"k")]), expected);
+    }
+
+    #[test]
+    fn an_id_asks_for_that_keypair() {
+        let id = [0xab; 16];
+        let expected = Need::Id("abababab-abab-abab-abab-abababababab".into(), Permitted::Listing);
+        assert_eq!(need(&[(CKA_CLASS, &PRIVATE), (CKA_ID, &id)]), expected);
+        assert_eq!(need(&[(CKA_CLASS, &PRIVATE), (CKA_ID, &id[..3])]), Need::Nothing);
+    }
+
+    #[test]
+    fn a_class_alone_asks_for_the_list() {
+        assert_eq!(need(&[(CKA_CLASS, &PRIVATE)]), Need::Everything);
+        assert_eq!(need(&[]), Need::Everything);
+    }
+
+    #[test]
+    fn what_cannot_match_asks_for_nothing() {
+        assert_eq!(need(&[(CKA_CLASS, &SECRET)]), Need::Nothing);
+        assert_eq!(need(&[(CKA_TOKEN, &[0])]), Need::Nothing);
+        assert_eq!(need(&[(CKA_CLASS, &PRIVATE), (0xce53_4351, b"x")]), Need::Nothing);
+        assert_eq!(need(&[(CKA_KEY_TYPE, &EDWARDS)]), Need::Nothing);
+        assert_eq!(need(&[(CKA_LABEL, b"")]), Need::Nothing);
+        assert_eq!(need(&[(CKA_LABEL, b"\xff\xfe")]), Need::Nothing);
+        assert_eq!(need(&[(CKA_CLASS, b"x")]), Need::Nothing);
+    }
+}

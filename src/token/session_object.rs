@@ -1,0 +1,314 @@
+//! Objects that the application makes for itself: public keys and certificates that end with their session
+//! (PKCS#11 3.2, 5.7 `C_CreateObject`, `C_CopyObject`, `C_SetAttributeValue`). SunPKCS11 and pkcs11-provider import
+//! them to verify. Nothing of them ever reaches the service.
+
+use super::attribute::{Template, Value};
+use super::module::Module;
+use super::object::{Class, Object, Source};
+use super::session::Session;
+use crate::error::{Error, Result};
+use crate::mechanism::PublicKey;
+use crate::x509::Certificate;
+use cryptoki_sys::*;
+use std::collections::BTreeMap;
+
+/// The largest value that is kept for an attribute.
+const MAX_VALUE: usize = 1 << 20;
+
+/// The object's own data.
+pub struct SessionObject {
+    pub(super) session: CK_SESSION_HANDLE,
+    pub(super) key: Option<PublicKey>,
+    attributes: BTreeMap<CK_ATTRIBUTE_TYPE, Vec<u8>>,
+}
+
+/// An attribute that an application may give, with the default that the standard sets.
+struct Rule {
+    attribute: CK_ATTRIBUTE_TYPE,
+    kind: Kind,
+    default: Option<&'static [u8]>,
+    /// `C_SetAttributeValue` may change it afterwards.
+    changeable: bool,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Kind {
+    Flag,
+    Number,
+    Bytes,
+}
+
+const NO: Option<&[u8]> = Some(&[CK_FALSE]);
+const YES: Option<&[u8]> = Some(&[CK_TRUE]);
+const EMPTY: Option<&[u8]> = Some(&[]);
+const ZERO: Option<&[u8]> = Some(&[0; size_of::<CK_ULONG>()]);
+
+const fn rule(attribute: CK_ATTRIBUTE_TYPE, kind: Kind, default: Option<&'static [u8]>, changeable: bool) -> Rule {
+    Rule { attribute, kind, default, changeable }
+}
+
+const STORAGE: &[Rule] = &[
+    rule(CKA_CLASS, Kind::Number, None, false),
+    rule(CKA_TOKEN, Kind::Flag, NO, false),
+    rule(CKA_PRIVATE, Kind::Flag, NO, false),
+    rule(CKA_MODIFIABLE, Kind::Flag, YES, false),
+    rule(CKA_COPYABLE, Kind::Flag, YES, false),
+    rule(CKA_DESTROYABLE, Kind::Flag, YES, false),
+    rule(CKA_LABEL, Kind::Bytes, EMPTY, true),
+    rule(CKA_ID, Kind::Bytes, EMPTY, true),
+    rule(CKA_SUBJECT, Kind::Bytes, EMPTY, true),
+    rule(CKA_START_DATE, Kind::Bytes, EMPTY, true),
+    rule(CKA_END_DATE, Kind::Bytes, EMPTY, true),
+    rule(CKA_TRUSTED, Kind::Flag, NO, false),
+    rule(CKA_PUBLIC_KEY_INFO, Kind::Bytes, None, false),
+];
+
+const PUBLIC_KEY: &[Rule] = &[
+    rule(CKA_KEY_TYPE, Kind::Number, None, false),
+    rule(CKA_DERIVE, Kind::Flag, NO, true),
+    rule(CKA_LOCAL, Kind::Flag, NO, false),
+    rule(CKA_ENCRYPT, Kind::Flag, NO, true),
+    rule(CKA_VERIFY, Kind::Flag, YES, true),
+    rule(CKA_VERIFY_RECOVER, Kind::Flag, NO, true),
+    rule(CKA_WRAP, Kind::Flag, NO, true),
+    rule(CKA_ENCAPSULATE, Kind::Flag, NO, true),
+    rule(CKA_MODULUS, Kind::Bytes, None, false),
+    rule(CKA_MODULUS_BITS, Kind::Number, None, false),
+    rule(CKA_PUBLIC_EXPONENT, Kind::Bytes, None, false),
+    rule(CKA_EC_PARAMS, Kind::Bytes, None, false),
+    rule(CKA_EC_POINT, Kind::Bytes, None, false),
+    rule(CKA_PARAMETER_SET, Kind::Number, None, false),
+    rule(CKA_VALUE, Kind::Bytes, None, false),
+];
+
+const CERTIFICATE: &[Rule] = &[
+    rule(CKA_CERTIFICATE_TYPE, Kind::Number, None, false),
+    rule(CKA_CERTIFICATE_CATEGORY, Kind::Number, ZERO, false),
+    rule(CKA_CHECK_VALUE, Kind::Bytes, None, false),
+    rule(CKA_ISSUER, Kind::Bytes, None, true),
+    rule(CKA_SERIAL_NUMBER, Kind::Bytes, None, true),
+    rule(CKA_VALUE, Kind::Bytes, None, false),
+    rule(CKA_URL, Kind::Bytes, EMPTY, false),
+    rule(CKA_HASH_OF_SUBJECT_PUBLIC_KEY, Kind::Bytes, EMPTY, false),
+    rule(CKA_HASH_OF_ISSUER_PUBLIC_KEY, Kind::Bytes, EMPTY, false),
+    rule(CKA_JAVA_MIDP_SECURITY_DOMAIN, Kind::Number, ZERO, false),
+    rule(CKA_NAME_HASH_ALGORITHM, Kind::Number, None, false),
+];
+
+/// Attributes that only the token itself may set (4.1.3, footnotes 2 and 4).
+const TOKEN_SETS: &[CK_ATTRIBUTE_TYPE] = &[CKA_LOCAL, CKA_KEY_GEN_MECHANISM, CKA_UNIQUE_ID, CKA_ALLOWED_MECHANISMS];
+
+fn rules(class: Class) -> impl Iterator<Item = &'static Rule> {
+    let own = if class == Class::Certificate { CERTIFICATE } else { PUBLIC_KEY };
+    STORAGE.iter().chain(own)
+}
+
+impl SessionObject {
+    /// One attribute's value.
+    pub fn attribute(&self, wanted: CK_ATTRIBUTE_TYPE) -> Value<'_> {
+        Value::optional(self.attributes.get(&wanted).map(Vec::as_slice))
+    }
+
+    /// The bytes of all its attributes.
+    pub fn size(&self) -> usize {
+        self.attributes.values().map(Vec::len).sum()
+    }
+
+    fn flag(&self, wanted: CK_ATTRIBUTE_TYPE) -> bool {
+        self.attributes.get(&wanted).is_some_and(|value| *value == [CK_TRUE])
+    }
+
+    /// Checks every attribute against the rules of its class, works out the key, and fills in the defaults.
+    fn build(session: CK_SESSION_HANDLE, class: Class, given: BTreeMap<CK_ATTRIBUTE_TYPE, Vec<u8>>) -> Result<Self> {
+        for (attribute, value) in &given {
+            let Some(rule) = rules(class).find(|rule| rule.attribute == *attribute) else {
+                let code =
+                    if TOKEN_SETS.contains(attribute) { CKR_ATTRIBUTE_READ_ONLY } else { CKR_ATTRIBUTE_TYPE_INVALID };
+                return Err(Error::new(code, format!("attribute {attribute:#x} cannot be given for such an object")));
+            };
+            check(rule, value)?;
+        }
+        let mut attributes = given;
+        let key = match class {
+            Class::Certificate => complete_certificate(&mut attributes).map(|()| None),
+            _ => complete_public_key(&mut attributes).map(Some),
+        }?;
+        for rule in rules(class) {
+            if let Some(default) = rule.default {
+                attributes.entry(rule.attribute).or_insert_with(|| default.to_vec());
+            }
+        }
+        Ok(Self { session, key, attributes })
+    }
+}
+
+fn check(rule: &Rule, value: &[u8]) -> Result<()> {
+    let fits = match rule.kind {
+        Kind::Flag => matches!(value, [CK_FALSE | CK_TRUE]),
+        Kind::Number => value.len() == size_of::<CK_ULONG>(),
+        Kind::Bytes => value.len() <= MAX_VALUE,
+    };
+    let bad =
+        || Error::new(CKR_ATTRIBUTE_VALUE_INVALID, format!("attribute {:#x} cannot have this value", rule.attribute));
+    if fits { Ok(()) } else { Err(bad()) }
+}
+
+fn needed(attributes: &BTreeMap<CK_ATTRIBUTE_TYPE, Vec<u8>>, wanted: CK_ATTRIBUTE_TYPE, name: &str) -> Result<Vec<u8>> {
+    let missing = || Error::new(CKR_TEMPLATE_INCOMPLETE, format!("the template lacks {name}"));
+    attributes.get(&wanted).cloned().ok_or_else(missing)
+}
+
+fn needed_number(
+    attributes: &BTreeMap<CK_ATTRIBUTE_TYPE, Vec<u8>>,
+    wanted: CK_ATTRIBUTE_TYPE,
+    name: &str,
+) -> Result<CK_ULONG> {
+    needed(attributes, wanted, name).map(|value| super::attribute::number(&value).unwrap_or(CK_ULONG::MAX))
+}
+
+fn complete_public_key(attributes: &mut BTreeMap<CK_ATTRIBUTE_TYPE, Vec<u8>>) -> Result<PublicKey> {
+    let get = |wanted, name| needed(attributes, wanted, name);
+    let key = match needed_number(attributes, CKA_KEY_TYPE, "CKA_KEY_TYPE")? {
+        CKK_RSA => {
+            PublicKey::rsa(&get(CKA_MODULUS, "CKA_MODULUS")?, &get(CKA_PUBLIC_EXPONENT, "CKA_PUBLIC_EXPONENT")?)?
+        }
+        CKK_EC => PublicKey::ec(&get(CKA_EC_PARAMS, "CKA_EC_PARAMS")?, &get(CKA_EC_POINT, "CKA_EC_POINT")?)?,
+        CKK_EC_EDWARDS => {
+            PublicKey::edwards(&get(CKA_EC_PARAMS, "CKA_EC_PARAMS")?, &get(CKA_EC_POINT, "CKA_EC_POINT")?)?
+        }
+        CKK_ML_DSA => PublicKey::ml_dsa(
+            needed_number(attributes, CKA_PARAMETER_SET, "CKA_PARAMETER_SET")?,
+            &get(CKA_VALUE, "CKA_VALUE")?,
+        )?,
+        CKK_SLH_DSA => PublicKey::slh_dsa(
+            needed_number(attributes, CKA_PARAMETER_SET, "CKA_PARAMETER_SET")?,
+            &get(CKA_VALUE, "CKA_VALUE")?,
+        )?,
+        other => {
+            let cause = format!("public keys of type {other:#x} are not known here");
+            return Err(Error::new(CKR_ATTRIBUTE_VALUE_INVALID, cause));
+        }
+    };
+    attributes.entry(CKA_PUBLIC_KEY_INFO).or_insert_with(|| key.spki().to_vec());
+    if key.modulus().is_some() {
+        attributes.insert(CKA_MODULUS_BITS, (key.bits() as CK_ULONG).to_ne_bytes().to_vec());
+    }
+    Ok(key)
+}
+
+fn complete_certificate(attributes: &mut BTreeMap<CK_ATTRIBUTE_TYPE, Vec<u8>>) -> Result<()> {
+    if needed_number(attributes, CKA_CERTIFICATE_TYPE, "CKA_CERTIFICATE_TYPE")? != CKC_X_509 {
+        return Err(Error::new(CKR_ATTRIBUTE_VALUE_INVALID, "only X.509 certificates are known here"));
+    }
+    let certificate = Certificate::parse(needed(attributes, CKA_VALUE, "CKA_VALUE")?)
+        .map_err(|error| Error::new(CKR_ATTRIBUTE_VALUE_INVALID, error.cause))?;
+    for (attribute, value) in [
+        (CKA_SUBJECT, certificate.subject()),
+        (CKA_ISSUER, certificate.issuer()),
+        (CKA_SERIAL_NUMBER, certificate.serial()),
+        (CKA_PUBLIC_KEY_INFO, certificate.spki()),
+    ] {
+        attributes.entry(attribute).or_insert_with(|| value.to_vec());
+    }
+    Ok(())
+}
+
+impl Module {
+    /// `C_CreateObject`
+    pub fn create_object(&self, session: &Session, template: &Template<'_>) -> Result<CK_OBJECT_HANDLE> {
+        let class = template
+            .number(CKA_CLASS)?
+            .ok_or_else(|| Error::new(CKR_TEMPLATE_INCOMPLETE, "the template lacks CKA_CLASS"))?;
+        let class = match Class::from_number(class) {
+            Some(class @ (Class::PublicKey | Class::Certificate)) => class,
+            _ => {
+                let cause = format!("objects of class {class:#x} cannot be created: only public keys and certificates");
+                return Err(Error::new(CKR_ATTRIBUTE_VALUE_INVALID, cause));
+            }
+        };
+        refuse_token_object(session, template)?;
+        let given: BTreeMap<_, _> = template.0.iter().map(|(attribute, value)| (*attribute, value.to_vec())).collect();
+        self.keep(session, class, SessionObject::build(session.handle, class, given)?)
+    }
+
+    fn keep(&self, session: &Session, class: Class, object: SessionObject) -> Result<CK_OBJECT_HANDLE> {
+        let private = object.flag(CKA_PRIVATE);
+        if private && self.slot_of(session).login_required() && !self.slot_of(session).login.lock().user {
+            return Err(CKR_USER_NOT_LOGGED_IN.into());
+        }
+        let source = Source::Session(Box::new(object));
+        Ok(self.registry.add(|handle| Object::new(handle, session.slot, class, private, source)))
+    }
+
+    /// `C_CopyObject`: a session object, with what the template changes.
+    pub fn copy_object(
+        &self,
+        session: &Session,
+        handle: CK_OBJECT_HANDLE,
+        template: &Template<'_>,
+    ) -> Result<CK_OBJECT_HANDLE> {
+        let object = self.object(session, handle)?;
+        let Source::Session(original) = &object.source else {
+            return Err(Error::new(CKR_ACTION_PROHIBITED, "objects of the service have CKA_COPYABLE false"));
+        };
+        if !original.flag(CKA_COPYABLE) {
+            return Err(CKR_ACTION_PROHIBITED.into());
+        }
+        refuse_token_object(session, template)?;
+        // Besides what may be changed later, a copy may be given these (4.1.2).
+        let also = [CKA_TOKEN, CKA_PRIVATE, CKA_MODIFIABLE, CKA_DESTROYABLE, CKA_COPYABLE];
+        let attributes = changed(original, object.class(), template, &also)?;
+        self.keep(session, object.class(), SessionObject::build(session.handle, object.class(), attributes)?)
+    }
+
+    /// `C_SetAttributeValue`: all of the template, or nothing.
+    pub fn set_attributes(&self, session: &Session, handle: CK_OBJECT_HANDLE, template: &Template<'_>) -> Result<()> {
+        let object = self.object(session, handle)?;
+        let Source::Session(original) = &object.source else {
+            if !session.read_write {
+                return Err(CKR_SESSION_READ_ONLY.into());
+            }
+            return Err(Error::new(CKR_ACTION_PROHIBITED, "objects of the service have CKA_MODIFIABLE false"));
+        };
+        if !original.flag(CKA_MODIFIABLE) {
+            return Err(CKR_ACTION_PROHIBITED.into());
+        }
+        let attributes = changed(original, object.class(), template, &[])?;
+        let new = SessionObject::build(original.session, object.class(), attributes)?;
+        let source = Source::Session(Box::new(new));
+        self.registry.replace(Object::new(handle, object.slot(), object.class(), object.is_private(), source));
+        Ok(())
+    }
+}
+
+/// The original's attributes with the template's over them: `CKR_ATTRIBUTE_READ_ONLY` for what stays as it was made.
+fn changed(
+    original: &SessionObject,
+    class: Class,
+    template: &Template<'_>,
+    also: &[CK_ATTRIBUTE_TYPE],
+) -> Result<BTreeMap<CK_ATTRIBUTE_TYPE, Vec<u8>>> {
+    let mut attributes = original.attributes.clone();
+    for (attribute, value) in &template.0 {
+        match rules(class).find(|rule| rule.attribute == *attribute) {
+            Some(rule) if rule.changeable || also.contains(attribute) => check(rule, value)?,
+            None if !TOKEN_SETS.contains(attribute) => return Err(CKR_ATTRIBUTE_TYPE_INVALID.into()),
+            _ => {
+                return Err(Error::new(CKR_ATTRIBUTE_READ_ONLY, format!("attribute {attribute:#x} cannot be changed")));
+            }
+        }
+        attributes.insert(*attribute, value.to_vec());
+    }
+    Ok(attributes)
+}
+
+/// Keys and certificates get into the service by its own ways, not through a token.
+fn refuse_token_object(session: &Session, template: &Template<'_>) -> Result<()> {
+    if template.flag(CKA_TOKEN)? != Some(true) {
+        return Ok(());
+    }
+    if !session.read_write {
+        return Err(CKR_SESSION_READ_ONLY.into());
+    }
+    Err(Error::new(CKR_TOKEN_WRITE_PROTECTED, "keys and certificates are imported with the service's own tools"))
+}

@@ -1,0 +1,76 @@
+//! The way of a prepared digest to the service and of the signature back.
+
+use super::failure;
+use super::module::Module;
+use super::session::{Produced, Session};
+use super::sign::SignOperation;
+use crate::error::{Error, Result};
+use crate::mechanism::Prepared;
+use crate::service::{Keypair, Signed};
+use cryptoki_sys::*;
+
+use super::account::Account;
+
+impl Module {
+    /// Ends an operation with exactly one `POST .../sign`, and verifies what comes back.
+    pub(super) fn finish_sign(&self, session: &Session, operation: SignOperation) -> Result<Produced> {
+        let SignOperation { key, signing, .. } = operation;
+        let entry = key.entry().ok_or(CKR_KEY_HANDLE_INVALID)?;
+        let account = &self.slot_of(session).account;
+        let prepared = signing.finish()?;
+        let (signature, id) = request(account, &entry.keypair, &prepared)?;
+        if let Some(id) = id {
+            session.state.lock().last_signature = Some((key.handle(), id));
+        }
+        Ok(Produced::Bytes(signature))
+    }
+}
+
+/// One signature of one keypair: verified, in the standard's encoding, with its id at the service.
+fn request(account: &Account, keypair: &Keypair, prepared: &Prepared) -> Result<(Vec<u8>, Option<String>)> {
+    let signed = account.service().sign(keypair, prepared.sig_alg, &prepared.hash).map_err(|failure| {
+        if failure::outdated(&failure) {
+            account.forget(keypair);
+        }
+        failure::error(&failure)
+    })?;
+    let signature = prepared.accept(&signed.signature).map_err(|error| {
+        account.forget(keypair);
+        Error { cause: format!("keypair {}: {}", keypair.alias, error.cause).into(), ..error }
+    })?;
+    if account.settings().confirm_record {
+        confirm(account, keypair, prepared, &signed)?;
+    }
+    Ok((signature, signed.id))
+}
+
+/// `STM_PKCS11_CONFIRM=record`: the signature must stand in the service's record as it was asked for and answered.
+fn confirm(account: &Account, keypair: &Keypair, prepared: &Prepared, signed: &Signed) -> Result<()> {
+    let refuse = |what: &str| {
+        Error::loud(
+            CKR_FUNCTION_FAILED,
+            format!("the signature of keypair {} is held back: {what} (STM_PKCS11_CONFIRM=record)", keypair.alias),
+        )
+    };
+    let id = signed.id.as_deref().ok_or_else(|| refuse("the service gave it no id, so its record cannot be read"))?;
+    let record = account.service().signature(id).map_err(|failure| failure::error(&failure))?;
+    let said = |what: &str, value: &Option<String>| {
+        refuse(&format!("signature {id} is recorded with {what} {}", value.as_deref().unwrap_or("(none)")))
+    };
+    if !record.signing_status.as_deref().is_some_and(|status| status.eq_ignore_ascii_case("SUCCESS")) {
+        return Err(said("status", &record.signing_status));
+    }
+    if record.keypair_id.as_deref() != Some(keypair.id.as_str()) {
+        return Err(said("keypair", &record.keypair_id));
+    }
+    if !record.sig_alg.as_deref().is_some_and(|name| name.eq_ignore_ascii_case(prepared.sig_alg)) {
+        return Err(said("algorithm", &record.sig_alg));
+    }
+    if record.hash.as_deref() != Some(prepared.hash.as_slice()) {
+        return Err(refuse(&format!("signature {id} is recorded with another digest")));
+    }
+    if record.signature.as_deref() != Some(signed.signature.as_slice()) {
+        return Err(refuse(&format!("signature {id} is recorded with another signature")));
+    }
+    Ok(())
+}

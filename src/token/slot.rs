@@ -1,0 +1,172 @@
+//! A slot and the token in it (PKCS#11 3.2, 5.5 "Slot and token management functions").
+
+use super::account::Account;
+use super::login::LoginState;
+use crate::config::Login;
+use crate::error::Result;
+use crate::mechanism::{self, Family, Mechanism};
+use cryptoki_sys::*;
+use parking_lot::Mutex;
+use std::sync::Arc;
+
+/// Who made this library, as `CK_INFO`, `CK_SLOT_INFO` and `CK_TOKEN_INFO` say it.
+pub const MANUFACTURER: &str = "stm-pkcs11";
+
+/// Which keypairs of an account a slot holds.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum SlotKind {
+    /// RSA and ECDSA.
+    Classic,
+    /// EdDSA and post-quantum: older libp11 gives up on a whole slot when it meets a key of a type it does not know.
+    Modern,
+}
+
+impl SlotKind {
+    /// The kind of slot that holds keys of this family.
+    pub fn of(family: Family) -> Self {
+        match family {
+            Family::Rsa | Family::Ec => Self::Classic,
+            Family::Edwards | Family::MlDsa | Family::SlhDsa => Self::Modern,
+        }
+    }
+}
+
+/// One slot; its token is always present.
+pub struct Slot {
+    /// The slot's id and its place in the slot list.
+    pub id: CK_SLOT_ID,
+    /// Which keypairs it holds.
+    pub kind: SlotKind,
+    /// Where they come from; shared with the account's other slot.
+    pub account: Arc<Account>,
+    /// Login is the token's, seen in all its sessions (5.6).
+    pub(super) login: Mutex<LoginState>,
+}
+
+impl Slot {
+    pub(super) fn new(id: CK_SLOT_ID, kind: SlotKind, account: Arc<Account>) -> Self {
+        Self { id, kind, account, login: Mutex::new(LoginState::default()) }
+    }
+
+    /// The token's label: the settings' name, with `-modern` behind it on the modern slot.
+    pub fn label(&self) -> String {
+        let name = &self.account.settings().name;
+        match self.kind {
+            SlotKind::Classic => name.clone(),
+            SlotKind::Modern => format!("{name}-modern"),
+        }
+    }
+
+    /// `C_GetSlotInfo`. Costs no request.
+    pub fn info(&self) -> CK_SLOT_INFO {
+        let description = match self.kind {
+            SlotKind::Classic => "DigiCert Software Trust Manager: RSA and ECDSA",
+            SlotKind::Modern => "DigiCert Software Trust Manager: EdDSA and post-quantum",
+        };
+        CK_SLOT_INFO {
+            slotDescription: padded(description),
+            manufacturerID: padded(MANUFACTURER),
+            flags: CKF_TOKEN_PRESENT,
+            hardwareVersion: CK_VERSION { major: 0, minor: 0 },
+            firmwareVersion: library_version(),
+        }
+    }
+
+    /// `C_GetTokenInfo`. Costs no request.
+    pub fn token_info(&self, sessions: u64, rw_sessions: u64) -> CK_TOKEN_INFO {
+        let mut flags = CKF_RNG | CKF_TOKEN_INITIALIZED | CKF_USER_PIN_INITIALIZED | CKF_SO_PIN_LOCKED;
+        if self.login_required() {
+            flags |= CKF_LOGIN_REQUIRED;
+            if self.login.lock().wrong_pin {
+                flags |= CKF_USER_PIN_COUNT_LOW;
+            }
+        }
+        CK_TOKEN_INFO {
+            label: padded(&self.label()),
+            manufacturerID: padded(MANUFACTURER),
+            model: padded("STM"),
+            serialNumber: padded(&self.serial_number()),
+            flags,
+            ulMaxSessionCount: CK_EFFECTIVELY_INFINITE,
+            ulSessionCount: sessions as CK_ULONG,
+            ulMaxRwSessionCount: CK_EFFECTIVELY_INFINITE,
+            ulRwSessionCount: rw_sessions as CK_ULONG,
+            ulMaxPinLen: 255,
+            ulMinPinLen: 0,
+            ulTotalPublicMemory: CK_UNAVAILABLE_INFORMATION,
+            ulFreePublicMemory: CK_UNAVAILABLE_INFORMATION,
+            ulTotalPrivateMemory: CK_UNAVAILABLE_INFORMATION,
+            ulFreePrivateMemory: CK_UNAVAILABLE_INFORMATION,
+            hardwareVersion: CK_VERSION { major: 0, minor: 0 },
+            firmwareVersion: library_version(),
+            utcTime: [b' '; 16],
+        }
+    }
+
+    /// Sixteen characters that tell the tokens of one library apart and stay the same between processes.
+    fn serial_number(&self) -> String {
+        let digest = mechanism::sha256(self.label().as_bytes());
+        digest[..8].iter().map(|byte| format!("{byte:02X}")).collect()
+    }
+
+    /// Whether this token wants a PIN before it shows its private keys.
+    pub fn login_required(&self) -> bool {
+        self.account.settings().login != Login::None
+    }
+
+    /// The mechanisms of this slot, in the table's order: those that its keys can have, and the digests.
+    pub fn mechanisms(&self) -> impl Iterator<Item = &'static Mechanism> + '_ {
+        mechanism::MECHANISMS.iter().filter(|m| m.family().is_none_or(|family| SlotKind::of(family) == self.kind))
+    }
+
+    /// `C_GetMechanismInfo`: `CKR_MECHANISM_INVALID` for one that this slot does not list.
+    pub fn mechanism(&self, wanted: CK_MECHANISM_TYPE) -> Result<&'static Mechanism> {
+        self.mechanisms().find(|m| m.mechanism_type == wanted).ok_or_else(|| {
+            crate::error::Error::new(
+                CKR_MECHANISM_INVALID,
+                format!("mechanism {wanted:#x} is not one of slot {}", self.id),
+            )
+        })
+    }
+}
+
+/// The version of this library as the standard writes it.
+pub fn library_version() -> CK_VERSION {
+    CK_VERSION {
+        major: version_part(env!("CARGO_PKG_VERSION_MAJOR")),
+        minor: version_part(env!("CARGO_PKG_VERSION_MINOR")),
+    }
+}
+
+fn version_part(text: &str) -> u8 {
+    text.parse().unwrap_or(0)
+}
+
+/// Text as the standard's fixed fields want it: blank-padded, cut at a character boundary, no terminator.
+pub fn padded<const N: usize>(text: &str) -> [u8; N] {
+    let mut field = [b' '; N];
+    let mut end = text.len().min(N);
+    while !text.is_char_boundary(end) {
+        end -= 1;
+    }
+    field[..end].copy_from_slice(&text.as_bytes()[..end]);
+    field
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn padding_fills_with_blanks_and_never_splits_a_character() {
+        assert_eq!(padded::<4>("ab"), *b"ab  ");
+        assert_eq!(padded::<4>("abcdef"), *b"abcd");
+        assert_eq!(padded::<4>("abcé"), *b"abc ");
+    }
+
+    #[test]
+    fn every_family_has_a_slot() {
+        assert_eq!(SlotKind::of(Family::Rsa), SlotKind::Classic);
+        assert_eq!(SlotKind::of(Family::Edwards), SlotKind::Modern);
+    }
+}

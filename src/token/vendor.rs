@@ -1,0 +1,29 @@
+//! Vendor-defined attributes (`include/stm_pkcs11.h` documents them for C and C++).
+//!
+//! The service's words about a keypair, on its private key, public key and certificate. Text is UTF-8 without
+//! terminator. Writable ones are read from the templates of `C_GenerateKeyPair`.
+
+use cryptoki_sys::{CK_ATTRIBUTE_TYPE, CKA_VENDOR_DEFINED};
+
+/// `STM` in front of our numbers, to stay clear of other vendors'.
+const BASE: CK_ATTRIBUTE_TYPE = CKA_VENDOR_DEFINED | 0x0053_5400;
+
+/// The keypair's id, a UUID as text.
+pub const CKA_STM_KEYPAIR_ID: CK_ATTRIBUTE_TYPE = BASE | 0x01;
+/// The keypair's alias.
+pub const CKA_STM_ALIAS: CK_ATTRIBUTE_TYPE = BASE | 0x02;
+/// `ONLINE` or `OFFLINE`. In a generation template: the status that the new keypair gets.
+pub const CKA_STM_KEY_STATUS: CK_ATTRIBUTE_TYPE = BASE | 0x03;
+/// `PRODUCTION` or `TEST`. Also in a generation template.
+pub const CKA_STM_KEY_TYPE: CK_ATTRIBUTE_TYPE = BASE | 0x04;
+/// `HSM` or `DISK`. Also in a generation template.
+pub const CKA_STM_KEY_STORAGE: CK_ATTRIBUTE_TYPE = BASE | 0x05;
+/// The id of the certificate that the token shows for the keypair; empty without one.
+pub const CKA_STM_CERTIFICATE_ID: CK_ATTRIBUTE_TYPE = BASE | 0x06;
+/// The service's status of that certificate (`ACTIVE`, ...); empty without one.
+pub const CKA_STM_CERTIFICATE_STATUS: CK_ATTRIBUTE_TYPE = BASE | 0x07;
+/// `CK_BBOOL`: whether this user may sign with it now; empty where the service does not say.
+pub const CKA_STM_SIGNABLE: CK_ATTRIBUTE_TYPE = BASE | 0x08;
+/// The id of the signature that this session made last with the key; empty before the first. Read through the
+/// session, so two sessions may read two answers.
+pub const CKA_STM_LAST_SIGNATURE_ID: CK_ATTRIBUTE_TYPE = BASE | 0x09;

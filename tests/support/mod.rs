@@ -1,0 +1,93 @@
+//! What the whole-module tests share: an emulated service of their own, a PKCS#11 client that loads the built library,
+//! and a process for each test, because a module has one state per process and reads its settings from the environment.
+
+#![allow(dead_code, reason = "each test binary uses its part")]
+#![allow(clippy::missing_safety_doc, unsafe_code)]
+
+pub mod emulator;
+pub mod p11;
+pub mod template;
+
+use std::path::PathBuf;
+use std::process::Command;
+
+pub use emulator::Emulator;
+pub use p11::{Mechanism, P11};
+
+/// Set in the process that a test runs in.
+const ALONE: &str = "STM_PKCS11_TEST_ALONE";
+
+/// The folder that cargo builds this profile into.
+pub fn target_dir() -> PathBuf {
+    let mut path = std::env::current_exe().expect("the test knows its own path");
+    path.pop();
+    if path.ends_with("deps") {
+        path.pop();
+    }
+    path
+}
+
+/// The library under test: `STM_PKCS11_MODULE`, else the one built beside the test.
+pub fn module_path() -> PathBuf {
+    std::env::var_os("STM_PKCS11_MODULE").map_or_else(|| target_dir().join("libstm_pkcs11.so"), PathBuf::from)
+}
+
+/// Runs `body` in a process of its own, with these variables beside a bare environment.
+///
+/// `name` is the test's full name, as the test harness filters by it.
+pub fn alone(name: &str, variables: &[(String, String)], body: impl FnOnce()) {
+    if std::env::var(ALONE).as_deref() == Ok(name) {
+        body();
+        return;
+    }
+    let home = tempfile::tempdir().expect("a home for the test");
+    let mut command = Command::new(std::env::current_exe().expect("the test knows its own path"));
+    command.args([name, "--exact", "--nocapture", "--test-threads=1"]);
+    for (variable, _) in std::env::vars_os() {
+        let known = variable.to_string_lossy();
+        if known.starts_with("SM_") || known.starts_with("STM_PKCS11_") && known != "STM_PKCS11_MODULE" {
+            command.env_remove(&variable);
+        }
+    }
+    command.env_remove("HTTPS_PROXY").env_remove("https_proxy").env("HOME", home.path()).env_remove("XDG_CACHE_HOME");
+    command.env(ALONE, name).envs(variables.iter().cloned());
+    let output = command.output().expect("the test's own process starts");
+    let text = format!("{}{}", String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
+    assert!(text.contains("1 passed") || text.contains("FAILED") || !output.status.success(), "no such test: {name}\n{text}");
+    assert!(output.status.success(), "{name}: {}\n{text}", output.status);
+}
+
+/// Whether this is the process that `alone` made: outside of it the parent sets things up.
+pub fn is_alone(name: &str) -> bool {
+    std::env::var(ALONE).as_deref() == Ok(name)
+}
+
+/// Runs `body` in a process of its own that has an emulated service with the demo keypairs.
+pub fn with_service(name: &str, extra: &[(&str, &str)], options: &[&str], body: impl FnOnce(&Emulator)) {
+    if is_alone(name) {
+        let emulator = Emulator::inherited();
+        alone(name, &[], || body(&emulator));
+        return;
+    }
+    let emulator = Emulator::start(options);
+    let mut variables = emulator.variables();
+    variables.extend(extra.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())));
+    alone(name, &variables, || unreachable!("the body runs in the child"));
+}
+
+/// A whole-module test: `service_test!(name, |emulator| { ... })`, with settings and emulator options if wanted.
+#[macro_export]
+macro_rules! service_test {
+    ($name:ident, $body:expr) => {
+        $crate::service_test!($name, [], [], $body);
+    };
+    ($name:ident, [$($setting:expr),*], [$($option:expr),*], $body:expr) => {
+        #[test]
+        fn $name() {
+            let path = concat!(module_path!(), "::", stringify!($name));
+            // The harness names tests without the crate.
+            let name = path.split_once("::").map_or(path, |(_, rest)| rest);
+            $crate::support::with_service(name, &[$($setting),*], &[$($option),*], $body);
+        }
+    };
+}

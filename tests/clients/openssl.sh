@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# what: openssl 3 with the pkcs11 engine: dgst, cms, smime, req, pkeyutl
+# what: openssl 3 with the pkcs11 engine: dgst, cms, smime, req, ca, pkeyutl
 # needs: openssl openssl
 # needs: engine:pkcs11 libengine-pkcs11-openssl
 # needs: curl curl
@@ -66,6 +66,39 @@ for alias in demo-rsa-3072 demo-ec-p256; do
     verify=(openssl pkeyutl -verify -pubin -inkey "$alias.pub" -pkeyopt digest:sha256 -sigfile sig)
     check "  and it verifies" "${verify[@]}" -in digest
     refuses "  and another digest is refused" "${verify[@]}" -in changed-digest
+done
+
+# A certification authority whose key is in the token. Its own certificate has to be one for an authority.
+plain() {
+    env -u OPENSSL_CONF openssl "$@"
+}
+plain req -x509 -newkey rsa:2048 -nodes -keyout top.key -out top.pem -subj '/CN=Top' -days 2 2>/dev/null
+plain req -new -newkey rsa:2048 -nodes -keyout end.key -out end.csr -subj '/O=Example/CN=end' 2>/dev/null
+printf 'basicConstraints=critical,CA:TRUE\n' >extensions
+mkdir -p issued
+cat "$OPENSSL_CONF" - >ca.cnf <<'CNF'
+[ca]
+default_ca = authority
+[authority]
+database = index
+new_certs_dir = issued
+rand_serial = yes
+default_days = 1
+policy = any
+[any]
+commonName = supplied
+organizationName = optional
+CNF
+for alias in demo-rsa-3072 demo-ec-p256; do
+    plain x509 -new -force_pubkey "$alias.pub" -CA top.pem -CAkey top.key -subj "/CN=$alias" -days 2 -extfile extensions \
+        -out authority.pem 2>/dev/null
+    : >index
+    signs_once "ca issues a certificate with $alias" openssl ca -config ca.cnf -batch -notext -md sha256 "${engine[@]}" \
+        -keyfile "pkcs11:object=$alias;type=private" -cert authority.pem -in end.csr -out end.pem
+    check "  and it verifies" openssl verify -CAfile top.pem -untrusted authority.pem end.pem
+    openssl x509 -in end.pem -outform DER -out end.der
+    changed end.der changed.der -1
+    refuses "  and a changed certificate is refused" openssl verify -CAfile top.pem -untrusted authority.pem changed.der
 done
 
 pss=(-sigopt rsa_padding_mode:pss -sigopt rsa_pss_saltlen:digest)

@@ -122,9 +122,8 @@ impl SessionObject {
     fn build(session: CK_SESSION_HANDLE, class: Class, given: BTreeMap<CK_ATTRIBUTE_TYPE, Vec<u8>>) -> Result<Self> {
         for (attribute, value) in &given {
             let Some(rule) = rules(class).find(|rule| rule.attribute == *attribute) else {
-                let code =
-                    if TOKEN_SETS.contains(attribute) { CKR_ATTRIBUTE_READ_ONLY } else { CKR_ATTRIBUTE_TYPE_INVALID };
-                return Err(Error::new(code, format!("attribute {attribute:#x} cannot be given for such an object")));
+                let cause = format!("objects of this class have no attribute {attribute:#x}");
+                return Err(Error::new(CKR_ATTRIBUTE_TYPE_INVALID, cause));
             };
             check(rule, value)?;
         }
@@ -226,6 +225,10 @@ impl Module {
                 return Err(Error::new(CKR_ATTRIBUTE_VALUE_INVALID, cause));
             }
         };
+        if let Some((attribute, _)) = template.0.iter().find(|(attribute, _)| TOKEN_SETS.contains(attribute)) {
+            let cause = format!("attribute {attribute:#x} is for the token to set");
+            return Err(Error::new(CKR_ATTRIBUTE_READ_ONLY, cause));
+        }
         refuse_token_object(session, template)?;
         let given: BTreeMap<_, _> = template.0.iter().map(|(attribute, value)| (*attribute, value.to_vec())).collect();
         self.keep(session, class, SessionObject::build(session.handle, class, given)?)

@@ -28,9 +28,9 @@ pub fn target_dir() -> PathBuf {
     path
 }
 
-/// The library under test: `STM_PKCS11_MODULE`, else the one built beside the test.
+/// The library under test: `STM_PKCS11_MODULE`, else the one that cargo built for this test.
 pub fn module_path() -> PathBuf {
-    std::env::var_os("STM_PKCS11_MODULE").map_or_else(|| target_dir().join("libstm_pkcs11.so"), PathBuf::from)
+    std::env::var_os("STM_PKCS11_MODULE").map_or_else(|| target_dir().join("deps").join("libstm_pkcs11.so"), PathBuf::from)
 }
 
 /// Runs `body` in a process of its own, with these variables beside a bare environment.

@@ -1,0 +1,257 @@
+//! Initialise, finalise, slots, sessions, login: the state rules of the standard (PKCS#11 3.2, 5.4 to 5.6).
+
+mod support;
+
+use cryptoki_sys::*;
+use std::ptr::null_mut;
+use support::template::Attributes;
+use support::{Emulator, Mechanism, P11};
+
+unsafe extern "C" fn create(_: *mut *mut std::ffi::c_void) -> CK_RV {
+    CKR_OK
+}
+
+unsafe extern "C" fn mutex(_: *mut std::ffi::c_void) -> CK_RV {
+    CKR_OK
+}
+
+fn args(flags: CK_FLAGS, mutexes: usize) -> CK_C_INITIALIZE_ARGS {
+    CK_C_INITIALIZE_ARGS {
+        CreateMutex: (mutexes > 0).then_some(create),
+        DestroyMutex: (mutexes > 1).then_some(mutex),
+        LockMutex: (mutexes > 2).then_some(mutex),
+        UnlockMutex: (mutexes > 3).then_some(mutex),
+        flags,
+        pReserved: null_mut(),
+    }
+}
+
+service_test!(every_form_of_the_initialise_arguments_is_judged, |emulator: &Emulator| {
+    let p11 = P11::load();
+    assert_eq!(ck!(p11, C_Finalize(null_mut())), CKR_CRYPTOKI_NOT_INITIALIZED);
+    let try_with = |mut args: CK_C_INITIALIZE_ARGS| {
+        let rv = ck!(p11, C_Initialize((&raw mut args).cast()));
+        if rv == CKR_OK {
+            assert_eq!(ck!(p11, C_Initialize((&raw mut args).cast())), CKR_CRYPTOKI_ALREADY_INITIALIZED);
+            p11.finish();
+        }
+        rv
+    };
+    for flags in [0, CKF_OS_LOCKING_OK, CKF_LIBRARY_CANT_CREATE_OS_THREADS, CKF_OS_LOCKING_OK | CKF_LIBRARY_CANT_CREATE_OS_THREADS] {
+        for (mutexes, rv) in
+            [(0, CKR_OK), (1, CKR_ARGUMENTS_BAD), (2, CKR_ARGUMENTS_BAD), (3, CKR_ARGUMENTS_BAD), (4, CKR_OK)]
+        {
+            assert_eq!(try_with(args(flags, mutexes)), rv, "flags {flags:#x}, {mutexes} mutexes");
+        }
+    }
+    let settings = c"SM_LOG_LEVEL=ERROR";
+    assert_eq!(try_with(CK_C_INITIALIZE_ARGS { pReserved: settings.as_ptr().cast_mut().cast(), ..args(0, 0) }), CKR_OK);
+    let nonsense = [0xffu8, 0xfe, 0];
+    let reserved = nonsense.as_ptr().cast_mut().cast();
+    assert_eq!(try_with(CK_C_INITIALIZE_ARGS { pReserved: reserved, ..args(0, 0) }), CKR_ARGUMENTS_BAD);
+    assert_eq!(ck!(p11, C_Initialize(null_mut())), CKR_OK);
+    assert_eq!(ck!(p11, C_Finalize(nonsense.as_ptr().cast_mut().cast())), CKR_ARGUMENTS_BAD);
+    p11.finish();
+    assert_eq!(ck!(p11, C_Finalize(null_mut())), CKR_CRYPTOKI_NOT_INITIALIZED);
+    assert_eq!(emulator.requests().len(), 0);
+});
+
+service_test!(settings_in_the_initialise_arguments_come_first, |_: &Emulator| {
+    let p11 = P11::load();
+    let settings = c"STM_PKCS11_TOKEN=Arguments; STM_PKCS11_MODERN_SLOT=off";
+    let mut args = CK_C_INITIALIZE_ARGS { pReserved: settings.as_ptr().cast_mut().cast(), ..args(0, 0) };
+    assert_eq!(ck!(p11, C_Initialize((&raw mut args).cast())), CKR_OK);
+    assert_eq!(p11.slots(), [0]);
+    let mut info = CK_TOKEN_INFO::default();
+    assert_eq!(ck!(p11, C_GetTokenInfo(0, &mut info)), CKR_OK);
+    assert!(info.label.starts_with(b"Arguments "));
+});
+
+service_test!(nothing_is_asked_until_something_is_looked_for, |emulator: &Emulator| {
+    let p11 = P11::start();
+    let mut info = CK_INFO::default();
+    assert_eq!(ck!(p11, C_GetInfo(&mut info)), CKR_OK);
+    assert_eq!((info.cryptokiVersion.major, info.cryptokiVersion.minor), (3, 2));
+    for slot in p11.slots() {
+        let (mut slot_info, mut token_info) = (CK_SLOT_INFO::default(), CK_TOKEN_INFO::default());
+        assert_eq!(ck!(p11, C_GetSlotInfo(slot, &mut slot_info)), CKR_OK);
+        assert_eq!(ck!(p11, C_GetTokenInfo(slot, &mut token_info)), CKR_OK);
+        assert_eq!(token_info.flags & CKF_LOGIN_REQUIRED, 0);
+        for mechanism in p11.mechanisms(slot) {
+            let mut mechanism_info = CK_MECHANISM_INFO::default();
+            assert_eq!(ck!(p11, C_GetMechanismInfo(slot, mechanism, &mut mechanism_info)), CKR_OK);
+        }
+        let session = p11.open(slot);
+        assert_eq!(ck!(p11, C_Login(session, CKU_USER, null_mut(), 0)), CKR_OK);
+        assert!(p11.find(session, &Attributes::new().class(CKO_SECRET_KEY)).is_empty());
+        assert_eq!(p11.find(session, &Attributes::new().class(CKO_PROFILE)).len(), 3);
+        assert!(p11.find(session, &Attributes::new().bytes(CKA_VENDOR_DEFINED | 0x1234, b"x")).is_empty());
+    }
+    p11.finish();
+    assert_eq!(emulator.requests().len(), 0);
+});
+
+service_test!(a_token_without_login_takes_any_pin_once, |_: &Emulator| {
+    let p11 = P11::start();
+    let session = p11.open(0);
+    let other = p11.open_rw(0);
+    let login = |session, user, pin: &[u8]| {
+        ck!(p11, C_Login(session, user, pin.as_ptr().cast_mut(), pin.len() as CK_ULONG))
+    };
+    for pin in [&b"1234"[..], b"", b"\xff\xfe"] {
+        assert_eq!(login(session, CKU_USER, pin), CKR_OK);
+        assert_eq!(login(other, CKU_USER, pin), CKR_USER_ALREADY_LOGGED_IN, "the state is the token's");
+        assert_eq!(login(other, CKU_SO, pin), CKR_USER_ANOTHER_ALREADY_LOGGED_IN);
+        assert_eq!(state(&p11, session), CKS_RO_USER_FUNCTIONS);
+        assert_eq!(state(&p11, other), CKS_RW_USER_FUNCTIONS);
+        assert_eq!(ck!(p11, C_Logout(other)), CKR_OK);
+        assert_eq!(ck!(p11, C_Logout(session)), CKR_USER_NOT_LOGGED_IN);
+        assert_eq!(state(&p11, session), CKS_RO_PUBLIC_SESSION);
+    }
+    assert_eq!(login(session, CKU_SO, b"1234"), CKR_SESSION_READ_ONLY_EXISTS);
+    assert_eq!(ck!(p11, C_CloseSession(session)), CKR_OK);
+    assert_eq!(login(other, CKU_SO, b"1234"), CKR_PIN_LOCKED);
+    assert_eq!(login(other, CKU_CONTEXT_SPECIFIC, b"1234"), CKR_OPERATION_NOT_INITIALIZED);
+    assert_eq!(login(other, 77, b"1234"), CKR_USER_TYPE_INVALID);
+    assert_eq!(login(other, CKU_USER, b"1234"), CKR_OK);
+    assert_eq!(ck!(p11, C_CloseAllSessions(0)), CKR_OK);
+    let fresh = p11.open(0);
+    assert_eq!(state(&p11, fresh), CKS_RO_PUBLIC_SESSION, "closing the last session logs out");
+});
+
+fn state(p11: &P11, session: CK_SESSION_HANDLE) -> CK_STATE {
+    let mut info = CK_SESSION_INFO::default();
+    assert_eq!(ck!(p11, C_GetSessionInfo(session, &mut info)), CKR_OK);
+    info.state
+}
+
+service_test!(
+    a_pin_that_is_the_api_key_is_checked_at_login_and_hides_private_keys_until_then,
+    [("STM_PKCS11_LOGIN", "api-key")],
+    [],
+    |emulator: &Emulator| {
+        let p11 = P11::start();
+        let key = std::env::var("SM_API_KEY").unwrap();
+        checks_a_pin(&p11, emulator, key.as_bytes());
+    }
+);
+
+service_test!(
+    a_pin_that_is_the_certificate_password_is_checked_at_login_and_hides_private_keys_until_then,
+    [("STM_PKCS11_LOGIN", "password")],
+    [],
+    |emulator: &Emulator| {
+        let p11 = P11::start();
+        let password = std::env::var("SM_CLIENT_CERT_PASSWORD").unwrap();
+        checks_a_pin(&p11, emulator, password.as_bytes());
+    }
+);
+
+fn checks_a_pin(p11: &P11, emulator: &Emulator, right: &[u8]) {
+    let flags = || {
+        let mut info = CK_TOKEN_INFO::default();
+        assert_eq!(ck!(p11, C_GetTokenInfo(0, &mut info)), CKR_OK);
+        info.flags & (CKF_LOGIN_REQUIRED | CKF_USER_PIN_COUNT_LOW)
+    };
+    let (session, other) = (p11.open(0), p11.open_rw(0));
+    let login = |pin: &[u8]| ck!(p11, C_Login(session, CKU_USER, pin.as_ptr().cast_mut(), pin.len() as CK_ULONG));
+    let private = Attributes::new().class(CKO_PRIVATE_KEY).label("demo-rsa-2048");
+    assert_eq!(flags(), CKF_LOGIN_REQUIRED);
+    assert!(p11.find(session, &private).is_empty());
+    assert_eq!(ck!(p11, C_Login(session, CKU_USER, null_mut(), 0)), CKR_ARGUMENTS_BAD);
+    assert_eq!(login(b"wrong"), CKR_PIN_INCORRECT);
+    assert_eq!(flags(), CKF_LOGIN_REQUIRED | CKF_USER_PIN_COUNT_LOW);
+    assert_eq!(emulator.signs(), 0);
+    assert_eq!(login(right), CKR_OK);
+    assert_eq!(flags(), CKF_LOGIN_REQUIRED);
+    assert_eq!(login(right), CKR_USER_ALREADY_LOGGED_IN);
+    let key = p11.private_key(other, "demo-rsa-2048");
+    assert_eq!(p11.attribute(other, key, CKA_PRIVATE), Ok(vec![1]));
+    let signature = p11.sign(other, CKM_SHA256_RSA_PKCS, key, b"x").unwrap();
+    let public = p11.public_key(session, "demo-rsa-2048");
+    assert_eq!(ck!(p11, C_Logout(other)), CKR_OK);
+    assert!(p11.find(session, &private).is_empty());
+    assert_eq!(p11.attribute(session, key, CKA_LABEL), Err(CKR_OBJECT_HANDLE_INVALID));
+    let mut mechanism = Mechanism::new(CKM_SHA256_RSA_PKCS);
+    assert_eq!(ck!(p11, C_SignInit(session, &mut mechanism.raw(), key)), CKR_USER_NOT_LOGGED_IN);
+    assert_eq!(p11.verify(session, CKM_SHA256_RSA_PKCS, public, b"x", &signature), Ok(()));
+    assert_eq!(login(right), CKR_OK);
+    assert_eq!(p11.private_key(session, "demo-rsa-2048"), key, "the handle is the same again");
+}
+
+service_test!(handles_live_until_finalise_whatever_sessions_close, |_: &Emulator| {
+    let p11 = P11::start();
+    let session = p11.open(0);
+    let key = p11.private_key(session, "demo-ec-p256");
+    assert_eq!(ck!(p11, C_CloseSession(session)), CKR_OK);
+    assert_eq!(ck!(p11, C_CloseSession(session)), CKR_SESSION_HANDLE_INVALID);
+    let session = p11.open(0);
+    assert!(p11.sign(session, CKM_ECDSA, key, &[7; 32]).is_ok());
+    p11.finish();
+    assert_eq!(ck!(p11, C_CloseSession(session)), CKR_CRYPTOKI_NOT_INITIALIZED);
+    assert_eq!(ck!(p11, C_Initialize(null_mut())), CKR_OK);
+    assert_eq!(ck!(p11, C_CloseSession(session)), CKR_SESSION_HANDLE_INVALID);
+});
+
+service_test!(interfaces_are_found_by_name_version_and_flags, |_: &Emulator| {
+    let p11 = P11::load();
+    type GetList = unsafe extern "C" fn(*mut CK_INTERFACE, *mut CK_ULONG) -> CK_RV;
+    type Get = unsafe extern "C" fn(*mut u8, *mut CK_VERSION, *mut *mut CK_INTERFACE, CK_FLAGS) -> CK_RV;
+    let list = unsafe { p11.library.get::<GetList>(b"C_GetInterfaceList\0") }.unwrap();
+    let get = unsafe { p11.library.get::<Get>(b"C_GetInterface\0") }.unwrap();
+    let mut count = 0;
+    assert_eq!(unsafe { list(null_mut(), null_mut()) }, CKR_ARGUMENTS_BAD);
+    assert_eq!(unsafe { list(null_mut(), &mut count) }, CKR_OK);
+    assert_eq!(count, 3);
+    let mut interfaces = vec![CK_INTERFACE::default(); 3];
+    count = 2;
+    assert_eq!(unsafe { list(interfaces.as_mut_ptr(), &mut count) }, CKR_BUFFER_TOO_SMALL);
+    assert_eq!(count, 3);
+    assert_eq!(unsafe { list(interfaces.as_mut_ptr(), &mut count) }, CKR_OK);
+    let mut found = null_mut();
+    assert_eq!(unsafe { get(null_mut(), null_mut(), null_mut(), 0) }, CKR_ARGUMENTS_BAD);
+    for (major, minor, rv) in [(2, 40, CKR_OK), (3, 0, CKR_OK), (3, 2, CKR_OK), (3, 1, CKR_FUNCTION_FAILED), (2, 20, CKR_FUNCTION_FAILED)] {
+        let mut version = CK_VERSION { major, minor };
+        assert_eq!(unsafe { get(c"PKCS 11".as_ptr().cast_mut().cast(), &mut version, &mut found, 0) }, rv);
+        if rv == CKR_OK {
+            let version = unsafe { *(*found).pFunctionList.cast::<CK_VERSION>() };
+            assert_eq!((version.major, version.minor), (major, minor));
+        }
+    }
+    assert_eq!(unsafe { get(c"Vendor".as_ptr().cast_mut().cast(), null_mut(), &mut found, 0) }, CKR_FUNCTION_FAILED);
+    let get_list = unsafe { p11.library.get::<unsafe extern "C" fn(*mut *mut CK_FUNCTION_LIST) -> CK_RV>(b"C_GetFunctionList\0") }.unwrap();
+    let mut functions = null_mut();
+    assert_eq!(unsafe { get_list(null_mut()) }, CKR_ARGUMENTS_BAD);
+    assert_eq!(unsafe { get_list(&mut functions) }, CKR_OK);
+    let version = unsafe { (*functions).version };
+    assert_eq!((version.major, version.minor), (2, 40));
+});
+
+service_test!(a_forked_child_starts_fresh_and_leaves_the_parent_alone, |emulator: &Emulator| {
+    let p11 = P11::start();
+    let session = p11.open(0);
+    let key = p11.private_key(session, "demo-ec-p256");
+    assert!(p11.sign(session, CKM_ECDSA, key, &[7; 32]).is_ok());
+    let child = unsafe { libc::fork() };
+    if child == 0 {
+        // No assertion may unwind in the child: it would run the harness's code twice.
+        let fresh = ck!(p11, C_Finalize(null_mut())) == CKR_CRYPTOKI_NOT_INITIALIZED
+            && ck!(p11, C_CloseSession(session)) == CKR_CRYPTOKI_NOT_INITIALIZED
+            && ck!(p11, C_Initialize(null_mut())) == CKR_OK;
+        let signs = fresh && {
+            let session = p11.open(0);
+            let key = p11.private_key(session, "demo-ec-p256");
+            p11.sign(session, CKM_ECDSA, key, &[8; 32]).is_ok()
+        };
+        let done = signs && ck!(p11, C_Finalize(null_mut())) == CKR_OK;
+        unsafe { libc::_exit(if done { 0 } else { 1 }) };
+    }
+    let mut status = 0;
+    assert_eq!(unsafe { libc::waitpid(child, &mut status, 0) }, child);
+    assert_eq!(status, 0);
+    assert!(p11.sign(session, CKM_ECDSA, key, &[9; 32]).is_ok());
+    let requests = emulator.requests();
+    let (first, last) = (&requests[0], &requests[requests.len() - 1]);
+    assert_eq!(first.connection, last.connection, "the parent's connection lives on: {requests:?}");
+    assert_eq!(emulator.signs(), 3);
+});

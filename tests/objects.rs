@@ -1,0 +1,393 @@
+//! Objects: what each class shows, searches, session objects, generation (PKCS#11 3.2, chapter 4, 5.7, 5.18).
+
+mod support;
+
+use cryptoki_sys::*;
+use std::ptr::null_mut;
+use stm_pkcs11::token::vendor::*;
+use support::template::Attributes;
+use support::{Emulator, Mechanism, P11};
+
+service_test!(the_three_objects_of_a_keypair_share_label_and_id_and_chain_certificates_stand_once, |_: &Emulator| {
+    let p11 = P11::start();
+    let session = p11.open(0);
+    let key = p11.private_key(session, "demo-rsa-3072");
+    let id = p11.attribute(session, key, CKA_ID).unwrap();
+    assert_eq!(id.len(), 16);
+    let mut classes: Vec<_> = p11
+        .find(session, &Attributes::new().bytes(CKA_ID, &id))
+        .into_iter()
+        .map(|object| (p11.number(session, object, CKA_CLASS), p11.attribute(session, object, CKA_LABEL).unwrap()))
+        .collect();
+    classes.sort();
+    let label = b"demo-rsa-3072".to_vec();
+    assert_eq!(classes, [(CKO_CERTIFICATE, label.clone()), (CKO_PUBLIC_KEY, label.clone()), (CKO_PRIVATE_KEY, label)]);
+    let certificates = p11.find(session, &Attributes::new().class(CKO_CERTIFICATE));
+    let mut values: Vec<_> = certificates.iter().map(|c| p11.attribute(session, *c, CKA_VALUE).unwrap()).collect();
+    values.sort();
+    values.dedup();
+    assert_eq!(values.len(), certificates.len(), "no certificate stands twice");
+    let authority = |c: &&CK_OBJECT_HANDLE| p11.number(session, **c, CKA_CERTIFICATE_CATEGORY) == CK_CERTIFICATE_CATEGORY_AUTHORITY;
+    assert!(certificates.iter().filter(authority).count() >= 2, "an intermediate and a root");
+    // The chain walks up by subject, as Java does it, and ends at the root.
+    let leaf = p11.object(session, CKO_CERTIFICATE, "demo-rsa-3072");
+    let mut issuer = p11.attribute(session, leaf, CKA_ISSUER).unwrap();
+    let mut steps = 0;
+    loop {
+        let found = p11.find(session, &Attributes::new().class(CKO_CERTIFICATE).bytes(CKA_SUBJECT, &issuer));
+        assert_eq!(found.len(), 1);
+        steps += 1;
+        let next = p11.attribute(session, found[0], CKA_ISSUER).unwrap();
+        if next == issuer {
+            break;
+        }
+        issuer = next;
+    }
+    assert_eq!(steps, 2);
+});
+
+service_test!(each_attribute_answers_for_itself, |_: &Emulator| {
+    let p11 = P11::start();
+    let session = p11.open(0);
+    for (label, sensitive, absent) in [
+        ("demo-rsa-2048", CKA_PRIVATE_EXPONENT, CKA_EC_POINT),
+        ("demo-ec-p384", CKA_VALUE, CKA_MODULUS),
+    ] {
+        let key = p11.private_key(session, label);
+        for (attribute, rv) in [
+            (sensitive, CKR_ATTRIBUTE_SENSITIVE),
+            (absent, CKR_ATTRIBUTE_TYPE_INVALID),
+            (CKA_CERTIFICATE_TYPE, CKR_ATTRIBUTE_TYPE_INVALID),
+            (CKA_VENDOR_DEFINED | 0x7777, CKR_ATTRIBUTE_TYPE_INVALID),
+        ] {
+            assert_eq!(p11.attribute(session, key, attribute), Err(rv), "{label} {attribute:#x}");
+        }
+        let mut label_room = [0u8; 64];
+        let row = |type_, value: *mut u8, len| CK_ATTRIBUTE { type_, pValue: value.cast(), ulValueLen: len };
+        let mut template = [
+            row(sensitive, null_mut(), 0),
+            row(absent, null_mut(), 0),
+            row(CKA_LABEL, label_room.as_mut_ptr(), 3),
+            row(CKA_LABEL, label_room.as_mut_ptr(), 64),
+            row(CKA_ID, null_mut(), 0),
+        ];
+        let rv = ck!(p11, C_GetAttributeValue(session, key, template.as_mut_ptr(), 5));
+        assert_eq!(rv, CKR_ATTRIBUTE_SENSITIVE);
+        let lengths: Vec<_> = template.iter().map(|attribute| attribute.ulValueLen).collect();
+        let none = CK_UNAVAILABLE_INFORMATION;
+        assert_eq!(lengths, [none, none, none, label.len() as CK_ULONG, 16]);
+        assert!(label_room.starts_with(label.as_bytes()));
+    }
+});
+
+service_test!(a_private_key_shows_what_clients_read, |_: &Emulator| {
+    let p11 = P11::start();
+    let session = p11.open(0);
+    let key = p11.private_key(session, "demo-rsa-2048");
+    for (attribute, expected) in [
+        (CKA_TOKEN, true), (CKA_PRIVATE, false), (CKA_SENSITIVE, true), (CKA_ALWAYS_SENSITIVE, true),
+        (CKA_NEVER_EXTRACTABLE, true), (CKA_EXTRACTABLE, false), (CKA_SIGN, true), (CKA_DECRYPT, false),
+        (CKA_SIGN_RECOVER, false), (CKA_UNWRAP, false), (CKA_DERIVE, false), (CKA_ALWAYS_AUTHENTICATE, false),
+        (CKA_MODIFIABLE, false), (CKA_COPYABLE, false), (CKA_DESTROYABLE, false), (CKA_LOCAL, true),
+        (CKA_WRAP_WITH_TRUSTED, false),
+    ] {
+        assert_eq!(p11.attribute(session, key, attribute), Ok(vec![u8::from(expected)]), "{attribute:#x}");
+    }
+    let modulus = p11.attribute(session, key, CKA_MODULUS).unwrap();
+    assert_eq!(modulus.len(), 256);
+    assert_eq!(p11.attribute(session, key, CKA_PUBLIC_EXPONENT), Ok(vec![1, 0, 1]));
+    let mechanisms = p11.attribute(session, key, CKA_ALLOWED_MECHANISMS).unwrap();
+    assert!(mechanisms.chunks(8).any(|m| m == CKM_SHA256_RSA_PKCS.to_ne_bytes()));
+    let public = p11.find(session, &Attributes::new().class(CKO_PUBLIC_KEY).bytes(CKA_MODULUS, &modulus));
+    assert_eq!(public, [p11.public_key(session, "demo-rsa-2048")], "a search by modulus finds that key");
+    let ec = p11.private_key(session, "demo-ec-p521");
+    let point = p11.attribute(session, ec, CKA_EC_POINT).unwrap();
+    assert_eq!((point[0], point.len()), (4, 3 + 133));
+    let found = p11.find(session, &Attributes::new().class(CKO_PUBLIC_KEY).bytes(CKA_EC_POINT, &point));
+    assert_eq!(found, [p11.public_key(session, "demo-ec-p521")]);
+});
+
+service_test!(keys_stand_in_the_slot_of_their_kind, |_: &Emulator| {
+    let p11 = P11::start();
+    let types = |slot| -> Vec<CK_ULONG> {
+        let session = p11.open(slot);
+        let keys = p11.find(session, &Attributes::new().class(CKO_PRIVATE_KEY));
+        let mut types: Vec<_> = keys.into_iter().map(|key| p11.number(session, key, CKA_KEY_TYPE)).collect();
+        types.sort();
+        types.dedup();
+        types
+    };
+    assert_eq!(types(0), [CKK_RSA, CKK_EC]);
+    assert_eq!(types(1), [CKK_EC_EDWARDS, CKK_ML_DSA, CKK_SLH_DSA]);
+    let (classic, modern) = (p11.open(0), p11.open(1));
+    let key = p11.private_key(classic, "demo-rsa-2048");
+    assert_eq!(p11.attribute(modern, key, CKA_LABEL), Err(CKR_OBJECT_HANDLE_INVALID));
+    assert!(p11.find(modern, &Attributes::new().label("demo-rsa-2048")).is_empty());
+});
+
+service_test!(searches_ask_for_what_they_name_and_memory_answers_the_rest, |emulator: &Emulator| {
+    let p11 = P11::start();
+    let session = p11.open(0);
+    let asked = |attributes: &Attributes| {
+        emulator.clear();
+        let found = p11.find(session, attributes);
+        (found.len(), emulator.requests().iter().map(|request| request.path.clone()).collect::<Vec<_>>())
+    };
+    let private = || Attributes::new().class(CKO_PRIVATE_KEY);
+    let (found, paths) = asked(&private().label("demo-ec-p256"));
+    assert_eq!((found, paths.len()), (1, 1), "{paths:?}");
+    assert_eq!(asked(&private().label("demo-ec-p256")), (1, vec![]));
+    assert_eq!(asked(&Attributes::new().label("demo-ec-p256")), (3, vec![]));
+    let (found, paths) = asked(&private().label("no-such-key"));
+    assert_eq!((found, paths.len()), (0, 1), "{paths:?}");
+    assert_eq!(asked(&private().label("no-such-key")), (0, vec![]), "a miss is remembered for a while");
+    assert_eq!(asked(&private().label("demo-EC-p256")).0, 0, "the case of an alias matters");
+    let key = p11.private_key(session, "demo-ec-p256");
+    let id = p11.attribute(session, key, CKA_ID).unwrap();
+    assert_eq!(asked(&private().bytes(CKA_ID, &id)), (1, vec![]));
+    let uuid = p11.attribute(session, key, CKA_STM_KEYPAIR_ID).unwrap();
+    assert_eq!(asked(&private().bytes(CKA_STM_KEYPAIR_ID, &uuid)), (1, vec![]));
+    let (found, paths) = asked(&private());
+    assert!(found > 6 && paths.len() == 1, "{found} {paths:?}");
+    assert_eq!(asked(&Attributes::new().class(CKO_CERTIFICATE)).1, Vec::<String>::new());
+    let curves = asked(&private().number(CKA_KEY_TYPE, CKK_EC));
+    assert!(curves.0 >= 3 && curves.0 < found && curves.1.is_empty(), "{curves:?}");
+    assert_eq!(asked(&private().flag(CKA_SIGN, false)), (0, vec![]));
+});
+
+service_test!(an_offline_keypair_and_one_that_is_not_ours_are_shown_and_refuse_to_sign, |emulator: &Emulator| {
+    let p11 = P11::start();
+    let session = p11.open(0);
+    let offline = p11.private_key(session, "demo-offline");
+    assert_eq!(p11.attribute(session, offline, CKA_STM_KEY_STATUS), Ok(b"OFFLINE".to_vec()));
+    let not_mine = p11.private_key(session, "demo-not-mine");
+    assert_eq!(p11.attribute(session, not_mine, CKA_STM_SIGNABLE), Ok(vec![0]));
+    for key in [offline, not_mine] {
+        let key_type = p11.number(session, key, CKA_KEY_TYPE);
+        let mechanism = if key_type == CKK_RSA { CKM_SHA256_RSA_PKCS } else { CKM_ECDSA_SHA256 };
+        assert_eq!(p11.sign(session, mechanism, key, b"x"), Err(CKR_KEY_FUNCTION_NOT_PERMITTED));
+    }
+    assert_eq!(emulator.signs(), 2, "each was asked for once");
+    let bare = p11.private_key(session, "demo-bare");
+    assert!(p11.find(session, &Attributes::new().class(CKO_CERTIFICATE).label("demo-bare")).is_empty());
+    assert_eq!(p11.attribute(session, bare, CKA_STM_CERTIFICATE_ID), Ok(vec![]));
+});
+
+service_test!(the_last_signature_of_a_session_can_be_looked_up, |_: &Emulator| {
+    let p11 = P11::start();
+    let (session, other) = (p11.open(0), p11.open(0));
+    let key = p11.private_key(session, "demo-ec-p256");
+    assert_eq!(p11.attribute(session, key, CKA_STM_LAST_SIGNATURE_ID), Ok(vec![]));
+    p11.sign(session, CKM_ECDSA, key, &[7; 32]).unwrap();
+    assert_eq!(p11.attribute(session, key, CKA_STM_LAST_SIGNATURE_ID).unwrap().len(), 36);
+    assert_eq!(p11.attribute(other, key, CKA_STM_LAST_SIGNATURE_ID), Ok(vec![]));
+});
+
+service_test!(
+    a_confirmed_signature_costs_one_more_request_and_a_record_that_differs_holds_it_back,
+    [("STM_PKCS11_CONFIRM", "record")],
+    [],
+    |emulator: &Emulator| {
+        let p11 = P11::start();
+        let session = p11.open(0);
+        let key = p11.private_key(session, "demo-ec-p256");
+        emulator.clear();
+        assert!(p11.sign(session, CKM_ECDSA_SHA256, key, b"x").is_ok());
+        let paths: Vec<_> = emulator.requests().into_iter().map(|request| request.path).collect();
+        assert_eq!(paths.len(), 2, "{paths:?}");
+        assert!(paths[1].contains("/signatures/"), "{paths:?}");
+        emulator.faults(
+            r#"[{"method":"GET","path":"/signingmanager/api/v1/signatures","status":200,
+                 "body":{"id":"x","signing_status":"FAILED"},"times":1}]"#,
+        );
+        assert_eq!(p11.sign(session, CKM_ECDSA_SHA256, key, b"x"), Err(CKR_FUNCTION_FAILED));
+        assert!(p11.sign(session, CKM_ECDSA_SHA256, key, b"x").is_ok(), "the next one is unharmed");
+    }
+);
+
+service_test!(session_objects_are_made_changed_copied_and_end_with_their_session, |emulator: &Emulator| {
+    let p11 = P11::start();
+    let session = p11.open(0);
+    let key = p11.private_key(session, "demo-rsa-2048");
+    let modulus = p11.attribute(session, key, CKA_MODULUS).unwrap();
+    let make = |attributes: Attributes| {
+        let mut attributes = attributes;
+        let mut raw = attributes.raw();
+        let mut object = 0;
+        let rv = ck!(p11, C_CreateObject(session, raw.as_mut_ptr(), raw.len() as CK_ULONG, &mut object));
+        if rv == CKR_OK { Ok(object) } else { Err(rv) }
+    };
+    let public = || {
+        Attributes::new()
+            .class(CKO_PUBLIC_KEY)
+            .number(CKA_KEY_TYPE, CKK_RSA)
+            .bytes(CKA_MODULUS, &modulus)
+            .bytes(CKA_PUBLIC_EXPONENT, &[1, 0, 1])
+    };
+    let own = make(public().label("mine").flag(CKA_TOKEN, false)).unwrap();
+    let signature = p11.sign(session, CKM_SHA256_RSA_PKCS, key, b"x").unwrap();
+    assert_eq!(p11.verify(session, CKM_SHA256_RSA_PKCS, own, b"x", &signature), Ok(()));
+    emulator.clear();
+    assert_eq!(p11.number(session, own, CKA_MODULUS_BITS), 2048);
+    assert_eq!(p11.find(session, &Attributes::new().flag(CKA_TOKEN, false)), [own]);
+
+    for (attributes, rv) in [
+        (Attributes::new(), CKR_TEMPLATE_INCOMPLETE),
+        (Attributes::new().class(CKO_PUBLIC_KEY), CKR_TEMPLATE_INCOMPLETE),
+        (Attributes::new().class(CKO_PUBLIC_KEY).number(CKA_KEY_TYPE, CKK_RSA), CKR_TEMPLATE_INCOMPLETE),
+        (Attributes::new().class(CKO_SECRET_KEY), CKR_ATTRIBUTE_VALUE_INVALID),
+        (Attributes::new().bytes(CKA_CLASS, b"x"), CKR_ATTRIBUTE_VALUE_INVALID),
+        (public().flag(CKA_TOKEN, true), CKR_SESSION_READ_ONLY),
+        (public().flag(CKA_LOCAL, true), CKR_ATTRIBUTE_READ_ONLY),
+        (public().bytes(CKA_VERIFY, b"yes"), CKR_ATTRIBUTE_VALUE_INVALID),
+        (public().flag(CKA_SIGN, true), CKR_ATTRIBUTE_TYPE_INVALID),
+        (public().bytes(CKA_UNIQUE_ID, b"x"), CKR_ATTRIBUTE_READ_ONLY),
+        (public().bytes(CKA_MODULUS, &[4; 256]), CKR_ATTRIBUTE_VALUE_INVALID),
+        (Attributes::new().class(CKO_CERTIFICATE), CKR_TEMPLATE_INCOMPLETE),
+        (
+            Attributes::new().class(CKO_CERTIFICATE).number(CKA_CERTIFICATE_TYPE, CKC_X_509).bytes(CKA_VALUE, b"x"),
+            CKR_ATTRIBUTE_VALUE_INVALID,
+        ),
+    ] {
+        assert_eq!(make(attributes), Err(rv));
+    }
+
+    let change = |object, attributes: Attributes| {
+        let mut attributes = attributes;
+        let mut raw = attributes.raw();
+        ck!(p11, C_SetAttributeValue(session, object, raw.as_mut_ptr(), raw.len() as CK_ULONG))
+    };
+    assert_eq!(change(own, Attributes::new().label("renamed")), CKR_OK);
+    assert_eq!(p11.attribute(session, own, CKA_LABEL), Ok(b"renamed".to_vec()));
+    assert_eq!(change(own, Attributes::new().label("x").bytes(CKA_MODULUS, &modulus)), CKR_ATTRIBUTE_READ_ONLY);
+    assert_eq!(p11.attribute(session, own, CKA_LABEL), Ok(b"renamed".to_vec()), "all of a template or nothing");
+    assert_eq!(change(key, Attributes::new().label("x")), CKR_SESSION_READ_ONLY);
+
+    let mut copy = 0;
+    let mut attributes = Attributes::new().label("copy").flag(CKA_MODIFIABLE, false);
+    let mut raw = attributes.raw();
+    assert_eq!(ck!(p11, C_CopyObject(session, own, raw.as_mut_ptr(), 2, &mut copy)), CKR_OK);
+    assert_eq!(change(copy, Attributes::new().label("x")), CKR_ACTION_PROHIBITED);
+    assert_eq!(ck!(p11, C_CopyObject(session, key, raw.as_mut_ptr(), 2, &mut copy)), CKR_ACTION_PROHIBITED);
+
+    assert_eq!(ck!(p11, C_DestroyObject(session, key)), CKR_ACTION_PROHIBITED);
+    assert_eq!(ck!(p11, C_DestroyObject(session, own)), CKR_OK);
+    assert_eq!(ck!(p11, C_DestroyObject(session, own)), CKR_OBJECT_HANDLE_INVALID);
+    let other = p11.open(0);
+    assert_eq!(p11.find(other, &Attributes::new().label("copy")).len(), 1, "session objects are the token's");
+    assert_eq!(ck!(p11, C_CloseSession(session)), CKR_OK);
+    assert!(p11.find(other, &Attributes::new().label("copy").flag(CKA_TOKEN, false)).is_empty());
+});
+
+/// Generates with `mechanism`; handles of public and private key.
+fn generate(
+    p11: &P11,
+    session: CK_SESSION_HANDLE,
+    mechanism: CK_MECHANISM_TYPE,
+    public: Attributes,
+    private: Attributes,
+) -> Result<(CK_OBJECT_HANDLE, CK_OBJECT_HANDLE), CK_RV> {
+    let (mut public, mut private) = (public, private);
+    let (mut public, mut private) = (public.raw(), private.raw());
+    let mut mechanism = Mechanism::new(mechanism);
+    let (mut public_key, mut private_key) = (0, 0);
+    let rv = ck!(
+        p11,
+        C_GenerateKeyPair(
+            session,
+            &mut mechanism.raw(),
+            public.as_mut_ptr(),
+            public.len() as CK_ULONG,
+            private.as_mut_ptr(),
+            private.len() as CK_ULONG,
+            &mut public_key,
+            &mut private_key,
+        )
+    );
+    if rv == CKR_OK { Ok((public_key, private_key)) } else { Err(rv) }
+}
+
+service_test!(keypairs_are_made_found_at_once_and_sign, |emulator: &Emulator| {
+    let p11 = P11::start();
+    let p256 = [0x06, 0x08, 0x2a, 0x86, 0x48, 0xce, 0x3d, 0x03, 0x01, 0x07];
+    let ed25519 = [0x06, 0x03, 0x2b, 0x65, 0x70];
+    for (slot, label, mechanism, public, sign) in [
+        (0, "new-rsa", CKM_RSA_PKCS_KEY_PAIR_GEN, Attributes::new().number(CKA_MODULUS_BITS, 2048), CKM_SHA256_RSA_PKCS),
+        (0, "new-ec", CKM_EC_KEY_PAIR_GEN, Attributes::new().bytes(CKA_EC_PARAMS, &p256), CKM_ECDSA_SHA256),
+        (1, "new-ed", CKM_EC_EDWARDS_KEY_PAIR_GEN, Attributes::new().bytes(CKA_EC_PARAMS, &ed25519), CKM_EDDSA),
+        (1, "new-ml", CKM_ML_DSA_KEY_PAIR_GEN, Attributes::new().number(CKA_PARAMETER_SET, 2), CKM_ML_DSA),
+    ] {
+        let (session, other) = (p11.open_rw(slot), p11.open(slot));
+        emulator.clear();
+        let private = Attributes::new().label(label).flag(CKA_TOKEN, true).bytes(CKA_STM_KEY_TYPE, b"TEST");
+        let (public_key, private_key) = generate(&p11, session, mechanism, public, private).expect(label);
+        let posts = emulator.requests().iter().filter(|request| request.method == "POST").count();
+        assert_eq!(posts, 1, "{label}");
+        assert_eq!(p11.attribute(session, private_key, CKA_STM_KEY_TYPE), Ok(b"TEST".to_vec()));
+        assert_eq!(p11.attribute(session, private_key, CKA_STM_KEY_STORAGE), Ok(b"HSM".to_vec()));
+        emulator.clear();
+        assert_eq!(p11.private_key(other, label), private_key, "{label}");
+        assert_eq!(emulator.requests().len(), 0, "{label}");
+        let signature = p11.sign(session, sign, private_key, b"data").expect(label);
+        assert_eq!(p11.verify(other, sign, public_key, b"data", &signature), Ok(()), "{label}");
+    }
+});
+
+service_test!(generation_answers_the_standards_codes, |emulator: &Emulator| {
+    let p11 = P11::start();
+    let session = p11.open_rw(0);
+    let bits = |bits| Attributes::new().number(CKA_MODULUS_BITS, bits);
+    let label = |label: &str| Attributes::new().label(label);
+    let rsa = CKM_RSA_PKCS_KEY_PAIR_GEN;
+    for (mechanism, public, private, rv) in [
+        (rsa, bits(2048), Attributes::new(), CKR_TEMPLATE_INCOMPLETE),
+        (rsa, Attributes::new(), label("x"), CKR_TEMPLATE_INCOMPLETE),
+        (rsa, bits(1024), label("x"), CKR_KEY_SIZE_RANGE),
+        (rsa, bits(2048).label("y"), label("x"), CKR_TEMPLATE_INCONSISTENT),
+        (rsa, bits(2048), label("x").flag(CKA_EXTRACTABLE, true), CKR_TEMPLATE_INCONSISTENT),
+        (rsa, bits(2048), label("x").flag(CKA_TOKEN, false), CKR_TEMPLATE_INCONSISTENT),
+        (rsa, bits(2048), label("x").number(CKA_KEY_TYPE, CKK_EC), CKR_TEMPLATE_INCONSISTENT),
+        (rsa, bits(2048), label("x").bytes(CKA_LABEL, b"\xff"), CKR_ATTRIBUTE_VALUE_INVALID),
+        (rsa, bits(2048), label("demo-rsa-2048"), CKR_ATTRIBUTE_VALUE_INVALID),
+        (CKM_EC_KEY_PAIR_GEN, Attributes::new().bytes(CKA_EC_PARAMS, b"\x06\x01\x00"), label("x"), CKR_CURVE_NOT_SUPPORTED),
+        (CKM_EC_EDWARDS_KEY_PAIR_GEN, Attributes::new(), label("x"), CKR_MECHANISM_INVALID),
+        (CKM_RSA_PKCS, bits(2048), label("x"), CKR_MECHANISM_INVALID),
+        (CKM_DES3_KEY_GEN, bits(2048), label("x"), CKR_MECHANISM_INVALID),
+    ] {
+        assert_eq!(generate(&p11, session, mechanism, public, private), Err(rv), "{mechanism:#x}");
+    }
+    let read_only = p11.open(0);
+    assert_eq!(generate(&p11, read_only, rsa, bits(2048), label("x")), Err(CKR_SESSION_READ_ONLY));
+    let made = emulator.requests().iter().filter(|request| request.method == "POST" && request.status < 300).count();
+    assert_eq!(made, 0);
+});
+
+service_test!(
+    only_the_keypairs_of_the_setting_are_shown,
+    [("STM_PKCS11_KEYPAIRS", "demo-ec-p256, demo-rsa-2048")],
+    [],
+    |emulator: &Emulator| {
+        let p11 = P11::start();
+        let session = p11.open(0);
+        let keys = p11.find(session, &Attributes::new().class(CKO_PRIVATE_KEY));
+        assert_eq!(keys.len(), 2);
+        assert_eq!(emulator.requests().len(), 2, "one small request each");
+        assert!(p11.find(session, &Attributes::new().label("demo-rsa-3072")).is_empty());
+        assert_eq!(emulator.requests().len(), 2);
+    }
+);
+
+service_test!(
+    chain_certificates_and_the_modern_slot_can_be_hidden,
+    [("STM_PKCS11_CHAIN", "off"), ("STM_PKCS11_MODERN_SLOT", "off")],
+    [],
+    |_: &Emulator| {
+        let p11 = P11::start();
+        assert_eq!(p11.slots(), [0]);
+        let session = p11.open(0);
+        for certificate in p11.find(session, &Attributes::new().class(CKO_CERTIFICATE)) {
+            let label = p11.attribute(session, certificate, CKA_LABEL).unwrap();
+            assert!(label.starts_with(b"demo-"), "{label:?}");
+        }
+    }
+);

@@ -12,9 +12,10 @@ store=(-keystore NONE -storetype PKCS11 -storepass none -providerClass sun.secur
 
 forget_cache
 forget_requests
-says "keytool -list shows six private keys" 'contains [0-9]+ entries' keytool -list "${store[@]}"
-same "  each of the demo keypairs with a certificate" "$(grep -c 'demo-.*PrivateKeyEntry' "$SAID")" 6
-same "  for one request and no signature" "$(bill | tr -s ' ')" "0 1 1 "
+check "keytool lists the key store" keytool -list "${store[@]}"
+same "  each RSA and ECDSA keypair that has a certificate is an entry" \
+    "$(grep -Ec '^demo-(rsa-2048|rsa-3072|rsa-4096|ec-p256|ec-p384|ec-p521), PrivateKeyEntry' "$SAID")" 6
+same "  for one request and no signature" "$(bill)" "0 1 1 "
 
 for alias in demo-rsa-3072 demo-ec-p256; do
     certificates_of "$alias"

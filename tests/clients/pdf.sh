@@ -36,8 +36,9 @@ document = open(sys.argv[1], "rb").read()
 a, b, c, d = map(int, re.search(rb"/ByteRange\s*\[\s*(\d+)\s+(\d+)\s+(\d+)\s+(\d+)", document).groups())
 open("signed-bytes", "wb").write(document[a:a + b] + document[c:c + d])
 message = bytes.fromhex(document[b + 1:c - 1].decode())
-length = 4 + int.from_bytes(message[2:4], "big")
-open("document.p7s", "wb").write(message[:length])
+# Zeros fill the place that was kept for it. A length of 0x80 means: to the end mark (NSS), else it is in the next bytes.
+end = len(message) if message[1] == 0x80 else 4 + int.from_bytes(message[2:4], "big")
+open("document.p7s", "wb").write(message[:end])
 PY
 # verifies FILE: with openssl, up to the root
 verifies() {

@@ -15,7 +15,7 @@ changed file changed-file
 forget_requests
 run ssh-keygen -D "$MODULE"
 cp "$SAID" listed
-same "ssh-keygen -D asks the service for a list and nothing else" "$(bill | tr -s ' ')" "0 1 1 "
+same "ssh-keygen -D asks the service for a list and nothing else" "$(bill)" "0 1 1 "
 
 # ssh-agent opens only modules that it is told of; ssh-add gets the PIN from a program.
 eval "$(ssh-agent -P "$(realpath "$MODULE")" -a "$WORK/agent" | head -2)" >/dev/null

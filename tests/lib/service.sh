@@ -76,7 +76,7 @@ forget_requests() {
 # SIGNATURES REQUESTS CONNECTIONS
 bill() {
     requests | jq -r '"\([.[] | select(.method == "POST" and (.path | endswith("/sign")))] | length)
-        \(length) \([.[].connection] | unique | length)"' | tr '\n' ' '
+        \(length) \([.[].connection] | unique | length)"' | tr -s ' \n' ' '
 }
 
 # What the module may have kept from one process to the next.

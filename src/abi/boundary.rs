@@ -9,6 +9,12 @@ use std::sync::Arc;
 
 /// Runs the body of a C function.
 pub fn call(name: &'static str, body: impl FnOnce() -> Result<()>) -> CK_RV {
+    let mut body = Some(body);
+    guard(name, &mut || body.take().map_or(Ok(()), |body| body()))
+}
+
+/// Not generic: a hundred functions share it.
+fn guard(name: &'static str, body: &mut dyn FnMut() -> Result<()>) -> CK_RV {
     match catch_unwind(AssertUnwindSafe(body)) {
         Ok(Ok(())) => {
             log::trace!("{name}: CKR_OK");

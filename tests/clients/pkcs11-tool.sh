@@ -24,7 +24,7 @@ done
 # id_of ALIAS: the CKA_ID of a private key, in hex.
 id_of() {
     "${tool[@]}" --list-objects --type privkey 2>/dev/null </dev/null |
-        awk -v alias="$1" '$1 == "label:" { found = ($2 == alias) } $1 == "ID:" && found { print $2; exit }'
+        awk -v alias="$1" '$1 == "label:" { found = ($2 == alias) } $1 == "ID:" && found && !told { print $2; told = 1 }'
 }
 
 run "${tool[@]}" --list-objects
@@ -71,6 +71,27 @@ for alias in demo-rsa-2048 demo-rsa-3072 demo-rsa-4096 demo-ec-p256 demo-ec-p384
 done
 
 check "pkcs11-tool's own test of the module finds no error" "${tool[@]}" --test
+says "  nor when logged in" '^No errors$' "${tool[@]}" --test --login --pin 1234
+
+# A new keypair is made, found and used at once.
+for kind in rsa:2048 EC:prime256v1 EC:secp384r1; do
+    alias=made-${kind/:/-}
+    case $kind in
+        rsa*) hashed=SHA256-RSA-PKCS format=() ;;
+        *) hashed=ECDSA-SHA256 format=(--signature-format openssl) ;;
+    esac
+    says "a keypair $kind is made" 'Key pair generated' "${tool[@]}" --keypairgen --key-type "$kind" --label "$alias"
+    id=$(id_of "$alias")
+    check "  its public key can be read" "${tool[@]}" --read-object --type pubkey --id "$id" --output-file made.der
+    openssl pkey -pubin -inform DER -in made.der -out made.pub 2>/dev/null || cp made.der made.pub
+    signs_once "  it signs" "${tool[@]}" --sign --id "$id" --mechanism "$hashed" "${format[@]}" --input-file small --output-file sig
+    # pkcs11-tool itself cannot write the public key of some curves.
+    [[ $kind == EC:secp384r1 ]] || check "  and the signature verifies" openssl dgst -sha256 -verify made.pub -signature sig small
+    refuses "  a second one with the same alias is refused" "${tool[@]}" --keypairgen --key-type "$kind" --label "$alias"
+done
+refuses "a keypair without a label is refused" "${tool[@]}" --keypairgen --key-type rsa:2048
+refuses "a keypair of a size that the service does not make is refused" \
+    "${tool[@]}" --keypairgen --key-type rsa:1024 --label made-small
 check "a forked child may initialise the module again" "${tool[@]}" --test-fork
 refuses "an id that does not exist is refused" \
     "${tool[@]}" --sign --id 00ff --mechanism SHA256-RSA-PKCS --input-file small --output-file sig

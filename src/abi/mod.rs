@@ -19,6 +19,7 @@ mod random;
 mod root;
 mod session;
 mod sign;
+mod signal;
 mod slot;
 mod unsupported;
 mod verify;

@@ -1,5 +1,7 @@
 #!/usr/bin/env bash
 # what: apksigner signs Android packages, schemes v1 to v3
+# clients: apksigner=apksigner
+# signs: Android packages, v1 to v3
 # needs: apksigner apksigner
 # needs: jar default-jdk-headless
 # needs: openssl openssl

@@ -1,5 +1,7 @@
 #!/usr/bin/env bash
 # what: sbsign and pesign sign EFI programs for Secure Boot
+# clients: sbsign=sbsigntool pesign=pesign
+# signs: EFI programs
 # needs: sbsign sbsigntool
 # needs: pesign pesign
 # needs: certutil libnss3-tools

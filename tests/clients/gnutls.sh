@@ -1,5 +1,7 @@
 #!/usr/bin/env bash
 # what: GnuTLS: p11tool lists and exports, certtool signs messages and requests
+# clients: certtool=gnutls-bin p11tool=gnutls-bin
+# signs: messages, certificate requests; lists and exports
 # needs: p11tool gnutls-bin
 # needs: certtool gnutls-bin
 # needs: openssl openssl

@@ -1,5 +1,7 @@
 #!/usr/bin/env bash
 # what: GnuPG signs through gnupg-pkcs11-scd
+# clients: gpg=gnupg gnupg-pkcs11-scd=gnupg-pkcs11-scd
+# signs: files, clear text, an OpenPGP key
 # needs: gpg gnupg
 # needs: gpg-agent gpg-agent
 # needs: gnupg-pkcs11-scd gnupg-pkcs11-scd

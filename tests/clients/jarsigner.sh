@@ -1,5 +1,7 @@
 #!/usr/bin/env bash
 # what: jarsigner signs Java archives; keytool lists; the chain is complete
+# clients: jarsigner=java
+# signs: Java archives, RSASSA-PSS too
 # needs: jarsigner default-jdk-headless
 # needs: keytool default-jdk-headless
 # needs: openssl openssl

@@ -1,5 +1,7 @@
 #!/usr/bin/env bash
 # what: keytool: lists, exports, makes certificate requests
+# clients: keytool=java
+# signs: certificate requests; lists and exports
 # needs: keytool default-jdk-headless
 # needs: openssl openssl
 # needs: curl curl

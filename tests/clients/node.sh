@@ -1,5 +1,7 @@
 #!/usr/bin/env bash
 # what: pkcs11js signs from Node.js
+# clients: pkcs11js=npm
+# signs: files
 # needs: node nodejs
 # needs: npm npm
 # needs: openssl openssl

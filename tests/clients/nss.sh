@@ -1,5 +1,7 @@
 #!/usr/bin/env bash
 # what: NSS: modutil, certutil, signtool
+# clients: certutil=libnss3-tools signtool=libnss3-tools
+# signs: archives, certificate requests
 # needs: modutil libnss3-tools
 # needs: certutil libnss3-tools
 # needs: signtool libnss3-tools

@@ -1,5 +1,7 @@
 #!/usr/bin/env bash
 # what: openssl 3 with the pkcs11 engine: dgst, cms, smime, req, ca, pkeyutl
+# clients: openssl=openssl libp11=libengine-pkcs11-openssl
+# signs: files, CMS, S/MIME, certificates and requests, PSS
 # needs: openssl openssl
 # needs: engine:pkcs11 libengine-pkcs11-openssl
 # needs: curl curl

@@ -1,5 +1,7 @@
 #!/usr/bin/env bash
 # what: osslsigncode signs installers, cabinets, catalogues and scripts
+# clients: osslsigncode=osslsigncode
+# signs: MSI, CAB, CAT, PowerShell
 # needs: osslsigncode osslsigncode
 # needs: openssl openssl
 # needs: engine:pkcs11 libengine-pkcs11-openssl

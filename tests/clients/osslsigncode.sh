@@ -1,5 +1,7 @@
 #!/usr/bin/env bash
 # what: osslsigncode signs Windows programs; RSA and EC, one after the other and many at once
+# clients: osslsigncode=osslsigncode
+# signs: Windows programs, twenty at a time
 # needs: osslsigncode osslsigncode
 # needs: openssl openssl
 # needs: engine:pkcs11 libengine-pkcs11-openssl

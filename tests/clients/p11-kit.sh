@@ -1,5 +1,7 @@
 #!/usr/bin/env bash
 # what: p11-kit: the module file, its proxy, and a token served to another process
+# clients: p11-kit=p11-kit
+# signs: by module file, proxy and server
 # needs: p11-kit p11-kit
 # needs: file:/usr/lib/x86_64-linux-gnu/pkcs11/p11-kit-client.so p11-kit-modules
 # needs: file:/usr/lib/x86_64-linux-gnu/p11-kit-proxy.so libp11-kit0

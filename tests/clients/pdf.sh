@@ -1,5 +1,7 @@
 #!/usr/bin/env bash
 # what: PDF documents: pyHanko, and pdfsig through NSS
+# clients: pyHanko=pip pdfsig=poppler-utils
+# signs: PDF documents
 # needs: python3 python3
 # needs: python:ensurepip python3-venv
 # needs: pdfsig poppler-utils

@@ -1,5 +1,7 @@
 #!/usr/bin/env bash
 # what: pkcs11-tool: slots, mechanisms, objects, certificates, signatures
+# clients: pkcs11-tool=opensc
+# signs: files, digests; lists, reads certificates
 # needs: pkcs11-tool opensc
 # needs: openssl openssl
 # needs: curl curl

@@ -1,5 +1,7 @@
 #!/usr/bin/env bash
 # what: python-pkcs11 and PyKCS11 sign from Python
+# clients: python-pkcs11=pip PyKCS11=pip
+# signs: files
 # needs: python3 python3
 # needs: python:ensurepip python3-venv
 # needs: openssl openssl

@@ -1,5 +1,7 @@
 #!/usr/bin/env bash
 # what: rauc makes signed update bundles
+# clients: rauc=rauc
+# signs: update bundles
 # needs: rauc rauc
 # needs: mksquashfs squashfs-tools
 # needs: openssl openssl

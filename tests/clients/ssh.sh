@@ -1,5 +1,7 @@
 #!/usr/bin/env bash
 # what: OpenSSH: ssh-keygen -D, ssh-agent, file signatures, git commits signed by ssh
+# clients: ssh-keygen=openssh-client git=git
+# signs: files, git commits; an agent
 # needs: ssh-keygen openssh-client
 # needs: ssh-agent openssh-client
 # needs: git git

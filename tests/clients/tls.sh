@@ -1,5 +1,7 @@
 #!/usr/bin/env bash
 # what: TLS with the key in the token: openssl s_server, nginx (whose workers are forks), stunnel, curl as client
+# clients: s_server=openssl nginx=nginx stunnel=stunnel4 curl=curl
+# signs: handshakes, forked workers, client certificates
 # needs: openssl openssl
 # needs: engine:pkcs11 libengine-pkcs11-openssl
 # needs: nginx nginx-light

@@ -47,7 +47,7 @@ install() {
     [[ ! ${NO_INSTALL:-} ]] && command -v apt-get >/dev/null && as_root true || return 0
     echo "installing $packages..."
     # A policy of 101 keeps the servers among them (nginx, stunnel) from being started: only a test starts them.
-    # shellcheck disable=SC2086 # a list of words
+    # shellcheck disable=SC2016,SC2086 # for the inner shell; a list of words
     as_root env DEBIAN_FRONTEND=noninteractive bash -c '
         policy=/usr/sbin/policy-rc.d
         if [[ ! -e $policy ]]; then

@@ -120,7 +120,13 @@ impl Line {
                 deadline
             };
             if Instant::now() + pause >= patience {
-                let tries = if attempt > 1 { format!(" ({attempt} attempts)") } else { String::new() };
+                // The time and not the number of attempts, which chance has a part in: the same cause is the same line, and
+                // the log writes it once.
+                let tries = if attempt > 1 {
+                    format!(" (tried for {} s)", (patience - begun).as_secs())
+                } else {
+                    String::new()
+                };
                 return Err(Failure { cause: format!("{}{tries}", failure.cause), ..failure });
             }
             log::info!("{failure}; attempt {} in {} ms", attempt + 1, pause.as_millis());

@@ -1,5 +1,7 @@
 //! The `cryptoki` crate, the Rust client of the standard, drives the built library.
 
+#![allow(clippy::macro_metavars_in_unsafe, reason = "calling C functions is what these tests are for")]
+
 mod support;
 
 use cryptoki::context::{CInitializeArgs, CInitializeFlags, Pkcs11};

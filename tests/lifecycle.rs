@@ -1,5 +1,7 @@
 //! Initialise, finalise, slots, sessions, login: the state rules of the standard (PKCS#11 3.2, 5.4 to 5.6).
 
+#![allow(clippy::macro_metavars_in_unsafe, reason = "calling C functions is what these tests are for")]
+
 mod support;
 
 use cryptoki_sys::*;

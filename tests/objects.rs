@@ -1,5 +1,7 @@
 //! Objects: what each class shows, searches, session objects, generation (PKCS#11 3.2, chapter 4, 5.7, 5.18).
 
+#![allow(clippy::macro_metavars_in_unsafe, reason = "calling C functions is what these tests are for")]
+
 mod support;
 
 use cryptoki_sys::*;

@@ -1,6 +1,8 @@
 //! The test cases of the OASIS PKCS#11 3.2 profiles, as far as they apply to a token that signs: what the profile
 //! document has a consumer do, step by step, and what a provider of the profile must answer.
 
+#![allow(clippy::macro_metavars_in_unsafe, reason = "calling C functions is what these tests are for")]
+
 mod support;
 
 use cryptoki_sys::*;

@@ -1,7 +1,7 @@
 //! The remote signing service: keypairs, certificates, signatures. Knows no PKCS#11.
 //!
 //! [`Service`] is what the floors above see. Nothing is built before the first request: roots, client certificate, event
-//! loop and connection come to be in [`Service::line`].
+//! loop and connection come to be in `Service::line`.
 
 mod answer;
 mod cache;

@@ -74,11 +74,6 @@ impl Catalog {
         self.by_id.get(id).map(|place| self.known[*place].since)
     }
 
-    /// How many keypairs it holds.
-    pub fn len(&self) -> usize {
-        self.known.len()
-    }
-
     /// The whole list as the service gave it now. Keypairs that did not change keep their objects.
     pub fn replaced(&self, keypairs: &[Arc<Keypair>], now: Instant, layout: &Layout) -> Self {
         let known = keypairs.iter().filter_map(|keypair| self.learn(keypair, now, layout)).collect();

@@ -2,7 +2,7 @@
 //! and a process for each test, because a module has one state per process and reads its settings from the environment.
 
 #![allow(dead_code, reason = "each test binary uses its part")]
-#![allow(clippy::missing_safety_doc, unsafe_code)]
+#![allow(clippy::missing_safety_doc, clippy::macro_metavars_in_unsafe, unsafe_code)]
 
 pub mod check;
 pub mod emulator;

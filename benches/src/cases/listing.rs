@@ -1,0 +1,123 @@
+//! Accounts of many keypairs: the list, and what is read from memory after it.
+
+use crate::bench::{Bench, NO_CACHE, number, with};
+use crate::measure::{Series, peak_memory, timed};
+use crate::module::Module;
+use crate::raw::{Raw, Version};
+use crate::report::{Row, Target};
+use crate::service::Service;
+use crate::settings::Settings;
+use cryptoki_sys::*;
+use serde_json::{Value, json};
+
+/// Items that the service grants a page.
+const PAGE: usize = 100;
+/// Pages that the module has under way at once, and so the raw client.
+const AT_ONCE: usize = 6;
+
+/// Reports.
+pub fn run(bench: &mut Bench) {
+    bench.report.section("Listing all keypairs");
+    for count in [10, 1_000, 10_000] {
+        let state = bench.folder("bulk");
+        let service = Service::start(&bench.emulator, &state, &["--seed", "empty", "--page-limit", &PAGE.to_string()]);
+        service.add_keypairs(count);
+        list(bench, &service, count);
+    }
+}
+
+fn list(bench: &mut Bench, service: &Service, count: usize) {
+    let home = bench.folder("home");
+    let cached = service.settings();
+    let settings = with(&cached, &[NO_CACHE]);
+    let rounds = if count > 1_000 { bench.rounds(5, 1) } else { bench.rounds(11, 1) };
+    let (mut module, mut raw, mut requests) = (Vec::new(), Vec::new(), None);
+    let text = count.to_string();
+    for _ in 0..rounds {
+        let (result, counts) = service.counted(|| bench.run(&home, &settings, &["list-module", &text]));
+        assert!(requests.is_none_or(|before| before == counts.requests), "{counts:?}, {requests:?}");
+        requests = Some(counts.requests);
+        module.push(result);
+        raw.push(bench.run(&home, &settings, &["list-raw", &text]));
+    }
+    let median =
+        |results: &[Value], name: &str| results.iter().map(|result| number(result, name)).collect::<Series>().median();
+    let report = &mut bench.report;
+    let pages = count.div_ceil(PAGE) as u64;
+    report.add(Row::count(format!("{count}: requests"), requests.unwrap_or_default(), Target::Exactly(pages)));
+    let found = median(&module, "found") as u64;
+    report.add(Row::count(format!("{count}: private keys found"), found, Target::Exactly(count as u64)));
+    let row = Row::new(format!("{count}: first search, median"), median(&module, "list"), "ms");
+    let row = row.beside("the same pages raw", median(&raw, "list"));
+    report.add(if count > 1_000 { row.target(Target::TimesAtMost(1.3)) } else { row });
+    report.add(
+        Row::new(format!("{count}: processor time"), median(&module, "cpu"), "ms").beside("raw", median(&raw, "cpu")),
+    );
+    let row = Row::new(format!("{count}: peak memory of the process"), median(&module, "memory"), "MB");
+    let row = row.beside("raw", median(&raw, "memory"));
+    report.add(if count > 1_000 { row.target(Target::AtMost(150.0)) } else { row });
+    if count > 1_000 {
+        let row = Row::new(format!("{count}: find by label, p50"), median(&module, "find"), "us");
+        report.add(row.target(Target::AtMost(20.0)));
+        report.add(Row::new(format!("{count}: attributes read, one a call"), median(&module, "attributes"), "/s"));
+    }
+    from_disk(bench, service, count, &cached);
+}
+
+/// A first process fills the cache on disk, a second one reads it.
+fn from_disk(bench: &mut Bench, service: &Service, count: usize, settings: &[(String, String)]) {
+    let text = count.to_string();
+    let arguments = ["list-module", text.as_str()];
+    let (mut writes, mut reads, mut requests) = (Series::default(), Series::default(), 0);
+    for _ in 0..bench.rounds(3, 1) {
+        let home = bench.folder("home");
+        writes.add(number(&bench.run(&home, settings, &arguments), "list"));
+        let (result, counts) = service.counted(|| bench.run(&home, settings, &arguments));
+        requests += counts.requests;
+        reads.add(number(&result, "list"));
+    }
+    bench.report.add(Row::new(format!("{count}: first search, cache written"), writes.median(), "ms"));
+    bench.report.add(Row::new(format!("{count}: first search of the next process"), reads.median(), "ms"));
+    bench.report.add(Row::count(format!("{count}: requests of the next process"), requests, Target::Exactly(0)));
+}
+
+/// Measures the module: all private keys, then look-ups in memory.
+pub fn module_body(arguments: &[String]) -> Value {
+    let count: usize = arguments[0].parse().expect("a number");
+    let module = Module::start();
+    let session = module.open();
+    let (found, list, cpu) = timed(|| module.find(session, CKO_PRIVATE_KEY, None));
+    let memory = peak_memory();
+    let mut find = Series::default();
+    for number in 0..1_000 {
+        let label = format!("bulk-{}", number * 7919 % count + 1);
+        let (key, took, _) = timed(|| module.private_key(session, &label));
+        assert!(found.contains(&key) || count > 100, "{label}");
+        find.add(took * 1e3);
+    }
+    let attributes = [CKA_LABEL, CKA_ID, CKA_KEY_TYPE, CKA_SIGN, CKA_EC_PARAMS];
+    let mut room = [0; 256];
+    let mut read = 0;
+    let ((), took, _) = timed(|| {
+        for key in found.iter().cycle().take(20_000) {
+            for attribute in attributes {
+                module.attribute(session, *key, attribute, &mut room);
+                read += 1;
+            }
+        }
+    });
+    module.finalize();
+    json!({
+        "found": found.len(), "list": list, "cpu": cpu, "memory": memory, "find": find.median(),
+        "attributes": f64::from(read) / took * 1e3,
+    })
+}
+
+/// Measures the same pages, fetched and forgotten.
+pub fn raw_body(arguments: &[String]) -> Value {
+    let count: usize = arguments[0].parse().expect("a number");
+    let settings = Settings::load();
+    let raw = Raw::new(&settings, Version::Http1);
+    let (bytes, list, cpu) = timed(|| raw.list("/keypairs", count, PAGE, AT_ONCE));
+    json!({"list": list, "cpu": cpu, "memory": peak_memory(), "bytes": bytes})
+}

@@ -1,0 +1,49 @@
+//! What is measured. Each case has a part that runs in processes of its own, where the module is loaded.
+
+mod cold;
+mod crowd;
+mod footprint;
+mod hashing;
+mod listing;
+mod startup;
+mod throughput;
+mod warm;
+
+use crate::bench::Bench;
+use serde_json::Value;
+
+/// One case.
+pub struct Case {
+    /// Its name on the command line.
+    pub name: &'static str,
+    /// Starts a service, runs measured processes and reports.
+    pub run: fn(&mut Bench),
+}
+
+/// All of them, in the order of the report.
+pub const CASES: &[Case] = &[
+    Case { name: "startup", run: startup::run },
+    Case { name: "cold", run: cold::run },
+    Case { name: "warm", run: warm::run },
+    Case { name: "throughput", run: throughput::run },
+    Case { name: "listing", run: listing::run },
+    Case { name: "crowd", run: crowd::run },
+    Case { name: "hashing", run: hashing::run },
+    Case { name: "footprint", run: footprint::run },
+];
+
+/// What a measured process does: its arguments in, what it measured out.
+type Body = fn(&[String]) -> Value;
+
+/// Bodies of measured processes, by name.
+pub const BODIES: &[(&str, Body)] = &[
+    ("startup", startup::body),
+    ("cold-module", cold::module_body),
+    ("cold-bare", cold::bare_body),
+    ("warm", warm::body),
+    ("throughput", throughput::body),
+    ("list-module", listing::module_body),
+    ("list-raw", listing::raw_body),
+    ("hashing", hashing::body),
+    ("footprint", footprint::body),
+];

@@ -6,6 +6,7 @@
 
 #![deny(unsafe_code)]
 #![warn(missing_docs)]
+#![allow(clippy::unnecessary_cast, reason = "CK_ULONG is 32 bits wide on Windows")]
 
 pub mod abi;
 pub mod config;

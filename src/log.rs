@@ -101,7 +101,7 @@ impl Log for Logger {
         // to stderr if it is an error, and is dropped else.
         let Some(mut state) = self.state.try_lock_for(std::time::Duration::from_millis(50)) else {
             if level == Level::Error {
-                write_to(&mut std::io::stderr(), &plain(level, &message));
+                write_stderr(&plain(level, &message));
             }
             return;
         };
@@ -123,10 +123,10 @@ impl Log for Logger {
             (LogOutput::File(_), Some(file)) => {
                 write_to(file, &dated(level, &message));
                 if level == Level::Error {
-                    write_to(&mut std::io::stderr(), &plain(level, &message));
+                    write_stderr(&plain(level, &message));
                 }
             }
-            _ => write_to(&mut std::io::stderr(), &plain(level, &message)),
+            _ => write_stderr(&plain(level, &message)),
         }
     }
 
@@ -162,6 +162,19 @@ impl std::hash::BuildHasher for FixedHasher {
 /// One write: lines of parallel processes do not mix. Errors have nowhere to go.
 fn write_to(out: &mut impl Write, line: &str) {
     let _ = out.write_all(line.as_bytes()).and_then(|()| out.flush());
+}
+
+/// Past the standard library's lock, which a thread that does not exist in this forked process may hold.
+fn write_stderr(line: &str) {
+    #[cfg(unix)]
+    {
+        use std::os::fd::AsFd;
+        if let Ok(own) = std::io::stderr().as_fd().try_clone_to_owned() {
+            write_to(&mut File::from(own), line);
+        }
+    }
+    #[cfg(not(unix))]
+    write_to(&mut std::io::stderr(), line);
 }
 
 fn plain(level: Level, message: &str) -> String {

@@ -1,5 +1,7 @@
 //! Initialise, finalise, slots, sessions, login: the state rules of the standard (PKCS#11 3.2, 5.4 to 5.6).
 
+#![allow(clippy::macro_metavars_in_unsafe, reason = "calling C functions is what these tests are for")]
+
 mod support;
 
 use cryptoki_sys::*;
@@ -37,7 +39,12 @@ service_test!(every_form_of_the_initialise_arguments_is_judged, |emulator: &Emul
         }
         rv
     };
-    for flags in [0, CKF_OS_LOCKING_OK, CKF_LIBRARY_CANT_CREATE_OS_THREADS, CKF_OS_LOCKING_OK | CKF_LIBRARY_CANT_CREATE_OS_THREADS] {
+    for flags in [
+        0,
+        CKF_OS_LOCKING_OK,
+        CKF_LIBRARY_CANT_CREATE_OS_THREADS,
+        CKF_OS_LOCKING_OK | CKF_LIBRARY_CANT_CREATE_OS_THREADS,
+    ] {
         for (mutexes, rv) in
             [(0, CKR_OK), (1, CKR_ARGUMENTS_BAD), (2, CKR_ARGUMENTS_BAD), (3, CKR_ARGUMENTS_BAD), (4, CKR_OK)]
         {
@@ -95,9 +102,8 @@ service_test!(a_token_without_login_takes_any_pin_once, |_: &Emulator| {
     let p11 = P11::start();
     let session = p11.open(0);
     let other = p11.open_rw(0);
-    let login = |session, user, pin: &[u8]| {
-        ck!(p11, C_Login(session, user, pin.as_ptr().cast_mut(), pin.len() as CK_ULONG))
-    };
+    let login =
+        |session, user, pin: &[u8]| ck!(p11, C_Login(session, user, pin.as_ptr().cast_mut(), pin.len() as CK_ULONG));
     for pin in [&b"1234"[..], b"", b"\xff\xfe"] {
         assert_eq!(login(session, CKU_USER, pin), CKR_OK);
         assert_eq!(login(other, CKU_USER, pin), CKR_USER_ALREADY_LOGGED_IN, "the state is the token's");
@@ -210,7 +216,9 @@ service_test!(interfaces_are_found_by_name_version_and_flags, |_: &Emulator| {
     assert_eq!(unsafe { list(interfaces.as_mut_ptr(), &mut count) }, CKR_OK);
     let mut found = null_mut();
     assert_eq!(unsafe { get(null_mut(), null_mut(), null_mut(), 0) }, CKR_ARGUMENTS_BAD);
-    for (major, minor, rv) in [(2, 40, CKR_OK), (3, 0, CKR_OK), (3, 2, CKR_OK), (3, 1, CKR_FUNCTION_FAILED), (2, 20, CKR_FUNCTION_FAILED)] {
+    for (major, minor, rv) in
+        [(2, 40, CKR_OK), (3, 0, CKR_OK), (3, 2, CKR_OK), (3, 1, CKR_FUNCTION_FAILED), (2, 20, CKR_FUNCTION_FAILED)]
+    {
         let mut version = CK_VERSION { major, minor };
         assert_eq!(unsafe { get(c"PKCS 11".as_ptr().cast_mut().cast(), &mut version, &mut found, 0) }, rv);
         if rv == CKR_OK {
@@ -219,7 +227,9 @@ service_test!(interfaces_are_found_by_name_version_and_flags, |_: &Emulator| {
         }
     }
     assert_eq!(unsafe { get(c"Vendor".as_ptr().cast_mut().cast(), null_mut(), &mut found, 0) }, CKR_FUNCTION_FAILED);
-    let get_list = unsafe { p11.library.get::<unsafe extern "C" fn(*mut *mut CK_FUNCTION_LIST) -> CK_RV>(b"C_GetFunctionList\0") }.unwrap();
+    let get_list =
+        unsafe { p11.library.get::<unsafe extern "C" fn(*mut *mut CK_FUNCTION_LIST) -> CK_RV>(b"C_GetFunctionList\0") }
+            .unwrap();
     let mut functions = null_mut();
     assert_eq!(unsafe { get_list(null_mut()) }, CKR_ARGUMENTS_BAD);
     assert_eq!(unsafe { get_list(&mut functions) }, CKR_OK);

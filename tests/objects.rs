@@ -1,5 +1,7 @@
 //! Objects: what each class shows, searches, session objects, generation (PKCS#11 3.2, chapter 4, 5.7, 5.18).
 
+#![allow(clippy::macro_metavars_in_unsafe, reason = "calling C functions is what these tests are for")]
+
 mod support;
 
 use cryptoki_sys::*;
@@ -27,7 +29,8 @@ service_test!(the_three_objects_of_a_keypair_share_label_and_id_and_chain_certif
     values.sort();
     values.dedup();
     assert_eq!(values.len(), certificates.len(), "no certificate stands twice");
-    let authority = |c: &&CK_OBJECT_HANDLE| p11.number(session, **c, CKA_CERTIFICATE_CATEGORY) == CK_CERTIFICATE_CATEGORY_AUTHORITY;
+    let authority =
+        |c: &&CK_OBJECT_HANDLE| p11.number(session, **c, CKA_CERTIFICATE_CATEGORY) == CK_CERTIFICATE_CATEGORY_AUTHORITY;
     assert!(certificates.iter().filter(authority).count() >= 2, "an intermediate and a root");
     // The chain walks up by subject, as Java does it, and ends at the root.
     let leaf = p11.object(session, CKO_CERTIFICATE, "demo-rsa-3072");
@@ -49,10 +52,9 @@ service_test!(the_three_objects_of_a_keypair_share_label_and_id_and_chain_certif
 service_test!(each_attribute_answers_for_itself, |_: &Emulator| {
     let p11 = P11::start();
     let session = p11.open(0);
-    for (label, sensitive, absent) in [
-        ("demo-rsa-2048", CKA_PRIVATE_EXPONENT, CKA_EC_POINT),
-        ("demo-ec-p384", CKA_VALUE, CKA_MODULUS),
-    ] {
+    for (label, sensitive, absent) in
+        [("demo-rsa-2048", CKA_PRIVATE_EXPONENT, CKA_EC_POINT), ("demo-ec-p384", CKA_VALUE, CKA_MODULUS)]
+    {
         let key = p11.private_key(session, label);
         for (attribute, rv) in [
             (sensitive, CKR_ATTRIBUTE_SENSITIVE),
@@ -85,10 +87,22 @@ service_test!(a_private_key_shows_what_clients_read, |_: &Emulator| {
     let session = p11.open(0);
     let key = p11.private_key(session, "demo-rsa-2048");
     for (attribute, expected) in [
-        (CKA_TOKEN, true), (CKA_PRIVATE, false), (CKA_SENSITIVE, true), (CKA_ALWAYS_SENSITIVE, true),
-        (CKA_NEVER_EXTRACTABLE, true), (CKA_EXTRACTABLE, false), (CKA_SIGN, true), (CKA_DECRYPT, false),
-        (CKA_SIGN_RECOVER, false), (CKA_UNWRAP, false), (CKA_DERIVE, false), (CKA_ALWAYS_AUTHENTICATE, false),
-        (CKA_MODIFIABLE, false), (CKA_COPYABLE, false), (CKA_DESTROYABLE, false), (CKA_LOCAL, true),
+        (CKA_TOKEN, true),
+        (CKA_PRIVATE, false),
+        (CKA_SENSITIVE, true),
+        (CKA_ALWAYS_SENSITIVE, true),
+        (CKA_NEVER_EXTRACTABLE, true),
+        (CKA_EXTRACTABLE, false),
+        (CKA_SIGN, true),
+        (CKA_DECRYPT, false),
+        (CKA_SIGN_RECOVER, false),
+        (CKA_UNWRAP, false),
+        (CKA_DERIVE, false),
+        (CKA_ALWAYS_AUTHENTICATE, false),
+        (CKA_MODIFIABLE, false),
+        (CKA_COPYABLE, false),
+        (CKA_DESTROYABLE, false),
+        (CKA_LOCAL, true),
         (CKA_WRAP_WITH_TRUSTED, false),
     ] {
         assert_eq!(p11.attribute(session, key, attribute), Ok(vec![u8::from(expected)]), "{attribute:#x}");
@@ -312,7 +326,13 @@ service_test!(keypairs_are_made_found_at_once_and_sign, |emulator: &Emulator| {
     let p256 = [0x06, 0x08, 0x2a, 0x86, 0x48, 0xce, 0x3d, 0x03, 0x01, 0x07];
     let ed25519 = [0x06, 0x03, 0x2b, 0x65, 0x70];
     for (slot, label, mechanism, public, sign) in [
-        (0, "new-rsa", CKM_RSA_PKCS_KEY_PAIR_GEN, Attributes::new().number(CKA_MODULUS_BITS, 2048), CKM_SHA256_RSA_PKCS),
+        (
+            0,
+            "new-rsa",
+            CKM_RSA_PKCS_KEY_PAIR_GEN,
+            Attributes::new().number(CKA_MODULUS_BITS, 2048),
+            CKM_SHA256_RSA_PKCS,
+        ),
         (0, "new-ec", CKM_EC_KEY_PAIR_GEN, Attributes::new().bytes(CKA_EC_PARAMS, &p256), CKM_ECDSA_SHA256),
         (1, "new-ed", CKM_EC_EDWARDS_KEY_PAIR_GEN, Attributes::new().bytes(CKA_EC_PARAMS, &ed25519), CKM_EDDSA),
         (1, "new-ml", CKM_ML_DSA_KEY_PAIR_GEN, Attributes::new().number(CKA_PARAMETER_SET, 2), CKM_ML_DSA),
@@ -349,7 +369,12 @@ service_test!(generation_answers_the_standards_codes, |emulator: &Emulator| {
         (rsa, bits(2048), label("x").number(CKA_KEY_TYPE, CKK_EC), CKR_TEMPLATE_INCONSISTENT),
         (rsa, bits(2048), label("x").bytes(CKA_LABEL, b"\xff"), CKR_ATTRIBUTE_VALUE_INVALID),
         (rsa, bits(2048), label("demo-rsa-2048"), CKR_ATTRIBUTE_VALUE_INVALID),
-        (CKM_EC_KEY_PAIR_GEN, Attributes::new().bytes(CKA_EC_PARAMS, b"\x06\x01\x00"), label("x"), CKR_CURVE_NOT_SUPPORTED),
+        (
+            CKM_EC_KEY_PAIR_GEN,
+            Attributes::new().bytes(CKA_EC_PARAMS, b"\x06\x01\x00"),
+            label("x"),
+            CKR_CURVE_NOT_SUPPORTED,
+        ),
         (CKM_EC_EDWARDS_KEY_PAIR_GEN, Attributes::new(), label("x"), CKR_MECHANISM_INVALID),
         (CKM_RSA_PKCS, bits(2048), label("x"), CKR_MECHANISM_INVALID),
         (CKM_DES3_KEY_GEN, bits(2048), label("x"), CKR_MECHANISM_INVALID),

@@ -1,5 +1,7 @@
 //! Signing through the built library, checked by implementations that the library does not use.
 
+#![allow(clippy::macro_metavars_in_unsafe, reason = "calling C functions is what these tests are for")]
+
 mod support;
 
 use cryptoki_sys::*;

@@ -10,7 +10,6 @@ use hyper::body::{Bytes, Incoming};
 use hyper::service::service_fn;
 use hyper::{Request, Response};
 use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
-use hyper_util::server::conn::auto;
 use std::convert::Infallible;
 use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
@@ -64,12 +63,20 @@ async fn connection(stream: TcpStream, peer: SocketAddr, number: u64, acceptor: 
         let connection = connection.clone();
         async move { Ok::<_, Infallible>(connection.handle(request).await) }
     });
-    let mut builder = auto::Builder::new(TokioExecutor::new());
-    builder.http1().timer(TokioTimer::new());
-    builder.http2().timer(TokioTimer::new());
+    let http2 = stream.get_ref().1.alpn_protocol() == Some(b"h2");
+    let stream = TokioIo::new(stream);
+    let served = async {
+        if http2 {
+            let mut builder = hyper::server::conn::http2::Builder::new(TokioExecutor::new());
+            builder.timer(TokioTimer::new()).serve_connection(stream, handler).await
+        } else {
+            let mut builder = hyper::server::conn::http1::Builder::new();
+            builder.timer(TokioTimer::new()).serve_connection(stream, handler).await
+        }
+    };
     // A client that hangs up in the middle is no event here; neither is a connection that a rule closes.
     tokio::select! {
-        _ = builder.serve_connection(TokioIo::new(stream), handler) => {}
+        _ = served => {}
         () = dead.notified() => {}
     }
 }

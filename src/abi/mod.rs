@@ -1,7 +1,7 @@
 //! The C functions, one file per chapter of the standard. The only room with `unsafe`.
 //!
-//! A function here turns pointers into slices ([`pointer`]), calls one method of the floor below, and turns the
-//! result into a `CK_RV` ([`boundary`]). No decision is made here that is not about memory.
+//! A function here turns pointers into slices ([`mod@pointer`]), calls one method of the floor below, and turns the
+//! result into a `CK_RV` (`boundary`). No decision is made here that is not about memory.
 
 #![allow(unsafe_code)]
 #![allow(non_snake_case, reason = "the standard's names")]
@@ -19,6 +19,7 @@ mod random;
 mod root;
 mod session;
 mod sign;
+mod signal;
 mod slot;
 mod unsupported;
 mod verify;

@@ -225,7 +225,7 @@ pub unsafe fn mechanism(mechanism: *const CK_MECHANISM) -> Result<Option<(CK_MEC
 }
 
 /// # Safety
-/// As for [`mechanism`].
+/// As for `mechanism`.
 unsafe fn parameter(shape: ParameterShape, data: *const c_void, len: CK_ULONG) -> Parameter {
     if data.is_null() {
         return if len == 0 { Parameter::None } else { Parameter::Malformed };

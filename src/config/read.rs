@@ -28,7 +28,10 @@ impl Reader<'_> {
 
     fn wrong(&mut self, setting: &'static str, found: &Found, remedy: &str) {
         let secret = VARIABLES.iter().any(|variable| variable.name == setting && variable.secret);
-        let value = if secret { String::new() } else { format!(" '{}'", found.value) };
+        // Credentials get into the wrong variable, too: what is long or looks like them is not repeated.
+        let hidden =
+            secret || found.value.len() > 200 || found.value.contains("-----BEGIN") || found.value.contains('@');
+        let value = if hidden { String::new() } else { format!(" '{}'", found.value) };
         let cause = format!("(from {}) is wrong{value}", found.origin);
         self.problems.push(Problem { setting, cause, remedy: remedy.to_owned() });
     }
@@ -129,9 +132,10 @@ impl Reader<'_> {
             return Some(ClientCert::Inline(Secret::new(found.value)));
         }
         let found = self.sources.get("SM_CLIENT_CERT_FILE")?;
-        // CI scripts put the content where the path belongs; no path is so long and so plain.
-        let content = found.value.len() > 1000
-            && found.value.bytes().all(|b| b.is_ascii_alphanumeric() || b"+/=\r\n ".contains(&b));
+        // CI scripts put the content where the path belongs: PEM text, or base64 of a DER sequence, which begins with MI.
+        let base64 = |text: &str| text.bytes().all(|b| b.is_ascii_alphanumeric() || b"+/=\r\n ".contains(&b));
+        let content = found.value.contains("-----BEGIN ")
+            || (found.value.len() > 200 && found.value.starts_with("MI") && base64(&found.value));
         if content {
             self.origins.push(("SM_CLIENT_CERT_FILE", found.origin));
             return Some(ClientCert::Inline(Secret::new(found.value)));
@@ -232,6 +236,7 @@ pub(super) fn token(sources: &mut Sources) -> TokenSettings {
         cache_file,
         cache_dir: reader.cache_dir(),
         home: reader.sources.home.clone(),
+        threads: true,
         problems: Vec::new(),
         origins: Vec::new(),
     };
@@ -335,6 +340,8 @@ mod tests {
         assert!(text.contains("SM_CONN_TIMEOUT") && text.contains("milliseconds"), "{text}");
         let text = problems(&[("SM_HOST", "h"), ("SM_API_KEY", "k"), ("STM_PKCS11_CHAIN", "maybe")]);
         assert!(text.contains("'maybe'") && text.contains("on, off"), "{text}");
+        let text = problems(&[("SM_HOST", "https://me:secret@h"), ("SM_API_KEY", "k")]);
+        assert!(text.contains("SM_HOST") && !text.contains("secret"), "{text}");
         assert!(problems(&[("SM_HOST", "h")]).contains("SM_API_KEY and SM_CLIENT_CERT_FILE are not set"));
     }
 

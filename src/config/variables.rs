@@ -72,7 +72,8 @@ pub fn meant(name: &str) -> Option<&'static str> {
     VARIABLES
         .iter()
         .map(|variable| (strsim::damerau_levenshtein(name, variable.name), variable.name))
-        .filter(|(distance, _)| *distance <= 3)
+        // A short name is near to everything.
+        .filter(|(distance, _)| *distance <= name.len() / 6)
         .min()
         .map(|(_, name)| name)
 }

@@ -194,6 +194,9 @@ fn verify_prehashed(point: &[u8], hasher: &sha2::Sha512, signature: &[u8]) -> bo
     matches!((key, signature), (Some(key), Ok(signature)) if key.verify_prehashed(hasher.clone(), None, &signature).is_ok())
 }
 
+/// Never inlined: its signatures of up to 50 kB lie on the stack, and a host's threads may have 64 kB (stunnel's do). Only who
+/// verifies such a signature pays for it.
+#[inline(never)]
 fn verify_slh(set: &ParameterSet, value: &[u8], message: &[u8], signature: &[u8]) -> bool {
     macro_rules! sets {
         ($($oid:literal $set:ident),*) => {

@@ -151,7 +151,7 @@ impl Cache {
         }
         let age = meta.modified()?.elapsed();
         // A time in the future is not trusted further than the lifetime either.
-        if age.map_or_else(|ahead| ahead.duration(), |age| age) > self.lifetime {
+        if age.unwrap_or_else(|ahead| ahead.duration()) > self.lifetime {
             return Err(io::ErrorKind::NotFound.into());
         }
         let text = fs::read_to_string(path)?;

@@ -42,6 +42,9 @@ fn read(source: &ClientCert) -> Result<(String, Zeroizing<Vec<u8>>), Failure> {
             })?;
             Ok((name, Zeroizing::new(bytes)))
         }
+        ClientCert::Inline(text) if is_pem(text.reveal().as_bytes()) => {
+            Ok(("the client certificate".into(), Zeroizing::new(text.reveal().as_bytes().to_vec())))
+        }
         ClientCert::Inline(text) => {
             let plain = Zeroizing::new(text.reveal().split_whitespace().collect::<String>());
             let bytes = base64::engine::general_purpose::STANDARD.decode(plain.as_bytes()).map_err(|_| {

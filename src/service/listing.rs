@@ -77,7 +77,8 @@ async fn all<T: Send + 'static>(
             let (line, read, first_item) = (line.clone(), read.clone(), first_item.clone());
             under_way.spawn(async move {
                 let page = page(&line, path, offset, step).await?;
-                let repeated = first_id(&page.items) == first_item;
+                // An empty page, or the first one again: there is no more, whatever the total says.
+                let repeated = page.items.is_empty() || first_id(&page.items) == first_item;
                 let items: Vec<T> = page.items.into_iter().filter_map(read).collect();
                 Ok::<_, Failure>((offset, items, repeated))
             });

@@ -1,7 +1,7 @@
 //! The remote signing service: keypairs, certificates, signatures. Knows no PKCS#11.
 //!
 //! [`Service`] is what the floors above see. Nothing is built before the first request: roots, client certificate, event
-//! loop and connection come to be in [`Service::line`].
+//! loop and connection come to be in `Service::line`.
 
 mod answer;
 mod cache;
@@ -34,6 +34,7 @@ use stats::Stats;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
+use std::time::Instant;
 use transport::Transport;
 
 /// What to look for.
@@ -112,6 +113,7 @@ impl Service {
             client: transport.client().clone(),
             host: host.as_str().into(),
             timeout: settings.timeout,
+            deadline: Instant::now() + settings.timeout,
             stats: Arc::clone(&self.stats),
             met: Arc::clone(&self.met),
         };
@@ -292,7 +294,7 @@ fn run_on<T, F>(open: &Open, work: impl FnOnce(Line) -> F) -> Result<T, Failure>
 where
     F: Future<Output = Result<T, Failure>>,
 {
-    catch_unwind(AssertUnwindSafe(|| open.transport.block_on(work(open.line.clone())))).unwrap_or_else(|_| {
+    catch_unwind(AssertUnwindSafe(|| open.transport.block_on(work(open.line.begun())))).unwrap_or_else(|_| {
         let cause = "the request could not be run on this thread (is the thread or the process ending?)";
         Err(Failure::new(Kind::Cancelled, cause, ""))
     })

@@ -29,6 +29,8 @@ pub struct Line {
     pub client: Client,
     pub host: Arc<str>,
     pub timeout: Duration,
+    /// When the operation that this line was taken for has to be over, however many requests it makes.
+    pub deadline: Instant,
     pub stats: Arc<Stats>,
     /// Whether the service ever answered: then a refused connection is a restart, and worth waiting for.
     pub met: Arc<AtomicBool>,
@@ -72,6 +74,11 @@ pub fn segment(text: &str) -> String {
 }
 
 impl Line {
+    /// The line for an operation that begins now.
+    pub fn begun(&self) -> Self {
+        Self { deadline: Instant::now() + self.timeout, ..self.clone() }
+    }
+
     fn call(&self, request: &Request) -> Result<Call, Failure> {
         let text = format!("{}{API}{}", self.host, request.path);
         let mut url = Url::parse(&text)
@@ -90,7 +97,7 @@ impl Line {
         let call = self.call(request)?;
         let tried = format!("{} {}", call.method, call.url);
         let begun = Instant::now();
-        let deadline = begun + self.timeout;
+        let deadline = self.deadline;
         let mut attempt = 0;
         loop {
             attempt += 1;
@@ -113,7 +120,13 @@ impl Line {
                 deadline
             };
             if Instant::now() + pause >= patience {
-                let tries = if attempt > 1 { format!(" ({attempt} attempts)") } else { String::new() };
+                // The time and not the number of attempts, which chance has a part in: the same cause is the same line, and
+                // the log writes it once.
+                let tries = if attempt > 1 {
+                    format!(" (tried for {} s)", (patience - begun).as_secs())
+                } else {
+                    String::new()
+                };
                 return Err(Failure { cause: format!("{}{tries}", failure.cause), ..failure });
             }
             log::info!("{failure}; attempt {} in {} ms", attempt + 1, pause.as_millis());

@@ -12,7 +12,7 @@ use reqwest::dns::{Addrs, Name, Resolve, Resolving};
 use reqwest::header::{CONTENT_TYPE, HeaderMap, HeaderValue, RETRY_AFTER};
 use reqwest::{Client, Method, NoProxy, Proxy, Url};
 use std::error::Error as _;
-use std::net::ToSocketAddrs;
+use std::net::{SocketAddr, ToSocketAddrs};
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
@@ -68,14 +68,28 @@ pub fn user_agent() -> String {
     format!("stm-pkcs11/{} ({system}; {processor})", env!("CARGO_PKG_VERSION"))
 }
 
-/// Resolves on the calling thread: other resolvers start threads.
-struct Inline;
+/// Resolves as the host's other programs do. The system's resolver may take half a minute to give up and cannot be
+/// interrupted, so it is asked on a thread that lives for the one question, and the deadline holds; where the host
+/// allows no threads, on the calling one.
+struct Resolver {
+    threads: bool,
+}
 
-impl Resolve for Inline {
+fn look_up(name: &str) -> std::io::Result<Vec<SocketAddr>> {
+    (name, 0).to_socket_addrs().map(Iterator::collect)
+}
+
+impl Resolve for Resolver {
     fn resolve(&self, name: Name) -> Resolving {
-        let found = (name.as_str(), 0).to_socket_addrs();
-        let addresses = found.map(|found| Box::new(found.collect::<Vec<_>>().into_iter()) as Addrs);
-        Box::pin(std::future::ready(addresses.map_err(Into::into)))
+        let name = name.as_str().to_owned();
+        let (answer, question) = tokio::sync::oneshot::channel();
+        let asked = name.clone();
+        let thread = std::thread::Builder::new().name("stm-pkcs11-dns".into());
+        let started = self.threads && thread.spawn(move || answer.send(look_up(&asked))).is_ok();
+        Box::pin(async move {
+            let found = if started { question.await? } else { look_up(&name) };
+            Ok(Box::new(found?.into_iter()) as Addrs)
+        })
     }
 }
 
@@ -104,7 +118,7 @@ impl Transport {
             .referer(false)
             .user_agent(user_agent())
             .default_headers(headers)
-            .dns_resolver(Arc::new(Inline))
+            .dns_resolver(Arc::new(Resolver { threads: settings.threads }))
             .connect_timeout(settings.connect_timeout)
             .pool_idle_timeout(IDLE)
             .pool_max_idle_per_host(usize::MAX)

@@ -60,7 +60,7 @@ impl<'a> Value<'a> {
     }
 
     /// How many bytes it shows.
-    pub fn len(&self) -> Option<usize> {
+    pub fn shown_len(&self) -> Option<usize> {
         self.shown().map(<[u8]>::len)
     }
 }

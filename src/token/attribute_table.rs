@@ -36,6 +36,19 @@ enum Whose {
 }
 
 impl Whose {
+    fn name(self) -> &'static str {
+        match self {
+            Self::All => "all",
+            Self::Storage => "keys, certificates",
+            Self::Keys => "keys",
+            Self::Public => "public keys",
+            Self::Private => "private keys",
+            Self::Certificates => "certificates",
+            Self::Keypair => "keys and certificates of keypairs",
+            Self::Profiles => "profiles",
+        }
+    }
+
     fn has(self, object: &Object) -> bool {
         let class = object.class();
         match self {
@@ -265,6 +278,12 @@ fn date(object: &Object, of: fn(&Certificate) -> Option<(i32, u32, u32)>) -> Val
 /// Whether objects of this class (and key type) can have the attribute, for templates of searches.
 pub fn known(attribute: CK_ATTRIBUTE_TYPE) -> bool {
     row(attribute).is_some()
+}
+
+/// The table for people, in Markdown.
+pub fn markdown() -> String {
+    let rows = ROWS.iter().map(|row| format!("| `{}` | {} |\n", row.name, row.whose.name()));
+    format!("| attribute | objects |\n| --- | --- |\n{}", rows.collect::<String>())
 }
 
 #[cfg(test)]

@@ -2,7 +2,7 @@
 
 use super::attribute::Template;
 use super::object::{CLASSES, ChainCertificate, Class, Entry, Object, Source, object_id};
-use super::profile::PROFILES;
+use super::profile::profiles;
 use super::registry::{ObjectKey, Registry};
 use super::slot::SlotKind;
 use crate::mechanism::{self, PublicKey};
@@ -74,11 +74,6 @@ impl Catalog {
         self.by_id.get(id).map(|place| self.known[*place].since)
     }
 
-    /// How many keypairs it holds.
-    pub fn len(&self) -> usize {
-        self.known.len()
-    }
-
     /// The whole list as the service gave it now. Keypairs that did not change keep their objects.
     pub fn replaced(&self, keypairs: &[Arc<Keypair>], now: Instant, layout: &Layout) -> Self {
         let known = keypairs.iter().filter_map(|keypair| self.learn(keypair, now, layout)).collect();
@@ -120,12 +115,12 @@ impl Catalog {
         let mut catalog = Self { complete, ..Self::default() };
         for (kind, slot) in &layout.slots {
             let mut shelf = Shelf::default();
-            for id in PROFILES {
-                let key = ObjectKey::Profile(*slot, u64::from(*id));
+            for id in profiles(layout.private) {
+                let key = ObjectKey::Profile(*slot, id);
                 shelf.put(
                     layout
                         .registry
-                        .settle(key, |handle| Object::new(handle, *slot, Class::Profile, false, Source::Profile(*id))),
+                        .settle(key, |handle| Object::new(handle, *slot, Class::Profile, false, Source::Profile(id))),
                 );
             }
             let own = || known.iter().filter(|known| SlotKind::of(known.entry.key.family()) == *kind);

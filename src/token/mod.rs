@@ -29,6 +29,7 @@ mod verify;
 
 pub use account::Account;
 pub use attribute::{Template, Value};
+pub use attribute_table::markdown as attribute_table;
 pub use module::Module;
 pub use object::{Class, Object};
 pub use session::{Produced, Room, Session};

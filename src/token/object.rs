@@ -169,7 +169,7 @@ impl Object {
     pub fn size(&self) -> usize {
         match &self.source {
             Source::Session(object) => object.size(),
-            _ => attribute_table::ROWS.iter().map(|row| row.value(self).len().unwrap_or(0)).sum(),
+            _ => attribute_table::ROWS.iter().map(|row| row.value(self).shown_len().unwrap_or(0)).sum(),
         }
     }
 }

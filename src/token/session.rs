@@ -113,8 +113,11 @@ impl Sessions {
     }
 }
 
+/// Ends one kind of operation.
+type Cancel = fn(&mut State);
+
 /// What `C_SessionCancel` can cancel, by flag.
-const CANCELLABLE: &[(CK_FLAGS, fn(&mut State))] = &[
+const CANCELLABLE: &[(CK_FLAGS, Cancel)] = &[
     (CKF_FIND_OBJECTS, |state| state.find = None),
     (CKF_DIGEST, |state| state.digest = None),
     (CKF_SIGN, |state| state.sign = None),

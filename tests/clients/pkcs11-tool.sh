@@ -70,6 +70,24 @@ for alias in demo-rsa-2048 demo-rsa-3072 demo-rsa-4096 demo-ec-p256 demo-ec-p384
     check "  and it verifies" openssl dgst -sha256 -verify "$alias.pub" -signature sig small
 done
 
+# PSS, and the keys of the second slot, are checked by OpenSSL alone.
+certificates_of demo-rsa-3072
+for bits in 256 384 512; do
+    signs_once "SHA$bits-RSA-PKCS-PSS with demo-rsa-3072" "${tool[@]}" --sign --id "$(id_of demo-rsa-3072)" \
+        --mechanism "SHA$bits-RSA-PKCS-PSS" --input-file small --output-file sig
+    verify=(openssl dgst "-sha$bits" -verify demo-rsa-3072.pub -sigopt rsa_padding_mode:pss
+        -sigopt "rsa_pss_saltlen:$((bits / 8))" -sigopt "rsa_mgf1_md:sha$bits" -signature sig)
+    check "  and it verifies" "${verify[@]}" small
+    refuses "  and a changed file is refused" "${verify[@]}" changed-small
+done
+certificates_of demo-ed25519
+modern=("${tool[@]}" --slot-index 1)
+id=$(jq -r '.keypair.id' demo-ed25519.json | tr -d -)
+signs_once "EDDSA with demo-ed25519" "${modern[@]}" --sign --id "$id" --mechanism EDDSA --input-file small --output-file sig
+verify=(openssl pkeyutl -verify -rawin -pubin -inkey demo-ed25519.pub -sigfile sig)
+check "  and it verifies" "${verify[@]}" -in small
+refuses "  and a changed file is refused" "${verify[@]}" -in changed-small
+
 check "pkcs11-tool's own test of the module finds no error" "${tool[@]}" --test
 says "  nor when logged in" '^No errors$' "${tool[@]}" --test --login --pin 1234
 
@@ -82,11 +100,12 @@ for kind in rsa:2048 EC:prime256v1 EC:secp384r1; do
     esac
     says "a keypair $kind is made" 'Key pair generated' "${tool[@]}" --keypairgen --key-type "$kind" --label "$alias"
     id=$(id_of "$alias")
-    check "  its public key can be read" "${tool[@]}" --read-object --type pubkey --id "$id" --output-file made.der
-    openssl pkey -pubin -inform DER -in made.der -out made.pub 2>/dev/null || cp made.der made.pub
+    # pkcs11-tool itself cannot write the public key of P-384.
+    [[ $kind == EC:secp384r1 ]] || check "  its public key can be read" \
+        "${tool[@]}" --read-object --type pubkey --id "$id" --output-file made.der
     signs_once "  it signs" "${tool[@]}" --sign --id "$id" --mechanism "$hashed" "${format[@]}" --input-file small --output-file sig
-    # pkcs11-tool itself cannot write the public key of some curves.
-    [[ $kind == EC:secp384r1 ]] || check "  and the signature verifies" openssl dgst -sha256 -verify made.pub -signature sig small
+    [[ $kind == EC:secp384r1 ]] ||
+        check "  and the signature verifies" openssl dgst -sha256 -verify made.der -keyform DER -signature sig small
     refuses "  a second one with the same alias is refused" "${tool[@]}" --keypairgen --key-type "$kind" --label "$alias"
 done
 refuses "a keypair without a label is refused" "${tool[@]}" --keypairgen --key-type rsa:2048

@@ -82,7 +82,7 @@ complains "no SM_CA_FILE where the service needs one" 'SM.CA.FILE,certificate' -
 complains "a host with http://" 'SM.HOST,https' "SM_HOST=http://${SM_HOST#https://}"
 complains "a host that is no address" 'SM.HOST' 'SM_HOST=not a host'
 complains "a host name that does not exist" 'SM.HOST,no-such-host.invalid' SM_HOST=https://no-such-host.invalid
-complains "a service that is down" 'SM.HOST,127.0.0.1:9,refused' SM_HOST=https://127.0.0.1:9
+complains "a service that is down" 'SM.HOST,127.0.0.1:9,refuses' SM_HOST=https://127.0.0.1:9
 
 # A client certificate of somebody else: the right form, made by a CA that the service does not know.
 openssl req -x509 -newkey rsa:2048 -nodes -keyout other.key -out other.pem -subj /CN=stranger -days 2 2>/dev/null

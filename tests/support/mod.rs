@@ -2,7 +2,7 @@
 //! and a process for each test, because a module has one state per process and reads its settings from the environment.
 
 #![allow(dead_code, reason = "each test binary uses its part")]
-#![allow(clippy::missing_safety_doc, unsafe_code)]
+#![allow(clippy::missing_safety_doc, clippy::macro_metavars_in_unsafe, unsafe_code)]
 
 pub mod check;
 pub mod emulator;
@@ -12,7 +12,9 @@ pub mod template;
 use std::path::PathBuf;
 use std::process::Command;
 
+#[allow(unused_imports, reason = "each test binary uses its part")]
 pub use emulator::Emulator;
+#[allow(unused_imports, reason = "each test binary uses its part")]
 pub use p11::{Mechanism, P11};
 
 /// Set in the process that a test runs in.
@@ -30,7 +32,8 @@ pub fn target_dir() -> PathBuf {
 
 /// The library under test: `STM_PKCS11_MODULE`, else the one that cargo built for this test.
 pub fn module_path() -> PathBuf {
-    std::env::var_os("STM_PKCS11_MODULE").map_or_else(|| target_dir().join("deps").join("libstm_pkcs11.so"), PathBuf::from)
+    std::env::var_os("STM_PKCS11_MODULE")
+        .map_or_else(|| target_dir().join("deps").join("libstm_pkcs11.so"), PathBuf::from)
 }
 
 /// Runs `body` in a process of its own, with these variables beside a bare environment.

@@ -4,7 +4,7 @@ use super::template::Attributes;
 use cryptoki_sys::*;
 use libloading::{Library, Symbol};
 use std::ffi::c_void;
-use std::ptr::{null, null_mut};
+use std::ptr::null_mut;
 
 /// The loaded library. It stays loaded to the end of the process.
 pub struct P11 {
@@ -257,6 +257,6 @@ impl P11 {
 
     /// The address of an exported symbol, if it is exported.
     pub fn exports(&self, name: &str) -> bool {
-        unsafe { self.library.get::<*const c_void>(name.as_bytes()) }.is_ok_and(|symbol| *symbol != null())
+        unsafe { self.library.get::<*const c_void>(name.as_bytes()) }.is_ok_and(|symbol| !symbol.is_null())
     }
 }

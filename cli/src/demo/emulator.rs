@@ -56,7 +56,26 @@ impl Emulator {
         };
         let file = state.join("client.env");
         let text = fs::read_to_string(&file).map_err(|error| failed(format!("{}: {error}", file.display())))?;
-        Ok(Emulator { settings: exports(&text), address, admin, state: state.to_owned() })
+        let mut settings = exports(&text);
+        // The caches and the settings of the person who runs the demo stay out of it.
+        for (name, folder) in [("HOME", "home"), ("XDG_CACHE_HOME", "home/.cache"), ("XDG_CONFIG_HOME", "home/.config")]
+        {
+            settings.insert(name.to_owned(), state.join(folder).display().to_string());
+        }
+        Ok(Emulator { settings, address, admin, state: state.to_owned() })
+    }
+
+    /// Gives a command the environment of a client of this service, and of nothing else.
+    pub fn environment(settings: &BTreeMap<String, String>, command: &mut Command) {
+        for (name, _) in std::env::vars_os() {
+            let text = name.to_string_lossy();
+            // The log's settings may stay: whoever sets them wants to see more of the demo.
+            let ours = ["SM_", "STM_PKCS11_", "PKCS11_", "OPENSSL_CONF"].iter().any(|start| text.starts_with(start));
+            if ours && !text.starts_with("SM_LOG_") {
+                command.env_remove(&name);
+            }
+        }
+        command.envs(settings);
     }
 
     /// The certificate that every signing certificate of the emulator leads to, in DER.

@@ -132,14 +132,18 @@ fn sign_through(products: &Products, emulator: &Emulator, alias: &str, signs: Si
         Signs::Sha256RsaPkcs => "sha256-rsa-pkcs",
         Signs::EcdsaSha256 => "ecdsa-sha256",
     };
-    let program = std::env::current_exe().map_err(|error| failed(error.to_string()))?;
-    let output = Command::new(program)
+    // Where there is one, the link to the running program: the build may have put another file in its place.
+    let link = Path::new("/proc/self/exe");
+    let program = if link.exists() { Ok(link.to_owned()) } else { std::env::current_exe() };
+    let program = program.map_err(|error| failed(error.to_string()))?;
+    let mut command = Command::new(program);
+    Emulator::environment(&emulator.settings, &mut command);
+    let output = command
         .arg("sign-through")
         .arg("--module")
         .arg(&products.module)
         .args(["--label", alias, "--mechanism", mechanism])
         .arg(&products.module)
-        .envs(&emulator.settings)
         .stdin(Stdio::null())
         .stderr(Stdio::inherit())
         .output()

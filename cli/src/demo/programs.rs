@@ -2,6 +2,7 @@
 //!
 //! Each knows nothing of the demo but a [`Bench`]: a folder to work in, the module, the settings of the service.
 
+use super::emulator::Emulator;
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
@@ -114,10 +115,11 @@ impl Bench<'_> {
     }
 
     fn output(&self, line: &[&str]) -> Result<(bool, String), String> {
-        let output = Command::new(line[0])
+        let mut command = Command::new(line[0]);
+        Emulator::environment(self.settings, &mut command);
+        let output = command
             .args(&line[1..])
             .current_dir(self.folder)
-            .envs(self.settings)
             .env("PKCS11_MODULE_PATH", self.module)
             .stdin(Stdio::null())
             .output()

@@ -1,0 +1,76 @@
+//! SIGPIPE stays away from the host.
+//!
+//! A write to a connection that the other side has closed raises it, and its default ends the process. The TLS library
+//! writes with `writev`, which cannot be told not to. So the signal is blocked on the calling thread for the time of a
+//! call, and one that came meanwhile is taken away before the thread's mask is as it was.
+
+/// Runs `body` without SIGPIPE.
+#[cfg(unix)]
+pub fn without_sigpipe<T>(body: impl FnOnce() -> T) -> T {
+    let _guard = Guard::new();
+    body()
+}
+
+/// There is no such signal here.
+#[cfg(not(unix))]
+pub fn without_sigpipe<T>(body: impl FnOnce() -> T) -> T {
+    body()
+}
+
+#[cfg(unix)]
+struct Guard {
+    before: libc::sigset_t,
+    pipe: libc::sigset_t,
+    /// It was pending already: then it is the host's, and stays.
+    pending: bool,
+}
+
+#[cfg(unix)]
+impl Guard {
+    fn new() -> Self {
+        // SAFETY: the sets are ours and initialised by the calls; masks are the thread's own.
+        unsafe {
+            let mut pipe = std::mem::zeroed();
+            let mut waiting = std::mem::zeroed();
+            let mut before = std::mem::zeroed();
+            libc::sigemptyset(&mut pipe);
+            libc::sigaddset(&mut pipe, libc::SIGPIPE);
+            libc::sigemptyset(&mut waiting);
+            libc::sigpending(&mut waiting);
+            libc::pthread_sigmask(libc::SIG_BLOCK, &pipe, &mut before);
+            Self { before, pipe, pending: libc::sigismember(&waiting, libc::SIGPIPE) == 1 }
+        }
+    }
+}
+
+#[cfg(unix)]
+impl Drop for Guard {
+    fn drop(&mut self) {
+        // SAFETY: as above; waiting for nothing takes a pending signal away and never blocks.
+        unsafe {
+            if !self.pending {
+                let at_once = libc::timespec { tv_sec: 0, tv_nsec: 0 };
+                while libc::sigtimedwait(&self.pipe, std::ptr::null_mut(), &at_once) == libc::SIGPIPE {}
+            }
+            libc::pthread_sigmask(libc::SIG_SETMASK, &self.before, std::ptr::null_mut());
+        }
+    }
+}
+
+#[cfg(all(test, unix))]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_signal_raised_meanwhile_is_gone_afterwards_and_the_mask_is_as_before() {
+        // SAFETY: raising a signal at this thread, with its default (ignored by the test harness or not) restored after.
+        unsafe {
+            let old = libc::signal(libc::SIGPIPE, libc::SIG_DFL);
+            without_sigpipe(|| libc::pthread_kill(libc::pthread_self(), libc::SIGPIPE));
+            let mut mask = std::mem::zeroed();
+            libc::pthread_sigmask(libc::SIG_BLOCK, std::ptr::null(), &mut mask);
+            assert_eq!(libc::sigismember(&mask, libc::SIGPIPE), 0);
+            libc::signal(libc::SIGPIPE, old);
+        }
+    }
+}

@@ -1,0 +1,561 @@
+//! Call, state, argument: which codes of the standard may come back. Several hundred rows, through the loaded library.
+//!
+//! A row that allows more than one code does so because the standard does: where several conditions hold at once it does
+//! not say which is reported.
+
+#![allow(clippy::macro_metavars_in_unsafe, reason = "calling C functions is what these tests are for")]
+
+mod support;
+
+use cryptoki_sys::*;
+use std::ptr::null_mut;
+use support::template::Attributes;
+use support::{Emulator, Mechanism, P11};
+
+const GARBAGE: CK_ULONG = 0xdead_beef;
+const HUGE: CK_ULONG = CK_ULONG::MAX;
+
+type Row<'a> = (&'static str, Box<dyn Fn(&P11, CK_SESSION_HANDLE) -> CK_RV + 'a>);
+
+macro_rules! rows {
+    ($memory:ident; $($name:ident($($argument:expr),*);)*) => {
+        vec![$((
+            stringify!($name),
+            Box::new(move |p11: &P11, session: CK_SESSION_HANDLE| {
+                let _ = session;
+                let $memory = &Memory::leaked();
+                let _ = $memory;
+                call!(p11, session, $name($($argument),*))
+            }) as Box<dyn Fn(&P11, CK_SESSION_HANDLE) -> CK_RV>,
+        )),*]
+    };
+}
+
+/// Calls with the session in front.
+macro_rules! call {
+    ($p11:expr, $session:expr, $name:ident($($argument:expr),*)) => {
+        unsafe { ($p11.list.$name.expect("every pointer is real"))($session $(, $argument)*) }
+    };
+}
+
+/// Good memory for every pointer argument.
+struct Memory {
+    bytes: *mut u8,
+    len: *mut CK_ULONG,
+    handle: *mut CK_ULONG,
+    mechanism: *mut CK_MECHANISM,
+    attributes: *mut CK_ATTRIBUTE,
+    info: *mut CK_SESSION_INFO,
+}
+
+impl Memory {
+    fn leaked() -> Self {
+        let bytes = Box::leak(vec![0u8; 8192].into_boxed_slice()).as_mut_ptr();
+        let mechanism = CK_MECHANISM { mechanism: CKM_SHA256_RSA_PKCS, pParameter: null_mut(), ulParameterLen: 0 };
+        let attribute = CK_ATTRIBUTE { type_: CKA_LABEL, pValue: bytes.cast(), ulValueLen: 4 };
+        Self {
+            bytes,
+            len: Box::leak(Box::new(8192)),
+            handle: Box::leak(Box::new(0)),
+            mechanism: Box::leak(Box::new(mechanism)),
+            attributes: Box::leak(Box::new(attribute)),
+            info: Box::leak(Box::default()),
+        }
+    }
+}
+
+/// Every function that takes a session, with arguments that are good but for the session.
+fn session_functions() -> Vec<Row<'static>> {
+    rows! { m;
+        C_CloseSession();
+        C_GetSessionInfo(m.info);
+        C_GetOperationState(m.bytes, m.len);
+        C_SetOperationState(m.bytes, 4, 0, 0);
+        C_Login(CKU_USER, m.bytes, 4);
+        C_LoginUser(CKU_USER, m.bytes, 4, m.bytes, 0);
+        C_Logout();
+        C_InitPIN(m.bytes, 4);
+        C_SetPIN(m.bytes, 4, m.bytes, 4);
+        C_CreateObject(m.attributes, 1, m.handle);
+        C_CopyObject(1, m.attributes, 1, m.handle);
+        C_DestroyObject(GARBAGE);
+        C_GetObjectSize(GARBAGE, m.len);
+        C_GetAttributeValue(GARBAGE, m.attributes, 1);
+        C_SetAttributeValue(GARBAGE, m.attributes, 1);
+        C_FindObjectsInit(m.attributes, 1);
+        C_FindObjects(m.handle, 1, m.len);
+        C_FindObjectsFinal();
+        C_EncryptInit(m.mechanism, 1);
+        C_Encrypt(m.bytes, 4, m.bytes, m.len);
+        C_EncryptUpdate(m.bytes, 4, m.bytes, m.len);
+        C_EncryptFinal(m.bytes, m.len);
+        C_DecryptInit(m.mechanism, 1);
+        C_Decrypt(m.bytes, 4, m.bytes, m.len);
+        C_DecryptUpdate(m.bytes, 4, m.bytes, m.len);
+        C_DecryptFinal(m.bytes, m.len);
+        C_DigestInit(m.mechanism);
+        C_Digest(m.bytes, 4, m.bytes, m.len);
+        C_DigestUpdate(m.bytes, 4);
+        C_DigestKey(GARBAGE);
+        C_DigestFinal(m.bytes, m.len);
+        C_SignInit(m.mechanism, GARBAGE);
+        C_Sign(m.bytes, 4, m.bytes, m.len);
+        C_SignUpdate(m.bytes, 4);
+        C_SignFinal(m.bytes, m.len);
+        C_SignRecoverInit(m.mechanism, 1);
+        C_SignRecover(m.bytes, 4, m.bytes, m.len);
+        C_VerifyInit(m.mechanism, GARBAGE);
+        C_Verify(m.bytes, 4, m.bytes, 4);
+        C_VerifyUpdate(m.bytes, 4);
+        C_VerifyFinal(m.bytes, 4);
+        C_VerifyRecoverInit(m.mechanism, 1);
+        C_VerifyRecover(m.bytes, 4, m.bytes, m.len);
+        C_DigestEncryptUpdate(m.bytes, 4, m.bytes, m.len);
+        C_DecryptDigestUpdate(m.bytes, 4, m.bytes, m.len);
+        C_SignEncryptUpdate(m.bytes, 4, m.bytes, m.len);
+        C_DecryptVerifyUpdate(m.bytes, 4, m.bytes, m.len);
+        C_GenerateKey(m.mechanism, m.attributes, 1, m.handle);
+        C_GenerateKeyPair(m.mechanism, m.attributes, 1, m.attributes, 1, m.handle, m.handle);
+        C_WrapKey(m.mechanism, 1, 1, m.bytes, m.len);
+        C_UnwrapKey(m.mechanism, 1, m.bytes, 4, m.attributes, 1, m.handle);
+        C_DeriveKey(m.mechanism, 1, m.attributes, 1, m.handle);
+        C_SeedRandom(m.bytes, 4);
+        C_GenerateRandom(m.bytes, 4);
+        C_GetFunctionStatus();
+        C_CancelFunction();
+        C_SessionCancel(0);
+        C_MessageEncryptInit(m.mechanism, 1);
+        C_EncryptMessage(null_mut(), 0, m.bytes, 0, m.bytes, 4, m.bytes, m.len);
+        C_EncryptMessageBegin(null_mut(), 0, m.bytes, 0);
+        C_EncryptMessageNext(null_mut(), 0, m.bytes, 4, m.bytes, m.len, 0);
+        C_MessageEncryptFinal();
+        C_MessageDecryptInit(m.mechanism, 1);
+        C_DecryptMessage(null_mut(), 0, m.bytes, 0, m.bytes, 4, m.bytes, m.len);
+        C_DecryptMessageBegin(null_mut(), 0, m.bytes, 0);
+        C_DecryptMessageNext(null_mut(), 0, m.bytes, 4, m.bytes, m.len, 0);
+        C_MessageDecryptFinal();
+        C_MessageSignInit(m.mechanism, GARBAGE);
+        C_SignMessage(null_mut(), 0, m.bytes, 4, m.bytes, m.len);
+        C_SignMessageBegin(null_mut(), 0);
+        C_SignMessageNext(null_mut(), 0, m.bytes, 4, m.bytes, m.len);
+        C_MessageSignFinal();
+        C_MessageVerifyInit(m.mechanism, GARBAGE);
+        C_VerifyMessage(null_mut(), 0, m.bytes, 4, m.bytes, 4);
+        C_VerifyMessageBegin(null_mut(), 0);
+        C_VerifyMessageNext(null_mut(), 0, m.bytes, 4, m.bytes, 4);
+        C_MessageVerifyFinal();
+        C_EncapsulateKey(m.mechanism, 1, m.attributes, 1, m.bytes, m.len, m.handle);
+        C_DecapsulateKey(m.mechanism, 1, m.attributes, 1, m.bytes, 4, m.handle);
+        C_VerifySignatureInit(m.mechanism, GARBAGE, m.bytes, 4);
+        C_VerifySignature(m.bytes, 4);
+        C_VerifySignatureUpdate(m.bytes, 4);
+        C_VerifySignatureFinal();
+        C_GetSessionValidationFlags(CKS_LAST_VALIDATION_OK, m.handle);
+        C_AsyncComplete(m.bytes, null_mut());
+        C_AsyncGetID(m.bytes, m.len);
+        C_AsyncJoin(m.bytes, 1, m.bytes, 4);
+        C_WrapKeyAuthenticated(m.mechanism, 1, 1, m.bytes, 4, m.bytes, m.len);
+        C_UnwrapKeyAuthenticated(m.mechanism, 1, m.bytes, 4, m.attributes, 1, m.bytes, 4, m.handle);
+    }
+}
+
+/// Functions that a signing token has no use for.
+const UNSUPPORTED: &[&str] = &[
+    "C_GetOperationState",
+    "C_SetOperationState",
+    "C_InitPIN",
+    "C_SetPIN",
+    "C_EncryptInit",
+    "C_Encrypt",
+    "C_EncryptUpdate",
+    "C_EncryptFinal",
+    "C_DecryptInit",
+    "C_Decrypt",
+    "C_DecryptUpdate",
+    "C_DecryptFinal",
+    "C_SignRecoverInit",
+    "C_SignRecover",
+    "C_VerifyRecoverInit",
+    "C_VerifyRecover",
+    "C_DigestEncryptUpdate",
+    "C_DecryptDigestUpdate",
+    "C_SignEncryptUpdate",
+    "C_DecryptVerifyUpdate",
+    "C_GenerateKey",
+    "C_WrapKey",
+    "C_UnwrapKey",
+    "C_DeriveKey",
+    "C_MessageEncryptInit",
+    "C_EncryptMessage",
+    "C_EncryptMessageBegin",
+    "C_EncryptMessageNext",
+    "C_MessageEncryptFinal",
+    "C_MessageDecryptInit",
+    "C_DecryptMessage",
+    "C_DecryptMessageBegin",
+    "C_DecryptMessageNext",
+    "C_MessageDecryptFinal",
+    "C_EncapsulateKey",
+    "C_DecapsulateKey",
+    "C_AsyncComplete",
+    "C_AsyncGetID",
+    "C_AsyncJoin",
+    "C_WrapKeyAuthenticated",
+    "C_UnwrapKeyAuthenticated",
+];
+
+/// What the others answer in a fresh read-only session, with the arguments above.
+const FRESH: &[(&str, &[CK_RV])] = &[
+    ("C_CloseSession", &[CKR_OK]),
+    ("C_GetSessionInfo", &[CKR_OK]),
+    ("C_Login", &[CKR_OK]),
+    ("C_LoginUser", &[CKR_OK]),
+    ("C_Logout", &[CKR_USER_NOT_LOGGED_IN]),
+    ("C_CreateObject", &[CKR_TEMPLATE_INCOMPLETE]),
+    ("C_CopyObject", &[CKR_OBJECT_HANDLE_INVALID, CKR_ACTION_PROHIBITED]),
+    ("C_DestroyObject", &[CKR_OBJECT_HANDLE_INVALID]),
+    ("C_GetObjectSize", &[CKR_OBJECT_HANDLE_INVALID]),
+    ("C_GetAttributeValue", &[CKR_OBJECT_HANDLE_INVALID]),
+    ("C_SetAttributeValue", &[CKR_OBJECT_HANDLE_INVALID, CKR_SESSION_READ_ONLY]),
+    ("C_FindObjectsInit", &[CKR_OK]),
+    ("C_FindObjects", &[CKR_OPERATION_NOT_INITIALIZED]),
+    ("C_FindObjectsFinal", &[CKR_OPERATION_NOT_INITIALIZED]),
+    ("C_DigestInit", &[CKR_MECHANISM_INVALID]),
+    ("C_Digest", &[CKR_OPERATION_NOT_INITIALIZED]),
+    ("C_DigestUpdate", &[CKR_OPERATION_NOT_INITIALIZED]),
+    ("C_DigestKey", &[CKR_OPERATION_NOT_INITIALIZED]),
+    ("C_DigestFinal", &[CKR_OPERATION_NOT_INITIALIZED]),
+    ("C_SignInit", &[CKR_KEY_HANDLE_INVALID]),
+    ("C_Sign", &[CKR_OPERATION_NOT_INITIALIZED]),
+    ("C_SignUpdate", &[CKR_OPERATION_NOT_INITIALIZED]),
+    ("C_SignFinal", &[CKR_OPERATION_NOT_INITIALIZED]),
+    ("C_VerifyInit", &[CKR_KEY_HANDLE_INVALID]),
+    ("C_Verify", &[CKR_OPERATION_NOT_INITIALIZED]),
+    ("C_VerifyUpdate", &[CKR_OPERATION_NOT_INITIALIZED]),
+    ("C_VerifyFinal", &[CKR_OPERATION_NOT_INITIALIZED]),
+    ("C_GenerateKeyPair", &[CKR_MECHANISM_INVALID]),
+    ("C_SeedRandom", &[CKR_RANDOM_SEED_NOT_SUPPORTED]),
+    ("C_GenerateRandom", &[CKR_OK]),
+    ("C_GetFunctionStatus", &[CKR_FUNCTION_NOT_PARALLEL]),
+    ("C_CancelFunction", &[CKR_FUNCTION_NOT_PARALLEL]),
+    ("C_SessionCancel", &[CKR_OK]),
+    ("C_MessageSignInit", &[CKR_KEY_HANDLE_INVALID]),
+    ("C_SignMessage", &[CKR_OPERATION_NOT_INITIALIZED]),
+    ("C_SignMessageBegin", &[CKR_OPERATION_NOT_INITIALIZED]),
+    ("C_SignMessageNext", &[CKR_OPERATION_NOT_INITIALIZED]),
+    ("C_MessageSignFinal", &[CKR_OPERATION_NOT_INITIALIZED]),
+    ("C_MessageVerifyInit", &[CKR_KEY_HANDLE_INVALID]),
+    ("C_VerifyMessage", &[CKR_OPERATION_NOT_INITIALIZED]),
+    ("C_VerifyMessageBegin", &[CKR_OPERATION_NOT_INITIALIZED]),
+    ("C_VerifyMessageNext", &[CKR_OPERATION_NOT_INITIALIZED]),
+    ("C_MessageVerifyFinal", &[CKR_OPERATION_NOT_INITIALIZED]),
+    ("C_VerifySignatureInit", &[CKR_KEY_HANDLE_INVALID]),
+    ("C_VerifySignature", &[CKR_OPERATION_NOT_INITIALIZED]),
+    ("C_VerifySignatureUpdate", &[CKR_OPERATION_NOT_INITIALIZED]),
+    ("C_VerifySignatureFinal", &[CKR_OPERATION_NOT_INITIALIZED]),
+    ("C_GetSessionValidationFlags", &[CKR_OK]),
+];
+
+service_test!(every_session_function_wants_a_run_and_a_session_first, |emulator: &Emulator| {
+    let p11 = P11::load();
+    let functions = session_functions();
+    assert_eq!(functions.len(), 89);
+    for (name, function) in &functions {
+        assert_eq!(function(&p11, 1), CKR_CRYPTOKI_NOT_INITIALIZED, "{name} before C_Initialize");
+    }
+    assert_eq!(ck!(p11, C_Initialize(null_mut())), CKR_OK);
+    let closed = p11.open(0);
+    assert_eq!(ck!(p11, C_CloseSession(closed)), CKR_OK);
+    for (name, function) in &functions {
+        for session in [0, GARBAGE, HUGE, closed] {
+            assert_eq!(function(&p11, session), CKR_SESSION_HANDLE_INVALID, "{name} in session {session:#x}");
+        }
+    }
+    p11.finish();
+    for (name, function) in &functions {
+        assert_eq!(function(&p11, 1), CKR_CRYPTOKI_NOT_INITIALIZED, "{name} after C_Finalize");
+    }
+    assert_eq!(emulator.requests().len(), 0);
+});
+
+service_test!(every_session_function_answers_in_a_fresh_session_as_the_standard_says, |_: &Emulator| {
+    let p11 = P11::start();
+    for (name, function) in &session_functions() {
+        let session = p11.open(0);
+        let rv = function(&p11, session);
+        match FRESH.iter().find(|(known, _)| known == name) {
+            Some((_, allowed)) => assert!(allowed.contains(&rv), "{name}: {rv:#x}"),
+            None => {
+                assert!(UNSUPPORTED.contains(name), "{name} stands in no table");
+                assert_eq!(rv, CKR_FUNCTION_NOT_SUPPORTED, "{name}");
+            }
+        }
+        ck!(p11, C_CloseAllSessions(0));
+    }
+});
+
+service_test!(functions_without_a_session_judge_their_arguments, |_: &Emulator| {
+    let p11 = P11::load();
+    let m = Memory::leaked();
+    let len = m.len;
+    let (slot_info, token_info) = (Box::leak(Box::default()), Box::leak(Box::default()));
+    let (info, mechanism_info) = (Box::leak(Box::default()), Box::leak(Box::default()));
+    let mut calls = |p11: &P11, slot: CK_SLOT_ID| -> Vec<(&'static str, CK_RV)> {
+        vec![
+            ("C_GetSlotInfo", ck!(p11, C_GetSlotInfo(slot, slot_info))),
+            ("C_GetTokenInfo", ck!(p11, C_GetTokenInfo(slot, token_info))),
+            ("C_GetMechanismList", ck!(p11, C_GetMechanismList(slot, null_mut(), m.len))),
+            ("C_GetMechanismInfo", ck!(p11, C_GetMechanismInfo(slot, CKM_RSA_PKCS, mechanism_info))),
+            ("C_OpenSession", ck!(p11, C_OpenSession(slot, CKF_SERIAL_SESSION, null_mut(), None, m.handle))),
+            ("C_CloseAllSessions", ck!(p11, C_CloseAllSessions(slot))),
+        ]
+    };
+    for (name, rv) in calls(&p11, 0) {
+        assert_eq!(rv, CKR_CRYPTOKI_NOT_INITIALIZED, "{name}");
+    }
+    assert_eq!(ck!(p11, C_GetInfo(info)), CKR_CRYPTOKI_NOT_INITIALIZED);
+    assert_eq!(ck!(p11, C_GetSlotList(CK_TRUE, null_mut(), m.len)), CKR_CRYPTOKI_NOT_INITIALIZED);
+    assert_eq!(ck!(p11, C_WaitForSlotEvent(CKF_DONT_BLOCK, m.handle, null_mut())), CKR_CRYPTOKI_NOT_INITIALIZED);
+    assert_eq!(ck!(p11, C_InitToken(0, m.bytes, 4, m.bytes)), CKR_CRYPTOKI_NOT_INITIALIZED);
+    assert_eq!(ck!(p11, C_Initialize(null_mut())), CKR_OK);
+    for slot in [2, GARBAGE, HUGE] {
+        for (name, rv) in calls(&p11, slot) {
+            assert_eq!(rv, CKR_SLOT_ID_INVALID, "{name} {slot:#x}");
+        }
+        assert_eq!(ck!(p11, C_InitToken(slot, m.bytes, 4, m.bytes)), CKR_SLOT_ID_INVALID);
+    }
+    for (name, rv) in calls(&p11, 0) {
+        assert_eq!(rv, CKR_OK, "{name}");
+    }
+    let bad = CKR_ARGUMENTS_BAD;
+    for (name, rv, expected) in [
+        ("C_GetInfo", ck!(p11, C_GetInfo(null_mut())), bad),
+        ("C_GetFunctionList", ck!(p11, C_GetFunctionList(null_mut())), bad),
+        ("C_GetSlotList", ck!(p11, C_GetSlotList(CK_TRUE, null_mut(), null_mut())), bad),
+        ("C_GetSlotInfo", ck!(p11, C_GetSlotInfo(0, null_mut())), bad),
+        ("C_GetTokenInfo", ck!(p11, C_GetTokenInfo(0, null_mut())), bad),
+        ("C_GetMechanismList", ck!(p11, C_GetMechanismList(0, null_mut(), null_mut())), bad),
+        ("C_GetMechanismInfo", ck!(p11, C_GetMechanismInfo(0, CKM_RSA_PKCS, null_mut())), bad),
+        ("C_GetMechanismInfo", ck!(p11, C_GetMechanismInfo(0, GARBAGE, mechanism_info)), CKR_MECHANISM_INVALID),
+        ("C_GetMechanismInfo", ck!(p11, C_GetMechanismInfo(0, CKM_EDDSA, mechanism_info)), CKR_MECHANISM_INVALID),
+        ("C_OpenSession", ck!(p11, C_OpenSession(0, CKF_SERIAL_SESSION, null_mut(), None, null_mut())), bad),
+        (
+            "C_OpenSession",
+            ck!(p11, C_OpenSession(0, 0, null_mut(), None, m.handle)),
+            CKR_SESSION_PARALLEL_NOT_SUPPORTED,
+        ),
+        ("C_InitToken", ck!(p11, C_InitToken(0, m.bytes, 4, m.bytes)), CKR_FUNCTION_NOT_SUPPORTED),
+        ("C_WaitForSlotEvent", ck!(p11, C_WaitForSlotEvent(CKF_DONT_BLOCK, m.handle, null_mut())), CKR_NO_EVENT),
+        ("C_WaitForSlotEvent", ck!(p11, C_WaitForSlotEvent(CKF_DONT_BLOCK, null_mut(), null_mut())), bad),
+        ("C_WaitForSlotEvent", ck!(p11, C_WaitForSlotEvent(CKF_DONT_BLOCK, m.handle, m.bytes.cast())), bad),
+    ] {
+        assert_eq!(rv, expected, "{name}");
+    }
+    unsafe { len.write(1) };
+    let mut one = [0; 1];
+    assert_eq!(ck!(p11, C_GetSlotList(CK_TRUE, one.as_mut_ptr(), m.len)), CKR_BUFFER_TOO_SMALL);
+    assert_eq!(unsafe { len.read() }, 2);
+});
+
+service_test!(null_pointers_and_impossible_lengths_are_refused_in_a_session, |_: &Emulator| {
+    let p11 = P11::start();
+    let m = Memory::leaked();
+    let none = null_mut::<u8>();
+    let session = p11.open_rw(0);
+    let key = p11.private_key(session, "demo-rsa-2048");
+    let public = p11.public_key(session, "demo-rsa-2048");
+    let sha256 = || Mechanism::new(CKM_SHA256);
+    let sign = || Mechanism::new(CKM_SHA256_RSA_PKCS);
+    let begin = |operation: &str| {
+        ck!(p11, C_SessionCancel(session, HUGE));
+        unsafe { m.len.write(8192) };
+        let (mut digest, mut signing) = (sha256(), sign());
+        assert_eq!(
+            CKR_OK,
+            match operation {
+                "digest" => ck!(p11, C_DigestInit(session, &mut digest.raw())),
+                "sign" => ck!(p11, C_SignInit(session, &mut signing.raw(), key)),
+                "verify" => ck!(p11, C_VerifyInit(session, &mut signing.raw(), public)),
+                "find" => ck!(p11, C_FindObjectsInit(session, null_mut(), 0)),
+                _ => CKR_OK,
+            }
+        );
+    };
+    let bad = CKR_ARGUMENTS_BAD;
+    type Try<'a> = (&'static str, &'static str, Box<dyn Fn() -> CK_RV + 'a>);
+    let tries: Vec<Try<'_>> = vec![
+        ("", "C_GetSessionInfo", Box::new(|| ck!(p11, C_GetSessionInfo(session, null_mut())))),
+        ("", "C_CreateObject", Box::new(|| ck!(p11, C_CreateObject(session, null_mut(), 1, m.handle)))),
+        ("", "C_CreateObject", Box::new(|| ck!(p11, C_CreateObject(session, m.attributes, 1, null_mut())))),
+        ("", "C_CreateObject", Box::new(|| ck!(p11, C_CreateObject(session, m.attributes, HUGE, m.handle)))),
+        ("", "C_GetObjectSize", Box::new(|| ck!(p11, C_GetObjectSize(session, key, null_mut())))),
+        ("", "C_GetAttributeValue", Box::new(|| ck!(p11, C_GetAttributeValue(session, key, null_mut(), 1)))),
+        ("", "C_GetAttributeValue", Box::new(|| ck!(p11, C_GetAttributeValue(session, key, m.attributes, HUGE)))),
+        ("", "C_SetAttributeValue", Box::new(|| ck!(p11, C_SetAttributeValue(session, key, null_mut(), 1)))),
+        ("", "C_FindObjectsInit", Box::new(|| ck!(p11, C_FindObjectsInit(session, null_mut(), 1)))),
+        ("", "C_FindObjectsInit", Box::new(|| ck!(p11, C_FindObjectsInit(session, m.attributes, HUGE)))),
+        ("find", "C_FindObjects", Box::new(|| ck!(p11, C_FindObjects(session, null_mut(), 1, m.len)))),
+        ("find", "C_FindObjects", Box::new(|| ck!(p11, C_FindObjects(session, m.handle, 1, null_mut())))),
+        ("find", "C_FindObjects", Box::new(|| ck!(p11, C_FindObjects(session, m.handle, HUGE, m.len)))),
+        ("", "C_DigestInit", Box::new(|| ck!(p11, C_DigestInit(session, null_mut())))),
+        ("digest", "C_Digest", Box::new(|| ck!(p11, C_Digest(session, none, 1, m.bytes, m.len)))),
+        ("digest", "C_Digest", Box::new(|| ck!(p11, C_Digest(session, m.bytes, HUGE, m.bytes, m.len)))),
+        ("digest", "C_Digest", Box::new(|| ck!(p11, C_Digest(session, m.bytes, 1, m.bytes, null_mut())))),
+        ("digest", "C_DigestUpdate", Box::new(|| ck!(p11, C_DigestUpdate(session, none, 1)))),
+        ("digest", "C_DigestUpdate", Box::new(|| ck!(p11, C_DigestUpdate(session, m.bytes, HUGE)))),
+        ("digest", "C_DigestFinal", Box::new(|| ck!(p11, C_DigestFinal(session, m.bytes, null_mut())))),
+        ("", "C_SignInit", Box::new(|| ck!(p11, C_SignInit(session, null_mut(), key)))),
+        ("sign", "C_Sign", Box::new(|| ck!(p11, C_Sign(session, none, 1, m.bytes, m.len)))),
+        ("sign", "C_Sign", Box::new(|| ck!(p11, C_Sign(session, m.bytes, HUGE, m.bytes, m.len)))),
+        ("sign", "C_Sign", Box::new(|| ck!(p11, C_Sign(session, m.bytes, 1, m.bytes, null_mut())))),
+        ("sign", "C_SignUpdate", Box::new(|| ck!(p11, C_SignUpdate(session, none, 1)))),
+        ("sign", "C_SignUpdate", Box::new(|| ck!(p11, C_SignUpdate(session, m.bytes, HUGE)))),
+        ("sign", "C_SignFinal", Box::new(|| ck!(p11, C_SignFinal(session, m.bytes, null_mut())))),
+        ("", "C_VerifyInit", Box::new(|| ck!(p11, C_VerifyInit(session, null_mut(), public)))),
+        ("verify", "C_Verify", Box::new(|| ck!(p11, C_Verify(session, none, 1, m.bytes, 256)))),
+        ("verify", "C_Verify", Box::new(|| ck!(p11, C_Verify(session, m.bytes, 1, none, 256)))),
+        ("verify", "C_Verify", Box::new(|| ck!(p11, C_Verify(session, m.bytes, 1, m.bytes, HUGE)))),
+        ("verify", "C_VerifyUpdate", Box::new(|| ck!(p11, C_VerifyUpdate(session, none, 1)))),
+        ("verify", "C_VerifyFinal", Box::new(|| ck!(p11, C_VerifyFinal(session, none, 256)))),
+        ("", "C_GenerateRandom", Box::new(|| ck!(p11, C_GenerateRandom(session, none, 1)))),
+        ("", "C_GenerateRandom", Box::new(|| ck!(p11, C_GenerateRandom(session, m.bytes, HUGE)))),
+        ("", "C_SeedRandom", Box::new(|| ck!(p11, C_SeedRandom(session, none, 1)))),
+        (
+            "",
+            "C_GetSessionValidationFlags",
+            Box::new(|| ck!(p11, C_GetSessionValidationFlags(session, CKS_LAST_VALIDATION_OK, null_mut()))),
+        ),
+        (
+            "",
+            "C_GenerateKeyPair",
+            Box::new(|| {
+                ck!(p11, C_GenerateKeyPair(session, null_mut(), m.attributes, 1, m.attributes, 1, m.handle, m.handle))
+            }),
+        ),
+        (
+            "",
+            "C_GenerateKeyPair",
+            Box::new(|| {
+                let mut mechanism = Mechanism::new(CKM_RSA_PKCS_KEY_PAIR_GEN);
+                ck!(
+                    p11,
+                    C_GenerateKeyPair(
+                        session,
+                        &mut mechanism.raw(),
+                        m.attributes,
+                        1,
+                        m.attributes,
+                        1,
+                        m.handle,
+                        null_mut()
+                    )
+                )
+            }),
+        ),
+    ];
+    for (operation, name, attempt) in &tries {
+        begin(operation);
+        assert_eq!(attempt(), bad, "{name} ({operation})");
+    }
+    // Zero lengths need no memory.
+    assert_eq!(ck!(p11, C_GenerateRandom(session, none, 0)), CKR_OK);
+    begin("digest");
+    assert_eq!(ck!(p11, C_DigestUpdate(session, none, 0)), CKR_OK);
+    begin("find");
+    assert_eq!(ck!(p11, C_FindObjects(session, null_mut(), 0, m.len)), CKR_OK);
+});
+
+service_test!(errors_end_an_operation_and_questions_do_not, |emulator: &Emulator| {
+    let p11 = P11::start();
+    let m = Memory::leaked();
+    let len = m.len;
+    let session = p11.open(0);
+    let key = p11.private_key(session, "demo-ec-p256");
+    let public = p11.public_key(session, "demo-ec-p256");
+    let gone = CKR_OPERATION_NOT_INITIALIZED;
+    let (mut digest, mut sign) = (Mechanism::new(CKM_SHA256), Mechanism::new(CKM_ECDSA_SHA256));
+    let none = null_mut::<u8>();
+    let mut begin_digest = || assert_eq!(ck!(p11, C_DigestInit(session, &mut digest.raw())), CKR_OK);
+    let finish_digest = || {
+        unsafe { len.write(8192) };
+        ck!(p11, C_DigestFinal(session, m.bytes, m.len))
+    };
+    begin_digest();
+    assert_eq!(ck!(p11, C_DigestUpdate(session, none, 1)), CKR_ARGUMENTS_BAD);
+    assert_eq!(finish_digest(), gone);
+    begin_digest();
+    assert_eq!(ck!(p11, C_DigestUpdate(session, m.bytes, 1)), CKR_OK);
+    assert_eq!(ck!(p11, C_Digest(session, m.bytes, 1, m.bytes, m.len)), gone, "C_Digest after C_DigestUpdate");
+    assert_eq!(finish_digest(), gone);
+    begin_digest();
+    for (buffer, room, rv) in [(none, 0, CKR_OK), (m.bytes, 31, CKR_BUFFER_TOO_SMALL)] {
+        unsafe { len.write(room) };
+        assert_eq!(ck!(p11, C_Digest(session, m.bytes, 1, buffer, m.len)), rv);
+        assert_eq!(unsafe { len.read() }, 32);
+    }
+    unsafe { len.write(32) };
+    assert_eq!(ck!(p11, C_Digest(session, m.bytes, 1, m.bytes, m.len)), CKR_OK);
+    assert_eq!(finish_digest(), gone);
+
+    let mut begin_sign = || assert_eq!(ck!(p11, C_SignInit(session, &mut sign.raw(), key)), CKR_OK);
+    let finish_sign = || {
+        unsafe { len.write(8192) };
+        ck!(p11, C_SignFinal(session, m.bytes, m.len))
+    };
+    begin_sign();
+    assert_eq!(ck!(p11, C_SignUpdate(session, none, 1)), CKR_ARGUMENTS_BAD);
+    assert_eq!(finish_sign(), gone);
+    begin_sign();
+    assert_eq!(ck!(p11, C_SignUpdate(session, m.bytes, 1)), CKR_OK);
+    assert_eq!(ck!(p11, C_Sign(session, m.bytes, 1, m.bytes, m.len)), gone, "C_Sign after C_SignUpdate");
+    assert_eq!(finish_sign(), gone);
+    begin_sign();
+    let mut again = Mechanism::new(CKM_ECDSA);
+    assert_eq!(ck!(p11, C_SignInit(session, &mut again.raw(), key)), CKR_OPERATION_ACTIVE);
+    assert_eq!(ck!(p11, C_SignInit(session, null_mut(), key)), CKR_OK, "a null mechanism cancels");
+    assert_eq!(finish_sign(), gone);
+    begin_sign();
+    assert_eq!(ck!(p11, C_SessionCancel(session, CKF_DIGEST | CKF_VERIFY)), CKR_OK);
+    assert_eq!(ck!(p11, C_SignUpdate(session, m.bytes, 1)), CKR_OK);
+    assert_eq!(ck!(p11, C_SessionCancel(session, CKF_SIGN)), CKR_OK);
+    assert_eq!(finish_sign(), gone);
+    assert_eq!(emulator.signs(), 0);
+
+    for (mechanism, handle, rv) in [
+        (CKM_SHA256, key, CKR_MECHANISM_INVALID),
+        (CKM_RSA_X_509, key, CKR_MECHANISM_INVALID),
+        (CKM_EC_KEY_PAIR_GEN, key, CKR_MECHANISM_INVALID),
+        (CKM_EDDSA, key, CKR_MECHANISM_INVALID),
+        (GARBAGE, key, CKR_MECHANISM_INVALID),
+        (CKM_SHA256_RSA_PKCS, key, CKR_KEY_TYPE_INCONSISTENT),
+        (CKM_ECDSA, public, CKR_KEY_FUNCTION_NOT_PERMITTED),
+        (CKM_ECDSA, GARBAGE, CKR_KEY_HANDLE_INVALID),
+        (CKM_ECDSA, p11.object(session, CKO_CERTIFICATE, "demo-ec-p256"), CKR_KEY_HANDLE_INVALID),
+    ] {
+        let mut mechanism = Mechanism::new(mechanism);
+        assert_eq!(ck!(p11, C_SignInit(session, &mut mechanism.raw(), handle)), rv);
+        assert_eq!(finish_sign(), gone);
+        let verify = if handle == key {
+            public
+        } else if handle == public {
+            key
+        } else {
+            handle
+        };
+        assert_eq!(ck!(p11, C_VerifyInit(session, &mut mechanism.raw(), verify)), rv);
+    }
+    for (data, rv) in [(0, CKR_DATA_LEN_RANGE), (65, CKR_DATA_LEN_RANGE)] {
+        let mut raw = Mechanism::new(CKM_ECDSA);
+        assert_eq!(ck!(p11, C_SignInit(session, &mut raw.raw(), key)), CKR_OK);
+        unsafe { len.write(8192) };
+        assert_eq!(ck!(p11, C_Sign(session, m.bytes, data, m.bytes, m.len)), rv);
+    }
+    assert_eq!(ck!(p11, C_FindObjectsInit(session, null_mut(), 0)), CKR_OK);
+    assert_eq!(ck!(p11, C_FindObjectsInit(session, null_mut(), 0)), CKR_OPERATION_ACTIVE);
+    assert_eq!(ck!(p11, C_FindObjectsFinal(session)), CKR_OK);
+    unsafe { len.write(77) };
+    assert_eq!(ck!(p11, C_FindObjects(session, m.handle, 1, m.len)), gone);
+    assert_eq!(unsafe { len.read() }, 0, "the count is written even when the call fails");
+    assert!(p11.find(session, &Attributes::new().class(CKO_PRIVATE_KEY)).contains(&key));
+    assert_eq!(emulator.signs(), 0);
+});

@@ -31,6 +31,8 @@ use cli::Cli;
 use pipeline::Shared;
 use rate_limit::RateLimit;
 use service::Service;
+use signal_hook::consts::{SIGINT, SIGTERM};
+use signal_hook::iterator::Signals;
 use state::StateDir;
 use std::error::Error;
 use std::io::Write;
@@ -38,7 +40,7 @@ use std::process::ExitCode;
 use std::sync::Arc;
 use store::AddError;
 use tokio::net::TcpListener;
-use tokio::signal::unix::{SignalKind, signal};
+use tokio::sync::oneshot;
 use tokio_rustls::TlsAcceptor;
 
 fn main() -> ExitCode {
@@ -63,13 +65,16 @@ fn fail(error: &dyn Error) -> ExitCode {
 
 async fn run(cli: Cli) -> Result<(), Box<dyn Error>> {
     // Before anything else, so that a signal during the start ends the program just as cleanly.
-    let mut terminate = signal(SignalKind::terminate())?;
-    let mut interrupt = signal(SignalKind::interrupt())?;
+    let (told, asked_to_stop) = oneshot::channel();
+    let mut signals = Signals::new([SIGTERM, SIGINT])?;
+    std::thread::spawn(move || {
+        signals.forever().next();
+        let _ = told.send(());
+    });
     let serving = start(cli);
     tokio::select! {
         result = serving => result,
-        _ = terminate.recv() => Ok(()),
-        _ = interrupt.recv() => Ok(()),
+        _ = asked_to_stop => Ok(()),
     }
 }
 

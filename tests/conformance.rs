@@ -179,12 +179,57 @@ fn page() -> String {
 
 #[test]
 fn the_page_is_what_the_code_does() {
-    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("docs").join("conformance.md");
+    check("conformance.md", &page());
+}
+
+fn settings() -> String {
+    let mut page = String::from(
+        "# Settings\n\nGenerated from the code: `UPDATE_DOCS=1 cargo test --test conformance`.\n\n\
+         Each is looked for in the initialise arguments (`pReserved`: text of `NAME=value` pairs, separated by `;` or lines), in the \
+         environment, and in `~/.signingmanager/ssm-config.properties`. Blanks and quotes around a value do no harm.\n\n\
+         | setting | meaning |\n| --- | --- |\n",
+    );
+    for variable in stm_pkcs11::config::VARIABLES {
+        let secret = if variable.secret { " (secret: never shown)" } else { "" };
+        let _ = writeln!(page, "| `{}` | {}{secret} |", variable.name, variable.meaning);
+    }
+    page
+}
+
+/// Compares a page with what it has to be, or writes it.
+fn check(name: &str, page: &str) {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("docs").join(name);
     if std::env::var_os("UPDATE_DOCS").is_some() {
-        std::fs::write(&path, page()).expect("the page is written");
+        std::fs::write(&path, page).expect("the page is written");
     }
     let written = std::fs::read_to_string(&path).unwrap_or_default();
-    assert!(written == page(), "docs/conformance.md is out of date: UPDATE_DOCS=1 cargo test --test conformance");
+    assert!(written == page, "docs/{name} is out of date: UPDATE_DOCS=1 cargo test --test conformance");
+}
+
+#[test]
+fn the_settings_page_is_what_the_code_reads() {
+    check("settings.md", &settings());
+}
+
+#[test]
+fn the_vendor_header_names_the_attributes_that_the_code_has() {
+    let header = include_str!("../include/stm_pkcs11.h");
+    use stm_pkcs11::token::vendor::*;
+    for (name, value) in [
+        ("CKA_STM_KEYPAIR_ID", CKA_STM_KEYPAIR_ID),
+        ("CKA_STM_ALIAS", CKA_STM_ALIAS),
+        ("CKA_STM_KEY_STATUS", CKA_STM_KEY_STATUS),
+        ("CKA_STM_KEY_TYPE", CKA_STM_KEY_TYPE),
+        ("CKA_STM_KEY_STORAGE", CKA_STM_KEY_STORAGE),
+        ("CKA_STM_CERTIFICATE_ID", CKA_STM_CERTIFICATE_ID),
+        ("CKA_STM_CERTIFICATE_STATUS", CKA_STM_CERTIFICATE_STATUS),
+        ("CKA_STM_SIGNABLE", CKA_STM_SIGNABLE),
+        ("CKA_STM_LAST_SIGNATURE_ID", CKA_STM_LAST_SIGNATURE_ID),
+    ] {
+        let line = header.lines().find(|line| line.starts_with(&format!("#define {name} "))).expect(name);
+        assert!(line.contains(&format!("0x{:02X}UL", value & 0xff)), "{line}");
+        assert_eq!(value & !0xff, cryptoki_sys::CKA_VENDOR_DEFINED | 0x0053_5400);
+    }
 }
 
 #[test]

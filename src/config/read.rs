@@ -290,9 +290,7 @@ pub(super) fn log(sources: &mut Sources) -> LogSettings {
     let output = match (output, folder.or(home)) {
         (Output::Stdout, _) => LogOutput::Stdout,
         (Output::Discard, _) => LogOutput::Discard,
-        (_, Some(folder)) if wants_file => {
-            LogOutput::File(folder.join(name.unwrap_or_else(|| "stm-pkcs11.log".into())))
-        }
+        (_, Some(folder)) if wants_file => LogOutput::File(folder.join(name.unwrap_or_else(|| "smpkcs11.log".into()))),
         _ => LogOutput::Stderr,
     };
     let mut warnings: Vec<String> = reader.problems.iter().map(ToString::to_string).collect();
@@ -362,7 +360,7 @@ mod tests {
         };
         assert_eq!(read(&[("SM_LOG_LEVEL", "trace")]).level, ::log::LevelFilter::Trace);
         assert_eq!(read(&[]).output, LogOutput::Stderr);
-        assert_eq!(read(&[("SM_LOG_DIR", "/x")]).output, LogOutput::File("/x/stm-pkcs11.log".into()));
+        assert_eq!(read(&[("SM_LOG_DIR", "/x")]).output, LogOutput::File("/x/smpkcs11.log".into()));
         assert_eq!(read(&[("SM_LOG_OUTPUT", "NULL")]).output, LogOutput::Discard);
         assert_eq!(read(&[("SM_LOG_LEVEL", "loud")]).warnings.len(), 1);
     }

@@ -31,7 +31,7 @@ pub const VARIABLES: &[Variable] = &[
     open("SM_LOG_LEVEL", "FATAL, ERROR, WARN, INFO, DEBUG or TRACE; default ERROR"),
     open("SM_LOG_OUTPUT", "stderr, stdout, discard or file; default stderr, or file where a folder or name is given"),
     open("SM_LOG_DIR", "folder of the log file; default ~/.signingmanager/logs"),
-    open("SM_LOG_FILE_NAME", "name of the log file; default stm-pkcs11.log"),
+    open("SM_LOG_FILE_NAME", "name of the log file; default smpkcs11.log"),
     open("SM_PKCS11_OFFLINE_MODE", "TRUE: keep the list of keypairs on disk until it proves wrong; default FALSE"),
     open("SM_PKCS11_DB_DSN", "file that the list of keypairs is kept in; :memory: for none"),
     open("STM_PKCS11_CACHE", "off, seconds, or offline: the list of keypairs on disk; default 600"),

@@ -1,6 +1,7 @@
 //! Accounts of many keypairs: the list, and what is read from memory after it.
 
 use crate::bench::{Bench, NO_CACHE, number, with};
+use crate::link;
 use crate::measure::{Series, peak_memory, timed};
 use crate::module::Module;
 use crate::raw::{Raw, Version};
@@ -9,15 +10,19 @@ use crate::service::Service;
 use crate::settings::Settings;
 use cryptoki_sys::*;
 use serde_json::{Value, json};
+use std::time::Duration;
 
 /// Items that the service grants a page.
 const PAGE: usize = 100;
 /// Pages that the module has under way at once, and so the raw client.
 const AT_ONCE: usize = 6;
 
+/// Round trip of the link that the largest list is fetched through, too.
+const ROUND_TRIP: Duration = Duration::from_millis(20);
+
 /// Reports.
 pub fn run(bench: &mut Bench) {
-    bench.report.section("Listing all keypairs");
+    bench.report.section("Listing all keypairs, 100 a page, 6 pages at once");
     for count in [10, 1_000, 10_000] {
         let state = bench.folder("bulk");
         let service = Service::start(&bench.emulator, &state, &["--seed", "empty", "--page-limit", &PAGE.to_string()]);
@@ -27,24 +32,14 @@ pub fn run(bench: &mut Bench) {
 }
 
 fn list(bench: &mut Bench, service: &Service, count: usize) {
-    let home = bench.folder("home");
     let cached = service.settings();
     let settings = with(&cached, &[NO_CACHE]);
-    let rounds = if count > 1_000 { bench.rounds(5, 1) } else { bench.rounds(11, 1) };
-    let (mut module, mut raw, mut requests) = (Vec::new(), Vec::new(), None);
-    let text = count.to_string();
-    for _ in 0..rounds {
-        let (result, counts) = service.counted(|| bench.run(&home, &settings, &["list-module", &text]));
-        assert!(requests.is_none_or(|before| before == counts.requests), "{counts:?}, {requests:?}");
-        requests = Some(counts.requests);
-        module.push(result);
-        raw.push(bench.run(&home, &settings, &["list-raw", &text]));
-    }
-    let median =
-        |results: &[Value], name: &str| results.iter().map(|result| number(result, name)).collect::<Series>().median();
+    let rounds = if count > 1_000 { bench.rounds(7, 1) } else { bench.rounds(11, 1) };
+    let (module, raw, requests) = compare(bench, service, &settings, count, rounds);
+    let median = |results: &[Value], name: &str| series(results, name).median();
     let report = &mut bench.report;
     let pages = count.div_ceil(PAGE) as u64;
-    report.add(Row::count(format!("{count}: requests"), requests.unwrap_or_default(), Target::Exactly(pages)));
+    report.add(Row::count(format!("{count}: requests"), requests, Target::Exactly(pages)));
     let found = median(&module, "found") as u64;
     report.add(Row::count(format!("{count}: private keys found"), found, Target::Exactly(count as u64)));
     let row = Row::new(format!("{count}: first search, median"), median(&module, "list"), "ms");
@@ -61,7 +56,41 @@ fn list(bench: &mut Bench, service: &Service, count: usize) {
         report.add(row.target(Target::AtMost(20.0)));
         report.add(Row::new(format!("{count}: attributes read, one a call"), median(&module, "attributes"), "/s"));
     }
+    if count > 1_000 && !bench.check {
+        let near = format!("https://{}", link::open(service.address, ROUND_TRIP));
+        let (module, raw, _) = compare(bench, service, &with(&settings, &[("SM_HOST", &near), NO_CACHE]), count, 3);
+        bench.report.add(
+            Row::new(format!("{count}: first search behind a link of 20 ms"), series(&module, "list").median(), "ms")
+                .beside("the same pages raw", series(&raw, "list").median())
+                .target(Target::TimesAtMost(1.3)),
+        );
+    }
     from_disk(bench, service, count, &cached);
+}
+
+fn series(results: &[Value], name: &str) -> Series {
+    results.iter().map(|result| number(result, name)).collect()
+}
+
+/// Module and raw client in turn; the results of both, and the module's requests a process.
+fn compare(
+    bench: &Bench,
+    service: &Service,
+    settings: &[(String, String)],
+    count: usize,
+    rounds: usize,
+) -> (Vec<Value>, Vec<Value>, u64) {
+    let home = bench.folder("home");
+    let (mut module, mut raw, mut requests) = (Vec::new(), Vec::new(), None);
+    let text = count.to_string();
+    for _ in 0..rounds {
+        let (result, counts) = service.counted(|| bench.run(&home, settings, &["list-module", &text]));
+        assert!(requests.is_none_or(|before| before == counts.requests), "{counts:?}, {requests:?}");
+        requests = Some(counts.requests);
+        module.push(result);
+        raw.push(bench.run(&home, settings, &["list-raw", &text]));
+    }
+    (module, raw, requests.unwrap_or_default())
 }
 
 /// A first process fills the cache on disk, a second one reads it.

@@ -67,6 +67,6 @@ trap 'exit 130' INT
 trap 'exit 143' TERM
 
 for file in "$MODULE" "$EMULATOR" "$COMPANION"; do
-    [[ -e $file ]] || { echo "FAIL $file is not there: run 'cargo build --release --workspace' first" >&2; exit 1; }
+    [[ -e $file ]] || { echo "FAIL $file is not there: run 'cargo build --release' first" >&2; exit 1; }
 done
 cd "$WORK"

@@ -41,7 +41,7 @@ fn existing(path: &Path) -> Result<PathBuf, Failure> {
     })
 }
 
-/// `cargo build --release` of the whole workspace, which `cargo build` and `tests/run` make too, so that nothing is built
+/// `cargo build --release` of the default members, which a plain `cargo build` and `tests/run` make too, so that nothing is built
 /// twice. Cargo's own progress goes to stderr, its report of what it made comes to us.
 fn build(cargo: &Path, manifest: &Path) -> Result<Products, Failure> {
     let failed = |why: String| {
@@ -53,7 +53,7 @@ fn build(cargo: &Path, manifest: &Path) -> Result<Products, Failure> {
     };
     eprintln!("             building the module and the emulator (a first build takes some minutes) ...");
     let mut child = Command::new(cargo)
-        .args(["build", "--release", "--workspace"])
+        .args(["build", "--release"])
         .arg("--message-format=json-render-diagnostics")
         .current_dir(manifest.parent().unwrap_or(manifest))
         .stdin(Stdio::null())

@@ -79,7 +79,7 @@ pub fn number(value: &Value, name: &str) -> f64 {
 /// Settings with more of them.
 pub fn with(settings: &[(String, String)], more: &[(&str, &str)]) -> Vec<(String, String)> {
     let more = more.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned()));
-    settings.iter().cloned().filter(|(name, _)| name != "STM_PKCS11_CACHE").chain(more).collect()
+    settings.iter().filter(|(name, _)| name != "STM_PKCS11_CACHE").cloned().chain(more).collect()
 }
 
 /// No cache on disk.

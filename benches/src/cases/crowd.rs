@@ -18,7 +18,7 @@ pub fn run(bench: &mut Bench) {
             let processes: Vec<_> = (0..PROCESSES)
                 .map(|_| bench.process(&home, &settings, &["cold-module"]).spawn().expect("a process"))
                 .collect();
-            processes.into_iter().map(|process| finish(process, &["cold-module"])).count()
+            processes.into_iter().map(|process| finish(process, &["cold-module"])).collect::<Vec<_>>().len()
         });
         (signed as u64, wall)
     });

@@ -20,6 +20,7 @@ mod root;
 mod session;
 mod sign;
 mod slot;
+mod thread;
 mod unsupported;
 mod verify;
 

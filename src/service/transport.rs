@@ -4,22 +4,26 @@
 //! drives it for all. HTTP/1.1 over one connection per request under way; idle connections are kept for less than the
 //! minute after which firewalls drop them.
 
+use super::broken::{Broken, broken, chain};
 use super::failure::{Failure, Kind};
+use super::resolve::Resolver;
 use super::retry::{self, Outcome};
 use super::tls;
 use crate::config::{Secret, TokenSettings};
-use reqwest::dns::{Addrs, Name, Resolve, Resolving};
 use reqwest::header::{CONTENT_TYPE, HeaderMap, HeaderValue, RETRY_AFTER};
 use reqwest::{Client, Method, NoProxy, Proxy, Url};
-use std::error::Error as _;
-use std::net::ToSocketAddrs;
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
 /// How long an idle connection is kept. Common firewalls forget one after 60 seconds.
 const IDLE: Duration = Duration::from_secs(50);
-/// TCP keepalive, for what is dropped while a request waits.
-const KEEPALIVE: Duration = Duration::from_secs(30);
+/// An idle connection is asked for a sign of life so often: it stays in the tables of firewalls, and one whose other end is
+/// gone is known to be dead (and not used) within [`DEAF`].
+const KEEPALIVE: Duration = Duration::from_secs(10);
+/// Pause after an unanswered sign of life, and how many of them (where the system does not know [`DEAF`]).
+const KEEPALIVE_AGAIN: (Duration, u32) = (Duration::from_secs(5), 2);
+/// A connection over which nothing is acknowledged for so long is dead: six retransmissions.
+const DEAF: Duration = Duration::from_secs(15);
 
 /// The client and the runtime that it lives on.
 pub struct Transport {
@@ -47,12 +51,6 @@ pub struct Answer {
     pub body: Vec<u8>,
 }
 
-/// No answer.
-pub struct Broken {
-    pub outcome: Outcome,
-    pub failure: Failure,
-}
-
 /// Our name in the grammar that the service's own clients have: `name/version (GOOS; GOARCH)`.
 pub fn user_agent() -> String {
     let system = match std::env::consts::OS {
@@ -66,17 +64,6 @@ pub fn user_agent() -> String {
         other => other,
     };
     format!("stm-pkcs11/{} ({system}; {processor})", env!("CARGO_PKG_VERSION"))
-}
-
-/// Resolves on the calling thread: other resolvers start threads.
-struct Inline;
-
-impl Resolve for Inline {
-    fn resolve(&self, name: Name) -> Resolving {
-        let found = (name.as_str(), 0).to_socket_addrs();
-        let addresses = found.map(|found| Box::new(found.collect::<Vec<_>>().into_iter()) as Addrs);
-        Box::pin(std::future::ready(addresses.map_err(Into::into)))
-    }
 }
 
 impl Transport {
@@ -104,12 +91,18 @@ impl Transport {
             .referer(false)
             .user_agent(user_agent())
             .default_headers(headers)
-            .dns_resolver(Arc::new(Inline))
+            .dns_resolver(Arc::new(Resolver))
             .connect_timeout(settings.connect_timeout)
             .pool_idle_timeout(IDLE)
             .pool_max_idle_per_host(usize::MAX)
             .tcp_nodelay(true)
-            .tcp_keepalive(KEEPALIVE);
+            .tcp_keepalive(KEEPALIVE)
+            .tcp_keepalive_interval(KEEPALIVE_AGAIN.0)
+            .tcp_keepalive_retries(KEEPALIVE_AGAIN.1);
+        #[cfg(any(target_os = "android", target_os = "linux"))]
+        {
+            builder = builder.tcp_user_timeout(DEAF);
+        }
         if let Some(proxy) = &settings.proxy {
             builder = builder.proxy(self::proxy(proxy, settings.no_proxy.as_deref())?);
         }
@@ -164,77 +157,23 @@ pub async fn send(client: &Client, call: &Call) -> Result<Answer, Broken> {
         retry_after: retry::retry_after(&text(RETRY_AFTER.as_str()), SystemTime::now()),
         body: Vec::new(),
     };
+    let too_long = || {
+        let cause = format!("the answer is longer than {} bytes", call.limit);
+        let remedy = "this is not the service's answer: check SM_HOST and the proxy";
+        let failure = Failure::new(Kind::BadAnswer, cause, remedy);
+        Broken { outcome: Outcome::Answered { status: answer.status, retry_after: false }, failure }
+    };
+    let promised = response.content_length().unwrap_or(0);
+    if promised > call.limit as u64 {
+        return Err(too_long());
+    }
+    let mut body = Vec::with_capacity(promised as usize);
     while let Some(part) = response.chunk().await.map_err(|error| broken(&error, true))? {
-        if answer.body.len() + part.len() > call.limit {
-            let cause = format!("the answer is longer than {} bytes", call.limit);
-            let remedy = "this is not the service's answer: check SM_HOST and the proxy";
-            return Err(Broken {
-                outcome: Outcome::Answered { status: 0, retry_after: false },
-                failure: Failure::new(Kind::BadAnswer, cause, remedy),
-            });
+        if body.len() + part.len() > call.limit {
+            return Err(too_long());
         }
-        answer.body.extend_from_slice(&part);
+        body.extend_from_slice(&part);
     }
+    answer.body = body;
     Ok(answer)
-}
-
-/// An error of the HTTP library and all its causes, without the URL.
-fn chain(error: &reqwest::Error) -> String {
-    let mut texts: Vec<String> = Vec::new();
-    let mut next = error.source();
-    while let Some(cause) = next {
-        let text = cause.to_string();
-        if texts.last() != Some(&text) {
-            texts.push(text);
-        }
-        next = cause.source();
-    }
-    texts.join(": ")
-}
-
-/// The first cause of a type, also inside of I/O errors.
-fn cause<'a, T: std::error::Error + 'static>(error: &'a (dyn std::error::Error + 'static)) -> Option<&'a T> {
-    let mut next = Some(error);
-    while let Some(current) = next {
-        if let Some(found) = current.downcast_ref::<T>() {
-            return Some(found);
-        }
-        let inner = current.downcast_ref::<std::io::Error>().and_then(std::io::Error::get_ref);
-        next = match inner {
-            Some(inner) => Some(inner),
-            None => current.source(),
-        };
-    }
-    None
-}
-
-fn broken(error: &reqwest::Error, host: &str, answered: bool) -> Broken {
-    if let Some(error) = cause::<rustls::Error>(error) {
-        return Broken { outcome: Outcome::Handshake, failure: tls::failure(error, host) };
-    }
-    let io = cause::<std::io::Error>(error);
-    let what = chain(error);
-    if error.is_timeout() || io.is_some_and(|io| io.kind() == std::io::ErrorKind::TimedOut) {
-        let outcome = if error.is_connect() { Outcome::NotConnected } else { Outcome::TimedOut };
-        let cause = format!("no connection to {host} in time");
-        let remedy = "check the network, HTTPS_PROXY and SM_CONN_TIMEOUT";
-        return Broken { outcome, failure: Failure::new(Kind::Timeout, cause, remedy) };
-    }
-    if error.is_connect() {
-        let lower = what.to_ascii_lowercase();
-        let (cause, remedy) = if lower.contains("dns") || lower.contains("lookup") || lower.contains("name or service")
-        {
-            (format!("the name {host} cannot be resolved ({what})"), "check SM_HOST and the network's name servers")
-        } else if lower.contains("refused") {
-            (format!("{host} refuses the connection"), "check SM_HOST and its port, and that the service runs")
-        } else if lower.contains("proxy") || lower.contains("tunnel") {
-            (format!("the proxy makes no connection to {host} ({what})"), "check HTTPS_PROXY and its user and password")
-        } else {
-            (format!("no connection to {host} ({what})"), "check the network, SM_HOST and HTTPS_PROXY")
-        };
-        return Broken { outcome: Outcome::NotConnected, failure: Failure::new(Kind::Unreachable, cause, remedy) };
-    }
-    let when = if answered { "in the middle of the answer" } else { "before the answer" };
-    let cause = format!("the connection to {host} broke {when} ({what})");
-    Broken { outcome: Outcome::Lost, failure: Failure::new(Kind::Unreachable, cause, "try again") }
 }

@@ -212,7 +212,11 @@ impl Service {
                 (id, Some(signature)) => Ok(Signed { id, signature }),
                 (None, None) => Err(missing("none")),
                 (Some(id), None) => {
-                    let record = line.run(&Request::get(format!("/signatures/{}", segment(&id)))).await?;
+                    let record = line.run(&Request::get(format!("/signatures/{}", segment(&id)))).await;
+                    let record = record.map_err(|failure| Failure {
+                        remedy: format!("the signature was made, and the service keeps it as record {id}"),
+                        ..failure
+                    })?;
                     let signature = model::record(&record).signature.ok_or_else(|| missing(&id))?;
                     Ok(Signed { id: Some(id), signature })
                 }

@@ -1,5 +1,6 @@
 //! A request that got no answer: what happened, how far it came, and what to do.
 
+use super::deadline::Deadline;
 use super::failure::{Failure, Kind};
 use super::retry::Outcome;
 use super::tls;
@@ -42,9 +43,28 @@ fn cause<'a, T: Error + 'static>(error: &'a (dyn Error + 'static)) -> Option<&'a
     None
 }
 
-/// What an error of the HTTP library means. `answered`: the head of the answer had come already.
-pub fn broken(error: &reqwest::Error, host: &str, answered: bool) -> Broken {
-    let connecting = error.is_connect();
+/// Where a request goes, for people.
+pub struct Way<'a> {
+    pub host: &'a str,
+    /// The proxy that is set, without credentials; `NO_PROXY` may except the host from it.
+    pub proxy: Option<&'a str>,
+}
+
+/// How far a request came.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub enum Stage {
+    /// It has a body, and nobody has read that yet: nothing was sent.
+    Unsent,
+    /// Something of it may have been sent.
+    Sent,
+    /// The head of the answer has come.
+    Answered,
+}
+
+/// What an error of the HTTP library means.
+pub fn broken(error: &reqwest::Error, way: &Way<'_>, stage: Stage) -> Broken {
+    let host = way.host;
+    let connecting = error.is_connect() || stage == Stage::Unsent;
     if let Some(error) = cause::<rustls::Error>(error)
         && (connecting || tls::refuses_client(error))
     {
@@ -54,20 +74,25 @@ pub fn broken(error: &reqwest::Error, host: &str, answered: bool) -> Broken {
     }
     let what = chain(error);
     if connecting {
-        return unconnected(error, host, &what);
+        return unconnected(error, way, &what);
     }
-    if !answered && cause::<hyper::Error>(error).is_some_and(hyper::Error::is_canceled) {
-        // The HTTP library says this of requests of which it wrote nothing.
-        let cause = format!("{host} closed the connection before the request was sent ({what})");
-        return Broken { outcome: Outcome::NotConnected, failure: Failure::new(Kind::Unreachable, cause, "try again") };
-    }
-    let when = if answered { "in the middle of the answer" } else { "before the answer" };
+    let when = if stage == Stage::Answered { "in the middle of the answer" } else { "before the answer" };
     let cause = format!("the connection to {host} broke {when} ({what})");
     Broken { outcome: Outcome::Lost, failure: Failure::new(Kind::Unreachable, cause, "try again") }
 }
 
+/// The deadline passed.
+pub fn late(deadline: Deadline, way: &Way<'_>, stage: Stage) -> Broken {
+    let (outcome, what) = match stage {
+        Stage::Unsent => (Outcome::NotConnected, format!("no connection to {}", way.host)),
+        Stage::Sent | Stage::Answered => (Outcome::TimedOut, "no answer".into()),
+    };
+    Broken { outcome, failure: deadline.passed(&what) }
+}
+
 /// No connection was made.
-fn unconnected(error: &reqwest::Error, host: &str, what: &str) -> Broken {
+fn unconnected(error: &reqwest::Error, way: &Way<'_>, what: &str) -> Broken {
+    let host = way.host;
     let io = cause::<io::Error>(error);
     if error.is_timeout() || io.is_some_and(|io| io.kind() == io::ErrorKind::TimedOut) {
         let cause = format!("no connection to {host} in time");
@@ -81,7 +106,10 @@ fn unconnected(error: &reqwest::Error, host: &str, what: &str) -> Broken {
         (Outcome::Handshake, cause, "set HTTPS_PROXY to http://user:password@host:port")
     } else if says(&["dns", "lookup", "name or service"]) {
         let cause = format!("the name {host} cannot be resolved ({what})");
-        (Outcome::NotConnected, cause, "check SM_HOST and the network's name servers")
+        (Outcome::NotConnected, cause, "check SM_HOST, HTTPS_PROXY and the network's name servers")
+    } else if let (true, Some(proxy)) = (says(&["refused"]), way.proxy) {
+        let cause = format!("the connection to {host} by way of the proxy {proxy} is refused");
+        (Outcome::NotConnected, cause, "check HTTPS_PROXY, and that the proxy runs; NO_PROXY names hosts without proxy")
     } else if says(&["refused"]) {
         let cause = format!("{host} refuses the connection");
         (Outcome::NotConnected, cause, "check SM_HOST and its port, and that the service runs")

@@ -13,7 +13,7 @@ const PAGE: usize = 1000;
 /// How many pages are under way at once.
 const AT_ONCE: usize = 6;
 /// More pages than any account has: a list that goes on for ever ends here.
-const MAX_PAGES: usize = 10_000;
+const MAX_PAGES: usize = 2000;
 
 async fn page<T>(
     line: &Line,
@@ -42,22 +42,26 @@ async fn all<T: Send + 'static>(
     }
     // What the service grants is what it says, or what it sent.
     let step = first.limit.map_or(step, |limit| limit.min(step));
+    if total.div_ceil(step) > MAX_PAGES {
+        log::warn!("GET {path}: the service says that there are {total}; only {} are asked for", step * MAX_PAGES);
+    }
     let mut offsets = (step..total).step_by(step).take(MAX_PAGES).collect::<Vec<_>>().into_iter();
     let mut under_way = tokio::task::JoinSet::new();
     let mut pages: Vec<(usize, Vec<T>)> = Vec::new();
-    let mut repeated = false;
+    let mut ended = false;
     loop {
-        while under_way.len() < AT_ONCE && !repeated {
+        while under_way.len() < AT_ONCE && !ended {
             let Some(offset) = offsets.next() else { break };
             let (line, read, first_item) = (line.clone(), read.clone(), first_item.clone());
             under_way.spawn(async move {
                 let page = page(&line, path, offset, step, &read).await?;
-                Ok::<_, Failure>((offset, page.items, page.first == first_item))
+                // A service that ignores the offset repeats its first page; one whose total is too high runs empty.
+                Ok::<_, Failure>((offset, page.items, page.count == 0 || page.first == first_item))
             });
         }
         match under_way.join_next().await {
             None => break,
-            Some(Ok(Ok((_, _, true)))) => repeated = true,
+            Some(Ok(Ok((_, _, true)))) => ended = true,
             Some(Ok(Ok((offset, items, false)))) => pages.push((offset, items)),
             Some(Ok(Err(failure))) => return Err(failure),
             Some(Err(_)) => return Err(Failure::new(Kind::Cancelled, format!("GET {path} was given up"), "")),

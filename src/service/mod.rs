@@ -117,6 +117,7 @@ impl Service {
         let endpoint = Arc::new(Endpoint {
             client: transport.client().clone(),
             host: host.clone(),
+            proxy: settings.proxy.as_ref().and_then(transport::proxy_name),
             stats: Arc::clone(&self.stats),
             met: Arc::clone(&self.met),
         });

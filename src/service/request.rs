@@ -30,6 +30,8 @@ const KNOCKING: Duration = Duration::from_secs(3);
 pub struct Endpoint {
     pub client: Client,
     pub host: String,
+    /// The proxy's host and port, for people.
+    pub proxy: Option<String>,
     pub stats: Arc<Stats>,
     /// Whether the service ever answered: then a refused connection is a restart, and worth waiting for.
     pub met: Arc<AtomicBool>,
@@ -95,7 +97,7 @@ impl Line {
         if !request.query.is_empty() {
             url.query_pairs_mut().extend_pairs(&request.query);
         }
-        let body = request.body.as_ref().map(|body| Arc::from(body.to_string().into_bytes()));
+        let body = request.body.as_ref().map(|body| body.to_string().into());
         Ok(Call { method: request.method.clone(), url, body, limit: request.limit })
     }
 
@@ -121,6 +123,7 @@ impl Line {
         let tried = format!("{} {}", call.method, call.url);
         let begun = Instant::now();
         let mut attempt = 0;
+        let mut last: Option<Failure> = None;
         loop {
             attempt += 1;
             let (outcome, asked, failure) = match self.attempt(&call, &tried).await {
@@ -133,7 +136,8 @@ impl Line {
                 Err(broken) => (broken.outcome, None, broken.failure.at(&tried)),
             };
             if !retry::again(outcome, request.effect) {
-                return Err(unsure(failure, outcome, request.effect));
+                let failure = unsure(failure, outcome, request.effect);
+                return Err(if outcome == Outcome::TimedOut { after(failure, last) } else { failure });
             }
             let pause = retry::pause(attempt, asked, dice());
             if Instant::now() + pause >= self.patience(outcome, begun) {
@@ -141,6 +145,7 @@ impl Line {
             }
             log::info!("{failure}; attempt {} in {} ms", attempt + 1, pause.as_millis());
             Stats::add(&self.endpoint.stats.retries, 1);
+            last = Some(failure);
             tokio::time::sleep(pause).await;
         }
     }
@@ -154,14 +159,12 @@ impl Line {
 
     async fn attempt(&self, call: &Call, tried: &str) -> Result<Answer, Broken> {
         let begun = Instant::now();
-        let Endpoint { client, stats, met, .. } = &*self.endpoint;
+        let Endpoint { client, proxy, stats, met, .. } = &*self.endpoint;
         Stats::add(&stats.requests, 1);
         Stats::add(&stats.sent, call.body.as_ref().map_or(0, |body| body.len() as u64));
-        let result = tokio::time::timeout_at(self.deadline.at().into(), transport::send(client, call)).await;
+        let result = transport::send(client, call, proxy.as_deref(), self.deadline).await;
         let took = begun.elapsed();
         stats.waited(took);
-        let result = result
-            .unwrap_or_else(|_| Err(Broken { outcome: Outcome::TimedOut, failure: self.deadline.passed("no answer") }));
         match &result {
             Ok(answer) => {
                 met.store(true, Ordering::Relaxed);
@@ -185,6 +188,14 @@ fn given_up(failure: Failure, attempts: u32, asked: Option<Duration>) -> Failure
     let asked = asked.filter(|asked| asked.as_secs() > 0);
     let asked = asked.map_or_else(String::new, |asked| format!(" (come back in {} s)", asked.as_secs()));
     Failure { cause: format!("{}{asked}{tries}", failure.cause), ..failure }
+}
+
+/// The deadline came during another attempt: what went wrong before tells more.
+fn after(failure: Failure, last: Option<Failure>) -> Failure {
+    match last {
+        Some(last) => Failure { cause: format!("{} (before that: {})", failure.cause, last.cause), ..failure },
+        None => failure,
+    }
 }
 
 /// A sign that got no answer may have been executed, and that is what the user has to know.

@@ -4,15 +4,22 @@
 //! drives it for all. HTTP/1.1 over one connection per request under way; idle connections are kept for less than the
 //! minute after which firewalls drop them.
 
-use super::broken::{Broken, broken, chain};
+use super::broken::{Broken, Stage, Way, broken, chain, late};
+use super::deadline::Deadline;
 use super::failure::{Failure, Kind};
 use super::resolve::Resolver;
 use super::retry::{self, Outcome};
 use super::tls;
 use crate::config::{Secret, TokenSettings};
+use bytes::Bytes;
+use http_body::{Frame, SizeHint};
 use reqwest::header::{CONTENT_TYPE, HeaderMap, HeaderValue, RETRY_AFTER};
 use reqwest::{Client, Method, NoProxy, Proxy, Url};
+use std::convert::Infallible;
+use std::pin::Pin;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::task::{Context, Poll};
 use std::time::{Duration, SystemTime};
 
 /// How long an idle connection is kept. Common firewalls forget one after 60 seconds.
@@ -37,7 +44,7 @@ pub struct Transport {
 pub struct Call {
     pub method: Method,
     pub url: Url,
-    pub body: Option<Arc<[u8]>>,
+    pub body: Option<Bytes>,
     /// Longest answer that is read, in bytes.
     pub limit: usize,
 }
@@ -123,26 +130,74 @@ impl Transport {
     }
 }
 
-fn proxy(setting: &Secret, no_proxy: Option<&str>) -> Result<Proxy, Failure> {
+/// The proxy's host and port.
+pub fn proxy_name(setting: &Secret) -> Option<String> {
+    let url = Url::parse(&proxy_url(setting)).ok()?;
+    Some(format!("{}:{}", url.host_str()?, url.port_or_known_default()?))
+}
+
+/// A proxy without a scheme is spoken to in plain HTTP.
+fn proxy_url(setting: &Secret) -> zeroize::Zeroizing<String> {
     let text = setting.reveal();
-    let url = if text.contains("://") { text.to_owned() } else { format!("http://{text}") };
-    let proxy = Proxy::https(&url).map_err(|_| {
+    zeroize::Zeroizing::new(if text.contains("://") { text.to_owned() } else { format!("http://{text}") })
+}
+
+fn proxy(setting: &Secret, no_proxy: Option<&str>) -> Result<Proxy, Failure> {
+    let proxy = Proxy::https(proxy_url(setting).as_str()).map_err(|_| {
         Failure::new(Kind::Settings, "HTTPS_PROXY is no proxy's URL", "write it as http://user:password@host:port")
     })?;
     Ok(proxy.no_proxy(no_proxy.and_then(NoProxy::from_string)))
 }
 
-/// One attempt: sends the request and reads its answer.
-pub async fn send(client: &Client, call: &Call) -> Result<Answer, Broken> {
+/// The body of a request, which knows whether it was read: the HTTP library reads it when it writes the request to a
+/// connection, and not before.
+struct Watched {
+    bytes: Option<Bytes>,
+    read: Arc<AtomicBool>,
+}
+
+impl http_body::Body for Watched {
+    type Data = Bytes;
+    type Error = Infallible;
+
+    fn poll_frame(mut self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, Infallible>>> {
+        self.read.store(true, Ordering::Relaxed);
+        Poll::Ready(self.bytes.take().map(|bytes| Ok(Frame::data(bytes))))
+    }
+
+    fn is_end_stream(&self) -> bool {
+        self.bytes.is_none()
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        SizeHint::with_exact(self.bytes.as_ref().map_or(0, |bytes| bytes.len() as u64))
+    }
+}
+
+/// One attempt: sends the request and reads its answer, until the deadline.
+pub async fn send(client: &Client, call: &Call, proxy: Option<&str>, deadline: Deadline) -> Result<Answer, Broken> {
     // A connection that the other side closed while nobody drove the runtime must be noticed before it is used.
     tokio::task::yield_now().await;
-    let host = call.url.host_str().unwrap_or_default().to_owned();
-    let broken = |error: &reqwest::Error, sent| broken(error, &host, sent);
+    let way = Way { host: call.url.host_str().unwrap_or_default(), proxy };
+    let read = Arc::new(AtomicBool::new(call.body.is_none()));
+    let stage = || if read.load(Ordering::Relaxed) { Stage::Sent } else { Stage::Unsent };
     let mut request = client.request(call.method.clone(), call.url.clone());
     if let Some(body) = &call.body {
-        request = request.header(CONTENT_TYPE, "application/json").body(body.to_vec());
+        let body = Watched { bytes: Some(body.clone()), read: Arc::clone(&read) };
+        request = request.header(CONTENT_TYPE, "application/json").body(reqwest::Body::wrap(body));
     }
-    let mut response = request.send().await.map_err(|error| broken(&error, false))?;
+    let exchange = async {
+        let response = request.send().await.map_err(|error| broken(&error, &way, stage()))?;
+        receive(response, call.limit, &way).await
+    };
+    match tokio::time::timeout_at(deadline.at().into(), exchange).await {
+        Ok(result) => result,
+        Err(_) => Err(late(deadline, &way, stage())),
+    }
+}
+
+/// Reads an answer whose head has come.
+async fn receive(mut response: reqwest::Response, limit: usize, way: &Way<'_>) -> Result<Answer, Broken> {
     let text = |name: &str| -> String {
         response.headers().get(name).and_then(|value| value.to_str().ok()).unwrap_or_default().to_owned()
     };
@@ -157,23 +212,23 @@ pub async fn send(client: &Client, call: &Call) -> Result<Answer, Broken> {
         retry_after: retry::retry_after(&text(RETRY_AFTER.as_str()), SystemTime::now()),
         body: Vec::new(),
     };
+    let status = answer.status;
     let too_long = || {
-        let cause = format!("the answer is longer than {} bytes", call.limit);
+        let cause = format!("the answer is longer than {limit} bytes");
         let remedy = "this is not the service's answer: check SM_HOST and the proxy";
         let failure = Failure::new(Kind::BadAnswer, cause, remedy);
-        Broken { outcome: Outcome::Answered { status: answer.status, retry_after: false }, failure }
+        Broken { outcome: Outcome::Answered { status, retry_after: false }, failure }
     };
     let promised = response.content_length().unwrap_or(0);
-    if promised > call.limit as u64 {
+    if promised > limit as u64 {
         return Err(too_long());
     }
-    let mut body = Vec::with_capacity(promised as usize);
-    while let Some(part) = response.chunk().await.map_err(|error| broken(&error, true))? {
-        if body.len() + part.len() > call.limit {
+    answer.body.reserve_exact(promised as usize);
+    while let Some(part) = response.chunk().await.map_err(|error| broken(&error, way, Stage::Answered))? {
+        if answer.body.len() + part.len() > limit {
             return Err(too_long());
         }
-        body.extend_from_slice(&part);
+        answer.body.extend_from_slice(&part);
     }
-    answer.body = body;
     Ok(answer)
 }

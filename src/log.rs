@@ -3,14 +3,16 @@
 //! A library in someone else's process writes with care: one `write` a line, so that many processes can share a file; no
 //! failure of writing matters; no lock is waited for (a forked child may have inherited it held).
 
+mod stream;
+
 use crate::config::{LogOutput, LogSettings};
 use log::{Level, LevelFilter, Log, Metadata, Record};
 use parking_lot::Mutex;
 use std::collections::HashSet;
 use std::fs::{File, OpenOptions};
-use std::io::Write;
 use std::path::Path;
 use std::time::{SystemTime, UNIX_EPOCH};
+use stream::{Number, Stream};
 
 /// Longest message that is written, in bytes: a service's answer may be a web page.
 const MAX_MESSAGE: usize = 2000;
@@ -27,16 +29,24 @@ struct State {
     file: Option<File>,
     level: LevelFilter,
     written: HashSet<u64, FixedHasher>,
+    stdout: Stream,
+    stderr: Stream,
 }
 
-static LOGGER: Logger = Logger {
-    state: Mutex::new(State {
-        output: LogOutput::Stderr,
-        file: None,
-        level: LevelFilter::Error,
-        written: HashSet::with_hasher(FixedHasher),
-    }),
-};
+impl State {
+    const fn new(output: LogOutput) -> Self {
+        Self {
+            output,
+            file: None,
+            level: LevelFilter::Error,
+            written: HashSet::with_hasher(FixedHasher),
+            stdout: Stream::new(Number::Stdout),
+            stderr: Stream::new(Number::Stderr),
+        }
+    }
+}
+
+static LOGGER: Logger = Logger { state: Mutex::new(State::new(LogOutput::Stderr)) };
 
 /// Begins to log as the settings say. Called by every `C_Initialize`; an application that links this crate and has a
 /// logger of its own keeps that.
@@ -49,6 +59,8 @@ pub fn start(settings: &LogSettings) {
         state.output = settings.output.clone();
         state.written.clear();
         state.file = None;
+        state.stdout.begin();
+        state.stderr.begin();
         if let LogOutput::File(path) = &settings.output {
             match open(path) {
                 Ok(file) => state.file = Some(file),
@@ -101,7 +113,7 @@ impl Log for Logger {
         // to stderr if it is an error, and is dropped else.
         let Some(mut state) = self.state.try_lock_for(std::time::Duration::from_millis(50)) else {
             if level == Level::Error {
-                write_stderr(&plain(level, &message));
+                Stream::new(Number::Stderr).write(&plain(level, &message));
             }
             return;
         };
@@ -116,17 +128,17 @@ impl Log for Logger {
             level = Level::Debug;
             message.insert_str(0, "(again) ");
         }
-        let State { output, file, .. } = &mut *state;
+        let State { output, file, stdout, stderr, .. } = &mut *state;
         match (output, file) {
             (LogOutput::Discard, _) => {}
-            (LogOutput::Stdout, _) => write_to(&mut std::io::stdout(), &plain(level, &message)),
+            (LogOutput::Stdout, _) => stdout.write(&plain(level, &message)),
             (LogOutput::File(_), Some(file)) => {
-                write_to(file, &dated(level, &message));
+                stream::write(file, &dated(level, &message));
                 if level == Level::Error {
-                    write_stderr(&plain(level, &message));
+                    stderr.write(&plain(level, &message));
                 }
             }
-            _ => write_stderr(&plain(level, &message)),
+            _ => stderr.write(&plain(level, &message)),
         }
     }
 
@@ -157,24 +169,6 @@ impl std::hash::BuildHasher for FixedHasher {
     fn build_hasher(&self) -> Self::Hasher {
         Self::Hasher::new()
     }
-}
-
-/// One write: lines of parallel processes do not mix. Errors have nowhere to go.
-fn write_to(out: &mut impl Write, line: &str) {
-    let _ = out.write_all(line.as_bytes()).and_then(|()| out.flush());
-}
-
-/// Past the standard library's lock, which a thread that does not exist in this forked process may hold.
-fn write_stderr(line: &str) {
-    #[cfg(unix)]
-    {
-        use std::os::fd::AsFd;
-        if let Ok(own) = std::io::stderr().as_fd().try_clone_to_owned() {
-            write_to(&mut File::from(own), line);
-        }
-    }
-    #[cfg(not(unix))]
-    write_to(&mut std::io::stderr(), line);
 }
 
 fn plain(level: Level, message: &str) -> String {
@@ -236,12 +230,7 @@ mod tests {
 
     #[test]
     fn the_same_error_is_new_only_once() {
-        let mut state = State {
-            output: LogOutput::Discard,
-            file: None,
-            level: LevelFilter::Error,
-            written: HashSet::with_hasher(FixedHasher),
-        };
+        let mut state = State::new(LogOutput::Discard);
         assert!(state.remember("x"));
         assert!(!state.remember("x"));
         assert!(state.remember("y"));

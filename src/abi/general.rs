@@ -5,6 +5,7 @@ use super::pointer::{get, put, wanted};
 use super::root;
 use crate::config;
 use crate::error::{Error, Result};
+use crate::service::{Spawner, permit_threads};
 use crate::token::Module;
 use cryptoki_sys::*;
 use std::ffi::{CStr, c_void};
@@ -20,16 +21,25 @@ const MAX_RESERVED: usize = 4096;
 pub unsafe extern "C" fn C_Initialize(args: *mut c_void) -> CK_RV {
     call("C_Initialize", || {
         // SAFETY: the application's promise, as above.
-        let (reserved, threads) = unsafe { initialize_args(args.cast()) }?;
+        let Arguments { reserved, threads } = unsafe { initialize_args(args.cast()) }?;
         root::begin(|| {
-            let config = config::load(reserved.as_deref(), threads);
+            permit_threads(threads.then_some(super::thread::spawn as Spawner));
+            let config = config::load(reserved.as_deref());
             crate::log::start(&config.log);
             Module::new(&config)
         })
     })
 }
 
-/// Checks every form of the arguments, and returns the settings text in `pReserved` and whether threads are allowed.
+/// What an application says at `C_Initialize`.
+struct Arguments {
+    /// The settings text in `pReserved`.
+    reserved: Option<String>,
+    /// Whether threads may be started: no `CKF_LIBRARY_CANT_CREATE_OS_THREADS`.
+    threads: bool,
+}
+
+/// Checks every form of the arguments.
 ///
 /// We use the operating system's locks whatever the flags say: that is what `CKF_OS_LOCKING_OK` permits, what a
 /// single-threaded application cannot notice, and what an application with mutexes of its own takes when it also
@@ -38,9 +48,9 @@ pub unsafe extern "C" fn C_Initialize(args: *mut c_void) -> CK_RV {
 ///
 /// # Safety
 /// As for [`C_Initialize`].
-unsafe fn initialize_args(args: *const CK_C_INITIALIZE_ARGS) -> Result<(Option<String>, bool)> {
+unsafe fn initialize_args(args: *const CK_C_INITIALIZE_ARGS) -> Result<Arguments> {
     if args.is_null() {
-        return Ok((None, true));
+        return Ok(Arguments { reserved: None, threads: true });
     }
     // SAFETY: not null; the caller's promise.
     let args = unsafe { get(args) }?;
@@ -51,13 +61,15 @@ unsafe fn initialize_args(args: *const CK_C_INITIALIZE_ARGS) -> Result<(Option<S
     }
     let threads = args.flags & CKF_LIBRARY_CANT_CREATE_OS_THREADS == 0;
     if args.pReserved.is_null() {
-        return Ok((None, threads));
+        return Ok(Arguments { reserved: None, threads });
     }
     // SAFETY: not null; NSS and libp11 pass text here, and so do we ask our users to.
     let text = unsafe { CStr::from_ptr(args.pReserved.cast()) }.to_bytes();
     let text = std::str::from_utf8(text).ok().filter(|text| text.len() <= MAX_RESERVED);
-    text.map(|text| (Some(text.to_owned()), threads))
-        .ok_or_else(|| Error::new(CKR_ARGUMENTS_BAD, "pReserved is not UTF-8 text"))
+    let reserved = text
+        .map(|text| Some(text.to_owned()))
+        .ok_or_else(|| Error::new(CKR_ARGUMENTS_BAD, "pReserved is not UTF-8 text"))?;
+    Ok(Arguments { reserved, threads })
 }
 
 /// `C_Finalize`. In a forked child that never initialised: `CKR_CRYPTOKI_NOT_INITIALIZED`, and nothing is touched.

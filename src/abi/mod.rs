@@ -21,6 +21,7 @@ mod session;
 mod sign;
 mod signal;
 mod slot;
+mod thread;
 mod unsupported;
 mod verify;
 

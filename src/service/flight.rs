@@ -1,5 +1,6 @@
 //! One fetch for all who want the same at the same time, its failure included; and misses, remembered for a moment.
 
+use super::deadline::Deadline;
 use super::failure::Failure;
 use super::model::Keypair;
 use parking_lot::{Condvar, Mutex};
@@ -56,7 +57,7 @@ impl Drop for Landing<'_> {
 
 impl Flights {
     /// The result of `fetch`, or of the one for the same key that another thread has under way.
-    pub fn share(&self, key: Key, fetch: impl FnOnce() -> Found) -> Found {
+    pub fn share(&self, key: Key, deadline: Deadline, fetch: impl FnOnce() -> Found) -> Found {
         if self.misses.lock().get(&key).is_some_and(|since| since.elapsed() < MISS_LIFETIME) {
             return Ok(Vec::new());
         }
@@ -77,7 +78,10 @@ impl Flights {
                 if let Some(result) = &*result {
                     return result.clone();
                 }
-                flight.landed.wait(&mut result);
+                // The other one has a deadline of its own, and an earlier one; this is for the case that it is stuck.
+                if flight.landed.wait_until(&mut result, deadline.at()).timed_out() && result.is_none() {
+                    return Err(deadline.passed("another thread's look-up of the same brought nothing"));
+                }
             }
         }
         let mut landing = Landing { flights: self, key, flight, result: None };
@@ -109,6 +113,10 @@ mod tests {
     use std::sync::Barrier;
     use std::sync::atomic::{AtomicUsize, Ordering};
 
+    fn soon() -> Deadline {
+        Deadline::after(Duration::from_secs(10))
+    }
+
     #[test]
     fn threads_that_want_the_same_share_one_fetch_and_its_failure() {
         let flights = Flights::default();
@@ -118,7 +126,7 @@ mod tests {
             for _ in 0..8 {
                 scope.spawn(|| {
                     barrier.wait();
-                    let result = flights.share(Key::All, || {
+                    let result = flights.share(Key::All, soon(), || {
                         fetches.fetch_add(1, Ordering::SeqCst);
                         std::thread::sleep(Duration::from_millis(200));
                         Err(Failure::new(super::super::Kind::Tls, "no", ""))
@@ -131,6 +139,24 @@ mod tests {
     }
 
     #[test]
+    fn who_waits_for_another_threads_fetch_waits_no_longer_than_its_own_deadline() {
+        let flights = Flights::default();
+        std::thread::scope(|scope| {
+            scope.spawn(|| {
+                flights.share(Key::All, soon(), || {
+                    std::thread::sleep(Duration::from_millis(500));
+                    Ok(Vec::new())
+                })
+            });
+            std::thread::sleep(Duration::from_millis(100));
+            let begun = Instant::now();
+            let late = flights.share(Key::All, Deadline::after(Duration::from_millis(50)), || unreachable!());
+            assert_eq!(late.unwrap_err().kind(), super::super::Kind::Timeout);
+            assert!(begun.elapsed() < Duration::from_millis(300));
+        });
+    }
+
+    #[test]
     fn a_miss_is_remembered_until_something_is_made() {
         let flights = Flights::default();
         let fetches = AtomicUsize::new(0);
@@ -139,19 +165,20 @@ mod tests {
             Ok(Vec::new())
         };
         let key = || Key::Alias("k".into());
-        let _ = (flights.share(key(), fetch), flights.share(key(), fetch));
+        let _ = (flights.share(key(), soon(), fetch), flights.share(key(), soon(), fetch));
         assert_eq!(fetches.load(Ordering::SeqCst), 1);
         flights.forget_misses();
-        let _ = flights.share(key(), fetch);
+        let _ = flights.share(key(), soon(), fetch);
         assert_eq!(fetches.load(Ordering::SeqCst), 2);
     }
 
     #[test]
     fn a_fetch_that_panics_leaves_nobody_waiting() {
         let flights = Flights::default();
-        let panicked =
-            std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| flights.share(Key::All, || panic!("injected"))));
+        let panicked = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| {
+            flights.share(Key::All, soon(), || panic!("injected"))
+        }));
         assert!(panicked.is_err());
-        assert!(flights.share(Key::All, || Err(Failure::new(super::super::Kind::Tls, "no", ""))).is_err());
+        assert!(flights.share(Key::All, soon(), || Err(Failure::new(super::super::Kind::Tls, "no", ""))).is_err());
     }
 }

@@ -2,6 +2,7 @@
 
 use super::failure::{Failure, Kind};
 use super::model::{self, Chains, Keypair, KeypairCertificate};
+use super::page::{Page, Read};
 use super::request::{Line, Request, segment};
 use serde_json::Value;
 use std::collections::{HashMap, HashSet};
@@ -12,80 +13,55 @@ const PAGE: usize = 1000;
 /// How many pages are under way at once.
 const AT_ONCE: usize = 6;
 /// More pages than any account has: a list that goes on for ever ends here.
-const MAX_PAGES: usize = 10_000;
+const MAX_PAGES: usize = 2000;
 
-/// One page of a list.
-struct Page {
-    items: Vec<Value>,
-    total: Option<usize>,
-    limit: Option<usize>,
-}
-
-async fn page(line: &Line, path: &'static str, offset: usize, limit: usize) -> Result<Page, Failure> {
-    let request = Request::get(path).with("limit", limit.to_string()).with("offset", offset.to_string());
-    read_page(line.run(&request).await?, path)
-}
-
-fn read_page(answer: Value, path: &str) -> Result<Page, Failure> {
-    let number = |name: &str| answer[name].as_u64().map(|number| number as usize);
-    let (total, limit) = (number("total"), number("limit").filter(|limit| *limit > 0));
-    let items = match answer {
-        // A bare list is a list, too.
-        Value::Array(items) => items,
-        Value::Object(mut members) => match members.remove("items") {
-            Some(Value::Array(items)) => items,
-            _ => return Err(no_list(path)),
-        },
-        _ => return Err(no_list(path)),
-    };
-    Ok(Page { items, total, limit })
-}
-
-fn no_list(path: &str) -> Failure {
-    let remedy = "check that SM_HOST is the service; if it is, please report it";
-    Failure::new(Kind::BadAnswer, format!("GET {path}: the answer holds no list"), remedy)
-}
-
-/// The first item's id: a service that ignores the offset repeats it.
-fn first_id(items: &[Value]) -> Option<String> {
-    items.first().map(|item| item["id"].to_string())
+async fn page<T>(
+    line: &Line,
+    path: &'static str,
+    offset: usize,
+    limit: usize,
+    read: Read<'_, T>,
+) -> Result<Page<T>, Failure> {
+    let request = Request::list(path).with("limit", limit.to_string()).with("offset", offset.to_string());
+    line.page(&request, read).await
 }
 
 /// All items of a list, in the service's order, each turned into a `T` as its page comes in.
 async fn all<T: Send + 'static>(
     line: &Line,
     path: &'static str,
-    read: impl Fn(Value) -> Option<T> + Clone + Send + 'static,
+    read: impl Fn(Value) -> Option<T> + Clone + Send + Sync + 'static,
 ) -> Result<Vec<T>, Failure> {
-    let first = page(line, path, 0, PAGE).await?;
-    let step = first.items.len();
-    let first_item = first_id(&first.items);
+    let first = page(line, path, 0, PAGE, &read).await?;
+    let step = first.count;
+    let first_item = first.first;
     let total = first.total.unwrap_or(step);
-    let mut found: Vec<T> = first.items.into_iter().filter_map(&read).collect();
+    let mut found = first.items;
     if step == 0 || total <= step {
         return Ok(found);
     }
     // What the service grants is what it says, or what it sent.
     let step = first.limit.map_or(step, |limit| limit.min(step));
+    if total.div_ceil(step) > MAX_PAGES {
+        log::warn!("GET {path}: the service says that there are {total}; only {} are asked for", step * MAX_PAGES);
+    }
     let mut offsets = (step..total).step_by(step).take(MAX_PAGES).collect::<Vec<_>>().into_iter();
     let mut under_way = tokio::task::JoinSet::new();
     let mut pages: Vec<(usize, Vec<T>)> = Vec::new();
-    let mut repeated = false;
+    let mut ended = false;
     loop {
-        while under_way.len() < AT_ONCE && !repeated {
+        while under_way.len() < AT_ONCE && !ended {
             let Some(offset) = offsets.next() else { break };
             let (line, read, first_item) = (line.clone(), read.clone(), first_item.clone());
             under_way.spawn(async move {
-                let page = page(&line, path, offset, step).await?;
-                // An empty page, or the first one again: there is no more, whatever the total says.
-                let repeated = page.items.is_empty() || first_id(&page.items) == first_item;
-                let items: Vec<T> = page.items.into_iter().filter_map(read).collect();
-                Ok::<_, Failure>((offset, items, repeated))
+                let page = page(&line, path, offset, step, &read).await?;
+                // A service that ignores the offset repeats its first page; one whose total is too high runs empty.
+                Ok::<_, Failure>((offset, page.items, page.count == 0 || page.first == first_item))
             });
         }
         match under_way.join_next().await {
             None => break,
-            Some(Ok(Ok((_, _, true)))) => repeated = true,
+            Some(Ok(Ok((_, _, true)))) => ended = true,
             Some(Ok(Ok((offset, items, false)))) => pages.push((offset, items)),
             Some(Ok(Err(failure))) => return Err(failure),
             Some(Err(_)) => return Err(Failure::new(Kind::Cancelled, format!("GET {path} was given up"), "")),
@@ -142,11 +118,11 @@ async fn complete(line: &Line, keypairs: Vec<Keypair>) -> Result<Vec<Arc<Keypair
 
 /// The keypairs with exactly this alias.
 pub async fn by_alias(line: &Line, alias: &str) -> Result<Vec<Arc<Keypair>>, Failure> {
-    let request = Request::get("/keypairs").with("alias", alias).with("limit", PAGE.to_string());
-    let page = read_page(line.run(&request).await?, "/keypairs")?;
-    let filtered = page.total.unwrap_or(page.items.len()) <= page.items.len();
-    let mut chains = Chains::new();
-    let mut found: Vec<Keypair> = page.items.iter().filter_map(|item| model::keypair(item, &mut chains)).collect();
+    let request = Request::list("/keypairs").with("alias", alias).with("limit", PAGE.to_string());
+    let chains = parking_lot::Mutex::new(Chains::new());
+    let page = line.page(&request, &|item| model::keypair(&item, &mut chains.lock())).await?;
+    let filtered = page.total.unwrap_or(page.count) <= page.count;
+    let mut found = page.items;
     if !filtered && !found.iter().any(|keypair| keypair.alias == alias) {
         // The service does not filter, and the page is not all: only the list can tell.
         let all = keypairs(line).await?;
@@ -203,7 +179,6 @@ pub fn glob(pattern: &str, name: &str) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use serde_json::json;
 
     #[test]
     fn patterns_match_as_shells_match_them() {
@@ -220,16 +195,6 @@ mod tests {
             ("*b", "abab", true),
         ] {
             assert_eq!(glob(pattern, name), expected, "{pattern} {name}");
-        }
-    }
-
-    #[test]
-    fn a_page_is_an_envelope_or_a_bare_list_and_nothing_else() {
-        assert_eq!(read_page(json!({"items": [1, 2], "total": 5, "limit": 2}), "/x").unwrap().total, Some(5));
-        assert_eq!(read_page(json!([1]), "/x").unwrap().items.len(), 1);
-        assert!(read_page(json!({"message": "no"}), "/x").is_err());
-        for nonsense in [json!({"items": "no"}), json!("no"), json!(7), json!(null)] {
-            assert!(read_page(nonsense, "/x").is_err());
         }
     }
 }

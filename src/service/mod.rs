@@ -4,20 +4,26 @@
 //! loop and connection come to be in `Service::line`.
 
 mod answer;
+mod broken;
 mod cache;
+mod deadline;
 mod failure;
 mod flight;
 mod identity;
 mod listing;
 mod model;
+mod page;
 mod request;
+mod resolve;
 mod retry;
 mod stats;
 mod tls;
 mod transport;
 
+pub use deadline::Deadline;
 pub use failure::{Failure, Kind};
 pub use model::{Keypair, KeypairCertificate, NewKeypair, SignatureRecord, Signed};
+pub use resolve::{Spawner, permit_threads};
 pub use retry::markdown as retry_table;
 pub use transport::user_agent;
 
@@ -28,7 +34,7 @@ use cache::Cache;
 use flight::{Flights, Found, Key};
 use once_cell::sync::OnceCell;
 use parking_lot::{Mutex, RwLock};
-use request::{Line, Request, segment};
+use request::{Endpoint, Line, Request, segment};
 use serde_json::json;
 use stats::Stats;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -51,7 +57,7 @@ pub enum Wanted<'a> {
 /// An open line: the transport, and what requests need of it.
 struct Open {
     transport: Transport,
-    line: Line,
+    endpoint: Arc<Endpoint>,
 }
 
 /// The service behind one account's settings.
@@ -109,29 +115,33 @@ impl Service {
             Login::ApiKey => (None, pin),
         };
         let transport = Transport::new(settings, password, api_key)?;
-        let line = Line {
+        let endpoint = Arc::new(Endpoint {
             client: transport.client().clone(),
-            host: host.as_str().into(),
-            timeout: settings.timeout,
-            deadline: Instant::now() + settings.timeout,
+            host: host.clone(),
+            proxy: settings.proxy.as_ref().and_then(transport::proxy_name),
             stats: Arc::clone(&self.stats),
             met: Arc::clone(&self.met),
-        };
-        Ok(Open { transport, line })
+        });
+        Ok(Open { transport, endpoint })
+    }
+
+    /// When a call that begins now has to be over.
+    pub fn deadline(&self) -> Deadline {
+        Deadline::after(self.settings.timeout)
     }
 
     /// Runs a piece of work that makes requests, on the calling thread.
-    fn run<T, F>(&self, work: impl FnOnce(Line) -> F) -> Result<T, Failure>
+    fn run<T, F>(&self, deadline: Deadline, work: impl FnOnce(Line) -> F) -> Result<T, Failure>
     where
         F: Future<Output = Result<T, Failure>>,
     {
         Stats::add(&self.stats.operations, 1);
         let open = self.line()?;
-        run_on(&open, work)
+        run_on(&open, deadline, work)
     }
 
     /// Keypairs. Those who want the same at the same time share one fetch.
-    pub fn keypairs(&self, wanted: Wanted<'_>) -> Found {
+    pub fn keypairs(&self, wanted: Wanted<'_>, deadline: Deadline) -> Found {
         let (key, hidden) = match wanted {
             Wanted::All => (Key::All, false),
             Wanted::Alias(alias) => (Key::Alias(alias.to_owned()), !self.shows(alias)),
@@ -140,24 +150,24 @@ impl Service {
         if hidden {
             return Ok(Vec::new());
         }
-        let found = self.flights.share(key, || {
+        let found = self.flights.share(key, deadline, || {
             if let Some(found) = self.cache().find(wanted) {
                 Stats::add(&self.stats.cache_hits, 1);
                 return Ok(found);
             }
-            let found = self.ask(wanted)?;
+            let found = self.ask(wanted, deadline)?;
             self.cache().store(wanted, &found);
             Ok(found)
         })?;
         Ok(found.into_iter().filter(|keypair| self.shows(&keypair.alias)).collect())
     }
 
-    fn ask(&self, wanted: Wanted<'_>) -> Found {
+    fn ask(&self, wanted: Wanted<'_>, deadline: Deadline) -> Found {
         match wanted {
-            Wanted::All => self.list(),
-            Wanted::Alias(alias) => self.run(async |line| listing::by_alias(&line, alias).await),
+            Wanted::All => self.list(deadline),
+            Wanted::Alias(alias) => self.run(deadline, async |line| listing::by_alias(&line, alias).await),
             Wanted::Id(id) => {
-                let found = self.run(async |line| listing::by_id(&line, id).await)?;
+                let found = self.run(deadline, async |line| listing::by_id(&line, id).await)?;
                 Ok(found.into_iter().collect())
             }
         }
@@ -174,12 +184,12 @@ impl Service {
     }
 
     /// The list; where the settings name the keypairs one by one, each is asked for instead.
-    fn list(&self) -> Found {
+    fn list(&self, deadline: Deadline) -> Found {
         let names = &self.settings.keypairs;
         if names.is_empty() || names.iter().any(|name| name.contains(['*', '?'])) {
-            return self.run(async |line| listing::keypairs(&line).await);
+            return self.run(deadline, async |line| listing::keypairs(&line).await);
         }
-        self.run(async |line| {
+        self.run(deadline, async |line| {
             let mut found = Vec::new();
             for name in names {
                 found.extend(listing::by_alias(&line, name).await?);
@@ -189,7 +199,7 @@ impl Service {
     }
 
     /// One signature: exactly one `POST .../sign`. If the answer lacks the signature, its record is read once.
-    pub fn sign(&self, keypair: &Keypair, sig_alg: &str, hash: &[u8]) -> Result<Signed, Failure> {
+    pub fn sign(&self, keypair: &Keypair, sig_alg: &str, hash: &[u8], deadline: Deadline) -> Result<Signed, Failure> {
         let path = format!("/keypairs/{}/sign", segment(&keypair.id));
         let request = Request::post(path, json!({"hash": STANDARD.encode(hash), "sig_alg": sig_alg}));
         Stats::add(&self.stats.signatures, 1);
@@ -198,13 +208,17 @@ impl Service {
             let remedy = "the keypair may be OFFLINE or its certificate expired: look at it in the service's web page";
             Failure::new(Kind::BadAnswer, cause, remedy)
         };
-        let signed = self.run(async |line| {
+        let signed = self.run(deadline, async |line| {
             let answer = line.run(&request).await?;
             match model::signed(&answer) {
                 (id, Some(signature)) => Ok(Signed { id, signature }),
                 (None, None) => Err(missing("none")),
                 (Some(id), None) => {
-                    let record = line.run(&Request::get(format!("/signatures/{}", segment(&id)))).await?;
+                    let record = line.run(&Request::get(format!("/signatures/{}", segment(&id)))).await;
+                    let record = record.map_err(|failure| Failure {
+                        remedy: format!("the signature was made, and the service keeps it as record {id}"),
+                        ..failure
+                    })?;
                     let signature = model::record(&record).signature.ok_or_else(|| missing(&id))?;
                     Ok(Signed { id: Some(id), signature })
                 }
@@ -214,9 +228,9 @@ impl Service {
     }
 
     /// The record of a signature.
-    pub fn signature(&self, id: &str) -> Result<SignatureRecord, Failure> {
+    pub fn signature(&self, id: &str, deadline: Deadline) -> Result<SignatureRecord, Failure> {
         let request = Request::get(format!("/signatures/{}", segment(id)));
-        self.run(async |line| Ok(model::record(&line.run(&request).await?)))
+        self.run(deadline, async |line| Ok(model::record(&line.run(&request).await?)))
     }
 
     /// Makes a keypair: exactly one `POST /keypairs`, and a read where its answer is not the whole keypair.
@@ -227,7 +241,8 @@ impl Service {
             "properties": properties, "status": new.status,
         });
         let request = Request::post("/keypairs", body);
-        let made = self.run(async |line| {
+        let deadline = self.deadline();
+        let made = self.run(deadline, async |line| {
             let answer = line.run(&request).await?;
             let whole =
                 model::keypair(&answer, &mut model::Chains::new()).filter(|keypair| keypair.public_key.is_some());
@@ -255,7 +270,7 @@ impl Service {
         Stats::add(&self.stats.operations, 1);
         let open = Arc::new(self.make_line(Some(&pin))?);
         let request = Request::get("/keypairs").with("limit", "1");
-        run_on(&open, async |line| line.run(&request).await)?;
+        run_on(&open, self.deadline(), async |line| line.run(&request).await)?;
         *self.pin.lock() = Some(pin);
         *self.open.write() = Some(open);
         Ok(())
@@ -290,11 +305,12 @@ fn named(failure: Failure, keypair: &Keypair) -> Failure {
 
 /// Runs work on an open line. A thread that is ending may have no thread-locals any more, and then the event loop cannot
 /// run: that is a failure of this call, not of the host.
-fn run_on<T, F>(open: &Open, work: impl FnOnce(Line) -> F) -> Result<T, Failure>
+fn run_on<T, F>(open: &Open, deadline: Deadline, work: impl FnOnce(Line) -> F) -> Result<T, Failure>
 where
     F: Future<Output = Result<T, Failure>>,
 {
-    catch_unwind(AssertUnwindSafe(|| open.transport.block_on(work(open.line.begun())))).unwrap_or_else(|_| {
+    let line = Line { endpoint: Arc::clone(&open.endpoint), deadline };
+    catch_unwind(AssertUnwindSafe(|| open.transport.block_on(work(line)))).unwrap_or_else(|_| {
         let cause = "the request could not be run on this thread (is the thread or the process ending?)";
         Err(Failure::new(Kind::Cancelled, cause, ""))
     })

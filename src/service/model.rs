@@ -1,7 +1,9 @@
 //! What the service says, read tolerantly: every field that we do not need may be missing, null, of another type or new.
 
 use base64::Engine;
-use base64::engine::general_purpose::{STANDARD, STANDARD_NO_PAD, URL_SAFE, URL_SAFE_NO_PAD};
+use base64::alphabet;
+use base64::engine::DecodePaddingMode;
+use base64::engine::general_purpose::{GeneralPurpose, GeneralPurposeConfig};
 use serde_json::Value;
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -122,6 +124,14 @@ fn flag(value: &Value, name: &str) -> Option<bool> {
     }
 }
 
+const fn lenient(alphabet: &alphabet::Alphabet) -> GeneralPurpose {
+    let config = GeneralPurposeConfig::new().with_decode_allow_trailing_bits(true);
+    GeneralPurpose::new(alphabet, config.with_decode_padding_mode(DecodePaddingMode::Indifferent))
+}
+
+static PLAIN: GeneralPurpose = lenient(&alphabet::STANDARD);
+static URL_SAFE: GeneralPurpose = lenient(&alphabet::URL_SAFE);
+
 /// Base64 of any flavour, with white space or PEM lines around it.
 pub fn decode(text: &str) -> Option<Vec<u8>> {
     let plain: String;
@@ -131,7 +141,7 @@ pub fn decode(text: &str) -> Option<Vec<u8>> {
         plain = body.flat_map(str::split_whitespace).collect();
         text = &plain;
     }
-    [&STANDARD, &STANDARD_NO_PAD, &URL_SAFE, &URL_SAFE_NO_PAD].iter().find_map(|engine| engine.decode(text).ok())
+    [&PLAIN, &URL_SAFE].iter().find_map(|engine| engine.decode(text).ok())
 }
 
 /// A keypair out of an answer. `None`, with a warning, for what has no id or alias.
@@ -255,9 +265,15 @@ mod tests {
     #[test]
     fn base64_of_every_flavour_is_read() {
         let bytes = [0xfb, 0xff, 0xfe, 1];
-        for text in
-            ["+//+AQ==", "+//+AQ", "-__-AQ==", "-__-AQ", "+//\n+AQ==", "-----BEGIN X-----\n+//+AQ==\n-----END X-----\n"]
-        {
+        for text in [
+            "+//+AQ==",
+            "+//+AQ",
+            "+//+AR==",
+            "-__-AQ==",
+            "-__-AQ",
+            "+//\n+AQ==",
+            "-----BEGIN X-----\n+//+AQ==\n-----END X-----\n",
+        ] {
             assert_eq!(decode(text).as_deref(), Some(&bytes[..]), "{text}");
         }
         assert_eq!(decode("%%%"), None);

@@ -2,7 +2,10 @@
 //! and its count there.
 
 use super::answer;
+use super::broken::Broken;
+use super::deadline::Deadline;
 use super::failure::{Failure, Kind};
+use super::page::{self, NoPage, Page, Read};
 use super::retry::{self, Effect, Outcome};
 use super::stats::Stats;
 use super::transport::{self, Answer, Call};
@@ -15,25 +18,30 @@ use std::time::{Duration, Instant};
 /// Everything under this path of the host is the service's.
 const API: &str = "/signingmanager/api/v1";
 
-/// Longest list or record that is read.
-const LIMIT: usize = 64 << 20;
-/// Longest answer to a sign that is read.
-const SIGN_LIMIT: usize = 1 << 20;
+/// Longest page of a list that is read, in bytes.
+const LIST_LIMIT: usize = 64 << 20;
+/// Longest record that is read, in bytes. A JSON text can take a hundred times its length in memory.
+const RECORD_LIMIT: usize = 1 << 20;
 
 /// Longest time that a service which never answered in this process is knocked at: it is not there.
 const KNOCKING: Duration = Duration::from_secs(3);
 
-/// A line to one service. Clones share it.
-#[derive(Clone)]
-pub struct Line {
+/// One end of the line: the service, for as long as the module runs.
+pub struct Endpoint {
     pub client: Client,
-    pub host: Arc<str>,
-    pub timeout: Duration,
-    /// When the operation that this line was taken for has to be over, however many requests it makes.
-    pub deadline: Instant,
+    pub host: String,
+    /// The proxy's host and port, for people.
+    pub proxy: Option<String>,
     pub stats: Arc<Stats>,
     /// Whether the service ever answered: then a refused connection is a restart, and worth waiting for.
     pub met: Arc<AtomicBool>,
+}
+
+/// A line to one service, for one call of the application. Clones share it.
+#[derive(Clone)]
+pub struct Line {
+    pub endpoint: Arc<Endpoint>,
+    pub deadline: Deadline,
 }
 
 /// What is asked.
@@ -44,17 +52,25 @@ pub struct Request {
     pub query: Vec<(&'static str, String)>,
     pub body: Option<Value>,
     pub effect: Effect,
+    /// Longest answer that is read, in bytes.
+    pub limit: usize,
 }
 
 impl Request {
     /// A read.
     pub fn get(path: impl Into<String>) -> Self {
-        Self { method: Method::GET, path: path.into(), query: Vec::new(), body: None, effect: Effect::Read }
+        let path = path.into();
+        Self { method: Method::GET, path, query: Vec::new(), body: None, effect: Effect::Read, limit: RECORD_LIMIT }
+    }
+
+    /// A page of a list.
+    pub fn list(path: &str) -> Self {
+        Self { limit: LIST_LIMIT, ..Self::get(path) }
     }
 
     /// Something that must be done once.
     pub fn post(path: impl Into<String>, body: Value) -> Self {
-        Self { method: Method::POST, path: path.into(), query: Vec::new(), body: Some(body), effect: Effect::Once }
+        Self { method: Method::POST, body: Some(body), effect: Effect::Once, ..Self::get(path) }
     }
 
     /// With a parameter in the query.
@@ -80,29 +96,43 @@ impl Line {
     }
 
     fn call(&self, request: &Request) -> Result<Call, Failure> {
-        let text = format!("{}{API}{}", self.host, request.path);
+        let text = format!("{}{API}{}", self.endpoint.host, request.path);
         let mut url = Url::parse(&text)
             .map_err(|_| Failure::new(Kind::Settings, format!("{text} is no URL"), "check SM_HOST"))?;
         if !request.query.is_empty() {
             url.query_pairs_mut().extend_pairs(&request.query);
         }
-        let body = request.body.as_ref().map(|body| Arc::from(body.to_string().into_bytes()));
-        let limit = if request.effect == Effect::Read { LIMIT } else { SIGN_LIMIT };
-        Ok(Call { method: request.method.clone(), url, body, limit })
+        let body = request.body.as_ref().map(|body| body.to_string().into());
+        Ok(Call { method: request.method.clone(), url, body, limit: request.limit })
     }
 
-    /// Sends a request, again where the table allows it, until there is an answer or the deadline. Success is any 2xx
-    /// with a JSON body.
+    /// Sends a request and reads the JSON in the answer.
     pub async fn run(&self, request: &Request) -> Result<Value, Failure> {
+        let (tried, answer) = self.answer(request).await?;
+        serde_json::from_slice(&answer.body).map_err(|error| no_json(&tried, &answer, &error))
+    }
+
+    /// Sends a request and reads the page of a list in the answer.
+    pub async fn page<T>(&self, request: &Request, make: Read<'_, T>) -> Result<Page<T>, Failure> {
+        let (tried, answer) = self.answer(request).await?;
+        page::read(&answer.body, &request.path, make).map_err(|error| match error {
+            NoPage::Syntax(error) => no_json(&tried, &answer, &error),
+            NoPage::NoList(failure) => failure,
+        })
+    }
+
+    /// Sends a request, again where the table allows it, until there is a success (any 2xx) or the deadline. Returns it
+    /// with what was tried.
+    async fn answer(&self, request: &Request) -> Result<(String, Answer), Failure> {
         let call = self.call(request)?;
         let tried = format!("{} {}", call.method, call.url);
         let begun = Instant::now();
-        let deadline = self.deadline;
         let mut attempt = 0;
+        let mut last: Option<Failure> = None;
         loop {
             attempt += 1;
-            let (outcome, asked, failure) = match self.attempt(&call, &tried, deadline).await {
-                Ok(answer) if (200..300).contains(&answer.status) => return json(&tried, &answer),
+            let (outcome, asked, failure) = match self.attempt(&call, &tried).await {
+                Ok(answer) if (200..300).contains(&answer.status) => return Ok((tried, answer)),
                 Ok(answer) => {
                     let Answer { status, content_type, request_id, retry_after, body } = answer;
                     let outcome = Outcome::Answered { status, retry_after: retry_after.is_some() };
@@ -111,46 +141,39 @@ impl Line {
                 Err(broken) => (broken.outcome, None, broken.failure.at(&tried)),
             };
             if !retry::again(outcome, request.effect) {
-                return Err(unsure(failure, outcome, request.effect));
+                let failure = unsure(failure, outcome, request.effect);
+                return Err(if outcome == Outcome::TimedOut { after(failure, last) } else { failure });
             }
             let pause = retry::pause(attempt, asked, dice());
-            let patience = if outcome == Outcome::NotConnected && !self.met.load(Ordering::Relaxed) {
-                begun + KNOCKING
-            } else {
-                deadline
-            };
-            if Instant::now() + pause >= patience {
-                // The time and not the number of attempts, which chance has a part in: the same cause is the same line, and
-                // the log writes it once.
-                let tries = if attempt > 1 {
-                    format!(" (tried for {} s)", (patience - begun).as_secs())
-                } else {
-                    String::new()
-                };
-                return Err(Failure { cause: format!("{}{tries}", failure.cause), ..failure });
+            if Instant::now() + pause >= self.patience(outcome, begun) {
+                return Err(given_up(failure, attempt, asked));
             }
             log::info!("{failure}; attempt {} in {} ms", attempt + 1, pause.as_millis());
-            Stats::add(&self.stats.retries, 1);
+            Stats::add(&self.endpoint.stats.retries, 1);
+            last = Some(failure);
             tokio::time::sleep(pause).await;
         }
     }
 
-    async fn attempt(&self, call: &Call, tried: &str, deadline: Instant) -> Result<Answer, transport::Broken> {
+    /// Until when it is tried again.
+    fn patience(&self, outcome: Outcome, begun: Instant) -> Instant {
+        let deaf = matches!(outcome, Outcome::NotConnected | Outcome::Lost);
+        let stranger = deaf && !self.endpoint.met.load(Ordering::Relaxed);
+        if stranger { self.deadline.at().min(begun + KNOCKING) } else { self.deadline.at() }
+    }
+
+    async fn attempt(&self, call: &Call, tried: &str) -> Result<Answer, Broken> {
         let begun = Instant::now();
-        Stats::add(&self.stats.requests, 1);
-        Stats::add(&self.stats.sent, call.body.as_ref().map_or(0, |body| body.len() as u64));
-        let result = tokio::time::timeout_at(deadline.into(), transport::send(&self.client, call)).await;
+        let Endpoint { client, proxy, stats, met, .. } = &*self.endpoint;
+        Stats::add(&stats.requests, 1);
+        Stats::add(&stats.sent, call.body.as_ref().map_or(0, |body| body.len() as u64));
+        let result = transport::send(client, call, proxy.as_deref(), self.deadline).await;
         let took = begun.elapsed();
-        self.stats.waited(took);
-        let result = result.unwrap_or_else(|_| {
-            let cause = format!("no answer within {} s", self.timeout.as_secs());
-            let remedy = "try again; STM_PKCS11_TIMEOUT sets how long is waited";
-            Err(transport::Broken { outcome: Outcome::TimedOut, failure: Failure::new(Kind::Timeout, cause, remedy) })
-        });
+        stats.waited(took);
         match &result {
             Ok(answer) => {
-                self.met.store(true, Ordering::Relaxed);
-                Stats::add(&self.stats.received, answer.body.len() as u64);
+                met.store(true, Ordering::Relaxed);
+                Stats::add(&stats.received, answer.body.len() as u64);
                 log::debug!(
                     "{tried}: HTTP {} with {} bytes in {} ms",
                     answer.status,
@@ -164,6 +187,22 @@ impl Line {
     }
 }
 
+/// The last failure of several, and why there is no further attempt.
+fn given_up(failure: Failure, attempts: u32, asked: Option<Duration>) -> Failure {
+    let tries = if attempts > 1 { format!(" ({attempts} attempts)") } else { String::new() };
+    let asked = asked.filter(|asked| asked.as_secs() > 0);
+    let asked = asked.map_or_else(String::new, |asked| format!(" (come back in {} s)", asked.as_secs()));
+    Failure { cause: format!("{}{asked}{tries}", failure.cause), ..failure }
+}
+
+/// The deadline came during another attempt: what went wrong before tells more.
+fn after(failure: Failure, last: Option<Failure>) -> Failure {
+    match last {
+        Some(last) => Failure { cause: format!("{} (before that: {})", failure.cause, last.cause), ..failure },
+        None => failure,
+    }
+}
+
 /// A sign that got no answer may have been executed, and that is what the user has to know.
 fn unsure(failure: Failure, outcome: Outcome, effect: Effect) -> Failure {
     if effect == Effect::Read || !matches!(outcome, Outcome::Lost | Outcome::TimedOut) {
@@ -174,15 +213,14 @@ fn unsure(failure: Failure, outcome: Outcome, effect: Effect) -> Failure {
     Failure { remedy: remedy.to_owned(), ..failure }
 }
 
-fn json(tried: &str, answer: &Answer) -> Result<Value, Failure> {
-    serde_json::from_slice(&answer.body).map_err(|error| {
-        let said = answer::words(&answer.body);
-        let cause = match said.is_empty() {
-            true => format!("HTTP {}: the answer is empty", answer.status),
-            false => format!("HTTP {}: the answer is no JSON ({error}): {said}", answer.status),
-        };
-        Failure::new(Kind::BadAnswer, cause, "check that SM_HOST is the service and no proxy answers for it").at(tried)
-    })
+/// A success that is no JSON.
+fn no_json(tried: &str, answer: &Answer, error: &serde_json::Error) -> Failure {
+    let said = answer::words(&answer.body);
+    let cause = match said.is_empty() {
+        true => format!("HTTP {}: the answer is empty", answer.status),
+        false => format!("HTTP {}: the answer is no JSON ({error}): {said}", answer.status),
+    };
+    Failure::new(Kind::BadAnswer, cause, "check that SM_HOST is the service and no proxy answers for it").at(tried)
 }
 
 /// Uniform in 0..1, for jitter.

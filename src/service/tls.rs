@@ -117,6 +117,22 @@ impl ServerCertVerifier for Unchecked {
     }
 }
 
+/// Whether the server says that it does not take the client certificate, or misses one.
+pub fn refuses_client(error: &rustls::Error) -> bool {
+    let rustls::Error::AlertReceived(alert) = error else { return false };
+    matches!(
+        alert,
+        AlertDescription::CertificateExpired
+            | AlertDescription::CertificateRequired
+            | AlertDescription::BadCertificate
+            | AlertDescription::CertificateUnknown
+            | AlertDescription::CertificateRevoked
+            | AlertDescription::UnsupportedCertificate
+            | AlertDescription::UnknownCA
+            | AlertDescription::AccessDenied
+    )
+}
+
 /// What a failed handshake means and what to do.
 pub fn failure(error: &rustls::Error, host: &str) -> Failure {
     let tls = |cause: String, remedy: &str| Failure::new(Kind::Tls, cause, remedy);
@@ -139,16 +155,7 @@ pub fn failure(error: &rustls::Error, host: &str) -> Failure {
                 tls(format!("the TLS certificate of {host} is not good: {other:?}"), "check SM_HOST and SM_CA_FILE")
             }
         },
-        rustls::Error::AlertReceived(
-            AlertDescription::CertificateExpired
-            | AlertDescription::CertificateRequired
-            | AlertDescription::BadCertificate
-            | AlertDescription::CertificateUnknown
-            | AlertDescription::CertificateRevoked
-            | AlertDescription::UnsupportedCertificate
-            | AlertDescription::UnknownCA
-            | AlertDescription::AccessDenied,
-        ) => tls(
+        error if refuses_client(error) => tls(
             format!("{host} does not accept the client certificate ({error})"),
             "check that SM_CLIENT_CERT_FILE was made for this host (SM_HOST), and that it has not expired or been revoked",
         ),

@@ -4,22 +4,33 @@
 //! drives it for all. HTTP/1.1 over one connection per request under way; idle connections are kept for less than the
 //! minute after which firewalls drop them.
 
+use super::broken::{Broken, Stage, Way, broken, chain, late};
+use super::deadline::Deadline;
 use super::failure::{Failure, Kind};
+use super::resolve::Resolver;
 use super::retry::{self, Outcome};
 use super::tls;
 use crate::config::{Secret, TokenSettings};
-use reqwest::dns::{Addrs, Name, Resolve, Resolving};
+use bytes::Bytes;
+use http_body::{Frame, SizeHint};
 use reqwest::header::{CONTENT_TYPE, HeaderMap, HeaderValue, RETRY_AFTER};
 use reqwest::{Client, Method, NoProxy, Proxy, Url};
-use std::error::Error as _;
-use std::net::{SocketAddr, ToSocketAddrs};
+use std::convert::Infallible;
+use std::pin::Pin;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::task::{Context, Poll};
 use std::time::{Duration, SystemTime};
 
 /// How long an idle connection is kept. Common firewalls forget one after 60 seconds.
 const IDLE: Duration = Duration::from_secs(50);
-/// TCP keepalive, for what is dropped while a request waits.
-const KEEPALIVE: Duration = Duration::from_secs(30);
+/// An idle connection is asked for a sign of life so often: it stays in the tables of firewalls, and one whose other end is
+/// gone is known to be dead (and not used) within [`DEAF`].
+const KEEPALIVE: Duration = Duration::from_secs(10);
+/// Pause after an unanswered sign of life, and how many of them (where the system does not know [`DEAF`]).
+const KEEPALIVE_AGAIN: (Duration, u32) = (Duration::from_secs(5), 2);
+/// A connection over which nothing is acknowledged for so long is dead: six retransmissions.
+const DEAF: Duration = Duration::from_secs(15);
 
 /// The client and the runtime that it lives on.
 pub struct Transport {
@@ -33,7 +44,7 @@ pub struct Transport {
 pub struct Call {
     pub method: Method,
     pub url: Url,
-    pub body: Option<Arc<[u8]>>,
+    pub body: Option<Bytes>,
     /// Longest answer that is read, in bytes.
     pub limit: usize,
 }
@@ -45,12 +56,6 @@ pub struct Answer {
     pub request_id: String,
     pub retry_after: Option<Duration>,
     pub body: Vec<u8>,
-}
-
-/// No answer.
-pub struct Broken {
-    pub outcome: Outcome,
-    pub failure: Failure,
 }
 
 /// Our name in the grammar that the service's own clients have: `name/version (GOOS; GOARCH)`.
@@ -66,31 +71,6 @@ pub fn user_agent() -> String {
         other => other,
     };
     format!("stm-pkcs11/{} ({system}; {processor})", env!("CARGO_PKG_VERSION"))
-}
-
-/// Resolves as the host's other programs do. The system's resolver may take half a minute to give up and cannot be
-/// interrupted, so it is asked on a thread that lives for the one question, and the deadline holds; where the host
-/// allows no threads, on the calling one.
-struct Resolver {
-    threads: bool,
-}
-
-fn look_up(name: &str) -> std::io::Result<Vec<SocketAddr>> {
-    (name, 0).to_socket_addrs().map(Iterator::collect)
-}
-
-impl Resolve for Resolver {
-    fn resolve(&self, name: Name) -> Resolving {
-        let name = name.as_str().to_owned();
-        let (answer, question) = tokio::sync::oneshot::channel();
-        let asked = name.clone();
-        let thread = std::thread::Builder::new().name("stm-pkcs11-dns".into());
-        let started = self.threads && thread.spawn(move || answer.send(look_up(&asked))).is_ok();
-        Box::pin(async move {
-            let found = if started { question.await? } else { look_up(&name) };
-            Ok(Box::new(found?.into_iter()) as Addrs)
-        })
-    }
 }
 
 impl Transport {
@@ -118,12 +98,18 @@ impl Transport {
             .referer(false)
             .user_agent(user_agent())
             .default_headers(headers)
-            .dns_resolver(Arc::new(Resolver { threads: settings.threads }))
+            .dns_resolver(Arc::new(Resolver))
             .connect_timeout(settings.connect_timeout)
             .pool_idle_timeout(IDLE)
             .pool_max_idle_per_host(usize::MAX)
             .tcp_nodelay(true)
-            .tcp_keepalive(KEEPALIVE);
+            .tcp_keepalive(KEEPALIVE)
+            .tcp_keepalive_interval(KEEPALIVE_AGAIN.0)
+            .tcp_keepalive_retries(KEEPALIVE_AGAIN.1);
+        #[cfg(any(target_os = "android", target_os = "linux"))]
+        {
+            builder = builder.tcp_user_timeout(DEAF);
+        }
         if let Some(proxy) = &settings.proxy {
             builder = builder.proxy(self::proxy(proxy, settings.no_proxy.as_deref())?);
         }
@@ -144,26 +130,74 @@ impl Transport {
     }
 }
 
-fn proxy(setting: &Secret, no_proxy: Option<&str>) -> Result<Proxy, Failure> {
+/// The proxy's host and port.
+pub fn proxy_name(setting: &Secret) -> Option<String> {
+    let url = Url::parse(&proxy_url(setting)).ok()?;
+    Some(format!("{}:{}", url.host_str()?, url.port_or_known_default()?))
+}
+
+/// A proxy without a scheme is spoken to in plain HTTP.
+fn proxy_url(setting: &Secret) -> zeroize::Zeroizing<String> {
     let text = setting.reveal();
-    let url = if text.contains("://") { text.to_owned() } else { format!("http://{text}") };
-    let proxy = Proxy::https(&url).map_err(|_| {
+    zeroize::Zeroizing::new(if text.contains("://") { text.to_owned() } else { format!("http://{text}") })
+}
+
+fn proxy(setting: &Secret, no_proxy: Option<&str>) -> Result<Proxy, Failure> {
+    let proxy = Proxy::https(proxy_url(setting).as_str()).map_err(|_| {
         Failure::new(Kind::Settings, "HTTPS_PROXY is no proxy's URL", "write it as http://user:password@host:port")
     })?;
     Ok(proxy.no_proxy(no_proxy.and_then(NoProxy::from_string)))
 }
 
-/// One attempt: sends the request and reads its answer.
-pub async fn send(client: &Client, call: &Call) -> Result<Answer, Broken> {
+/// The body of a request, which knows whether it was read: the HTTP library reads it when it writes the request to a
+/// connection, and not before.
+struct Watched {
+    bytes: Option<Bytes>,
+    read: Arc<AtomicBool>,
+}
+
+impl http_body::Body for Watched {
+    type Data = Bytes;
+    type Error = Infallible;
+
+    fn poll_frame(mut self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, Infallible>>> {
+        self.read.store(true, Ordering::Relaxed);
+        Poll::Ready(self.bytes.take().map(|bytes| Ok(Frame::data(bytes))))
+    }
+
+    fn is_end_stream(&self) -> bool {
+        self.bytes.is_none()
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        SizeHint::with_exact(self.bytes.as_ref().map_or(0, |bytes| bytes.len() as u64))
+    }
+}
+
+/// One attempt: sends the request and reads its answer, until the deadline.
+pub async fn send(client: &Client, call: &Call, proxy: Option<&str>, deadline: Deadline) -> Result<Answer, Broken> {
     // A connection that the other side closed while nobody drove the runtime must be noticed before it is used.
     tokio::task::yield_now().await;
-    let host = call.url.host_str().unwrap_or_default().to_owned();
-    let broken = |error: &reqwest::Error, sent| broken(error, &host, sent);
+    let way = Way { host: call.url.host_str().unwrap_or_default(), proxy };
+    let read = Arc::new(AtomicBool::new(call.body.is_none()));
+    let stage = || if read.load(Ordering::Relaxed) { Stage::Sent } else { Stage::Unsent };
     let mut request = client.request(call.method.clone(), call.url.clone());
     if let Some(body) = &call.body {
-        request = request.header(CONTENT_TYPE, "application/json").body(body.to_vec());
+        let body = Watched { bytes: Some(body.clone()), read: Arc::clone(&read) };
+        request = request.header(CONTENT_TYPE, "application/json").body(reqwest::Body::wrap(body));
     }
-    let mut response = request.send().await.map_err(|error| broken(&error, false))?;
+    let exchange = async {
+        let response = request.send().await.map_err(|error| broken(&error, &way, stage()))?;
+        receive(response, call.limit, &way).await
+    };
+    match tokio::time::timeout_at(deadline.at().into(), exchange).await {
+        Ok(result) => result,
+        Err(_) => Err(late(deadline, &way, stage())),
+    }
+}
+
+/// Reads an answer whose head has come.
+async fn receive(mut response: reqwest::Response, limit: usize, way: &Way<'_>) -> Result<Answer, Broken> {
     let text = |name: &str| -> String {
         response.headers().get(name).and_then(|value| value.to_str().ok()).unwrap_or_default().to_owned()
     };
@@ -178,77 +212,23 @@ pub async fn send(client: &Client, call: &Call) -> Result<Answer, Broken> {
         retry_after: retry::retry_after(&text(RETRY_AFTER.as_str()), SystemTime::now()),
         body: Vec::new(),
     };
-    while let Some(part) = response.chunk().await.map_err(|error| broken(&error, true))? {
-        if answer.body.len() + part.len() > call.limit {
-            let cause = format!("the answer is longer than {} bytes", call.limit);
-            let remedy = "this is not the service's answer: check SM_HOST and the proxy";
-            return Err(Broken {
-                outcome: Outcome::Answered { status: 0, retry_after: false },
-                failure: Failure::new(Kind::BadAnswer, cause, remedy),
-            });
+    let status = answer.status;
+    let too_long = || {
+        let cause = format!("the answer is longer than {limit} bytes");
+        let remedy = "this is not the service's answer: check SM_HOST and the proxy";
+        let failure = Failure::new(Kind::BadAnswer, cause, remedy);
+        Broken { outcome: Outcome::Answered { status, retry_after: false }, failure }
+    };
+    let promised = response.content_length().unwrap_or(0);
+    if promised > limit as u64 {
+        return Err(too_long());
+    }
+    answer.body.reserve_exact(promised as usize);
+    while let Some(part) = response.chunk().await.map_err(|error| broken(&error, way, Stage::Answered))? {
+        if answer.body.len() + part.len() > limit {
+            return Err(too_long());
         }
         answer.body.extend_from_slice(&part);
     }
     Ok(answer)
-}
-
-/// An error of the HTTP library and all its causes, without the URL.
-fn chain(error: &reqwest::Error) -> String {
-    let mut texts: Vec<String> = Vec::new();
-    let mut next = error.source();
-    while let Some(cause) = next {
-        let text = cause.to_string();
-        if texts.last() != Some(&text) {
-            texts.push(text);
-        }
-        next = cause.source();
-    }
-    texts.join(": ")
-}
-
-/// The first cause of a type, also inside of I/O errors.
-fn cause<'a, T: std::error::Error + 'static>(error: &'a (dyn std::error::Error + 'static)) -> Option<&'a T> {
-    let mut next = Some(error);
-    while let Some(current) = next {
-        if let Some(found) = current.downcast_ref::<T>() {
-            return Some(found);
-        }
-        let inner = current.downcast_ref::<std::io::Error>().and_then(std::io::Error::get_ref);
-        next = match inner {
-            Some(inner) => Some(inner),
-            None => current.source(),
-        };
-    }
-    None
-}
-
-fn broken(error: &reqwest::Error, host: &str, answered: bool) -> Broken {
-    if let Some(error) = cause::<rustls::Error>(error) {
-        return Broken { outcome: Outcome::Handshake, failure: tls::failure(error, host) };
-    }
-    let io = cause::<std::io::Error>(error);
-    let what = chain(error);
-    if error.is_timeout() || io.is_some_and(|io| io.kind() == std::io::ErrorKind::TimedOut) {
-        let outcome = if error.is_connect() { Outcome::NotConnected } else { Outcome::TimedOut };
-        let cause = format!("no connection to {host} in time");
-        let remedy = "check the network, HTTPS_PROXY and SM_CONN_TIMEOUT";
-        return Broken { outcome, failure: Failure::new(Kind::Timeout, cause, remedy) };
-    }
-    if error.is_connect() {
-        let lower = what.to_ascii_lowercase();
-        let (cause, remedy) = if lower.contains("dns") || lower.contains("lookup") || lower.contains("name or service")
-        {
-            (format!("the name {host} cannot be resolved ({what})"), "check SM_HOST and the network's name servers")
-        } else if lower.contains("refused") {
-            (format!("{host} refuses the connection"), "check SM_HOST and its port, and that the service runs")
-        } else if lower.contains("proxy") || lower.contains("tunnel") {
-            (format!("the proxy makes no connection to {host} ({what})"), "check HTTPS_PROXY and its user and password")
-        } else {
-            (format!("no connection to {host} ({what})"), "check the network, SM_HOST and HTTPS_PROXY")
-        };
-        return Broken { outcome: Outcome::NotConnected, failure: Failure::new(Kind::Unreachable, cause, remedy) };
-    }
-    let when = if answered { "in the middle of the answer" } else { "before the answer" };
-    let cause = format!("the connection to {host} broke {when} ({what})");
-    Broken { outcome: Outcome::Lost, failure: Failure::new(Kind::Unreachable, cause, "try again") }
 }

@@ -11,7 +11,7 @@ use super::search::{Need, Permitted};
 use super::slot::SlotKind;
 use crate::config::{Login, TokenSettings};
 use crate::error::Result;
-use crate::service::{Keypair, NewKeypair, Service, Wanted};
+use crate::service::{Deadline, Keypair, NewKeypair, Service, Wanted};
 use cryptoki_sys::CK_SLOT_ID;
 use parking_lot::{Mutex, RwLock};
 use std::sync::Arc;
@@ -72,29 +72,34 @@ impl Account {
         ask: bool,
     ) -> Result<Vec<Arc<Object>>> {
         if ask {
-            self.fetch(slot, &Need::of(template, kind), template)?;
+            self.fetch(slot, &Need::of(template, kind), template, self.service.deadline())?;
         }
         Ok(self.catalog().find(slot, template))
     }
 
-    fn fetch(&self, slot: CK_SLOT_ID, need: &Need, template: &Template<'_>) -> Result<()> {
+    fn fetch(&self, slot: CK_SLOT_ID, need: &Need, template: &Template<'_>, deadline: Deadline) -> Result<()> {
         match need {
             Need::Nothing => Ok(()),
-            Need::Everything => self.fetch_all(),
+            Need::Everything => self.fetch_all(deadline),
             Need::Alias(alias, permitted) => {
-                self.fetch_some(Wanted::Alias(alias), |catalog| catalog.alias_since(alias))?;
-                self.fetch_rest(slot, *permitted, template)
+                self.fetch_some(Wanted::Alias(alias), deadline, |catalog| catalog.alias_since(alias))?;
+                self.fetch_rest(slot, *permitted, template, deadline)
             }
             Need::Id(id, permitted) => {
-                self.fetch_some(Wanted::Id(id), |catalog| catalog.id_since(id))?;
-                self.fetch_rest(slot, *permitted, template)
+                self.fetch_some(Wanted::Id(id), deadline, |catalog| catalog.id_since(id))?;
+                self.fetch_rest(slot, *permitted, template, deadline)
             }
-            Need::Issuer => self.fetch_rest(slot, Permitted::Listing, template),
+            Need::Issuer => self.fetch_rest(slot, Permitted::Listing, template, deadline),
         }
     }
 
     /// One narrow look-up, unless memory has the answer.
-    fn fetch_some(&self, wanted: Wanted<'_>, since: impl Fn(&Catalog) -> Option<Instant>) -> Result<()> {
+    fn fetch_some(
+        &self,
+        wanted: Wanted<'_>,
+        deadline: Deadline,
+        since: impl Fn(&Catalog) -> Option<Instant>,
+    ) -> Result<()> {
         let catalog = self.catalog();
         let fresh = |since: Instant, lifetime| since.elapsed() < lifetime;
         if since(&catalog).is_some_and(|since| fresh(since, self.settings.refresh))
@@ -103,7 +108,7 @@ impl Account {
             return Ok(());
         }
         let asked = Instant::now();
-        match self.service.keypairs(wanted) {
+        match self.service.keypairs(wanted, deadline) {
             Ok(found) => {
                 self.renew(|catalog| {
                     let same = since(catalog).is_some_and(|since| since >= asked);
@@ -120,20 +125,26 @@ impl Account {
     }
 
     /// The whole list where the narrow look-up could not answer: other objects than keypairs' may have the name.
-    fn fetch_rest(&self, slot: CK_SLOT_ID, permitted: Permitted, template: &Template<'_>) -> Result<()> {
+    fn fetch_rest(
+        &self,
+        slot: CK_SLOT_ID,
+        permitted: Permitted,
+        template: &Template<'_>,
+        deadline: Deadline,
+    ) -> Result<()> {
         if permitted == Permitted::NoListing || !self.catalog().find(slot, template).is_empty() {
             return Ok(());
         }
-        self.fetch_all()
+        self.fetch_all(deadline)
     }
 
-    fn fetch_all(&self) -> Result<()> {
+    fn fetch_all(&self, deadline: Deadline) -> Result<()> {
         let since = self.catalog().complete_since();
         if since.is_some_and(|since| since.elapsed() < self.settings.refresh) {
             return Ok(());
         }
         let asked = Instant::now();
-        match self.service.keypairs(Wanted::All) {
+        match self.service.keypairs(Wanted::All, deadline) {
             Ok(all) => {
                 self.renew(|catalog| {
                     let same = catalog.complete_since().is_some_and(|since| since >= asked);

@@ -6,7 +6,7 @@ use super::session::{Produced, Session};
 use super::sign::SignOperation;
 use crate::error::{Error, Result};
 use crate::mechanism::Prepared;
-use crate::service::{Keypair, Signed};
+use crate::service::{Deadline, Keypair, Signed};
 use cryptoki_sys::*;
 
 use super::account::Account;
@@ -28,7 +28,8 @@ impl Module {
 
 /// One signature of one keypair: verified, in the standard's encoding, with its id at the service.
 fn request(account: &Account, keypair: &Keypair, prepared: &Prepared) -> Result<(Vec<u8>, Option<String>)> {
-    let signed = account.service().sign(keypair, prepared.sig_alg, &prepared.hash).map_err(|failure| {
+    let deadline = account.service().deadline();
+    let signed = account.service().sign(keypair, prepared.sig_alg, &prepared.hash, deadline).map_err(|failure| {
         if failure::outdated(&failure) {
             account.forget(keypair);
         }
@@ -39,13 +40,19 @@ fn request(account: &Account, keypair: &Keypair, prepared: &Prepared) -> Result<
         Error { cause: format!("keypair {}: {}", keypair.alias, error.cause).into(), ..error }
     })?;
     if account.settings().confirm_record {
-        confirm(account, keypair, prepared, &signed)?;
+        confirm(account, keypair, prepared, &signed, deadline)?;
     }
     Ok((signature, signed.id))
 }
 
 /// `STM_PKCS11_CONFIRM=record`: the signature must stand in the service's record as it was asked for and answered.
-fn confirm(account: &Account, keypair: &Keypair, prepared: &Prepared, signed: &Signed) -> Result<()> {
+fn confirm(
+    account: &Account,
+    keypair: &Keypair,
+    prepared: &Prepared,
+    signed: &Signed,
+    deadline: Deadline,
+) -> Result<()> {
     let refuse = |what: &str| {
         Error::loud(
             CKR_FUNCTION_FAILED,
@@ -53,7 +60,7 @@ fn confirm(account: &Account, keypair: &Keypair, prepared: &Prepared, signed: &S
         )
     };
     let id = signed.id.as_deref().ok_or_else(|| refuse("the service gave it no id, so its record cannot be read"))?;
-    let record = account.service().signature(id).map_err(|failure| failure::error(&failure))?;
+    let record = account.service().signature(id, deadline).map_err(|failure| failure::error(&failure))?;
     let said = |what: &str, value: &Option<String>| {
         refuse(&format!("signature {id} is recorded with {what} {}", value.as_deref().unwrap_or("(none)")))
     };

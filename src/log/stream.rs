@@ -1,0 +1,89 @@
+//! The host's standard streams, which may be closed, and then be anything: the next file or socket that somebody opens gets
+//! the free number. What is written there is lost at best, and at worst goes into a database or to the service.
+
+use std::io::Write;
+
+/// What a stream is now.
+#[derive(Clone, Copy, Debug, PartialEq)]
+enum Now {
+    Closed,
+    /// Device and file number.
+    Socket(u64, u64),
+    Other,
+    /// It cannot be told: no descriptor is free to look at it, or this system has no way.
+    Unknown,
+}
+
+/// One of the two, and what it was when the module was initialised.
+pub struct Stream {
+    number: Number,
+    begun: Now,
+}
+
+#[derive(Clone, Copy)]
+pub enum Number {
+    Stdout,
+    Stderr,
+}
+
+impl Stream {
+    /// Before it was looked at.
+    pub const fn new(number: Number) -> Self {
+        Self { number, begun: Now::Unknown }
+    }
+
+    /// Looks at it: `C_Initialize` runs before there is a connection of ours.
+    pub fn begin(&mut self) {
+        self.begun = self.number.look();
+    }
+
+    /// Writes a line, unless the stream may have become something else.
+    pub fn write(&self, line: &str) {
+        let now = self.number.look();
+        let other = match (self.begun, now) {
+            (_, Now::Closed) | (Now::Closed, _) => true,
+            // A service manager gives a socket as stderr; one that came later may be ours.
+            (Now::Socket(..) | Now::Other, Now::Socket(..)) => now != self.begun,
+            _ => false,
+        };
+        if other {
+            return;
+        }
+        match self.number {
+            Number::Stdout => write(&mut std::io::stdout(), line),
+            Number::Stderr => write(&mut std::io::stderr(), line),
+        }
+    }
+}
+
+/// One write: lines of parallel processes do not mix. Errors have nowhere to go.
+pub fn write(out: &mut impl Write, line: &str) {
+    let _ = out.write_all(line.as_bytes()).and_then(|()| out.flush());
+}
+
+impl Number {
+    #[cfg(unix)]
+    fn look(self) -> Now {
+        use std::os::fd::AsFd;
+        use std::os::unix::fs::{FileTypeExt, MetadataExt};
+        let copy = match self {
+            Self::Stdout => std::io::stdout().as_fd().try_clone_to_owned(),
+            Self::Stderr => std::io::stderr().as_fd().try_clone_to_owned(),
+        };
+        match copy {
+            Err(error) if error.raw_os_error() == Some(libc::EBADF) => Now::Closed,
+            Err(_) => Now::Unknown,
+            Ok(copy) => match std::fs::File::from(copy).metadata() {
+                Ok(meta) if meta.file_type().is_socket() => Now::Socket(meta.dev(), meta.ino()),
+                Ok(_) => Now::Other,
+                Err(_) => Now::Unknown,
+            },
+        }
+    }
+
+    #[cfg(not(unix))]
+    fn look(self) -> Now {
+        let _ = self;
+        Now::Unknown
+    }
+}

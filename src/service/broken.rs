@@ -1,0 +1,127 @@
+//! A request that got no answer: what happened, how far it came, and what to do.
+
+use super::deadline::Deadline;
+use super::failure::{Failure, Kind};
+use super::retry::Outcome;
+use super::tls;
+use std::error::Error;
+use std::io;
+
+/// No answer.
+pub struct Broken {
+    pub outcome: Outcome,
+    pub failure: Failure,
+}
+
+/// An error of the HTTP library and all its causes, without the URL.
+pub fn chain(error: &reqwest::Error) -> String {
+    let mut texts: Vec<String> = Vec::new();
+    let mut next = error.source();
+    while let Some(cause) = next {
+        let text = cause.to_string();
+        if texts.last() != Some(&text) {
+            texts.push(text);
+        }
+        next = cause.source();
+    }
+    texts.join(": ")
+}
+
+/// The first cause of a type, also inside of I/O errors.
+fn cause<'a, T: Error + 'static>(error: &'a (dyn Error + 'static)) -> Option<&'a T> {
+    let mut next = Some(error);
+    while let Some(current) = next {
+        if let Some(found) = current.downcast_ref::<T>() {
+            return Some(found);
+        }
+        let inner = current.downcast_ref::<io::Error>().and_then(io::Error::get_ref);
+        next = match inner {
+            Some(inner) => Some(inner),
+            None => current.source(),
+        };
+    }
+    None
+}
+
+/// Where a request goes, for people.
+pub struct Way<'a> {
+    pub host: &'a str,
+    /// The proxy that is set, without credentials; `NO_PROXY` may except the host from it.
+    pub proxy: Option<&'a str>,
+}
+
+/// How far a request came.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub enum Stage {
+    /// It has a body, and nobody has read that yet: nothing was sent.
+    Unsent,
+    /// Something of it may have been sent.
+    Sent,
+    /// The head of the answer has come.
+    Answered,
+}
+
+/// What an error of the HTTP library means.
+pub fn broken(error: &reqwest::Error, way: &Way<'_>, stage: Stage) -> Broken {
+    let host = way.host;
+    let connecting = error.is_connect() || stage == Stage::Unsent;
+    if let Some(error) = cause::<rustls::Error>(error)
+        && (connecting || tls::refuses_client(error))
+    {
+        // A server that does not take the client certificate may say so only when the request is on its way; it never
+        // reads that.
+        return Broken { outcome: Outcome::Handshake, failure: tls::failure(error, host) };
+    }
+    let what = chain(error);
+    if connecting {
+        return unconnected(error, way, &what);
+    }
+    let when = if stage == Stage::Answered { "in the middle of the answer" } else { "before the answer" };
+    let cause = format!("the connection to {host} broke {when} ({what})");
+    Broken { outcome: Outcome::Lost, failure: Failure::new(Kind::Unreachable, cause, "try again") }
+}
+
+/// The deadline passed.
+pub fn late(deadline: Deadline, way: &Way<'_>, stage: Stage) -> Broken {
+    let (outcome, what) = match stage {
+        Stage::Unsent => (Outcome::NotConnected, format!("no connection to {}", way.host)),
+        Stage::Sent | Stage::Answered => (Outcome::TimedOut, "no answer".into()),
+    };
+    Broken { outcome, failure: deadline.passed(&what) }
+}
+
+/// No connection was made.
+fn unconnected(error: &reqwest::Error, way: &Way<'_>, what: &str) -> Broken {
+    let host = way.host;
+    let io = cause::<io::Error>(error);
+    if error.is_timeout() || io.is_some_and(|io| io.kind() == io::ErrorKind::TimedOut) {
+        let cause = format!("no connection to {host} in time");
+        let remedy = "check the network, HTTPS_PROXY and SM_CONN_TIMEOUT";
+        return Broken { outcome: Outcome::NotConnected, failure: Failure::new(Kind::Timeout, cause, remedy) };
+    }
+    let lower = what.to_ascii_lowercase();
+    let says = |words: &[&str]| words.iter().any(|word| lower.contains(word));
+    let (outcome, cause, remedy) = if says(&["proxy authorization"]) {
+        let cause = format!("the proxy makes no connection to {host} ({what})");
+        (Outcome::Handshake, cause, "set HTTPS_PROXY to http://user:password@host:port")
+    } else if says(&["dns", "lookup", "name or service"]) {
+        let cause = format!("the name {host} cannot be resolved ({what})");
+        (Outcome::NotConnected, cause, "check SM_HOST, HTTPS_PROXY and the network's name servers")
+    } else if let (true, Some(proxy)) = (says(&["refused"]), way.proxy) {
+        let cause = format!("the connection to {host} by way of the proxy {proxy} is refused");
+        (Outcome::NotConnected, cause, "check HTTPS_PROXY, and that the proxy runs; NO_PROXY names hosts without proxy")
+    } else if says(&["refused"]) {
+        let cause = format!("{host} refuses the connection");
+        (Outcome::NotConnected, cause, "check SM_HOST and its port, and that the service runs")
+    } else if says(&["too many open files"]) {
+        let cause = format!("no connection to {host} ({what})");
+        (Outcome::NotConnected, cause, "raise the limit of open files (ulimit -n), or close some")
+    } else if says(&["proxy", "tunnel"]) {
+        let cause = format!("the proxy makes no connection to {host} ({what})");
+        (Outcome::NotConnected, cause, "check HTTPS_PROXY and its user and password")
+    } else {
+        let cause = format!("no connection to {host} ({what})");
+        (Outcome::NotConnected, cause, "check the network, SM_HOST and HTTPS_PROXY")
+    };
+    Broken { outcome, failure: Failure::new(Kind::Unreachable, cause, remedy) }
+}

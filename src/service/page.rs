@@ -1,0 +1,162 @@
+//! One page of a list, read item by item: whatever a service sends, no more of it is in memory at once than its text and
+//! the items that are keypairs or certificates.
+
+use super::failure::{Failure, Kind};
+use serde::de::{DeserializeSeed, Deserializer, Error, IgnoredAny, MapAccess, SeqAccess, Visitor};
+use serde_json::Value;
+use serde_json::value::RawValue;
+use std::borrow::Cow;
+use std::fmt;
+
+/// Longest item that is read, in bytes: a keypair with its certificates has a few thousand.
+const LONGEST_ITEM: usize = 1 << 20;
+/// More items than any page has.
+const MOST_ITEMS: usize = 200_000;
+
+/// What is made of an item; `None` for what is none.
+pub type Read<'a, T> = &'a (dyn Fn(Value) -> Option<T> + Sync);
+
+/// A page.
+pub struct Page<T> {
+    /// What was made of its items.
+    pub items: Vec<T>,
+    /// How many items it had.
+    pub count: usize,
+    /// The first item's id: a service that ignores the offset repeats it.
+    pub first: Option<String>,
+    /// How many items the list has, where the service says so.
+    pub total: Option<usize>,
+    /// How many items the service puts on a page, where it says so.
+    pub limit: Option<usize>,
+}
+
+/// What is wrong with an answer that is no page.
+pub enum NoPage {
+    /// It is no JSON.
+    Syntax(serde_json::Error),
+    /// It is JSON, but holds no list.
+    NoList(Failure),
+}
+
+/// Reads a page: an object with `items`, or a bare list.
+pub fn read<T>(body: &[u8], path: &str, make: Read<'_, T>) -> Result<Page<T>, NoPage> {
+    let mut reader = serde_json::Deserializer::from_slice(body);
+    let page = reader.deserialize_any(Envelope(make)).and_then(|page| reader.end().map(|()| page));
+    let page = page.map_err(|error| if error.is_data() { no_list(path, &error) } else { NoPage::Syntax(error) })?;
+    page.ok_or_else(|| no_list(path, &"it has no items"))
+}
+
+fn no_list(path: &str, why: &dyn fmt::Display) -> NoPage {
+    let remedy = "check that SM_HOST is the service; if it is, please report it";
+    NoPage::NoList(Failure::new(Kind::BadAnswer, format!("GET {path}: the answer holds no list ({why})"), remedy))
+}
+
+struct Envelope<'a, T>(Read<'a, T>);
+
+impl<'de, T> Visitor<'de> for Envelope<'_, T> {
+    type Value = Option<Page<T>>;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("a list")
+    }
+
+    fn visit_seq<A: SeqAccess<'de>>(self, list: A) -> Result<Self::Value, A::Error> {
+        Items(self.0).visit_seq(list).map(Some)
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Self::Value, A::Error> {
+        let (mut page, mut total, mut limit) = (None, None, None);
+        while let Some(name) = map.next_key::<Cow<'_, str>>()? {
+            match &*name {
+                "items" => page = Some(map.next_value_seed(Items(self.0))?),
+                "total" => total = number(map.next_value()?),
+                "limit" => limit = number(map.next_value()?),
+                _ => drop(map.next_value::<IgnoredAny>()?),
+            }
+        }
+        Ok(page.map(|page| Page { total, limit: limit.filter(|limit| *limit > 0), ..page }))
+    }
+}
+
+/// A number; anything else is as good as absent.
+fn number(text: &RawValue) -> Option<usize> {
+    text.get().parse().ok()
+}
+
+struct Items<'a, T>(Read<'a, T>);
+
+impl<'de, T> DeserializeSeed<'de> for Items<'_, T> {
+    type Value = Page<T>;
+
+    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<Page<T>, D::Error> {
+        deserializer.deserialize_seq(self)
+    }
+}
+
+impl<'de, T> Visitor<'de> for Items<'_, T> {
+    type Value = Page<T>;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("a list of items")
+    }
+
+    fn visit_seq<A: SeqAccess<'de>>(self, mut list: A) -> Result<Page<T>, A::Error> {
+        let mut page = Page { items: Vec::new(), count: 0, first: None, total: None, limit: None };
+        while let Some(text) = list.next_element::<&RawValue>()? {
+            page.count += 1;
+            if page.count > MOST_ITEMS {
+                return Err(A::Error::custom("it goes on and on"));
+            }
+            if text.get().len() > LONGEST_ITEM {
+                log::warn!("an item of {} bytes in the service's list is passed over", text.get().len());
+                continue;
+            }
+            let item: Value = serde_json::from_str(text.get()).map_err(A::Error::custom)?;
+            if page.count == 1 {
+                page.first = Some(item["id"].to_string());
+            }
+            page.items.extend((self.0)(item));
+        }
+        Ok(page)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn page(body: &str) -> Result<Page<u64>, NoPage> {
+        read(body.as_bytes(), "/x", &|item| item["id"].as_u64())
+    }
+
+    #[test]
+    fn a_page_is_an_envelope_or_a_bare_list_and_nothing_else() {
+        let found = page(r#"{"offset": {"deep": [1]}, "items": [{"id": 1}, 7, {"id": 2}], "total": 5, "limit": 2}"#);
+        let found = found.ok().unwrap();
+        assert_eq!((found.items, found.count, found.total, found.limit), (vec![1, 2], 3, Some(5), Some(2)));
+        assert_eq!(page(r#"[{"id": 1}]"#).ok().unwrap().items, [1]);
+        for nonsense in
+            [r#"{"message": "no"}"#, r#"{"items": "no"}"#, r#"{"items": null}"#, "\"no\"", "7", "null", "{}"]
+        {
+            assert!(matches!(page(nonsense), Err(NoPage::NoList(_))), "{nonsense}");
+        }
+        for broken in ["", "{", "[1,", "<html>", "[] []", "\u{0}"] {
+            assert!(matches!(page(broken), Err(NoPage::Syntax(_))), "{broken}");
+        }
+    }
+
+    #[test]
+    fn numbers_of_other_types_are_as_good_as_absent_and_the_last_of_two_counts() {
+        let found = page(r#"{"total": "5", "limit": 0, "items": [], "items": [{"id": 9}]}"#).ok().unwrap();
+        assert_eq!((found.items, found.total, found.limit), (vec![9], None, None));
+    }
+
+    #[test]
+    fn what_is_too_long_or_too_deep_ends_or_is_passed_over() {
+        let long = format!(r#"[{{"id": 1, "x": "{}"}}, {{"id": 2}}]"#, "x".repeat(LONGEST_ITEM));
+        assert_eq!(page(&long).ok().unwrap().items, [2]);
+        assert!(page(&"[".repeat(100_000)).is_err());
+        assert!(page(&format!("[{}{}]", "[".repeat(100_000), "]".repeat(100_000))).is_err());
+        assert!(page(&format!("[0{}]", ",0".repeat(MOST_ITEMS))).is_err());
+    }
+}

@@ -1,0 +1,62 @@
+//! Names into addresses, within the deadline.
+//!
+//! The system's resolver cannot be interrupted: with a name server that is silent it takes many seconds. So it runs on a
+//! thread that lives as long as the look-up; a look-up that outlives its deadline is left to itself. Where the host
+//! forbids threads (`CKF_LIBRARY_CANT_CREATE_OS_THREADS`) or none can be had, the calling thread does it and the deadline
+//! can be outlived by what the resolver takes; `SM_HOST` with an address, or a name in `/etc/hosts`, has no such wait.
+
+use reqwest::dns::{Addrs, Name, Resolve, Resolving};
+use std::io;
+use std::net::{SocketAddr, ToSocketAddrs};
+use std::sync::OnceLock;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::thread::JoinHandle;
+use tokio::sync::oneshot;
+
+/// How a thread is started in this host; the work is the thread's whole life.
+pub type Spawner = fn(Box<dyn FnOnce() + Send>) -> io::Result<JoinHandle<()>>;
+
+/// Whether `C_Initialize` permitted threads, and how they are started: it speaks for the whole process.
+static PERMITTED: AtomicBool = AtomicBool::new(false);
+static SPAWNER: OnceLock<Spawner> = OnceLock::new();
+
+/// Permits threads that are started like this, or forbids them.
+pub fn permit_threads(spawner: Option<Spawner>) {
+    if let Some(spawner) = spawner {
+        let _ = SPAWNER.set(spawner);
+    }
+    PERMITTED.store(spawner.is_some(), Ordering::Relaxed);
+}
+
+/// The system's resolver.
+pub struct Resolver;
+
+type Found = io::Result<Vec<SocketAddr>>;
+
+fn look_up(name: &str) -> Found {
+    (name, 0).to_socket_addrs().map(Iterator::collect)
+}
+
+/// Looks up on a thread of its own; on this one where there is none to be had.
+async fn aside(name: String) -> Found {
+    let spawner = SPAWNER.get().filter(|_| PERMITTED.load(Ordering::Relaxed));
+    let Some(spawn) = spawner else { return look_up(&name) };
+    let (tell, told) = oneshot::channel();
+    let for_thread = name.clone();
+    let work = move || drop(tell.send(look_up(&for_thread)));
+    let Ok(thread) = spawn(Box::new(work)) else { return look_up(&name) };
+    let found = told.await.map_err(|_| io::Error::other("the look-up ended early"))?;
+    // It has nothing left to do; when C_Finalize returns it is gone.
+    let _ = thread.join();
+    found
+}
+
+impl Resolve for Resolver {
+    fn resolve(&self, name: Name) -> Resolving {
+        let name = name.as_str().to_owned();
+        Box::pin(async move {
+            let found = aside(name).await?;
+            Ok(Box::new(found.into_iter()) as Addrs)
+        })
+    }
+}

@@ -116,8 +116,6 @@ pub struct TokenSettings {
     pub cache_dir: Option<PathBuf>,
     /// The user's home directory, if there is one.
     pub home: Option<PathBuf>,
-    /// Whether the host lets us start threads.
-    pub threads: bool,
     /// What is wrong. With any of these nothing is asked of the service.
     pub problems: Vec<Problem>,
     /// Where each value came from, for people.
@@ -150,14 +148,13 @@ pub enum LogOutput {
 
 /// Reads the configuration. `reserved` is the text in `pReserved` of the initialise arguments: `NAME=value` pairs, one a
 /// line or separated by `;`, that come before the environment.
-/// `threads` is whether the host lets us start any.
-pub fn load(reserved: Option<&str>, threads: bool) -> Config {
-    load_from(Sources::of_process(reserved), threads)
+pub fn load(reserved: Option<&str>) -> Config {
+    load_from(Sources::of_process(reserved))
 }
 
 /// The same from given sources: for tests and for the companion program.
-pub fn load_from(mut sources: Sources, threads: bool) -> Config {
-    let token = TokenSettings { threads, ..read::token(&mut sources) };
+pub fn load_from(mut sources: Sources) -> Config {
+    let token = read::token(&mut sources);
     let log = read::log(&mut sources);
     Config { tokens: vec![Arc::new(token)], log }
 }

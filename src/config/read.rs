@@ -236,7 +236,6 @@ pub(super) fn token(sources: &mut Sources) -> TokenSettings {
         cache_file,
         cache_dir: reader.cache_dir(),
         home: reader.sources.home.clone(),
-        threads: true,
         problems: Vec::new(),
         origins: Vec::new(),
     };

@@ -40,7 +40,6 @@ use stats::Stats;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
-use std::time::Instant;
 use transport::Transport;
 
 /// What to look for.

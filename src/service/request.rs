@@ -90,11 +90,6 @@ pub fn segment(text: &str) -> String {
 }
 
 impl Line {
-    /// The line for an operation that begins now.
-    pub fn begun(&self) -> Self {
-        Self { deadline: Instant::now() + self.timeout, ..self.clone() }
-    }
-
     fn call(&self, request: &Request) -> Result<Call, Failure> {
         let text = format!("{}{API}{}", self.endpoint.host, request.path);
         let mut url = Url::parse(&text)

@@ -2,8 +2,8 @@
 
 use super::fault::*;
 use crate::front::Greeting::*;
-use crate::front::tls::Identity::*;
 use crate::front::Plan;
+use crate::front::tls::Identity::*;
 use Call::*;
 use cryptoki_sys::*;
 
@@ -17,29 +17,51 @@ pub const CONNECTING: &[Fault] = &[
         .with(&[("SM_HOST", "https://no-such-service.invalid")]),
     fails("the connection is refused", Find, greeted(Refuse), "refuses the connection").requests(NONE).until_deadline(),
     fails("the connection is refused", Sign, greeted(Refuse), "refuses the connection").requests(NONE).until_deadline(),
-    fails("every connection is reset", Find, greeted(Reset), "no connection to 127.0.0.1").requests(NONE).until_deadline(),
+    fails("every connection is reset", Find, greeted(Reset), "no connection to 127.0.0.1")
+        .requests(NONE)
+        .until_deadline(),
     works("one connection is reset", Find, first_greeted(1, Reset), 1),
     works("one connection is reset", Sign, first_greeted(1, Reset), 1),
     fails("connections are taken and then nothing", Find, greeted(Silence), "no answer within 2 s")
         .requests(NONE)
         .until_deadline(),
-    fails("the handshake is begun and then nothing", Sign, greeted(SilenceAfterHello), "no connection to 127.0.0.1 within 2 s")
-        .requests(NONE)
-        .until_deadline(),
-    fails("the handshake takes longer than SM_CONN_TIMEOUT", Find, greeted(SilenceAfterHello), "no connection to 127.0.0.1 in time")
-        .requests(NONE)
-        .until_deadline()
-        .with(&[("SM_CONN_TIMEOUT", "500")]),
+    fails(
+        "the handshake is begun and then nothing",
+        Sign,
+        greeted(SilenceAfterHello),
+        "no connection to 127.0.0.1 within 2 s",
+    )
+    .requests(NONE)
+    .until_deadline(),
+    fails(
+        "the handshake takes longer than SM_CONN_TIMEOUT",
+        Find,
+        greeted(SilenceAfterHello),
+        "no connection to 127.0.0.1 in time",
+    )
+    .requests(NONE)
+    .until_deadline()
+    .with(&[("SM_CONN_TIMEOUT", "500")]),
     works("one handshake is broken off", Find, first_greeted(1, ResetAfterHello), 1),
     works("one connection is closed right after the handshake", Find, first_greeted(1, CloseAfterHandshake), 1),
     works("one connection is reset right after the handshake", Find, first_greeted(1, ResetAfterHandshake), 1),
     fails("every connection is closed right after the handshake", Find, greeted(CloseAfterHandshake), "127.0.0.1")
         .requests(NONE)
         .until_deadline(),
-    fails("what answers speaks no TLS", Find, greeted(Say("HTTP/1.1 400 Bad Request\r\n\r\n")), "the TLS handshake with 127.0.0.1 failed")
-        .requests(NONE),
-    fails("what answers is another kind of server", Find, greeted(Say("220 mail.example ESMTP\r\n")), "the TLS handshake with 127.0.0.1 failed")
-        .requests(NONE),
+    fails(
+        "what answers speaks no TLS",
+        Find,
+        greeted(Say("HTTP/1.1 400 Bad Request\r\n\r\n")),
+        "the TLS handshake with 127.0.0.1 failed",
+    )
+    .requests(NONE),
+    fails(
+        "what answers is another kind of server",
+        Find,
+        greeted(Say("220 mail.example ESMTP\r\n")),
+        "the TLS handshake with 127.0.0.1 failed",
+    )
+    .requests(NONE),
     fails("the proxy refuses the connection", Find, Plan::FAIR, "HTTPS_PROXY")
         .requests(NONE)
         .until_deadline()
@@ -59,21 +81,51 @@ pub const TLS: &[Fault] = &[
     works("TLS 1.2", Find, shown(GoodOld), 1),
     fails("the service's certificate has expired", Find, shown(Expired), "has expired").requests(NONE),
     fails("the service's certificate is not valid yet", Find, shown(Early), "is not valid yet").requests(NONE),
-    fails("the service's certificate is for another name", Find, shown(OtherName), "is not for 127.0.0.1").requests(NONE),
-    fails("the service's certificate is of an unknown authority", Find, shown(OtherAuthority), "of an unknown authority")
+    fails("the service's certificate is for another name", Find, shown(OtherName), "is not for 127.0.0.1")
         .requests(NONE),
-    fails("the service's certificate is of an unknown authority", Sign, shown(OtherAuthority), "of an unknown authority")
-        .requests(NONE),
-    fails("the client certificate is not accepted (TLS 1.3)", Find, shown(WantsOtherClient), "does not accept the client certificate")
-        .requests(NONE),
-    fails("the client certificate is not accepted (TLS 1.3)", Sign, shown(WantsOtherClient), "does not accept the client certificate")
-        .requests(NONE),
-    fails("the client certificate is not accepted (TLS 1.2)", Find, shown(WantsOtherClientOld), "does not accept the client certificate")
-        .requests(NONE),
-    fails("the emulated service does not know the client certificate's authority", Find, Plan::FAIR, "does not accept the client certificate")
-        .requests(NONE)
-        .with(&[("SM_HOST", "{emulator}"), ("SM_CLIENT_CERT_FILE", "{state}/client-other.p12")]),
+    fails(
+        "the service's certificate is of an unknown authority",
+        Find,
+        shown(OtherAuthority),
+        "of an unknown authority",
+    )
+    .requests(NONE),
+    fails(
+        "the service's certificate is of an unknown authority",
+        Sign,
+        shown(OtherAuthority),
+        "of an unknown authority",
+    )
+    .requests(NONE),
+    fails(
+        "the client certificate is not accepted (TLS 1.3)",
+        Find,
+        shown(WantsOtherClient),
+        "does not accept the client certificate",
+    )
+    .requests(NONE),
+    fails(
+        "the client certificate is not accepted (TLS 1.3)",
+        Sign,
+        shown(WantsOtherClient),
+        "does not accept the client certificate",
+    )
+    .requests(NONE),
+    fails(
+        "the client certificate is not accepted (TLS 1.2)",
+        Find,
+        shown(WantsOtherClientOld),
+        "does not accept the client certificate",
+    )
+    .requests(NONE),
+    fails(
+        "the emulated service does not know the client certificate's authority",
+        Find,
+        Plan::FAIR,
+        "does not accept the client certificate",
+    )
+    .requests(NONE)
+    .with(&[("SM_HOST", "{emulator}"), ("SM_CLIENT_CERT_FILE", "{state}/client-other.p12")]),
     works("the same, but the service's certificate is not to be checked", Find, shown(OtherAuthority), 1)
         .with(&[("SM_TLS_SKIP_VERIFY", "TRUE")]),
 ];
-

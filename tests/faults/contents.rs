@@ -28,52 +28,132 @@ const fn signed(what: &'static str, steps: &'static [Step], line: &'static str) 
 /// Answers to a sign.
 pub const SIGNATURES: &[Fault] = &[
     fails("a web page with status 200", Sign, sign(&[Own(HTML, page)]), "the answer is no JSON"),
-    fails("an empty answer", Sign, sign(&[Own(JSON, || vec![])]), "the answer is empty"),
+    fails("an empty answer", Sign, sign(&[Own(JSON, Vec::new)]), "the answer is empty"),
     fails("204 without an answer", Sign, sign(&[Raw("HTTP/1.1 204 No Content\r\n\r\n")]), "the answer is empty"),
     fails("null", Sign, sign(&[Own(JSON, || b"null".into())]), "without a signature"),
     fails("a number", Sign, sign(&[Own(JSON, || b"7".into())]), "without a signature"),
     fails("a list", Sign, sign(&[Own(JSON, || b"[]".into())]), "without a signature"),
     fails("an object with nothing in it", Sign, sign(&[Own(JSON, || b"{}".into())]), "without a signature"),
-    fails("JSON that is cut off", Sign, sign(&[Own(JSON, || b"{\"signature\": \"MEU".into())]), "the answer is no JSON"),
+    fails(
+        "JSON that is cut off",
+        Sign,
+        sign(&[Own(JSON, || b"{\"signature\": \"MEU".into())]),
+        "the answer is no JSON",
+    ),
     fails("JSON that is 100,000 deep", Sign, sign(&[Own(JSON, deep)]), "the answer is no JSON"),
-    fails("bytes that are no UTF-8", Sign, sign(&[Own(JSON, || b"{\"signature\": \"\xff\xfe\"}".into())]), "the answer is no JSON"),
-    fails("100 MB, announced", Sign, sign(&[Raw("HTTP/1.1 200 OK\r\nContent-Length: 104857600\r\n\r\n"), Flood(100 << 20)]), "longer than"),
+    fails(
+        "bytes that are no UTF-8",
+        Sign,
+        sign(&[Own(JSON, || b"{\"signature\": \"\xff\xfe\"}".into())]),
+        "the answer is no JSON",
+    ),
+    fails(
+        "100 MB, announced",
+        Sign,
+        sign(&[Raw("HTTP/1.1 200 OK\r\nContent-Length: 104857600\r\n\r\n"), Flood(100 << 20)]),
+        "longer than",
+    ),
     fails("100 MB, not announced", Sign, sign(&[Raw("HTTP/1.1 200 OK\r\n\r\n"), Flood(100 << 20)]), "longer than"),
     works("the right answer with a wrong media type", Sign, sign(&[Forward, Edited(same)]), 1),
-    works("base64 without padding", Sign, sign(&[Forward, Edited(|body| signature(body, |s| STANDARD.encode(s).trim_end_matches('=').to_owned()))]), 1),
+    works(
+        "base64 without padding",
+        Sign,
+        sign(&[Forward, Edited(|body| signature(body, |s| STANDARD.encode(s).trim_end_matches('=').to_owned()))]),
+        1,
+    ),
     works("base64 for URLs", Sign, sign(&[Forward, Edited(|body| signature(body, |s| URL_SAFE_NO_PAD.encode(s)))]), 1),
     works("base64 in lines", Sign, sign(&[Forward, Edited(|body| signature(body, in_lines))]), 1),
     works("base64 that is not canonical", Sign, sign(&[Forward, Edited(|body| signature(body, untidy))]), 1),
     works("a field twice, the last right", Sign, sign(&[Forward, Edited(twice)]), 1),
     works("fields that are new, and null where they are not needed", Sign, sign(&[Forward, Edited(strange)]), 1),
-    works("an ECDSA signature as r || s", Sign, sign(&[Forward, Edited(|body| signature(body, |s| STANDARD.encode(raw(s))))]), 1),
+    works(
+        "an ECDSA signature as r || s",
+        Sign,
+        sign(&[Forward, Edited(|body| signature(body, |s| STANDARD.encode(raw(s))))]),
+        1,
+    ),
     works("no signature, but the record has it", Sign, sign(&[Forward, Edited(|body| without(body, "signature"))]), 2),
-    works("a signature that is null, but the record has it", Sign, sign(&[Forward, Edited(|body| set(body, "signature", Value::Null))]), 2),
-    works("a signature that is a number, but the record has it", Sign, sign(&[Forward, Edited(|body| set(body, "signature", 7.into()))]), 2),
-    works("a signature that is no base64, but the record has it", Sign, sign(&[Forward, Edited(|body| set(body, "signature", "%%%".into()))]), 2),
-    signed("no signature and no id", &[Forward, Edited(|body| without(&without(body, "signature"), "id"))], "without a signature"),
-    fails("no signature, and the record has none either", Sign, on("", &[Forward, Edited(|body| without(body, "signature"))]), "without a signature")
-        .requests(Requests::Exactly(2))
-        .executed(),
-    signed("the signature of another key", &[Forward, Edited(|body| signature(body, |_| STANDARD.encode(forged())))], "verif"),
+    works(
+        "a signature that is null, but the record has it",
+        Sign,
+        sign(&[Forward, Edited(|body| set(body, "signature", Value::Null))]),
+        2,
+    ),
+    works(
+        "a signature that is a number, but the record has it",
+        Sign,
+        sign(&[Forward, Edited(|body| set(body, "signature", 7.into()))]),
+        2,
+    ),
+    works(
+        "a signature that is no base64, but the record has it",
+        Sign,
+        sign(&[Forward, Edited(|body| set(body, "signature", "%%%".into()))]),
+        2,
+    ),
+    signed(
+        "no signature and no id",
+        &[Forward, Edited(|body| without(&without(body, "signature"), "id"))],
+        "without a signature",
+    ),
+    fails(
+        "no signature, and the record has none either",
+        Sign,
+        on("", &[Forward, Edited(|body| without(body, "signature"))]),
+        "without a signature",
+    )
+    .requests(Requests::Exactly(2))
+    .executed(),
+    signed(
+        "the signature of another key",
+        &[Forward, Edited(|body| signature(body, |_| STANDARD.encode(forged())))],
+        "verif",
+    ),
     signed("a signature with one bit changed", &[Forward, Edited(|body| signature(body, flipped))], "verif"),
-    signed("a signature that is cut off", &[Forward, Edited(|body| signature(body, |s| STANDARD.encode(&s[..s.len() - 1])))], "signature"),
-    signed("a signature with a byte too many", &[Forward, Edited(|body| signature(body, |s| STANDARD.encode([s, &[0]].concat())))], "signature"),
-    signed("an RSA signature for an EC key", &[Forward, Edited(|body| signature(body, |_| STANDARD.encode([0x41; 256])))], "signature"),
-    signed("a signature that is empty", &[Forward, Edited(|body| set(&without(body, "id"), "signature", "".into()))], "without a signature"),
+    signed(
+        "a signature that is cut off",
+        &[Forward, Edited(|body| signature(body, |s| STANDARD.encode(&s[..s.len() - 1])))],
+        "signature",
+    ),
+    signed(
+        "a signature with a byte too many",
+        &[Forward, Edited(|body| signature(body, |s| STANDARD.encode([s, &[0]].concat())))],
+        "signature",
+    ),
+    signed(
+        "an RSA signature for an EC key",
+        &[Forward, Edited(|body| signature(body, |_| STANDARD.encode([0x41; 256])))],
+        "signature",
+    ),
+    signed(
+        "a signature that is empty",
+        &[Forward, Edited(|body| set(&without(body, "id"), "signature", "".into()))],
+        "without a signature",
+    ),
 ];
 
 /// Answers to a search.
 pub const KEYPAIRS: &[Fault] = &[
     fails("a web page with status 200", Find, find(&[Own(HTML, page)]), "the answer is no JSON"),
-    fails("an empty answer", Find, find(&[Own(JSON, || vec![])]), "the answer is empty"),
+    fails("an empty answer", Find, find(&[Own(JSON, Vec::new)]), "the answer is empty"),
     fails("null", Find, find(&[Own(JSON, || b"null".into())]), "the answer holds no list"),
     fails("a number", Find, find(&[Own(JSON, || b"7".into())]), "the answer holds no list"),
     fails("an object without items", Find, find(&[Own(JSON, || b"{\"total\": 5}".into())]), "the answer holds no list"),
-    fails("items that are text", Find, find(&[Own(JSON, || b"{\"items\": \"none\"}".into())]), "the answer holds no list"),
+    fails(
+        "items that are text",
+        Find,
+        find(&[Own(JSON, || b"{\"items\": \"none\"}".into())]),
+        "the answer holds no list",
+    ),
     fails("JSON that is 100,000 deep", Find, find(&[Own(JSON, deep)]), "recursion limit"),
-    fails("100 MB, announced", Find, find(&[Raw("HTTP/1.1 200 OK\r\nContent-Length: 104857600\r\n\r\n"), Flood(100 << 20)]), "longer than"),
-    fails("100 MB, not announced", Find, find(&[Raw("HTTP/1.1 200 OK\r\n\r\n"), Flood(100 << 20)]), "longer than").until_deadline(),
+    fails(
+        "100 MB, announced",
+        Find,
+        find(&[Raw("HTTP/1.1 200 OK\r\nContent-Length: 104857600\r\n\r\n"), Flood(100 << 20)]),
+        "longer than",
+    ),
+    fails("100 MB, not announced", Find, find(&[Raw("HTTP/1.1 200 OK\r\n\r\n"), Flood(100 << 20)]), "longer than")
+        .until_deadline(),
     works("a bare list", Find, find(&[Forward, Edited(bare)]), 1),
     works("items of every wrong type beside the right one", Find, find(&[Forward, Edited(beside)]), 1),
     works("a total that is text", Find, find(&[Forward, Edited(|body| set(body, "total", "1".into()))]), 1),
@@ -177,7 +257,10 @@ fn beside(body: &[u8]) -> Vec<u8> {
         };
         let mut all = vec![Value::Null, 7.into(), "text".into(), serde_json::json!([]), serde_json::json!({})];
         for name in ["id", "alias", "public_key", "certificates", "key_alg", "key_status"] {
-            all.extend([Value::Null, 7.into(), "%%%".into(), serde_json::json!([1]), serde_json::json!({"a": 1})].map(|value| wrong(name, value)));
+            all.extend(
+                [Value::Null, 7.into(), "%%%".into(), serde_json::json!([1]), serde_json::json!({"a": 1})]
+                    .map(|value| wrong(name, value)),
+            );
         }
         all.push(right.clone());
         json["items"] = all.into();

@@ -70,13 +70,15 @@ pub fn begin(p11: &P11, front: &Front, emulator: &Emulator, log: &Path, own: &[(
     ];
     for (name, value) in own {
         let state = emulator.dir.display().to_string();
-        let value = value.replace("{front}", &front.host).replace("{emulator}", &emulator.host).replace("{state}", &state);
+        let value =
+            value.replace("{front}", &front.host).replace("{emulator}", &emulator.host).replace("{state}", &state);
         settings.retain(|(known, _)| known != name);
         settings.push(((*name).to_owned(), value));
     }
     let text: Vec<String> = settings.iter().map(|(name, value)| format!("{name}={value}")).collect();
     let text = CString::new(text.join(";")).expect("no NUL");
-    let mut args = CK_C_INITIALIZE_ARGS { pReserved: text.as_ptr().cast_mut().cast(), ..CK_C_INITIALIZE_ARGS::default() };
+    let mut args =
+        CK_C_INITIALIZE_ARGS { pReserved: text.as_ptr().cast_mut().cast(), ..CK_C_INITIALIZE_ARGS::default() };
     assert_eq!(ck!(p11, C_Initialize((&raw mut args).cast())), CKR_OK);
 }
 
@@ -85,7 +87,8 @@ fn wanted() -> Attributes {
 }
 
 fn generate(p11: &P11, session: CK_SESSION_HANDLE) -> CK_RV {
-    let mut mechanism = CK_MECHANISM { mechanism: CKM_EC_KEY_PAIR_GEN, pParameter: std::ptr::null_mut(), ulParameterLen: 0 };
+    let mut mechanism =
+        CK_MECHANISM { mechanism: CKM_EC_KEY_PAIR_GEN, pParameter: std::ptr::null_mut(), ulParameterLen: 0 };
     let p256 = [0x06, 0x08, 0x2a, 0x86, 0x48, 0xce, 0x3d, 0x03, 0x01, 0x07];
     let (mut public, mut private) = (Attributes::new().bytes(CKA_EC_PARAMS, &p256), Attributes::new().label("new"));
     let (mut public, mut private) = (public.raw(), private.raw());
@@ -176,7 +179,7 @@ fn during(
     if made != row.executed {
         wrong.push(format!("{made} signatures were made instead of {}", row.executed));
     }
-    let text = std::fs::read_to_string(log.join("stm-pkcs11.log")).unwrap_or_default();
+    let text = std::fs::read_to_string(log.join("smpkcs11.log")).unwrap_or_default();
     for name in ["SM_API_KEY", "SM_CLIENT_CERT_PASSWORD"] {
         if std::env::var(name).is_ok_and(|secret| text.contains(&secret)) || text.contains("proxy-password") {
             wrong.push(format!("the log shows {name}"));
@@ -195,7 +198,7 @@ pub fn code(call: Call) -> &'static str {
 }
 
 fn errors(log: &Path) -> Vec<String> {
-    let text = std::fs::read_to_string(log.join("stm-pkcs11.log")).unwrap_or_default();
+    let text = std::fs::read_to_string(log.join("smpkcs11.log")).unwrap_or_default();
     text.lines().filter(|line| line.contains(" ERROR ")).map(str::to_owned).collect()
 }
 

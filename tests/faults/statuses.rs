@@ -32,35 +32,135 @@ macro_rules! says {
 
 /// Statuses that end a call.
 pub const REFUSALS: &[Fault] = &[
-    fails("400", Sign, on("POST", &[Own(head!("400 Bad Request"), says!("the hash has a wrong length"))]), "the hash has a wrong length")
-        .rv(CKR_FUNCTION_FAILED),
-    fails("401", Sign, on("POST", &[Own(head!("401 Unauthorized"), says!(list "API key is invalid"))]), "check SM_API_KEY"),
-    fails("401", Find, on("GET", &[Own(head!("401 Unauthorized"), says!(list "API key is invalid"))]), "check SM_API_KEY"),
-    fails("403: no second factor", Sign, on("POST", &[Own(head!("403 Forbidden"), says!("User is not multi-factor authenticated"))]), "SM_CLIENT_CERT_FILE must hold")
-        .rv(CKR_KEY_FUNCTION_NOT_PERMITTED),
-    fails("403: the keypair is offline", Sign, on("POST", &[Own(head!("403 Forbidden"), says!("Provided keypair is in OFFLINE state"))]), "set the keypair ONLINE")
-        .rv(CKR_KEY_FUNCTION_NOT_PERMITTED),
-    fails("403: no rights", Sign, on("POST", &[Own(head!("403 Forbidden"), says!("User does not have rights to access the keypair"))]), "ask for access to the keypair")
-        .rv(CKR_KEY_FUNCTION_NOT_PERMITTED),
-    fails("403: no signatures are left", Sign, on("POST", &[Own(head!("403 Forbidden"), says!("Signature quota exceeded"))]), "buy signatures")
-        .rv(CKR_KEY_FUNCTION_NOT_PERMITTED),
-    fails("403 of a gateway in plain text", Sign, on("POST", &[Own("HTTP/1.1 403 Forbidden\r\nContent-Type: text/plain", says!(text "Invalid CORS request"))]), "Invalid CORS request")
-        .rv(CKR_KEY_FUNCTION_NOT_PERMITTED),
-    fails("403 of a proxy as a web page", Find, on("GET", &[Own("HTTP/1.1 403 Forbidden\r\nContent-Type: text/html", says!(text "<html><body>Blocked by policy</body></html>"))]), "this is a web page and not the service's answer")
-        .rv(CKR_KEY_FUNCTION_NOT_PERMITTED),
+    fails(
+        "400",
+        Sign,
+        on("POST", &[Own(head!("400 Bad Request"), says!("the hash has a wrong length"))]),
+        "the hash has a wrong length",
+    )
+    .rv(CKR_FUNCTION_FAILED),
+    fails(
+        "401",
+        Sign,
+        on("POST", &[Own(head!("401 Unauthorized"), says!(list "API key is invalid"))]),
+        "check SM_API_KEY",
+    ),
+    fails(
+        "401",
+        Find,
+        on("GET", &[Own(head!("401 Unauthorized"), says!(list "API key is invalid"))]),
+        "check SM_API_KEY",
+    ),
+    fails(
+        "403: no second factor",
+        Sign,
+        on("POST", &[Own(head!("403 Forbidden"), says!("User is not multi-factor authenticated"))]),
+        "SM_CLIENT_CERT_FILE must hold",
+    )
+    .rv(CKR_KEY_FUNCTION_NOT_PERMITTED),
+    fails(
+        "403: the keypair is offline",
+        Sign,
+        on("POST", &[Own(head!("403 Forbidden"), says!("Provided keypair is in OFFLINE state"))]),
+        "set the keypair ONLINE",
+    )
+    .rv(CKR_KEY_FUNCTION_NOT_PERMITTED),
+    fails(
+        "403: no rights",
+        Sign,
+        on("POST", &[Own(head!("403 Forbidden"), says!("User does not have rights to access the keypair"))]),
+        "ask for access to the keypair",
+    )
+    .rv(CKR_KEY_FUNCTION_NOT_PERMITTED),
+    fails(
+        "403: no signatures are left",
+        Sign,
+        on("POST", &[Own(head!("403 Forbidden"), says!("Signature quota exceeded"))]),
+        "buy signatures",
+    )
+    .rv(CKR_KEY_FUNCTION_NOT_PERMITTED),
+    fails(
+        "403 of a gateway in plain text",
+        Sign,
+        on("POST", &[Own("HTTP/1.1 403 Forbidden\r\nContent-Type: text/plain", says!(text "Invalid CORS request"))]),
+        "Invalid CORS request",
+    )
+    .rv(CKR_KEY_FUNCTION_NOT_PERMITTED),
+    fails(
+        "403 of a proxy as a web page",
+        Find,
+        on(
+            "GET",
+            &[Own(
+                "HTTP/1.1 403 Forbidden\r\nContent-Type: text/html",
+                says!(text "<html><body>Blocked by policy</body></html>"),
+            )],
+        ),
+        "this is a web page and not the service's answer",
+    )
+    .rv(CKR_KEY_FUNCTION_NOT_PERMITTED),
     fails("404", Sign, on("POST", &[Own(head!("404 Not Found"), says!("Keypair not present"))]), "Keypair not present")
         .rv(CKR_KEY_HANDLE_INVALID),
-    fails("407", Find, on("GET", &[Raw("HTTP/1.1 407 Proxy Authentication Required\r\nContent-Length: 0\r\n\r\n")]), "the proxy wants credentials"),
-    fails("409", Sign, on("POST", &[Own(head!("409 Conflict"), says!("busy"))]), "busy").rv(CKR_KEY_FUNCTION_NOT_PERMITTED),
-    fails("413", Sign, on("POST", &[Own(head!("413 Content Too Large"), says!("too large"))]), "too large").rv(CKR_DATA_LEN_RANGE),
-    fails("418, which nobody expects", Sign, on("POST", &[Own(head!("418 I'm a teapot"), says!(text ""))]), "HTTP 418: (no words)"),
-    fails("422", Sign, on("POST", &[Own(head!("422 Unprocessable Content"), says!("cannot be"))]), "cannot be").rv(CKR_FUNCTION_FAILED),
-    fails("500", Sign, on("POST", &[Own(head!("500 Internal Server Error"), says!(plain "Internal Server Error"))]), "Internal Server Error"),
-    fails("500", Find, on("GET", &[Own(head!("500 Internal Server Error"), says!(plain "Internal Server Error"))]), "Internal Server Error"),
-    fails("a redirect to another host (301)", Find, on("GET", &[Raw("HTTP/1.1 301 Moved Permanently\r\nLocation: https://127.0.0.1:1/x\r\nContent-Length: 0\r\n\r\n")]), "redirects are not followed"),
-    fails("a redirect on the same host (302)", Find, on("GET", &[Raw("HTTP/1.1 302 Found\r\nLocation: /signingmanager/api/v1/keypairs\r\nContent-Length: 0\r\n\r\n")]), "redirects are not followed"),
-    fails("a redirect of a sign (307)", Sign, on("POST", &[Raw("HTTP/1.1 307 Temporary Redirect\r\nLocation: /x\r\nContent-Length: 0\r\n\r\n")]), "redirects are not followed"),
-    fails("a redirect of a sign (308)", Sign, on("POST", &[Raw("HTTP/1.1 308 Permanent Redirect\r\nLocation: /x\r\nContent-Length: 0\r\n\r\n")]), "redirects are not followed"),
+    fails(
+        "407",
+        Find,
+        on("GET", &[Raw("HTTP/1.1 407 Proxy Authentication Required\r\nContent-Length: 0\r\n\r\n")]),
+        "the proxy wants credentials",
+    ),
+    fails("409", Sign, on("POST", &[Own(head!("409 Conflict"), says!("busy"))]), "busy")
+        .rv(CKR_KEY_FUNCTION_NOT_PERMITTED),
+    fails("413", Sign, on("POST", &[Own(head!("413 Content Too Large"), says!("too large"))]), "too large")
+        .rv(CKR_DATA_LEN_RANGE),
+    fails(
+        "418, which nobody expects",
+        Sign,
+        on("POST", &[Own(head!("418 I'm a teapot"), says!(text ""))]),
+        "HTTP 418: (no words)",
+    ),
+    fails("422", Sign, on("POST", &[Own(head!("422 Unprocessable Content"), says!("cannot be"))]), "cannot be")
+        .rv(CKR_FUNCTION_FAILED),
+    fails(
+        "500",
+        Sign,
+        on("POST", &[Own(head!("500 Internal Server Error"), says!(plain "Internal Server Error"))]),
+        "Internal Server Error",
+    ),
+    fails(
+        "500",
+        Find,
+        on("GET", &[Own(head!("500 Internal Server Error"), says!(plain "Internal Server Error"))]),
+        "Internal Server Error",
+    ),
+    fails(
+        "a redirect to another host (301)",
+        Find,
+        on(
+            "GET",
+            &[Raw("HTTP/1.1 301 Moved Permanently\r\nLocation: https://127.0.0.1:1/x\r\nContent-Length: 0\r\n\r\n")],
+        ),
+        "redirects are not followed",
+    ),
+    fails(
+        "a redirect on the same host (302)",
+        Find,
+        on(
+            "GET",
+            &[Raw("HTTP/1.1 302 Found\r\nLocation: /signingmanager/api/v1/keypairs\r\nContent-Length: 0\r\n\r\n")],
+        ),
+        "redirects are not followed",
+    ),
+    fails(
+        "a redirect of a sign (307)",
+        Sign,
+        on("POST", &[Raw("HTTP/1.1 307 Temporary Redirect\r\nLocation: /x\r\nContent-Length: 0\r\n\r\n")]),
+        "redirects are not followed",
+    ),
+    fails(
+        "a redirect of a sign (308)",
+        Sign,
+        on("POST", &[Raw("HTTP/1.1 308 Permanent Redirect\r\nLocation: /x\r\nContent-Length: 0\r\n\r\n")]),
+        "redirects are not followed",
+    ),
 ];
 
 /// Statuses after which it is tried again, or not.
@@ -70,20 +170,91 @@ pub const LATER: &[Fault] = &[
     works("429 once", Find, first(1, "GET", &[Own(head!("429 Too Many Requests"), says!("slow down"))]), 2),
     works("429 once", Sign, first(1, "POST", &[Own(head!("429 Too Many Requests"), says!("slow down"))]), 2),
     works("429 three times", Sign, first(3, "POST", &[Own(head!("429 Too Many Requests"), says!("slow down"))]), 4),
-    works("429 once, come back in a second", Sign, first(1, "POST", &[Own(head!("429 Too Many Requests", "Retry-After: 1"), says!("slow down"))]), 2),
-    works("429 once, come back on a date that has passed", Sign, first(1, "POST", &[Own(head!("429 Too Many Requests", "Retry-After: Sun, 06 Nov 1994 08:49:37 GMT"), says!("slow down"))]), 2),
-    works("429 once, come back at a time that is no time", Sign, first(1, "POST", &[Own(head!("429 Too Many Requests", "Retry-After: soon"), says!("slow down"))]), 2),
-    fails("429, come back in an hour", Sign, on("POST", &[Own(head!("429 Too Many Requests", "Retry-After: 3600"), says!("slow down"))]), "(come back in 3600 s)"),
-    fails("429, come back in the year 2199", Sign, on("POST", &[Own(head!("429 Too Many Requests", "Retry-After: Tue, 01 Jan 2199 00:00:00 GMT"), says!("slow down"))]), "come back in"),
-    fails("429 for ever", Sign, on("POST", &[Own(head!("429 Too Many Requests"), says!("slow down"))]), "the service limits requests").again_and_again(),
-    fails("429 for ever", Find, on("GET", &[Own(head!("429 Too Many Requests"), says!("slow down"))]), "the service limits requests").again_and_again(),
-    works("502 once", Find, first(1, "GET", &[Own("HTTP/1.1 502 Bad Gateway\r\nContent-Type: text/html", says!(text "<html>502</html>"))]), 2),
-    fails("502", Sign, on("POST", &[Own("HTTP/1.1 502 Bad Gateway\r\nContent-Type: text/html", says!(text "<html>502</html>"))]), "HTTP 502"),
+    works(
+        "429 once, come back in a second",
+        Sign,
+        first(1, "POST", &[Own(head!("429 Too Many Requests", "Retry-After: 1"), says!("slow down"))]),
+        2,
+    ),
+    works(
+        "429 once, come back on a date that has passed",
+        Sign,
+        first(
+            1,
+            "POST",
+            &[Own(head!("429 Too Many Requests", "Retry-After: Sun, 06 Nov 1994 08:49:37 GMT"), says!("slow down"))],
+        ),
+        2,
+    ),
+    works(
+        "429 once, come back at a time that is no time",
+        Sign,
+        first(1, "POST", &[Own(head!("429 Too Many Requests", "Retry-After: soon"), says!("slow down"))]),
+        2,
+    ),
+    fails(
+        "429, come back in an hour",
+        Sign,
+        on("POST", &[Own(head!("429 Too Many Requests", "Retry-After: 3600"), says!("slow down"))]),
+        "(come back in 3600 s)",
+    ),
+    fails(
+        "429, come back in the year 2199",
+        Sign,
+        on(
+            "POST",
+            &[Own(head!("429 Too Many Requests", "Retry-After: Tue, 01 Jan 2199 00:00:00 GMT"), says!("slow down"))],
+        ),
+        "come back in",
+    ),
+    fails(
+        "429 for ever",
+        Sign,
+        on("POST", &[Own(head!("429 Too Many Requests"), says!("slow down"))]),
+        "the service limits requests",
+    )
+    .again_and_again(),
+    fails(
+        "429 for ever",
+        Find,
+        on("GET", &[Own(head!("429 Too Many Requests"), says!("slow down"))]),
+        "the service limits requests",
+    )
+    .again_and_again(),
+    works(
+        "502 once",
+        Find,
+        first(1, "GET", &[Own("HTTP/1.1 502 Bad Gateway\r\nContent-Type: text/html", says!(text "<html>502</html>"))]),
+        2,
+    ),
+    fails(
+        "502",
+        Sign,
+        on("POST", &[Own("HTTP/1.1 502 Bad Gateway\r\nContent-Type: text/html", says!(text "<html>502</html>"))]),
+        "HTTP 502",
+    ),
     works("503 once", Find, first(1, "GET", &[Own(head!("503 Service Unavailable"), says!("maintenance"))]), 2),
     fails("503", Sign, on("POST", &[Own(head!("503 Service Unavailable"), says!("maintenance"))]), "maintenance"),
-    works("503 once, come back in a second", Sign, first(1, "POST", &[Own(head!("503 Service Unavailable", "Retry-After: 1"), says!("maintenance"))]), 2),
-    fails("503 for ever, come back at once", Sign, on("POST", &[Own(head!("503 Service Unavailable", "Retry-After: 0"), says!("maintenance"))]), "maintenance").again_and_again(),
+    works(
+        "503 once, come back in a second",
+        Sign,
+        first(1, "POST", &[Own(head!("503 Service Unavailable", "Retry-After: 1"), says!("maintenance"))]),
+        2,
+    ),
+    fails(
+        "503 for ever, come back at once",
+        Sign,
+        on("POST", &[Own(head!("503 Service Unavailable", "Retry-After: 0"), says!("maintenance"))]),
+        "maintenance",
+    )
+    .again_and_again(),
     works("504 once", Find, first(1, "GET", &[Own(head!("504 Gateway Timeout"), says!("upstream"))]), 2),
     fails("504", Sign, on("POST", &[Own(head!("504 Gateway Timeout"), says!("upstream"))]), "upstream"),
-    fails("503 for ever", Find, on("GET", &[Own(head!("503 Service Unavailable"), says!("maintenance"))]), "maintenance").again_and_again(),
+    fails(
+        "503 for ever",
+        Find,
+        on("GET", &[Own(head!("503 Service Unavailable"), says!("maintenance"))]),
+        "maintenance",
+    )
+    .again_and_again(),
 ];

@@ -1,6 +1,8 @@
 //! A TLS server between the module and the emulated service that misbehaves as it is told, at any stage of a connection
 //! or a request, and keeps book of what the module sent.
 
+#![allow(dead_code, reason = "a server that can misbehave in more ways than one test binary asks for")]
+
 pub mod tls;
 
 use crate::support::Emulator;
@@ -230,7 +232,13 @@ impl Shared {
         state.requests_left -= 1;
         state.met += 1;
         match state.plan.steps {
-            [Step::Until(first, before, after)] => if state.met <= *first { before } else { after },
+            [Step::Until(first, before, after)] => {
+                if state.met <= *first {
+                    before
+                } else {
+                    after
+                }
+            }
             steps => steps,
         }
     }

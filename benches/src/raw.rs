@@ -23,14 +23,27 @@ pub enum Version {
     Http2,
 }
 
+impl Version {
+    /// What the handshake offers; the module offers nothing, which means HTTP/1.1.
+    fn alpn(self) -> Vec<Vec<u8>> {
+        match self {
+            Self::Http1 => Vec::new(),
+            #[cfg(feature = "http2")]
+            Self::Http2 => vec![b"h2".to_vec()],
+        }
+    }
+}
+
 impl Raw {
     /// Connects to nothing yet.
     pub fn new(settings: &Settings, version: Version) -> Self {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("an event loop");
         let mut api_key = HeaderValue::from_str(&settings.api_key).expect("an API key");
         api_key.set_sensitive(true);
+        let mut tls = settings.tls.clone();
+        tls.alpn_protocols = version.alpn();
         let mut builder = Client::builder()
-            .tls_backend_preconfigured(settings.tls.clone())
+            .tls_backend_preconfigured(tls)
             .no_proxy()
             .redirect(reqwest::redirect::Policy::none())
             .retry(reqwest::retry::never())

@@ -1,5 +1,7 @@
 //! The network and the service at their worst. `docs/faults.md` is made from these tables.
 
+#![allow(clippy::macro_metavars_in_unsafe, reason = "calling C functions is what these tests are for")]
+
 mod front;
 mod support;
 

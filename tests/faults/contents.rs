@@ -201,7 +201,7 @@ fn in_lines(bytes: &[u8]) -> String {
 /// With bits set that mean nothing, where there are such bits.
 fn untidy(bytes: &[u8]) -> String {
     let mut text = STANDARD.encode(bytes);
-    if bytes.len() % 3 != 0 {
+    if !bytes.len().is_multiple_of(3) {
         let place = text.find('=').expect("padding") - 1;
         let alphabet = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
         let last = alphabet.iter().position(|c| *c == text.as_bytes()[place]).expect("base64");

@@ -37,7 +37,7 @@ pub unsafe fn bytes<'a>(data: *const CK_BYTE, len: CK_ULONG) -> Result<&'a [u8]>
 /// The same, where null is an answer of its own (a PIN that is not given).
 ///
 /// # Safety
-/// As for [`bytes`].
+/// As for `bytes`.
 pub unsafe fn optional_bytes<'a>(data: *const CK_BYTE, len: CK_ULONG) -> Result<Option<&'a [u8]>> {
     if data.is_null() {
         return Ok(None);
@@ -277,7 +277,7 @@ unsafe fn read_exact<T: Copy>(data: *const c_void, len: CK_ULONG) -> Option<T> {
 /// A context string: at most 255 bytes in every scheme that has one (RFC 8032, FIPS 204, FIPS 205).
 ///
 /// # Safety
-/// As for [`bytes`].
+/// As for `bytes`.
 unsafe fn context(data: *const CK_BYTE, len: CK_ULONG) -> Option<Vec<u8>> {
     // SAFETY: the caller's promise; nothing longer than 255 bytes is read.
     (len <= 255).then(|| unsafe { bytes(data, len) }.ok().map(<[u8]>::to_vec)).flatten()

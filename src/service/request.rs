@@ -184,7 +184,8 @@ impl Line {
 
 /// The last failure of several, and why there is no further attempt.
 fn given_up(failure: Failure, attempts: u32, asked: Option<Duration>) -> Failure {
-    let tries = if attempts > 1 { format!(" ({attempts} attempts)") } else { String::new() };
+    // Not how many: the number differs from call to call, and the same failure is to be the same line, told once.
+    let tries = if attempts > 1 { " (tried again)" } else { "" };
     let asked = asked.filter(|asked| asked.as_secs() > 0);
     let asked = asked.map_or_else(String::new, |asked| format!(" (come back in {} s)", asked.as_secs()));
     Failure { cause: format!("{}{asked}{tries}", failure.cause), ..failure }

@@ -254,7 +254,7 @@ fn encode(keypairs: &[Arc<Keypair>], complete: bool) -> Value {
         let mut certificates = Vec::new();
         for certificate in &keypair.certificates {
             let mut chain = Vec::new();
-            for der in &certificate.chain {
+            for der in certificate.chain.iter() {
                 let place = number(der, numbers.get(&**der).copied());
                 numbers.insert(der, place);
                 chain.push(place);
@@ -318,7 +318,7 @@ mod tests {
     use super::*;
 
     fn keypair(id: &str, alias: &str, dynamic: bool) -> Arc<Keypair> {
-        let chain: Vec<Arc<[u8]>> = vec![Arc::from(&b"one"[..]), Arc::from(&b"two"[..])];
+        let chain: Arc<[Arc<[u8]>]> = [Arc::from(&b"one"[..]), Arc::from(&b"two"[..])].into();
         let certificate = KeypairCertificate {
             id: "c".into(),
             alias: "c".into(),

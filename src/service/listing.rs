@@ -2,9 +2,10 @@
 
 use super::failure::{Failure, Kind};
 use super::model::{self, Chains, Keypair, KeypairCertificate};
-use super::page::{Page, Read};
+use super::page::{self, NoPage, Page};
 use super::request::{Line, Request, segment};
-use serde_json::Value;
+use super::wire;
+use parking_lot::Mutex;
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
@@ -15,22 +16,25 @@ const AT_ONCE: usize = 6;
 /// More pages than any account has: a list that goes on for ever ends here.
 const MAX_PAGES: usize = 2000;
 
+/// A page out of an answer's text and its path.
+type Read<T> = Result<Page<T>, NoPage>;
+
 async fn page<T>(
     line: &Line,
     path: &'static str,
     offset: usize,
     limit: usize,
-    read: Read<'_, T>,
+    read: impl Fn(&[u8], &str) -> Read<T>,
 ) -> Result<Page<T>, Failure> {
     let request = Request::list(path).with("limit", limit.to_string()).with("offset", offset.to_string());
     line.page(&request, read).await
 }
 
-/// All items of a list, in the service's order, each turned into a `T` as its page comes in.
+/// All items of a list, in the service's order; `read` makes `T`s of a page as it comes in.
 async fn all<T: Send + 'static>(
     line: &Line,
     path: &'static str,
-    read: impl Fn(Value) -> Option<T> + Clone + Send + Sync + 'static,
+    read: impl Fn(&[u8], &str) -> Read<T> + Clone + Send + Sync + 'static,
 ) -> Result<Vec<T>, Failure> {
     let first = page(line, path, 0, PAGE, &read).await?;
     let step = first.count;
@@ -72,11 +76,15 @@ async fn all<T: Send + 'static>(
     Ok(found)
 }
 
+fn keypairs_of(body: &[u8], path: &str, chains: &mut Chains) -> Read<Keypair> {
+    page::read(body, path, |item: wire::Keypair<'_>| model::keypair(&item, chains))
+}
+
 /// The whole list.
 pub async fn keypairs(line: &Line) -> Result<Vec<Arc<Keypair>>, Failure> {
-    // Pages share their chain certificates; the lock is held while one item is read, never during a request.
-    let chains = Arc::new(parking_lot::Mutex::new(Chains::new()));
-    let read = move |item: Value| model::keypair(&item, &mut chains.lock());
+    // Pages share their chain certificates; the lock is held while one page is read, never during a request.
+    let chains = Arc::new(Mutex::new(Chains::new()));
+    let read = move |body: &[u8], path: &str| keypairs_of(body, path, &mut chains.lock());
     let mut keypairs = all(line, "/keypairs", read).await?;
     let mut seen = HashSet::new();
     keypairs.retain(|keypair| seen.insert(keypair.id.clone()));
@@ -88,9 +96,11 @@ pub async fn keypairs(line: &Line) -> Result<Vec<Arc<Keypair>>, Failure> {
 
 /// A service whose list has no certificates has them in a list of their own.
 async fn join_certificates(line: &Line, keypairs: &mut [Keypair]) -> Result<(), Failure> {
-    let read = |item: Value| {
-        let keypair = model::keypair_of_certificate(&item)?;
-        Some((keypair, model::certificate(&item, &mut Chains::new())?))
+    let read = |body: &[u8], path: &str| {
+        let mut chains = Chains::new();
+        page::read(body, path, |item: wire::Certificate<'_>| {
+            Some((model::keypair_of_certificate(&item)?, model::certificate(&item, &mut chains)?))
+        })
     };
     let mut by_keypair: HashMap<String, Vec<KeypairCertificate>> = HashMap::new();
     for (keypair, certificate) in all(line, "/certificates", read).await? {
@@ -119,8 +129,7 @@ async fn complete(line: &Line, keypairs: Vec<Keypair>) -> Result<Vec<Arc<Keypair
 /// The keypairs with exactly this alias.
 pub async fn by_alias(line: &Line, alias: &str) -> Result<Vec<Arc<Keypair>>, Failure> {
     let request = Request::list("/keypairs").with("alias", alias).with("limit", PAGE.to_string());
-    let chains = parking_lot::Mutex::new(Chains::new());
-    let page = line.page(&request, &|item| model::keypair(&item, &mut chains.lock())).await?;
+    let page = line.page(&request, |body, path| keypairs_of(body, path, &mut Chains::new())).await?;
     let filtered = page.total.unwrap_or(page.count) <= page.count;
     let mut found = page.items;
     if !filtered && !found.iter().any(|keypair| keypair.alias == alias) {
@@ -143,8 +152,9 @@ pub async fn by_id(line: &Line, id: &str) -> Result<Option<Arc<Keypair>>, Failur
 }
 
 async fn by_id_raw(line: &Line, id: &str) -> Result<Option<Keypair>, Failure> {
-    match line.run(&Request::get(format!("/keypairs/{}", segment(id)))).await {
-        Ok(answer) => Ok(model::keypair(&answer, &mut Chains::new()).filter(|keypair| keypair.id == id)),
+    let read = |keypair: &wire::Keypair<'_>| model::keypair(keypair, &mut Chains::new());
+    match line.keypair(&Request::get(format!("/keypairs/{}", segment(id))), read).await {
+        Ok(keypair) => Ok(keypair.filter(|keypair| keypair.id == id)),
         Err(failure) if failure.kind == Kind::NotFound => Ok(None),
         Err(failure) => Err(failure),
     }

@@ -19,6 +19,7 @@ mod retry;
 mod stats;
 mod tls;
 mod transport;
+mod wire;
 
 pub use deadline::Deadline;
 pub use failure::{Failure, Kind};
@@ -242,13 +243,12 @@ impl Service {
         let request = Request::post("/keypairs", body);
         let deadline = self.deadline();
         let made = self.run(deadline, async |line| {
-            let answer = line.run(&request).await?;
-            let whole =
-                model::keypair(&answer, &mut model::Chains::new()).filter(|keypair| keypair.public_key.is_some());
-            if let Some(keypair) = whole {
+            let read = |made: &wire::Keypair<'_>| (made.id.owned(), model::keypair(made, &mut model::Chains::new()));
+            let (id, made) = line.keypair(&request, read).await?;
+            if let Some(keypair) = made.filter(|keypair| keypair.public_key.is_some()) {
                 return Ok(Arc::new(keypair));
             }
-            let found = match answer["id"].as_str() {
+            let found = match Some(&id).filter(|id| !id.is_empty()) {
                 Some(id) => listing::by_id(&line, id).await?,
                 None => listing::by_alias(&line, &new.alias).await?.into_iter().next(),
             };

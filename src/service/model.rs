@@ -1,5 +1,6 @@
 //! What the service says, read tolerantly: every field that we do not need may be missing, null, of another type or new.
 
+use super::wire;
 use base64::Engine;
 use base64::alphabet;
 use base64::engine::DecodePaddingMode;
@@ -53,7 +54,7 @@ pub struct KeypairCertificate {
     /// The certificate in DER.
     pub der: Vec<u8>,
     /// The certificates above it in DER. Thousands of keypairs share them.
-    pub chain: Vec<Arc<[u8]>>,
+    pub chain: Arc<[Arc<[u8]>]>,
 }
 
 /// An answer to `POST .../sign`.
@@ -104,22 +105,44 @@ impl Keypair {
     }
 }
 
-/// Chain certificates that were decoded already, by their base64 text.
-pub type Chains = HashMap<String, Arc<[u8]>>;
+/// Chain certificates that were decoded already. Neighbours in a list have the same chain, nearly always.
+#[derive(Default)]
+pub struct Chains {
+    /// The texts of the last chain, and what they stand for.
+    last: (Vec<String>, Arc<[Arc<[u8]>]>),
+    by_text: HashMap<String, Arc<[u8]>>,
+}
+
+impl Chains {
+    /// None yet.
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    fn chain(&mut self, links: &[wire::Link<'_>]) -> Arc<[Arc<[u8]>]> {
+        let texts = || links.iter().map(|link| link.blob.as_str()).filter(|text| !text.is_empty());
+        if !texts().eq(self.last.0.iter().map(String::as_str)) {
+            let decoded = texts().filter_map(|text| self.decoded(text)).collect();
+            self.last = (texts().map(str::to_owned).collect(), decoded);
+        }
+        Arc::clone(&self.last.1)
+    }
+
+    fn decoded(&mut self, text: &str) -> Option<Arc<[u8]>> {
+        if let Some(known) = self.by_text.get(text) {
+            return Some(Arc::clone(known));
+        }
+        let decoded: Arc<[u8]> = decode(text)?.into();
+        self.by_text.insert(text.to_owned(), Arc::clone(&decoded));
+        Some(decoded)
+    }
+}
 
 /// A field as text; numbers become text, since ids are either.
 fn text(value: &Value, name: &str) -> Option<String> {
     match &value[name] {
         Value::String(text) if !text.is_empty() => Some(text.clone()),
         Value::Number(number) => Some(number.to_string()),
-        _ => None,
-    }
-}
-
-fn flag(value: &Value, name: &str) -> Option<bool> {
-    match &value[name] {
-        Value::Bool(flag) => Some(*flag),
-        Value::String(text) => text.parse().ok(),
         _ => None,
     }
 }
@@ -145,29 +168,29 @@ pub fn decode(text: &str) -> Option<Vec<u8>> {
 }
 
 /// A keypair out of an answer. `None`, with a warning, for what has no id or alias.
-pub fn keypair(value: &Value, chains: &mut Chains) -> Option<Keypair> {
-    let (Some(id), Some(alias)) = (text(value, "id"), text(value, "alias")) else {
-        let name = text(value, "id").or_else(|| text(value, "alias")).unwrap_or_default();
-        log::warn!("a keypair ({name}) is passed over: the service gives it no id or no alias");
+pub fn keypair(value: &wire::Keypair<'_>, chains: &mut Chains) -> Option<Keypair> {
+    if !value.id.is_some() || !value.alias.is_some() {
+        let name = if value.id.is_some() { &value.id } else { &value.alias };
+        log::warn!("a keypair ({}) is passed over: the service gives it no id or no alias", name.as_str());
         return None;
-    };
-    let mut certificates: Vec<KeypairCertificate> =
-        value["certificates"].as_array().into_iter().flatten().filter_map(|item| certificate(item, chains)).collect();
+    }
+    let given = value.certificates.items().iter();
+    let mut certificates: Vec<KeypairCertificate> = given.filter_map(|item| certificate(item, chains)).collect();
     sort(&mut certificates);
-    let word = |name: &str| text(value, name).unwrap_or_default();
-    let public_key = value["public_key"].as_str().and_then(decode).filter(|der| !der.is_empty());
+    let public_key = decode(value.public_key.as_str()).filter(|der| !der.is_empty());
+    let status = if value.key_status.is_some() { &value.key_status } else { &value.status };
     Some(Keypair {
+        id: value.id.owned(),
+        alias: value.alias.owned(),
+        key_alg: value.key_alg.owned(),
+        key_type: value.key_type.owned(),
+        key_storage: value.key_storage.owned(),
+        key_status: status.owned(),
+        dynamic: value.key_modal_type.as_str().eq_ignore_ascii_case("DYNAMIC"),
+        signable: value.is_signable_by_me.flag(),
         public_key: public_key.or_else(|| key_of(certificates.first()?)),
-        key_alg: word("key_alg"),
-        key_type: word("key_type"),
-        key_storage: word("key_storage"),
-        key_status: text(value, "key_status").or_else(|| text(value, "status")).unwrap_or_default(),
-        dynamic: word("key_modal_type").eq_ignore_ascii_case("DYNAMIC"),
-        signable: flag(value, "is_signable_by_me"),
-        certificates_given: value["certificates"].is_array(),
+        certificates_given: value.certificates.0.is_some(),
         certificates,
-        id,
-        alias,
     })
 }
 
@@ -185,34 +208,26 @@ pub fn sort(certificates: &mut [KeypairCertificate]) {
 }
 
 /// A certificate out of an answer. `None` for what holds no certificate.
-pub fn certificate(value: &Value, chains: &mut Chains) -> Option<KeypairCertificate> {
-    let der = value["cert"].as_str().and_then(decode).filter(|der| !der.is_empty())?;
-    let mut chain = Vec::new();
-    for blob in value["chain"].as_array().into_iter().flatten().filter_map(|item| item["blob"].as_str()) {
-        let known = chains.get(blob).cloned();
-        let Some(decoded) = known.or_else(|| decode(blob).map(Arc::from)) else { continue };
-        chains.entry(blob.to_owned()).or_insert_with(|| Arc::clone(&decoded));
-        chain.push(decoded);
-    }
-    let word = |name: &str| text(value, name).unwrap_or_default();
+pub fn certificate(value: &wire::Certificate<'_>, chains: &mut Chains) -> Option<KeypairCertificate> {
     Some(KeypairCertificate {
-        id: word("id"),
-        alias: word("alias"),
-        status: word("certificate_status"),
-        default: flag(value, "default_cert").unwrap_or_default(),
-        valid_from: word("valid_from"),
-        valid_to: word("valid_to"),
-        der,
-        chain,
+        der: decode(value.cert.as_str()).filter(|der| !der.is_empty())?,
+        chain: chains.chain(value.chain.items()),
+        id: value.id.owned(),
+        alias: value.alias.owned(),
+        status: value.certificate_status.owned(),
+        default: value.default_cert.flag().unwrap_or_default(),
+        valid_from: value.valid_from.owned(),
+        valid_to: value.valid_to.owned(),
     })
 }
 
 /// The keypair that a certificate of `GET /certificates` belongs to.
-pub fn keypair_of_certificate(value: &Value) -> Option<String> {
-    text(&value["keypair"], "id").or_else(|| text(value, "keypair_id"))
+pub fn keypair_of_certificate(value: &wire::Certificate<'_>) -> Option<String> {
+    let id = if value.keypair.id.is_some() { &value.keypair.id } else { &value.keypair_id };
+    id.is_some().then(|| id.owned())
 }
 
-/// The signature in an answer to a sign, or in a record: base64, or hexadecimal in old records.
+/// The id and the signature in an answer to a sign.
 pub fn signed(value: &Value) -> (Option<String>, Option<Vec<u8>>) {
     (text(value, "id"), value["signature"].as_str().and_then(decode).filter(|signature| !signature.is_empty()))
 }
@@ -239,7 +254,7 @@ mod tests {
 
     #[test]
     fn a_keypair_needs_an_id_and_an_alias_and_nothing_else() {
-        let read = |value: Value| keypair(&value, &mut Chains::new());
+        let read = |value: Value| keypair(&serde_json::from_str(&value.to_string()).unwrap(), &mut Chains::new());
         let keypair =
             read(json!({"id": 7, "alias": "k", "account": ["x"], "certificates": null, "key_alg": 5})).unwrap();
         assert_eq!((keypair.id.as_str(), keypair.public_key, keypair.certificates_given), ("7", None, false));
@@ -253,7 +268,9 @@ mod tests {
         let made = |id: &str, default: bool, status: &str, from: &str| json!({"id": id, "cert": "MA==", "default_cert": default, "certificate_status": status, "valid_from": from});
         let first = |items: Vec<Value>| {
             let value = json!({"id": "1", "alias": "k", "certificates": items});
-            keypair(&value, &mut Chains::new()).unwrap().default_certificate().unwrap().id.clone()
+            let value = value.to_string();
+            let read = keypair(&serde_json::from_str(&value).unwrap(), &mut Chains::new());
+            read.unwrap().default_certificate().unwrap().id.clone()
         };
         let old = made("old", false, "ACTIVE", "2024");
         let new = made("new", false, "ACTIVE", "2025");
@@ -281,7 +298,9 @@ mod tests {
 
     #[test]
     fn chains_are_decoded_once_and_shared() {
-        let value = json!({"cert": "MA==", "chain": [{"cert_type": "root", "blob": "MAE="}, {"blob": 7}, null]});
+        let value = json!({"cert": "MA==", "chain": [{"cert_type": "root", "blob": "MAE="}, {"blob": "%"}, null]});
+        let value = value.to_string();
+        let value = serde_json::from_str(&value).unwrap();
         let mut chains = Chains::new();
         let one = certificate(&value, &mut chains).unwrap();
         let other = certificate(&value, &mut chains).unwrap();

@@ -5,10 +5,11 @@ use super::answer;
 use super::broken::Broken;
 use super::deadline::Deadline;
 use super::failure::{Failure, Kind};
-use super::page::{self, NoPage, Page, Read};
+use super::page::{NoPage, Page};
 use super::retry::{self, Effect, Outcome};
 use super::stats::Stats;
 use super::transport::{self, Answer, Call};
+use super::wire;
 use reqwest::{Client, Method, Url};
 use serde_json::Value;
 use std::sync::Arc;
@@ -107,10 +108,25 @@ impl Line {
         serde_json::from_slice(&answer.body).map_err(|error| no_json(&tried, &answer, &error))
     }
 
-    /// Sends a request and reads the page of a list in the answer.
-    pub async fn page<T>(&self, request: &Request, make: Read<'_, T>) -> Result<Page<T>, Failure> {
+    /// Sends a request and makes something of the keypair in the answer.
+    pub async fn keypair<T>(
+        &self,
+        request: &Request,
+        make: impl FnOnce(&wire::Keypair<'_>) -> T,
+    ) -> Result<T, Failure> {
         let (tried, answer) = self.answer(request).await?;
-        page::read(&answer.body, &request.path, make).map_err(|error| match error {
+        let keypair = serde_json::from_slice(&answer.body).map_err(|error| no_json(&tried, &answer, &error))?;
+        Ok(make(&keypair))
+    }
+
+    /// Sends a request and reads the page of a list in the answer, with the answer's text and the path.
+    pub async fn page<T>(
+        &self,
+        request: &Request,
+        read: impl Fn(&[u8], &str) -> Result<Page<T>, NoPage>,
+    ) -> Result<Page<T>, Failure> {
+        let (tried, answer) = self.answer(request).await?;
+        read(&answer.body, &request.path).map_err(|error| match error {
             NoPage::Syntax(error) => no_json(&tried, &answer, &error),
             NoPage::NoList(failure) => failure,
         })

@@ -245,7 +245,7 @@ fn subject(object: &Object) -> Value<'_> {
     if let Some(certificate) = object.certificate() {
         return Value::bytes(certificate.subject());
     }
-    let certificate = object.entry().and_then(|entry| entry.certificate.as_ref());
+    let certificate = object.entry().and_then(|entry| entry.certificate());
     certificate.map_or(Value::empty(), |certificate| Value::bytes(certificate.subject()))
 }
 

@@ -1,10 +1,10 @@
 //! Finding objects and reading their attributes (PKCS#11 3.2, 5.7 "Object management functions").
 
 use super::attribute::{Template, Value};
-use super::catalog;
 use super::module::Module;
 use super::object::Object;
 use super::session::Session;
+use super::shelf::matches;
 use super::vendor::CKA_STM_LAST_SIGNATURE_ID;
 use crate::error::{Error, Result};
 use cryptoki_sys::*;
@@ -25,7 +25,7 @@ impl Module {
         // Before the login that it needs, the service cannot be asked: only what is known already is there.
         let ask = !slot.login_required() || slot.login.lock().user;
         let of_token = slot.account.find(slot.id, slot.kind, template, ask)?;
-        let of_sessions = self.registry.session_objects(|o| o.slot() == slot.id && catalog::matches(o, template));
+        let of_sessions = self.registry.session_objects(|o| o.slot() == slot.id && matches(o, template));
         let visible = of_token.iter().chain(&of_sessions).filter(|object| self.visible(session, object));
         let found = visible.map(|object| object.handle()).collect::<Vec<_>>().into_iter();
         let mut state = session.state.lock();

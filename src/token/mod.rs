@@ -21,6 +21,7 @@ mod registry;
 mod search;
 mod session;
 mod session_object;
+mod shelf;
 mod sign;
 mod signing;
 mod slot;

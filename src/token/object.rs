@@ -7,6 +7,7 @@ use crate::mechanism::PublicKey;
 use crate::service::{Keypair, KeypairCertificate};
 use crate::x509::Certificate;
 use cryptoki_sys::*;
+use once_cell::sync::OnceCell;
 use std::sync::Arc;
 
 /// The object classes that this token has.
@@ -47,7 +48,7 @@ impl Class {
     }
 }
 
-/// A keypair of the service with everything that its objects show, worked out once.
+/// A keypair of the service with everything that its objects show, worked out once, and only when it is needed.
 #[derive(Debug)]
 pub struct Entry {
     /// As the service described it.
@@ -55,15 +56,52 @@ pub struct Entry {
     /// From its `public_key`, else from its default certificate.
     pub key: PublicKey,
     /// `CKA_ID`: see [`object_id`].
-    pub id: Vec<u8>,
-    /// The default certificate, read.
-    pub certificate: Option<Certificate>,
+    pub id: [u8; 16],
+    certificate: OnceCell<Option<Certificate>>,
 }
 
 impl Entry {
+    /// Reads a keypair's key. `None`, and a warning, if it cannot be shown.
+    pub fn new(keypair: &Arc<Keypair>) -> Option<Self> {
+        let name = &keypair.alias;
+        let Some(spki) = keypair.public_key.as_deref() else {
+            log::warn!("keypair {name} is not shown: the service gives neither its public key nor a certificate");
+            return None;
+        };
+        match PublicKey::from_spki(spki) {
+            Ok(key) => {
+                let (keypair, id) = (Arc::clone(keypair), object_id(&keypair.id));
+                Some(Self { keypair, key, id, certificate: OnceCell::new() })
+            }
+            Err(error) => {
+                log::warn!("keypair {name} ({}) is not shown: {}", keypair.key_alg, error.cause);
+                None
+            }
+        }
+    }
+
     /// The service's words about the default certificate.
     pub fn certificate_record(&self) -> Option<&KeypairCertificate> {
         self.keypair.default_certificate()
+    }
+
+    /// The default certificate, read; if it is one, and of this key.
+    pub fn certificate(&self) -> Option<&Certificate> {
+        self.certificate.get_or_init(|| self.read_certificate()).as_ref()
+    }
+
+    fn read_certificate(&self) -> Option<Certificate> {
+        let record = self.certificate_record()?;
+        let refuse = |why: &str| {
+            let (alias, name) = (&record.alias, &self.keypair.alias);
+            log::warn!("the certificate {alias} of keypair {name} is not shown: {why}");
+            None
+        };
+        match Certificate::parse(record.der.clone()) {
+            Ok(certificate) if certificate.spki() == self.key.spki() => Some(certificate),
+            Ok(_) => refuse("it is of another key"),
+            Err(error) => refuse(&error.cause),
+        }
     }
 }
 
@@ -151,7 +189,7 @@ impl Object {
     /// The certificate of a certificate object.
     pub fn certificate(&self) -> Option<&Certificate> {
         match &self.source {
-            Source::Keypair(entry) if self.class == Class::Certificate => entry.certificate.as_ref(),
+            Source::Keypair(entry) if self.class == Class::Certificate => entry.certificate(),
             Source::Chain(chain) => Some(&chain.certificate),
             _ => None,
         }
@@ -175,17 +213,23 @@ impl Object {
 }
 
 /// `CKA_ID` of a keypair: the 16 bytes of its UUID, else the first 16 of SHA-256 of the id as it stands.
-pub fn object_id(keypair_id: &str) -> Vec<u8> {
-    uuid_bytes(keypair_id).unwrap_or_else(|| crate::mechanism::sha256(keypair_id.as_bytes())[..16].to_vec())
+pub fn object_id(keypair_id: &str) -> [u8; 16] {
+    uuid_bytes(keypair_id.as_bytes()).unwrap_or_else(|| {
+        let digest = crate::mechanism::sha256(keypair_id.as_bytes());
+        std::array::from_fn(|place| digest[place])
+    })
 }
 
-fn uuid_bytes(text: &str) -> Option<Vec<u8>> {
-    let shape = text.len() == 36 && [8, 13, 18, 23].iter().all(|dash| text.as_bytes()[*dash] == b'-');
-    let digits: Vec<u8> = text.bytes().filter(|byte| *byte != b'-').collect();
-    if !shape || digits.len() != 32 {
+fn uuid_bytes(text: &[u8]) -> Option<[u8; 16]> {
+    if text.len() != 36 || [8, 13, 18, 23].iter().any(|dash| text[*dash] != b'-') {
         return None;
     }
-    digits.chunks(2).map(|pair| u8::from_str_radix(std::str::from_utf8(pair).ok()?, 16).ok()).collect()
+    let mut digits = text.iter().filter(|byte| **byte != b'-').map(|byte| char::from(*byte).to_digit(16));
+    let mut id = [0; 16];
+    for byte in &mut id {
+        *byte = (digits.next()?? << 4 | digits.next()??) as u8;
+    }
+    digits.next().is_none().then_some(id)
 }
 
 /// The UUID that 16 bytes of `CKA_ID` may stand for.

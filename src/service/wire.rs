@@ -1,0 +1,297 @@
+//! What the service sends, as it comes: the fields that we know, borrowed from the answer's text, and nothing of the rest.
+//!
+//! Every field may be missing, null, of another type or there twice, and none of it is an error. Nothing is built for what
+//! is not needed: an account of ten thousand keypairs is forty megabytes of JSON.
+
+use serde::de::{Deserialize, Deserializer, IgnoredAny, MapAccess, SeqAccess, Visitor};
+use std::borrow::Cow;
+use std::fmt;
+
+/// A text, or what can be taken for one: numbers and truth values become text, since ids are either. Empty text and all
+/// else is `None`.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Text<'a>(pub Option<Cow<'a, str>>);
+
+impl Text<'_> {
+    /// As it stands; empty if it is not there.
+    pub fn as_str(&self) -> &str {
+        self.0.as_deref().unwrap_or_default()
+    }
+
+    /// A copy that outlives the answer; empty if it is not there.
+    pub fn owned(&self) -> String {
+        self.as_str().to_owned()
+    }
+
+    /// Whether it is there.
+    pub fn is_some(&self) -> bool {
+        self.0.is_some()
+    }
+
+    /// A truth value.
+    pub fn flag(&self) -> Option<bool> {
+        self.as_str().parse().ok()
+    }
+}
+
+/// A list; `None` for all that is none.
+#[derive(Debug, Clone, PartialEq)]
+pub struct List<T>(pub Option<Vec<T>>);
+
+impl<T> Default for List<T> {
+    fn default() -> Self {
+        Self(None)
+    }
+}
+
+impl<T> List<T> {
+    /// What is in it.
+    pub fn items(&self) -> &[T] {
+        self.0.as_deref().unwrap_or_default()
+    }
+}
+
+/// Methods of a visitor that takes whatever comes and makes nothing of it.
+macro_rules! nothing_of {
+    ($($method:ident($type:ty))*) => {
+        $(fn $method<E>(self, _: $type) -> Result<Self::Value, E> {
+            Ok(Default::default())
+        })*
+    };
+}
+
+/// The same for what has parts: they are read over.
+macro_rules! nothing_of_list {
+    () => {
+        fn visit_seq<A: SeqAccess<'de>>(self, mut list: A) -> Result<Self::Value, A::Error> {
+            while list.next_element::<IgnoredAny>()?.is_some() {}
+            Ok(Default::default())
+        }
+    };
+}
+
+macro_rules! nothing_of_map {
+    () => {
+        fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Self::Value, A::Error> {
+            while map.next_entry::<IgnoredAny, IgnoredAny>()?.is_some() {}
+            Ok(Default::default())
+        }
+    };
+}
+
+struct TextVisitor;
+
+impl<'de> Visitor<'de> for TextVisitor {
+    type Value = Text<'de>;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("anything")
+    }
+
+    fn visit_borrowed_str<E>(self, text: &'de str) -> Result<Text<'de>, E> {
+        Ok(Text((!text.is_empty()).then_some(Cow::Borrowed(text))))
+    }
+
+    fn visit_str<E>(self, text: &str) -> Result<Text<'de>, E> {
+        Ok(Text((!text.is_empty()).then(|| Cow::Owned(text.to_owned()))))
+    }
+
+    fn visit_u64<E>(self, number: u64) -> Result<Text<'de>, E> {
+        Ok(Text(Some(Cow::Owned(number.to_string()))))
+    }
+
+    fn visit_i64<E>(self, number: i64) -> Result<Text<'de>, E> {
+        Ok(Text(Some(Cow::Owned(number.to_string()))))
+    }
+
+    fn visit_bool<E>(self, flag: bool) -> Result<Text<'de>, E> {
+        Ok(Text(Some(Cow::Borrowed(if flag { "true" } else { "false" }))))
+    }
+
+    fn visit_unit<E>(self) -> Result<Text<'de>, E> {
+        Ok(Text(None))
+    }
+
+    nothing_of! { visit_f64(f64) }
+    nothing_of_list!();
+    nothing_of_map!();
+}
+
+impl<'de> Deserialize<'de> for Text<'de> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        deserializer.deserialize_any(TextVisitor)
+    }
+}
+
+struct ListVisitor<T>(std::marker::PhantomData<T>);
+
+impl<'de, T: Deserialize<'de>> Visitor<'de> for ListVisitor<T> {
+    type Value = List<T>;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("anything")
+    }
+
+    fn visit_seq<A: SeqAccess<'de>>(self, mut list: A) -> Result<List<T>, A::Error> {
+        let mut items = Vec::new();
+        while let Some(item) = list.next_element()? {
+            items.push(item);
+        }
+        Ok(List(Some(items)))
+    }
+
+    fn visit_unit<E>(self) -> Result<List<T>, E> {
+        Ok(List(None))
+    }
+
+    nothing_of! { visit_str(&str) visit_u64(u64) visit_i64(i64) visit_f64(f64) visit_bool(bool) }
+    nothing_of_map!();
+}
+
+impl<'de, T: Deserialize<'de>> Deserialize<'de> for List<T> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        deserializer.deserialize_any(ListVisitor(std::marker::PhantomData))
+    }
+}
+
+/// Declares a record: which field of the JSON object goes where. The last of two fields of one name counts; what is no
+/// object is a record without fields.
+macro_rules! record {
+    ($(#[$about:meta])* $record:ident { $($(#[$of_field:meta])* $field:ident: $type:ty = $name:literal,)* }) => {
+        $(#[$about])*
+        #[derive(Debug, Clone, Default, PartialEq)]
+        pub struct $record<'a> {
+            $($(#[$of_field])* pub $field: $type,)*
+        }
+
+        impl<'de> Deserialize<'de> for $record<'de> {
+            fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+                struct Fields;
+                impl<'de> Visitor<'de> for Fields {
+                    type Value = $record<'de>;
+
+                    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                        f.write_str("anything")
+                    }
+
+                    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Self::Value, A::Error> {
+                        let mut record = $record::default();
+                        while let Some(name) = map.next_key::<Text<'de>>()? {
+                            match name.as_str() {
+                                $($name => record.$field = map.next_value()?,)*
+                                _ => drop(map.next_value::<IgnoredAny>()?),
+                            }
+                        }
+                        Ok(record)
+                    }
+
+                    fn visit_unit<E>(self) -> Result<Self::Value, E> {
+                        Ok(Default::default())
+                    }
+
+                    nothing_of! { visit_str(&str) visit_u64(u64) visit_i64(i64) visit_f64(f64) visit_bool(bool) }
+                    nothing_of_list!();
+                }
+                deserializer.deserialize_any(Fields)
+            }
+        }
+    };
+}
+
+record! {
+    /// A keypair (`/keypairs`).
+    Keypair {
+        id: Text<'a> = "id",
+        alias: Text<'a> = "alias",
+        key_alg: Text<'a> = "key_alg",
+        key_type: Text<'a> = "key_type",
+        key_storage: Text<'a> = "key_storage",
+        key_status: Text<'a> = "key_status",
+        /// Some answers call it so.
+        status: Text<'a> = "status",
+        key_modal_type: Text<'a> = "key_modal_type",
+        is_signable_by_me: Text<'a> = "is_signable_by_me",
+        public_key: Text<'a> = "public_key",
+        certificates: List<Certificate<'a>> = "certificates",
+    }
+}
+
+record! {
+    /// A certificate, within its keypair or of `/certificates`.
+    Certificate {
+        id: Text<'a> = "id",
+        alias: Text<'a> = "alias",
+        certificate_status: Text<'a> = "certificate_status",
+        default_cert: Text<'a> = "default_cert",
+        valid_from: Text<'a> = "valid_from",
+        valid_to: Text<'a> = "valid_to",
+        cert: Text<'a> = "cert",
+        chain: List<Link<'a>> = "chain",
+        keypair: Reference<'a> = "keypair",
+        keypair_id: Text<'a> = "keypair_id",
+    }
+}
+
+record! {
+    /// A certificate of a chain.
+    Link {
+        blob: Text<'a> = "blob",
+    }
+}
+
+record! {
+    /// What a certificate says of its keypair.
+    Reference {
+        id: Text<'a> = "id",
+    }
+}
+
+/// An item of a list: it has an id.
+pub trait Item<'de>: Deserialize<'de> {
+    /// The id.
+    fn id(&self) -> &str;
+}
+
+impl<'de> Item<'de> for Keypair<'de> {
+    fn id(&self) -> &str {
+        self.id.as_str()
+    }
+}
+
+impl<'de> Item<'de> for Certificate<'de> {
+    fn id(&self) -> &str {
+        self.id.as_str()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn fields_of_any_type_or_of_none_are_no_error() {
+        for value in ["null", "7", "-7", "1.5", "true", "\"\"", "[]", "[[1, {}]]", "{}", "{\"a\": [null]}"] {
+            let names = ["id", "alias", "public_key", "certificates", "key_status", "unknown"];
+            let fields: Vec<String> = names.iter().map(|name| format!("\"{name}\": {value}")).collect();
+            let text = format!("{{{}}}", fields.join(", "));
+            let keypair: Keypair<'_> = serde_json::from_str(&text).unwrap_or_else(|error| panic!("{text}: {error}"));
+            assert!(keypair.certificates.items().len() <= 1, "{text}");
+            let text = format!("{{\"certificates\": [{value}, {{\"chain\": {value}, \"keypair\": {value}}}]}}");
+            let keypair: Keypair<'_> = serde_json::from_str(&text).unwrap_or_else(|error| panic!("{text}: {error}"));
+            assert_eq!(keypair.certificates.items().len(), 2, "{text}");
+            serde_json::from_str::<Keypair<'_>>(value).unwrap_or_else(|error| panic!("{value}: {error}"));
+        }
+    }
+
+    #[test]
+    fn numbers_are_ids_and_the_last_of_two_fields_counts() {
+        let keypair: Keypair<'_> = serde_json::from_str(r#"{"id": "x", "id": 7, "alias": "a\u0062"}"#).unwrap();
+        assert_eq!((keypair.id.as_str(), keypair.alias.as_str()), ("7", "ab"));
+    }
+
+    #[test]
+    fn text_without_escapes_is_not_copied() {
+        let keypair: Keypair<'_> = serde_json::from_str(r#"{"public_key": "MFkw"}"#).unwrap();
+        assert!(matches!(keypair.public_key.0, Some(Cow::Borrowed("MFkw"))));
+    }
+}

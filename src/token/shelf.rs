@@ -1,0 +1,188 @@
+//! The token objects of one slot, made and indexed class by class when a search first looks at the class: who signs with
+//! one of ten thousand keypairs does not wait until ten thousand certificates are read.
+
+use super::attribute::Template;
+use super::catalog::Layout;
+use super::object::{CLASSES, ChainCertificate, Class, Entry, Object, Source};
+use super::profile::profiles;
+use super::registry::ObjectKey;
+use crate::mechanism;
+use crate::x509::Certificate;
+use cryptoki_sys::*;
+use once_cell::sync::OnceCell;
+use std::collections::HashSet;
+use std::hash::{BuildHasher, RandomState};
+use std::sync::Arc;
+
+/// The objects of one slot.
+pub struct Shelf {
+    slot: CK_SLOT_ID,
+    layout: Layout,
+    entries: Vec<Arc<Entry>>,
+    groups: [OnceCell<Group>; CLASSES.len()],
+}
+
+/// The objects of one class, in the service's order.
+struct Group {
+    objects: Vec<Arc<Object>>,
+    indexes: [OnceCell<Index>; INDEXED.len()],
+}
+
+/// What clients search by, the narrowest first.
+const INDEXED: [CK_ATTRIBUTE_TYPE; 3] = [CKA_ID, CKA_LABEL, CKA_SUBJECT];
+
+/// Places of objects by the hash of an attribute's value, in the order of the hashes.
+struct Index {
+    hasher: RandomState,
+    places: Vec<(u64, u32)>,
+}
+
+impl Shelf {
+    /// A slot's shelf. What was looked at `before` is made at once: handles that the application has stand for what the
+    /// service says now.
+    pub fn new(slot: CK_SLOT_ID, entries: Vec<Arc<Entry>>, layout: &Layout, before: Option<&Self>) -> Self {
+        let shelf = Self { slot, layout: layout.clone(), entries, groups: Default::default() };
+        for (class, _) in CLASSES {
+            if let Some(group) = before.and_then(|before| before.groups[class as usize].get()) {
+                let _ = shelf.groups[class as usize].set(Group::new(shelf.make(class, &group.objects)));
+            }
+        }
+        shelf
+    }
+
+    /// The slot that it is of.
+    pub fn slot(&self) -> CK_SLOT_ID {
+        self.slot
+    }
+
+    /// The objects that match every attribute of a template.
+    pub fn find(&self, template: &Template<'_>) -> Vec<Arc<Object>> {
+        let wanted = match template.number(CKA_CLASS) {
+            Ok(Some(number)) => Class::from_number(number).map_or(0..0, |class| class as usize..class as usize + 1),
+            Ok(None) => 0..CLASSES.len(),
+            Err(_) => 0..0,
+        };
+        CLASSES[wanted].iter().flat_map(|(class, _)| self.group(*class).find(template)).collect()
+    }
+
+    fn group(&self, class: Class) -> &Group {
+        self.groups[class as usize].get_or_init(|| Group::new(self.make(class, &[])))
+    }
+
+    fn make(&self, class: Class, before: &[Arc<Object>]) -> Vec<Arc<Object>> {
+        match class {
+            Class::PrivateKey => self.keys(class, self.layout.private, before, ObjectKey::PrivateKey),
+            Class::PublicKey => self.keys(class, false, before, ObjectKey::PublicKey),
+            Class::Certificate => self.certificates(),
+            Class::Profile => profiles(self.layout.private).into_iter().map(|id| self.profile(id)).collect(),
+        }
+    }
+
+    fn profile(&self, id: CK_PROFILE_ID) -> Arc<Object> {
+        let make = |handle| Object::new(handle, self.slot, Class::Profile, false, Source::Profile(id));
+        self.layout.registry.settle(ObjectKey::Profile(self.slot, id), make)
+    }
+
+    /// One for each entry. Those of entries that did not change are there already.
+    fn keys(
+        &self,
+        class: Class,
+        private: bool,
+        before: &[Arc<Object>],
+        key: fn(CK_SLOT_ID, String) -> ObjectKey,
+    ) -> Vec<Arc<Object>> {
+        let object = |(place, entry): (usize, &Arc<Entry>)| {
+            let known = before.get(place).filter(|object| object.entry().is_some_and(|old| Arc::ptr_eq(old, entry)));
+            known.cloned().unwrap_or_else(|| {
+                let source = Source::Keypair(Arc::clone(entry));
+                let make = |handle| Object::new(handle, self.slot, class, private, source);
+                self.layout.registry.settle(key(self.slot, entry.keypair.id.clone()), make)
+            })
+        };
+        self.entries.iter().enumerate().map(object).collect()
+    }
+
+    /// Those of keypairs, then every distinct chain certificate once. A certificate that a keypair of this shelf shows as
+    /// its own is not repeated.
+    fn certificates(&self) -> Vec<Arc<Object>> {
+        let mut objects = Vec::new();
+        let mut seen: HashSet<&[u8]> = HashSet::new();
+        for entry in &self.entries {
+            let Some(certificate) = entry.certificate() else { continue };
+            seen.insert(certificate.der());
+            let key = ObjectKey::Certificate(self.slot, entry.keypair.id.clone(), mechanism::sha256(certificate.der()));
+            let source = Source::Keypair(Arc::clone(entry));
+            let make = |handle| Object::new(handle, self.slot, Class::Certificate, false, source);
+            objects.push(self.layout.registry.settle(key, make));
+        }
+        if self.layout.chain {
+            let shown = self.entries.iter().filter(|entry| entry.certificate().is_some());
+            let mut last: Option<&Arc<[Arc<[u8]>]>> = None;
+            for chain in shown.filter_map(|entry| entry.certificate_record()).map(|record| &record.chain) {
+                if !last.is_some_and(|last| Arc::ptr_eq(last, chain)) {
+                    let new = chain.iter().filter(|der| seen.insert(der));
+                    objects.extend(new.filter_map(|der| self.chain_certificate(der)));
+                }
+                last = Some(chain);
+            }
+        }
+        objects
+    }
+
+    fn chain_certificate(&self, der: &[u8]) -> Option<Arc<Object>> {
+        let key = ObjectKey::Chain(self.slot, mechanism::sha256(der));
+        if let Some(object) = self.layout.registry.settled(&key) {
+            return Some(object);
+        }
+        let certificate = Certificate::parse(der.to_vec());
+        let certificate =
+            certificate.inspect_err(|error| log::warn!("a chain certificate is not shown: {}", error.cause)).ok()?;
+        let label = certificate.common_name().unwrap_or_else(|| certificate.subject_display());
+        let id = certificate.subject_public_key_sha1();
+        let source = Source::Chain(Box::new(ChainCertificate { certificate, label, id }));
+        let make = |handle| Object::new(handle, self.slot, Class::Certificate, false, source);
+        Some(self.layout.registry.settle(key, make))
+    }
+}
+
+impl Group {
+    fn new(objects: Vec<Arc<Object>>) -> Self {
+        Self { objects, indexes: Default::default() }
+    }
+
+    /// The narrowest index that the template names; then every attribute is compared.
+    fn find(&self, template: &Template<'_>) -> Vec<Arc<Object>> {
+        let indexed = INDEXED.iter().zip(&self.indexes);
+        let indexed =
+            indexed.filter_map(|(attribute, index)| Some((*attribute, index, template.get(*attribute)?))).next();
+        let fits = |object: &&Arc<Object>| matches(object, template);
+        let Some((attribute, index, value)) = indexed else {
+            return self.objects.iter().filter(fits).cloned().collect();
+        };
+        let index = index.get_or_init(|| Index::new(&self.objects, attribute));
+        index.places(value).map(|place| &self.objects[place]).filter(fits).cloned().collect()
+    }
+}
+
+impl Index {
+    fn new(objects: &[Arc<Object>], attribute: CK_ATTRIBUTE_TYPE) -> Self {
+        let hasher = RandomState::new();
+        let hash =
+            |(object, place): (&Arc<Object>, u32)| Some((hasher.hash_one(object.attribute(attribute).shown()?), place));
+        let mut places: Vec<(u64, u32)> = objects.iter().zip(0..).filter_map(hash).collect();
+        places.sort_unstable();
+        Self { hasher, places }
+    }
+
+    /// Where objects with this value can be.
+    fn places(&self, value: &[u8]) -> impl Iterator<Item = usize> {
+        let hash = self.hasher.hash_one(value);
+        let first = self.places.partition_point(|(other, _)| *other < hash);
+        self.places[first..].iter().take_while(move |(other, _)| *other == hash).map(|(_, place)| *place as usize)
+    }
+}
+
+/// Whether an object has every attribute of a template with exactly these bytes (5.7, `C_FindObjectsInit`).
+pub fn matches(object: &Object, template: &Template<'_>) -> bool {
+    template.0.iter().all(|(attribute, value)| object.attribute(*attribute).shown() == Some(value))
+}

@@ -11,6 +11,7 @@
 pub mod abi;
 pub mod config;
 pub mod error;
+mod host;
 pub mod log;
 pub mod mechanism;
 pub mod service;

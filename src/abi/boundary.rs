@@ -15,10 +15,6 @@ pub fn call(name: &'static str, body: impl FnOnce() -> Result<()>) -> CK_RV {
 
 /// Not generic: a hundred functions share it.
 fn guard(name: &'static str, body: &mut dyn FnMut() -> Result<()>) -> CK_RV {
-    super::signal::without_sigpipe(|| outcome(name, body))
-}
-
-fn outcome(name: &'static str, body: &mut dyn FnMut() -> Result<()>) -> CK_RV {
     match catch_unwind(AssertUnwindSafe(body)) {
         Ok(Ok(())) => {
             log::trace!("{name}: CKR_OK");

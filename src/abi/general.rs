@@ -5,7 +5,8 @@ use super::pointer::{get, put, wanted};
 use super::root;
 use crate::config;
 use crate::error::{Error, Result};
-use crate::service::{Spawner, permit_threads};
+use crate::host::{self, Host};
+use crate::service::permit_threads;
 use crate::token::Module;
 use cryptoki_sys::*;
 use std::ffi::{CStr, c_void};
@@ -23,7 +24,8 @@ pub unsafe extern "C" fn C_Initialize(args: *mut c_void) -> CK_RV {
         // SAFETY: the application's promise, as above.
         let Arguments { reserved, threads } = unsafe { initialize_args(args.cast()) }?;
         root::begin(|| {
-            permit_threads(threads.then_some(super::thread::spawn as Spawner));
+            host::lend(Host { spawn: super::thread::spawn, quietly: super::signal::without_sigpipe });
+            permit_threads(threads);
             let config = config::load(reserved.as_deref());
             crate::log::start(&config.log);
             Module::new(&config)

@@ -1,20 +1,15 @@
 //! SIGPIPE stays away from the host.
 //!
 //! A write to a connection that the other side has closed raises it, and its default ends the process. The TLS library
-//! writes with `writev`, which cannot be told not to. So the signal is blocked on the calling thread for the time of a
-//! call, and one that came meanwhile is taken away before the thread's mask is as it was.
+//! writes with `writev`, which cannot be told not to. So the signal is blocked on the calling thread for as long as something
+//! is written, and one that came meanwhile is taken away before the thread's mask is as it was.
 
 /// Runs `body` without SIGPIPE.
-#[cfg(unix)]
-pub fn without_sigpipe<T>(body: impl FnOnce() -> T) -> T {
+pub fn without_sigpipe(body: &mut dyn FnMut()) {
+    // There is no such signal elsewhere.
+    #[cfg(unix)]
     let _guard = Guard::new();
-    body()
-}
-
-/// There is no such signal here.
-#[cfg(not(unix))]
-pub fn without_sigpipe<T>(body: impl FnOnce() -> T) -> T {
-    body()
+    body();
 }
 
 #[cfg(unix)]
@@ -66,7 +61,7 @@ mod tests {
         // SAFETY: raising a signal at this thread, with its default (ignored by the test harness or not) restored after.
         unsafe {
             let old = libc::signal(libc::SIGPIPE, libc::SIG_DFL);
-            without_sigpipe(|| libc::pthread_kill(libc::pthread_self(), libc::SIGPIPE));
+            without_sigpipe(&mut || assert_eq!(libc::pthread_kill(libc::pthread_self(), libc::SIGPIPE), 0));
             let mut mask = std::mem::zeroed();
             libc::pthread_sigmask(libc::SIG_BLOCK, std::ptr::null(), &mut mask);
             assert_eq!(libc::sigismember(&mask, libc::SIGPIPE), 0);

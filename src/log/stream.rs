@@ -1,6 +1,7 @@
 //! The host's standard streams, which may be closed, and then be anything: the next file or socket that somebody opens gets
 //! the free number. What is written there is lost at best, and at worst goes into a database or to the service.
 
+use crate::host::quietly;
 use std::io::Write;
 
 /// What a stream is now.
@@ -58,7 +59,7 @@ impl Stream {
 
 /// One write: lines of parallel processes do not mix. Errors have nowhere to go.
 pub fn write(out: &mut impl Write, line: &str) {
-    let _ = out.write_all(line.as_bytes()).and_then(|()| out.flush());
+    let _ = quietly(|| out.write_all(line.as_bytes()).and_then(|()| out.flush()));
 }
 
 impl Number {

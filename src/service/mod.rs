@@ -10,6 +10,7 @@ mod deadline;
 mod failure;
 mod flight;
 mod identity;
+mod lanes;
 mod listing;
 mod model;
 mod page;
@@ -24,15 +25,17 @@ mod wire;
 pub use deadline::Deadline;
 pub use failure::{Failure, Kind};
 pub use model::{Keypair, KeypairCertificate, NewKeypair, SignatureRecord, Signed};
-pub use resolve::{Spawner, permit_threads};
+pub use resolve::permit_threads;
 pub use retry::markdown as retry_table;
 pub use transport::user_agent;
 
 use crate::config::{Login, Secret, TokenSettings};
+use crate::host::quietly;
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use cache::Cache;
 use flight::{Flights, Found, Key};
+use lanes::Lanes;
 use once_cell::sync::OnceCell;
 use parking_lot::{Mutex, RwLock};
 use request::{Endpoint, Line, Request, segment};
@@ -41,7 +44,7 @@ use stats::Stats;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
-use transport::Transport;
+use transport::Dialer;
 
 /// What to look for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -54,9 +57,9 @@ pub enum Wanted<'a> {
     Id(&'a str),
 }
 
-/// An open line: the transport, and what requests need of it.
+/// An open line: connections, and what requests need beside them.
 struct Open {
-    transport: Transport,
+    lanes: Lanes,
     endpoint: Arc<Endpoint>,
 }
 
@@ -114,15 +117,14 @@ impl Service {
             Login::ClientCertPassword => (pin, None),
             Login::ApiKey => (None, pin),
         };
-        let transport = Transport::new(settings, password, api_key)?;
+        let lanes = Lanes::new(Dialer::new(settings, password, api_key)?);
         let endpoint = Arc::new(Endpoint {
-            client: transport.client().clone(),
             host: host.clone(),
             proxy: settings.proxy.as_ref().and_then(transport::proxy_name),
             stats: Arc::clone(&self.stats),
             met: Arc::clone(&self.met),
         });
-        Ok(Open { transport, endpoint })
+        Ok(Open { lanes, endpoint })
     }
 
     /// When a call that begins now has to be over.
@@ -278,7 +280,7 @@ impl Service {
     /// Forgets the PIN and ends the connections that were made with it.
     pub fn log_out(&self) {
         *self.pin.lock() = None;
-        *self.open.write() = None;
+        quietly(|| *self.open.write() = None);
     }
 
     /// Forgets what is remembered of a keypair.
@@ -293,7 +295,7 @@ impl Service {
         if let Some(summary) = self.stats.summary() {
             log::info!("{summary}");
         }
-        *self.open.write() = None;
+        quietly(|| *self.open.write() = None);
     }
 }
 
@@ -308,8 +310,10 @@ fn run_on<T, F>(open: &Open, deadline: Deadline, work: impl FnOnce(Line) -> F) -
 where
     F: Future<Output = Result<T, Failure>>,
 {
-    let line = Line { endpoint: Arc::clone(&open.endpoint), deadline };
-    catch_unwind(AssertUnwindSafe(|| open.transport.block_on(work(line)))).unwrap_or_else(|_| {
+    let lane = open.lanes.take()?;
+    let line = Line { client: lane.client().clone(), endpoint: Arc::clone(&open.endpoint), deadline };
+    let run = || quietly(|| lane.block_on(work(line)));
+    catch_unwind(AssertUnwindSafe(run)).unwrap_or_else(|_| {
         let cause = "the request could not be run on this thread (is the thread or the process ending?)";
         Err(Failure::new(Kind::Cancelled, cause, ""))
     })

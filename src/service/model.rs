@@ -108,8 +108,10 @@ impl Keypair {
 /// Chain certificates that were decoded already. Neighbours in a list have the same chain, nearly always.
 #[derive(Default)]
 pub struct Chains {
-    /// The texts of the last chain, and what they stand for.
-    last: (Vec<String>, Arc<[Arc<[u8]>]>),
+    /// The texts of the last chain.
+    last_texts: Vec<String>,
+    /// What they stand for.
+    last: Arc<[Arc<[u8]>]>,
     by_text: HashMap<String, Arc<[u8]>>,
 }
 
@@ -121,11 +123,11 @@ impl Chains {
 
     fn chain(&mut self, links: &[wire::Link<'_>]) -> Arc<[Arc<[u8]>]> {
         let texts = || links.iter().map(|link| link.blob.as_str()).filter(|text| !text.is_empty());
-        if !texts().eq(self.last.0.iter().map(String::as_str)) {
-            let decoded = texts().filter_map(|text| self.decoded(text)).collect();
-            self.last = (texts().map(str::to_owned).collect(), decoded);
+        if !texts().eq(self.last_texts.iter().map(String::as_str)) {
+            self.last = texts().filter_map(|text| self.decoded(text)).collect();
+            self.last_texts = texts().map(str::to_owned).collect();
         }
-        Arc::clone(&self.last.1)
+        Arc::clone(&self.last)
     }
 
     fn decoded(&mut self, text: &str) -> Option<Arc<[u8]>> {

@@ -29,7 +29,6 @@ const KNOCKING: Duration = Duration::from_secs(3);
 
 /// One end of the line: the service, for as long as the module runs.
 pub struct Endpoint {
-    pub client: Client,
     pub host: String,
     /// The proxy's host and port, for people.
     pub proxy: Option<String>,
@@ -41,6 +40,7 @@ pub struct Endpoint {
 /// A line to one service, for one call of the application. Clones share it.
 #[derive(Clone)]
 pub struct Line {
+    pub client: Client,
     pub endpoint: Arc<Endpoint>,
     pub deadline: Deadline,
 }
@@ -175,10 +175,10 @@ impl Line {
 
     async fn attempt(&self, call: &Call, tried: &str) -> Result<Answer, Broken> {
         let begun = Instant::now();
-        let Endpoint { client, proxy, stats, met, .. } = &*self.endpoint;
+        let Endpoint { proxy, stats, met, .. } = &*self.endpoint;
         Stats::add(&stats.requests, 1);
         Stats::add(&stats.sent, call.body.as_ref().map_or(0, |body| body.len() as u64));
-        let result = transport::send(client, call, proxy.as_deref(), self.deadline).await;
+        let result = transport::send(&self.client, call, proxy.as_deref(), self.deadline).await;
         let took = begun.elapsed();
         stats.waited(took);
         match &result {

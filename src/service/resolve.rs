@@ -5,27 +5,19 @@
 //! forbids threads (`CKF_LIBRARY_CANT_CREATE_OS_THREADS`) or none can be had, the calling thread does it and the deadline
 //! can be outlived by what the resolver takes; `SM_HOST` with an address, or a name in `/etc/hosts`, has no such wait.
 
+use crate::host;
 use reqwest::dns::{Addrs, Name, Resolve, Resolving};
 use std::io;
 use std::net::{SocketAddr, ToSocketAddrs};
-use std::sync::OnceLock;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::thread::JoinHandle;
 use tokio::sync::oneshot;
 
-/// How a thread is started in this host; the work is the thread's whole life.
-pub type Spawner = fn(Box<dyn FnOnce() + Send>) -> io::Result<JoinHandle<()>>;
-
-/// Whether `C_Initialize` permitted threads, and how they are started: it speaks for the whole process.
+/// Whether `C_Initialize` permitted threads: it speaks for the whole process.
 static PERMITTED: AtomicBool = AtomicBool::new(false);
-static SPAWNER: OnceLock<Spawner> = OnceLock::new();
 
-/// Permits threads that are started like this, or forbids them.
-pub fn permit_threads(spawner: Option<Spawner>) {
-    if let Some(spawner) = spawner {
-        let _ = SPAWNER.set(spawner);
-    }
-    PERMITTED.store(spawner.is_some(), Ordering::Relaxed);
+/// Permits threads, or forbids them.
+pub fn permit_threads(permitted: bool) {
+    PERMITTED.store(permitted, Ordering::Relaxed);
 }
 
 /// The system's resolver.
@@ -39,7 +31,7 @@ fn look_up(name: &str) -> Found {
 
 /// Looks up on a thread of its own; on this one where there is none to be had.
 async fn aside(name: String) -> Found {
-    let spawner = SPAWNER.get().filter(|_| PERMITTED.load(Ordering::Relaxed));
+    let spawner = host::spawner().filter(|_| PERMITTED.load(Ordering::Relaxed));
     let Some(spawn) = spawner else { return look_up(&name) };
     let (tell, told) = oneshot::channel();
     let for_thread = name.clone();

@@ -1,8 +1,7 @@
-//! Requests over the wire: one HTTP client, on the calling thread.
+//! Requests over the wire: how connections are made, and one exchange over them.
 //!
-//! The runtime has no thread of its own: whoever calls drives it, and while several threads call at once one of them
-//! drives it for all. HTTP/1.1 over one connection per request under way; idle connections are kept for less than the
-//! minute after which firewalls drop them.
+//! HTTP/1.1 over one connection per request under way; idle connections are kept for less than the minute after which
+//! firewalls drop them. `super::lanes` has the event loops.
 
 use super::broken::{Broken, Stage, Way, broken, chain, late};
 use super::deadline::Deadline;
@@ -32,11 +31,12 @@ const KEEPALIVE_AGAIN: (Duration, u32) = (Duration::from_secs(5), 2);
 /// A connection over which nothing is acknowledged for so long is dead: six retransmissions.
 const DEAF: Duration = Duration::from_secs(15);
 
-/// The client and the runtime that it lives on.
-pub struct Transport {
-    // Dropped in this order: connections end while their runtime is there.
-    client: Client,
-    runtime: tokio::runtime::Runtime,
+/// What every connection needs: read once, at the first request.
+pub struct Dialer {
+    tls: rustls::ClientConfig,
+    headers: HeaderMap,
+    connect_timeout: Duration,
+    proxy: Option<Proxy>,
 }
 
 /// One request.
@@ -73,13 +73,9 @@ pub fn user_agent() -> String {
     format!("stm-pkcs11/{} ({system}; {processor})", env!("CARGO_PKG_VERSION"))
 }
 
-impl Transport {
-    /// Reads roots and identity and makes the client. `password` and `api_key` replace the configured ones.
+impl Dialer {
+    /// Reads roots and identity. `password` and `api_key` replace the configured ones.
     pub fn new(settings: &TokenSettings, password: Option<&str>, api_key: Option<&str>) -> Result<Self, Failure> {
-        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
-        let runtime = runtime.map_err(|error| {
-            Failure::new(Kind::Unreachable, format!("no event loop: {error}"), "raise the limit of open files")
-        })?;
         let mut headers = HeaderMap::new();
         let api_key = api_key.or(settings.api_key.as_ref().map(Secret::reveal));
         if let Some(api_key) = api_key {
@@ -89,17 +85,25 @@ impl Transport {
             value.set_sensitive(true);
             headers.insert("x-api-key", value);
         }
+        let proxy =
+            settings.proxy.as_ref().map(|proxy| self::proxy(proxy, settings.no_proxy.as_deref())).transpose()?;
+        let (tls, connect_timeout) = (tls::config(settings, password)?, settings.connect_timeout);
+        Ok(Self { tls, headers, connect_timeout, proxy })
+    }
+
+    /// A client without a connection yet. All of them share the TLS sessions: a further connection is a short handshake.
+    pub fn client(&self) -> Result<Client, Failure> {
         let mut builder = Client::builder()
-            .tls_backend_preconfigured(tls::config(settings, password)?)
+            .tls_backend_preconfigured(self.tls.clone())
             .http1_only()
             .no_proxy()
             .redirect(reqwest::redirect::Policy::none())
             .retry(reqwest::retry::never())
             .referer(false)
             .user_agent(user_agent())
-            .default_headers(headers)
+            .default_headers(self.headers.clone())
             .dns_resolver(Arc::new(Resolver))
-            .connect_timeout(settings.connect_timeout)
+            .connect_timeout(self.connect_timeout)
             .pool_idle_timeout(IDLE)
             .pool_max_idle_per_host(usize::MAX)
             .tcp_nodelay(true)
@@ -110,23 +114,12 @@ impl Transport {
         {
             builder = builder.tcp_user_timeout(DEAF);
         }
-        if let Some(proxy) = &settings.proxy {
-            builder = builder.proxy(self::proxy(proxy, settings.no_proxy.as_deref())?);
+        if let Some(proxy) = &self.proxy {
+            builder = builder.proxy(proxy.clone());
         }
-        let client = builder.build().map_err(|error| {
+        builder.build().map_err(|error| {
             Failure::new(Kind::Settings, format!("the HTTP client cannot be made: {}", chain(&error)), "")
-        })?;
-        Ok(Self { client, runtime })
-    }
-
-    /// Runs a future on the calling thread.
-    pub fn block_on<T>(&self, future: impl Future<Output = T>) -> T {
-        self.runtime.block_on(future)
-    }
-
-    /// The client, to be used within [`Transport::block_on`].
-    pub fn client(&self) -> &Client {
-        &self.client
+        })
     }
 }
 

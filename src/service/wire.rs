@@ -123,6 +123,33 @@ impl<'de> Deserialize<'de> for Text<'de> {
     }
 }
 
+/// A field's name, which need not be read as text: it is only compared.
+struct Name<'a>(Cow<'a, [u8]>);
+
+struct NameVisitor;
+
+impl<'de> Visitor<'de> for NameVisitor {
+    type Value = Name<'de>;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("a name")
+    }
+
+    fn visit_borrowed_bytes<E>(self, name: &'de [u8]) -> Result<Name<'de>, E> {
+        Ok(Name(Cow::Borrowed(name)))
+    }
+
+    fn visit_bytes<E>(self, name: &[u8]) -> Result<Name<'de>, E> {
+        Ok(Name(Cow::Owned(name.to_owned())))
+    }
+}
+
+impl<'de> Deserialize<'de> for Name<'de> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        deserializer.deserialize_bytes(NameVisitor)
+    }
+}
+
 struct ListVisitor<T>(std::marker::PhantomData<T>);
 
 impl<'de, T: Deserialize<'de>> Visitor<'de> for ListVisitor<T> {
@@ -176,11 +203,12 @@ macro_rules! record {
 
                     fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Self::Value, A::Error> {
                         let mut record = $record::default();
-                        while let Some(name) = map.next_key::<Text<'de>>()? {
-                            match name.as_str() {
-                                $($name => record.$field = map.next_value()?,)*
-                                _ => drop(map.next_value::<IgnoredAny>()?),
-                            }
+                        while let Some(Name(name)) = map.next_key()? {
+                            $(if *name == *$name.as_bytes() {
+                                record.$field = map.next_value()?;
+                                continue;
+                            })*
+                            map.next_value::<IgnoredAny>()?;
                         }
                         Ok(record)
                     }

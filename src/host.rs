@@ -1,0 +1,37 @@
+//! What the C boundary lends to the floors below it, which know of no signals and no `unsafe`: lent once, at the first
+//! `C_Initialize`. A program that uses this crate as a library lends nothing, and needs nothing.
+
+use std::io;
+use std::sync::OnceLock;
+use std::thread::JoinHandle;
+
+/// How a thread is started in this host; the work is the thread's whole life.
+pub type Spawner = fn(Box<dyn FnOnce() + Send>) -> io::Result<JoinHandle<()>>;
+
+/// What is lent.
+pub struct Host {
+    /// Starts a thread that the host's signals do not reach.
+    pub spawn: Spawner,
+    /// Runs something that writes to sockets or pipes, without a SIGPIPE for the host.
+    pub quietly: fn(&mut dyn FnMut()),
+}
+
+static HOST: OnceLock<Host> = OnceLock::new();
+
+/// Lends it.
+pub fn lend(host: Host) {
+    let _ = HOST.set(host);
+}
+
+/// How threads are started, if the host is known.
+pub fn spawner() -> Option<Spawner> {
+    HOST.get().map(|host| host.spawn)
+}
+
+/// Runs what may write to a connection or a pipe whose other end is gone.
+pub fn quietly<T>(body: impl FnOnce() -> T) -> T {
+    let Some(host) = HOST.get() else { return body() };
+    let (mut body, mut result) = (Some(body), None);
+    (host.quietly)(&mut || result = body.take().map(|body| body()));
+    result.unwrap_or_else(|| unreachable!("the host runs what it is given"))
+}

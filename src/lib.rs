@@ -8,6 +8,9 @@
 #![warn(missing_docs)]
 #![allow(clippy::unnecessary_cast, reason = "CK_ULONG is 32 bits wide on Windows")]
 
+#[macro_use]
+mod panic_point;
+
 pub mod abi;
 pub mod config;
 pub mod error;

@@ -128,6 +128,7 @@ impl Log for Logger {
             level = Level::Debug;
             message.insert_str(0, "(again) ");
         }
+        panic_point!("log");
         let State { output, file, stdout, stderr, .. } = &mut *state;
         match (output, file) {
             (LogOutput::Discard, _) => {}

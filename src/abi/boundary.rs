@@ -15,17 +15,23 @@ pub fn call(name: &'static str, body: impl FnOnce() -> Result<()>) -> CK_RV {
 
 /// Not generic: a hundred functions share it.
 fn guard(name: &'static str, body: &mut dyn FnMut() -> Result<()>) -> CK_RV {
-    match catch_unwind(AssertUnwindSafe(body)) {
-        Ok(Ok(())) => {
-            log::trace!("{name}: CKR_OK");
-            CKR_OK
+    // What is logged is inside, too: the text may come from anywhere.
+    let outcome = catch_unwind(AssertUnwindSafe(|| {
+        panic_point!(name);
+        match body() {
+            Ok(()) => {
+                log::trace!("{name}: CKR_OK");
+                CKR_OK
+            }
+            Err(error) => {
+                report(name, &error);
+                error.rv
+            }
         }
-        Ok(Err(error)) => {
-            report(name, &error);
-            error.rv
-        }
+    }));
+    match outcome {
+        Ok(rv) => rv,
         Err(panic) => {
-            // Logging may be what panicked.
             let _ = catch_unwind(AssertUnwindSafe(|| {
                 let what = panic.downcast_ref::<&str>().copied().map(str::to_owned);
                 let what = what.or_else(|| panic.downcast_ref::<String>().cloned()).unwrap_or_default();

@@ -28,7 +28,7 @@ pub unsafe extern "C" fn C_Initialize(args: *mut c_void) -> CK_RV {
             permit_threads(threads);
             let config = config::load(reserved.as_deref());
             crate::log::start(&config.log);
-            Module::new(&config)
+            (Module::new(&config), config.lenient_fork)
         })
     })
 }

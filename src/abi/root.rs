@@ -4,26 +4,59 @@
 //! exist there. So the root is a pointer to a cell that knows its process: in another process it counts as absent,
 //! and `C_Initialize` puts a new one in its place. The old cell is left as it is, never dropped: its sockets are the
 //! parent's.
+//!
+//! Some servers initialise, look their key up, fork, and use the key in the child without another word, which the standard
+//! forbids (5.4). For them `STM_PKCS11_FORK=lenient` lets a child go on with what it has a copy of, over connections of
+//! its own.
 
 use crate::error::{Error, Result};
 use crate::token::Module;
 use cryptoki_sys::*;
 use parking_lot::RwLock;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicPtr, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicPtr, Ordering};
 
 struct Cell {
     process: u32,
+    /// Whether a forked child may go on with this run.
+    lenient: AtomicBool,
     module: RwLock<Option<Arc<Module>>>,
 }
 
 static ROOT: AtomicPtr<Cell> = AtomicPtr::new(std::ptr::null_mut());
 
+impl Cell {
+    fn new(lenient: bool, module: Option<Arc<Module>>) -> Self {
+        Self { process: std::process::id(), lenient: AtomicBool::new(lenient), module: RwLock::new(module) }
+    }
+}
+
 /// The cell of this process, if it has one.
 fn cell() -> Option<&'static Cell> {
     let pointer = ROOT.load(Ordering::Acquire);
     // SAFETY: cells are leaked, so every pointer ever stored stays good.
-    unsafe { pointer.as_ref() }.filter(|cell| cell.process == std::process::id())
+    let cell = unsafe { pointer.as_ref() }?;
+    if cell.process == std::process::id() {
+        return Some(cell);
+    }
+    if cell.lenient.load(Ordering::Relaxed) { adopt(pointer, cell) } else { None }
+}
+
+/// In a forked child: the parent's run as this process's own. Not if another thread of the parent was in the middle of
+/// something when it forked: then what it held is held for ever.
+fn adopt(pointer: *mut Cell, parents: &Cell) -> Option<&'static Cell> {
+    let module = parents.module.try_read()?.clone()?;
+    if !module.adopt() {
+        return None;
+    }
+    let new = Box::into_raw(Box::new(Cell::new(true, Some(module))));
+    if ROOT.compare_exchange(pointer, new, Ordering::AcqRel, Ordering::Acquire).is_err() {
+        // Another thread was faster. SAFETY: `new` was never shared.
+        drop(unsafe { Box::from_raw(new) });
+        return cell();
+    }
+    // SAFETY: just made, and leaked.
+    unsafe { new.as_ref() }
 }
 
 /// The cell of this process, made if need be.
@@ -37,7 +70,7 @@ fn own_cell() -> &'static Cell {
         if unsafe { old.as_ref() }.is_some_and(|cell| cell.process == std::process::id()) {
             continue;
         }
-        let new = Box::into_raw(Box::new(Cell { process: std::process::id(), module: RwLock::new(None) }));
+        let new = Box::into_raw(Box::new(Cell::new(false, None)));
         if ROOT.compare_exchange(old, new, Ordering::AcqRel, Ordering::Acquire).is_err() {
             // Another thread was faster. SAFETY: `new` was never shared.
             drop(unsafe { Box::from_raw(new) });
@@ -55,13 +88,17 @@ pub fn module() -> Result<Arc<Module>> {
     cell().and_then(|cell| cell.module.read().clone()).ok_or_else(not_initialized)
 }
 
-/// Begins a run; `CKR_CRYPTOKI_ALREADY_INITIALIZED` if one is going on.
-pub fn begin(make: impl FnOnce() -> Module) -> Result<()> {
-    let mut place = own_cell().module.write();
+/// Begins a run; `CKR_CRYPTOKI_ALREADY_INITIALIZED` if one is going on. `make` says, too, whether forked children may go on
+/// with it.
+pub fn begin(make: impl FnOnce() -> (Module, bool)) -> Result<()> {
+    let cell = own_cell();
+    let mut place = cell.module.write();
     if place.is_some() {
         return Err(CKR_CRYPTOKI_ALREADY_INITIALIZED.into());
     }
-    *place = Some(Arc::new(make()));
+    let (module, lenient) = make();
+    *place = Some(Arc::new(module));
+    cell.lenient.store(lenient, Ordering::Relaxed);
     Ok(())
 }
 

@@ -26,6 +26,8 @@ pub struct Config {
     pub tokens: Vec<Arc<TokenSettings>>,
     /// Where the log goes.
     pub log: LogSettings,
+    /// Whether a forked child goes on with the parent's run without `C_Initialize`.
+    pub lenient_fork: bool,
 }
 
 /// What a PIN means.
@@ -154,7 +156,9 @@ pub fn load(reserved: Option<&str>) -> Config {
 
 /// The same from given sources: for tests and for the companion program.
 pub fn load_from(mut sources: Sources) -> Config {
+    panic_point!("config");
     let token = read::token(&mut sources);
+    let lenient_fork = read::lenient_fork(&mut sources);
     let log = read::log(&mut sources);
-    Config { tokens: vec![Arc::new(token)], log }
+    Config { tokens: vec![Arc::new(token)], log, lenient_fork }
 }

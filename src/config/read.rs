@@ -245,6 +245,15 @@ pub(super) fn token(sources: &mut Sources) -> TokenSettings {
     token
 }
 
+/// Whether a forked child goes on with the parent's run.
+pub(super) fn lenient_fork(sources: &mut Sources) -> bool {
+    let mut reader = Reader { sources, problems: Vec::new(), origins: Vec::new() };
+    let lenient = reader.choice("STM_PKCS11_FORK", &[("strict", false), ("lenient", true)], false);
+    let problems: Vec<String> = reader.problems.iter().map(ToString::to_string).collect();
+    sources.warnings.extend(problems);
+    lenient
+}
+
 fn names(list: &str) -> Vec<String> {
     list.split(',').map(str::trim).filter(|name| !name.is_empty()).map(str::to_owned).collect()
 }

@@ -41,6 +41,11 @@ pub const VARIABLES: &[Variable] = &[
     open("STM_PKCS11_KEYPAIRS", "only these keypairs: aliases and patterns, separated by commas; default all"),
     open("STM_PKCS11_LOGIN", "what a PIN means: none, password (of the client certificate) or api-key; default none"),
     open("STM_PKCS11_TIMEOUT", "seconds that an operation may take, retries included; default 60"),
+    open(
+        "STM_PKCS11_FORK",
+        "lenient: a forked child goes on with the parent's keys without C_Initialize, for servers that never call it; \
+         default strict, as the standard has it",
+    ),
     open("STM_PKCS11_TOKEN", "label of the token; default STM"),
     open("STM_PKCS11_KEY_STORAGE", "storage of new keypairs: HSM or DISK; default HSM"),
     open("STM_PKCS11_KEY_TYPE", "type of new keypairs: PRODUCTION or TEST; default PRODUCTION"),

@@ -2,6 +2,7 @@
 //! the free number. What is written there is lost at best, and at worst goes into a database or to the service.
 
 use crate::host::quietly;
+use std::fs::File;
 use std::io::Write;
 
 /// What a stream is now.
@@ -35,12 +36,12 @@ impl Stream {
 
     /// Looks at it: `C_Initialize` runs before there is a connection of ours.
     pub fn begin(&mut self) {
-        self.begun = self.number.look();
+        self.begun = self.number.look().0;
     }
 
     /// Writes a line, unless the stream may have become something else.
     pub fn write(&self, line: &str) {
-        let now = self.number.look();
+        let (now, copy) = self.number.look();
         let other = match (self.begun, now) {
             (_, Now::Closed) | (Now::Closed, _) => true,
             // A service manager gives a socket as stderr; one that came later may be ours.
@@ -50,9 +51,11 @@ impl Stream {
         if other {
             return;
         }
-        match self.number {
-            Number::Stdout => write(&mut std::io::stdout(), line),
-            Number::Stderr => write(&mut std::io::stderr(), line),
+        match (copy, self.number) {
+            // Not by way of the standard library's stream: a process that was forked may have inherited its lock held.
+            (Some(mut copy), _) => write(&mut copy, line),
+            (None, Number::Stdout) => write(&mut std::io::stdout(), line),
+            (None, Number::Stderr) => write(&mut std::io::stderr(), line),
         }
     }
 }
@@ -63,8 +66,9 @@ pub fn write(out: &mut impl Write, line: &str) {
 }
 
 impl Number {
+    /// What it is, and a descriptor for it.
     #[cfg(unix)]
-    fn look(self) -> Now {
+    fn look(self) -> (Now, Option<File>) {
         use std::os::fd::AsFd;
         use std::os::unix::fs::{FileTypeExt, MetadataExt};
         let copy = match self {
@@ -72,19 +76,23 @@ impl Number {
             Self::Stderr => std::io::stderr().as_fd().try_clone_to_owned(),
         };
         match copy {
-            Err(error) if error.raw_os_error() == Some(libc::EBADF) => Now::Closed,
-            Err(_) => Now::Unknown,
-            Ok(copy) => match std::fs::File::from(copy).metadata() {
-                Ok(meta) if meta.file_type().is_socket() => Now::Socket(meta.dev(), meta.ino()),
-                Ok(_) => Now::Other,
-                Err(_) => Now::Unknown,
-            },
+            Err(error) if error.raw_os_error() == Some(libc::EBADF) => (Now::Closed, None),
+            Err(_) => (Now::Unknown, None),
+            Ok(copy) => {
+                let copy = File::from(copy);
+                let now = match copy.metadata() {
+                    Ok(meta) if meta.file_type().is_socket() => Now::Socket(meta.dev(), meta.ino()),
+                    Ok(_) => Now::Other,
+                    Err(_) => Now::Unknown,
+                };
+                (now, Some(copy))
+            }
         }
     }
 
     #[cfg(not(unix))]
-    fn look(self) -> Now {
+    fn look(self) -> (Now, Option<File>) {
         let _ = self;
-        Now::Unknown
+        (Now::Unknown, None)
     }
 }

@@ -101,7 +101,10 @@ fn unconnected(error: &reqwest::Error, way: &Way<'_>, what: &str) -> Broken {
     }
     let lower = what.to_ascii_lowercase();
     let says = |words: &[&str]| words.iter().any(|word| lower.contains(word));
-    let (outcome, cause, remedy) = if says(&["proxy authorization"]) {
+    let (outcome, cause, remedy) = if says(&["too many open files"]) {
+        let cause = format!("no connection to {host} ({what})");
+        (Outcome::Handshake, cause, "raise the limit of open files (ulimit -n), or close some")
+    } else if says(&["proxy authorization"]) {
         let cause = format!("the proxy makes no connection to {host} ({what})");
         (Outcome::Handshake, cause, "set HTTPS_PROXY to http://user:password@host:port")
     } else if says(&["dns", "lookup", "name or service"]) {
@@ -113,9 +116,6 @@ fn unconnected(error: &reqwest::Error, way: &Way<'_>, what: &str) -> Broken {
     } else if says(&["refused"]) {
         let cause = format!("{host} refuses the connection");
         (Outcome::NotConnected, cause, "check SM_HOST and its port, and that the service runs")
-    } else if says(&["too many open files"]) {
-        let cause = format!("no connection to {host} ({what})");
-        (Outcome::NotConnected, cause, "raise the limit of open files (ulimit -n), or close some")
     } else if says(&["proxy", "tunnel"]) {
         let cause = format!("the proxy makes no connection to {host} ({what})");
         (Outcome::NotConnected, cause, "check HTTPS_PROXY and its user and password")

@@ -141,6 +141,7 @@ impl Cache {
     }
 
     fn try_read(&self, path: &Path, longest: u64) -> io::Result<Stored> {
+        panic_point!("cache");
         let meta = fs::metadata(path)?;
         let refuse = |why: &str| Err(io::Error::other(why.to_owned()));
         if !meta.is_file() || meta.len() > longest {

@@ -93,6 +93,11 @@ impl Flights {
         result
     }
 
+    /// Whether nothing is being fetched.
+    pub fn idle(&self) -> bool {
+        self.under_way.try_lock().is_some_and(|under_way| under_way.is_empty())
+    }
+
     fn miss(&self, key: Key) {
         let mut misses = self.misses.lock();
         if misses.len() >= MAX_MISSES {

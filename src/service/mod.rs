@@ -290,8 +290,18 @@ impl Service {
         }
     }
 
+    /// In a forked child: leaves the parent's connections alone, and makes others when they are needed. `false` where a
+    /// thread of the parent was at work when it forked.
+    pub fn adopt(&self) -> bool {
+        let Some(mut open) = self.open.try_write() else { return false };
+        // Never dropped: that could write to the parent's sockets.
+        std::mem::forget(open.take());
+        self.opening.try_lock().is_some() && self.flights.idle()
+    }
+
     /// `C_Finalize`: says what the run cost and ends the connections.
     pub fn finish(&self) {
+        panic_point!("finish");
         if let Some(summary) = self.stats.summary() {
             log::info!("{summary}");
         }

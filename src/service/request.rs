@@ -174,6 +174,7 @@ impl Line {
     }
 
     async fn attempt(&self, call: &Call, tried: &str) -> Result<Answer, Broken> {
+        panic_point!("service");
         let begun = Instant::now();
         let Endpoint { proxy, stats, met, .. } = &*self.endpoint;
         Stats::add(&stats.requests, 1);

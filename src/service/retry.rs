@@ -11,7 +11,7 @@ use std::time::{Duration, SystemTime};
 pub enum Outcome {
     /// No connection was made: nothing was sent.
     NotConnected,
-    /// The TLS handshake failed: nothing was sent, and it would fail again.
+    /// The TLS handshake failed, or this process may make no connections: nothing was sent, and it would fail again.
     Handshake,
     /// The connection was lost after the request, or part of it, may have been sent.
     Lost,

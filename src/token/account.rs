@@ -78,6 +78,7 @@ impl Account {
     }
 
     fn fetch(&self, slot: CK_SLOT_ID, need: &Need, template: &Template<'_>, deadline: Deadline) -> Result<()> {
+        panic_point!("token");
         match need {
             Need::Nothing => Ok(()),
             Need::Everything => self.fetch_all(deadline),

@@ -98,16 +98,20 @@ impl Module {
         !object.is_private() || !self.slot_of(session).login_required() || self.slot_of(session).login.lock().user
     }
 
+    fn accounts(&self) -> impl Iterator<Item = &Account> {
+        // The slots of an account stand together.
+        self.slots.chunk_by(|one, other| Arc::ptr_eq(&one.account, &other.account)).map(|slots| &*slots[0].account)
+    }
+
+    /// In a forked child: goes on with the parent's sessions and objects, over connections of its own. `false` where the
+    /// fork caught the parent in the middle of something.
+    pub fn adopt(&self) -> bool {
+        self.accounts().all(|account| account.service().adopt())
+    }
+
     /// `C_Finalize`: ends every session and says what the run cost.
     pub fn finish(&self) {
         self.sessions.close_all(None);
-        let mut done: Vec<*const Account> = Vec::new();
-        for slot in &self.slots {
-            let account = Arc::as_ptr(&slot.account);
-            if !done.contains(&account) {
-                done.push(account);
-                slot.account.finish();
-            }
-        }
+        self.accounts().for_each(Account::finish);
     }
 }

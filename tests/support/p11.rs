@@ -67,8 +67,12 @@ pub fn ok(rv: CK_RV) -> Rv<()> {
 impl P11 {
     /// Loads the library and takes its 3.2 interface; does not initialise it.
     pub fn load() -> Self {
-        let path = super::module_path();
-        let library = unsafe { Library::new(&path) }.unwrap_or_else(|error| panic!("{}: {error}", path.display()));
+        Self::load_from(&super::module_path())
+    }
+
+    /// The same from another place.
+    pub fn load_from(path: &std::path::Path) -> Self {
+        let library = unsafe { Library::new(path) }.unwrap_or_else(|error| panic!("{}: {error}", path.display()));
         let library: &'static Library = Box::leak(Box::new(library));
         let get: Symbol<unsafe extern "C" fn(*const u8, *const CK_VERSION, *mut *mut CK_INTERFACE, CK_FLAGS) -> CK_RV> =
             unsafe { library.get(b"C_GetInterface\0") }.expect("C_GetInterface");

@@ -21,3 +21,32 @@ service_test!(keypairs, |emulator: &Emulator| run::rows(emulator, GROUPS[6].rows
 service_test!(refusals, |emulator: &Emulator| run::rows(emulator, GROUPS[7].rows));
 service_test!(later, |emulator: &Emulator| run::rows(emulator, GROUPS[8].rows));
 service_test!(lists, |emulator: &Emulator| run::rows(emulator, GROUPS[9].rows));
+
+service_test!(a_hundred_megabytes_of_answer_are_not_kept_in_memory, |emulator: &Emulator| {
+    let floods: Vec<table::fault::Fault> =
+        GROUPS[5].rows.iter().filter(|row| row.what.starts_with("100 MB")).copied().collect();
+    assert_eq!(floods.len(), 2);
+    let before = peak();
+    run::rows(emulator, &floods);
+    let grown = peak() - before;
+    assert!(grown < 32 << 10, "{grown} kB, and the server is in this process, too");
+});
+
+/// The most memory that this process had, in kB.
+fn peak() -> i64 {
+    let status = std::fs::read_to_string("/proc/self/status").expect("/proc");
+    let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:")).expect("VmHWM");
+    line.trim().trim_end_matches(" kB").parse().expect("a number")
+}
+
+/// `UPDATE_DOCS=1 cargo test --test faults` writes it.
+#[test]
+fn the_page_of_faults_is_what_the_tests_run() {
+    let path = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("docs/faults.md");
+    let page = table::document::page();
+    if std::env::var_os("UPDATE_DOCS").is_some() {
+        std::fs::write(&path, &page).expect("docs/faults.md is written");
+    }
+    let there = std::fs::read_to_string(&path).unwrap_or_default();
+    assert!(there == page, "docs/faults.md is out of date: UPDATE_DOCS=1 cargo test --test faults");
+}

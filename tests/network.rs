@@ -131,24 +131,3 @@ service_test!(one_deadline_covers_all_requests_of_a_call, |emulator: &Emulator| 
     emulator.faults("[]");
     assert!(find(&p11, session).is_ok());
 });
-
-service_test!(a_hundred_megabytes_of_answer_are_not_kept_in_memory, |emulator: &Emulator| {
-    let p11 = start(&[("STM_PKCS11_CACHE", "off")]);
-    let session = p11.open(0);
-    let key = find(&p11, session).expect("the key");
-    let before = peak();
-    let body = "x".repeat(20 << 20);
-    emulator.faults(&format!(
-        r#"[{{"method": "POST", "path": "/signingmanager/api/v1/keypairs", "status": 200, "body": "{body}"}}]"#
-    ));
-    assert_eq!(p11.sign(session, CKM_ECDSA, key, &DIGEST), Err(CKR_DEVICE_ERROR));
-    let grown = peak() - before;
-    assert!(grown < 8 << 10, "{grown} kB");
-});
-
-/// The most memory that this process had, in kB.
-fn peak() -> i64 {
-    let status = std::fs::read_to_string("/proc/self/status").expect("/proc");
-    let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:")).expect("VmHWM");
-    line.trim().trim_end_matches(" kB").parse().expect("a number")
-}

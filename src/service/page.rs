@@ -4,6 +4,7 @@
 use super::failure::{Failure, Kind};
 use super::wire::{Item, Text};
 use serde::de::{DeserializeSeed, Deserializer, Error, IgnoredAny, MapAccess, SeqAccess, Visitor};
+use serde_json::value::RawValue;
 use std::fmt;
 use std::marker::PhantomData;
 
@@ -70,8 +71,8 @@ impl<'de, W: Item<'de>, T, F: FnMut(W) -> Option<T>> Visitor<'de> for Envelope<'
         while let Some(name) = map.next_key::<Text<'de>>()? {
             match name.as_str() {
                 "items" => page = Some(map.next_value_seed(Items(&mut *self.0.0, PhantomData))?),
-                "total" => total = number(&map.next_value()?),
-                "limit" => limit = number(&map.next_value()?),
+                "total" => total = number(map.next_value()?),
+                "limit" => limit = number(map.next_value()?),
                 _ => drop(map.next_value::<IgnoredAny>()?),
             }
         }
@@ -79,9 +80,9 @@ impl<'de, W: Item<'de>, T, F: FnMut(W) -> Option<T>> Visitor<'de> for Envelope<'
     }
 }
 
-/// A number, or its digits as text; anything else is as good as absent.
-fn number(text: &Text<'_>) -> Option<usize> {
-    text.as_str().parse().ok()
+/// A number, or its digits as text; anything else, and what is beyond all numbers, is as good as absent.
+fn number(text: &RawValue) -> Option<usize> {
+    text.get().trim_matches('"').parse().ok()
 }
 
 impl<'de, W: Item<'de>, T, F: FnMut(W) -> Option<T>> DeserializeSeed<'de> for Items<'_, W, F> {
@@ -101,6 +102,7 @@ impl<'de, W: Item<'de>, T, F: FnMut(W) -> Option<T>> Visitor<'de> for Items<'_, 
 
     fn visit_seq<A: SeqAccess<'de>>(self, mut list: A) -> Result<Page<T>, A::Error> {
         let mut page = Page { items: Vec::new(), count: 0, first: None, total: None, limit: None };
+        let mut named = false;
         while let Some(item) = list.next_element::<W>()? {
             page.count += 1;
             if page.count > MOST_ITEMS {
@@ -109,7 +111,11 @@ impl<'de, W: Item<'de>, T, F: FnMut(W) -> Option<T>> Visitor<'de> for Items<'_, 
             if page.count == 1 {
                 page.first = Some(item.id().to_owned());
             }
+            named |= !item.id().is_empty();
             page.items.extend((self.0)(item));
+        }
+        if page.count > 0 && !named {
+            return Err(A::Error::custom("none of its items has an id"));
         }
         Ok(page)
     }
@@ -150,8 +156,9 @@ mod tests {
     #[test]
     fn what_goes_on_for_ever_ends_and_what_is_deep_is_read_over() {
         assert!(page(&"[".repeat(100_000)).is_err());
-        let deep = page(&format!("[{}{}]", "[".repeat(100_000), "]".repeat(100_000)));
-        assert!(deep.ok().is_some_and(|page| page.items.is_empty()));
+        assert!(page(&format!("[{}{}]", "[".repeat(100_000), "]".repeat(100_000))).is_err());
+        let deep = format!(r#"[{{"id": 1, "x": {}{}}}]"#, "[".repeat(100_000), "]".repeat(100_000));
+        assert_eq!(page(&deep).ok().unwrap().items, [1]);
         assert!(page(&format!("[0{}]", ",0".repeat(MOST_ITEMS))).is_err());
     }
 }

@@ -5,6 +5,7 @@
 mod answering;
 mod connecting;
 mod contents;
+pub mod document;
 pub mod fault;
 mod lists;
 pub mod run;

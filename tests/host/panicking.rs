@@ -34,7 +34,10 @@ service_test!(
             let failed = signs(&p11);
             set(None);
             assert!(
-                matches!(failed, Err(CKR_GENERAL_ERROR | CKR_FUNCTION_FAILED | CKR_DEVICE_ERROR | CKR_FUNCTION_CANCELED)),
+                matches!(
+                    failed,
+                    Err(CKR_GENERAL_ERROR | CKR_FUNCTION_FAILED | CKR_DEVICE_ERROR | CKR_FUNCTION_CANCELED)
+                ),
                 "{place}: {failed:x?}"
             );
             assert_eq!(signs(&p11), Ok(()), "after a panic at {place}");

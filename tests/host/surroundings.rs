@@ -83,18 +83,21 @@ service_test!(when_descriptors_run_out_calls_fail_and_work_again_when_there_are_
     assert_eq!(signs(&p11), Ok(()));
 });
 
-service_test!(a_connection_that_the_service_closed_does_not_kill_a_host_with_the_default_sigpipe, |emulator: &Emulator| {
-    unsafe { libc::signal(libc::SIGPIPE, libc::SIG_DFL) };
-    let p11 = P11::start();
-    for _ in 0..5 {
+service_test!(
+    a_connection_that_the_service_closed_does_not_kill_a_host_with_the_default_sigpipe,
+    |emulator: &Emulator| {
+        unsafe { libc::signal(libc::SIGPIPE, libc::SIG_DFL) };
+        let p11 = P11::start();
+        for _ in 0..5 {
+            assert_eq!(signs(&p11), Ok(()));
+            emulator.faults(r#"[{"method": "POST", "path": "/signingmanager/api/v1/keypairs", "times": 1, "drop": "before_execution"}]"#);
+            let _ = signs(&p11);
+            emulator.faults("[]");
+        }
         assert_eq!(signs(&p11), Ok(()));
-        emulator.faults(r#"[{"method": "POST", "path": "/signingmanager/api/v1/keypairs", "times": 1, "drop": "before_execution"}]"#);
-        let _ = signs(&p11);
-        emulator.faults("[]");
+        p11.finish();
     }
-    assert_eq!(signs(&p11), Ok(()));
-    p11.finish();
-});
+);
 
 service_test!(loaded_with_deepbind_beside_another_openssl_it_works, |_emulator: &Emulator| {
     // Whatever OpenSSL the system has: its symbols are in the process, global, before ours.

@@ -54,6 +54,8 @@ pub fn alone(name: &str, variables: &[(String, String)], body: impl FnOnce()) {
         }
     }
     command.env_remove("HTTPS_PROXY").env_remove("https_proxy").env("HOME", home.path()).env_remove("XDG_CACHE_HOME");
+    // Everything is said, so that what must never be said would be.
+    command.env("SM_LOG_LEVEL", "TRACE");
     command.env(ALONE, name).envs(variables.iter().cloned());
     let output = command.output().expect("the test's own process starts");
     let text = format!("{}{}", String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
@@ -62,6 +64,28 @@ pub fn alone(name: &str, variables: &[(String, String)], body: impl FnOnce()) {
         "no such test: {name}\n{text}"
     );
     assert!(output.status.success(), "{name}: {}\n{text}", output.status);
+    for (place, bytes) in [("the output", text.into_bytes())].into_iter().chain(files(home.path())) {
+        for (secret, value) in variables.iter().filter(|(name, _)| SECRETS.contains(&name.as_str())) {
+            assert!(!contains(&bytes, value.as_bytes()), "{name}: {place} holds the value of {secret}");
+        }
+    }
+}
+
+/// What must stand in no line of the log and in no file that the module writes.
+const SECRETS: [&str; 2] = ["SM_API_KEY", "SM_CLIENT_CERT_PASSWORD"];
+
+fn contains(text: &[u8], secret: &[u8]) -> bool {
+    secret.len() > 5 && text.windows(secret.len()).any(|window| window == secret)
+}
+
+/// The files that a test left in its home: logs, the cache.
+fn files(folder: &std::path::Path) -> Vec<(&'static str, Vec<u8>)> {
+    let entries = std::fs::read_dir(folder).into_iter().flatten().flatten();
+    let content = |path: PathBuf| match path.is_dir() {
+        true => files(&path),
+        false => vec![("a file in the home", std::fs::read(&path).unwrap_or_default())],
+    };
+    entries.flat_map(|entry| content(entry.path())).collect()
 }
 
 /// Whether this is the process that `alone` made: outside of it the parent sets things up.

@@ -26,3 +26,11 @@ pub use key::PublicKey;
 pub use parameter::{Parameter, ParameterShape};
 pub use signing::{Prepared, Signing};
 pub use table::{MECHANISMS, Mechanism, Scheme, allowed_for, by_type, markdown};
+
+/// Doors for the fuzz targets: encodings that no public function takes as they are.
+#[cfg(feature = "fuzzing")]
+pub mod fuzzing {
+    pub use super::der::octet_string;
+    pub use super::digest_info::parse as digest_info;
+    pub use super::ecdsa::to_raw as ecdsa_to_raw;
+}

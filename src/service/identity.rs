@@ -1,6 +1,7 @@
 //! The client certificate: PKCS#12 (old and new encryption) or PEM, from a file or from base64 text.
 
 use super::failure::{Failure, Kind};
+use super::pkcs12_cost;
 use crate::config::{ClientCert, TokenSettings};
 use crate::x509::Certificate;
 use base64::Engine;
@@ -85,6 +86,10 @@ fn lacks(name: &str, what: &str) -> Failure {
 
 fn from_pkcs12(name: &str, bytes: &[u8], password: Option<&str>) -> Result<Identity, Failure> {
     use p12_keystore::error::Error;
+    if let Some(rounds) = pkcs12_cost::too_many_rounds(bytes) {
+        let cause = format!("{name} asks for {rounds} rounds of key derivation, which would take hours");
+        return Err(Failure::new(Kind::Settings, cause, "download it again: no program writes such a file"));
+    }
     let store = KeyStore::from_pkcs12(bytes, password.unwrap_or_default(), Pkcs12ImportPolicy::Relaxed);
     let store = store.map_err(|error| match (&error, password) {
         (Error::MacError(_) | Error::UnpadError | Error::Pkcs5Error(_), Some(_)) => {

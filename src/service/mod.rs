@@ -9,11 +9,14 @@ mod cache;
 mod deadline;
 mod failure;
 mod flight;
+#[cfg(feature = "fuzzing")]
+pub mod fuzzing;
 mod identity;
 mod lanes;
 mod listing;
 mod model;
 mod page;
+mod pkcs12_cost;
 mod request;
 mod resolve;
 mod retry;

@@ -10,6 +10,7 @@ use rustls_pki_types::pem::PemObject;
 use rustls_pki_types::{CertificateDer, ServerName, UnixTime};
 use std::path::Path;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 /// The client's configuration. Reads files; done once, at the first request.
 pub fn config(settings: &TokenSettings, password: Option<&str>) -> Result<ClientConfig, Failure> {
@@ -18,9 +19,7 @@ pub fn config(settings: &TokenSettings, password: Option<&str>) -> Result<Client
         .with_safe_default_protocol_versions()
         .map_err(|error| Failure::new(Kind::Tls, format!("TLS cannot be set up: {error}"), ""))?;
     let builder = if settings.skip_verify {
-        log::warn!(
-            "SM_TLS_SKIP_VERIFY: the service's TLS certificate is NOT checked; anyone on the network can pose as it"
-        );
+        warn_unchecked();
         builder
             .dangerous()
             .with_custom_certificate_verifier(Arc::new(Unchecked(provider.signature_verification_algorithms)))
@@ -37,6 +36,16 @@ pub fn config(settings: &TokenSettings, password: Option<&str>) -> Result<Client
             )
         }),
         None => Ok(builder.with_no_client_auth()),
+    }
+}
+
+/// Loud, at every level that the log has, and once a process.
+fn warn_unchecked() {
+    static SAID: AtomicBool = AtomicBool::new(false);
+    if !SAID.swap(true, Ordering::Relaxed) {
+        log::error!(
+            "SM_TLS_SKIP_VERIFY: the service's TLS certificate is NOT checked; anyone on the network can pose as it"
+        );
     }
 }
 

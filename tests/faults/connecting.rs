@@ -127,5 +127,6 @@ pub const TLS: &[Fault] = &[
     .requests(NONE)
     .with(&[("SM_HOST", "{emulator}"), ("SM_CLIENT_CERT_FILE", "{state}/client-other.p12")]),
     works("the same, but the service's certificate is not to be checked", Find, shown(OtherAuthority), 1)
+        .says("NOT checked")
         .with(&[("SM_TLS_SKIP_VERIFY", "TRUE")]),
 ];

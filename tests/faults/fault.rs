@@ -96,6 +96,11 @@ impl Fault {
         Self { requests, ..self }
     }
 
+    /// It says so in the log all the same.
+    pub const fn says(self, line: &'static str) -> Self {
+        Self { line, ..self }
+    }
+
     /// Only the deadline ends it.
     pub const fn until_deadline(self) -> Self {
         Self { bound: Bound::Deadline, ..self }

@@ -1,0 +1,61 @@
+//! Doors for the fuzz targets: what reads the service's words, the cache file and the client certificate, each alone.
+
+use super::cache::Cache;
+use super::model::{self, Chains};
+use super::{Failure, Keypair, KeypairCertificate, SignatureRecord, Wanted, answer, identity, listing, page, wire};
+use crate::config::TokenSettings;
+use serde_json::Value;
+use std::sync::Arc;
+
+pub use listing::glob;
+
+/// An answer that is not a success.
+pub fn failure(status: u16, content_type: &str, body: &[u8]) -> Failure {
+    answer::failure("GET /x", status, content_type, "request", body)
+}
+
+/// The keypairs of a page of `GET /keypairs`; `None` for what is no page.
+pub fn keypairs(body: &[u8]) -> Option<Vec<Keypair>> {
+    let mut chains = Chains::new();
+    let read = |item: wire::Keypair<'_>| model::keypair(&item, &mut chains);
+    page::read(body, "/x", read).ok().map(|page| page.items)
+}
+
+/// The certificates of a page of `GET /certificates`, with the keypairs that they belong to.
+pub fn certificates(body: &[u8]) -> Option<Vec<(Option<String>, KeypairCertificate)>> {
+    let mut chains = Chains::new();
+    let read = |item: wire::Certificate<'_>| {
+        Some((model::keypair_of_certificate(&item), model::certificate(&item, &mut chains)?))
+    };
+    page::read(body, "/x", read).ok().map(|page| page.items)
+}
+
+/// A keypair by itself.
+pub fn keypair(body: &[u8]) -> Option<Keypair> {
+    model::keypair(&serde_json::from_slice(body).ok()?, &mut Chains::new())
+}
+
+/// The id and the signature of an answer to a sign.
+pub fn signed(value: &Value) -> (Option<String>, Option<Vec<u8>>) {
+    model::signed(value)
+}
+
+/// A record of a signature.
+pub fn record(value: &Value) -> SignatureRecord {
+    model::record(value)
+}
+
+/// Writes the list into the cache file that the settings name.
+pub fn store(settings: &TokenSettings, keypairs: &[Arc<Keypair>]) {
+    Cache::new(settings).store(Wanted::All, keypairs);
+}
+
+/// What the cache file has, if it is as it should be.
+pub fn find(settings: &TokenSettings, wanted: Wanted<'_>) -> Option<Vec<Arc<Keypair>>> {
+    Cache::new(settings).find(wanted)
+}
+
+/// Reads the client certificate; how many certificates came with the key.
+pub fn identity(settings: &TokenSettings, password: Option<&str>) -> Result<Option<usize>, Failure> {
+    Ok(identity::load(settings, password)?.map(|identity| identity.chain.len()))
+}

@@ -1,6 +1,8 @@
 //! The module in someone else's process: forks, threads, signals, exits, small stacks, and what else a host may do.
 //! Each test has a process of its own, and one that crashes or hangs fails.
 
+#![allow(clippy::macro_metavars_in_unsafe, reason = "calling C functions is what these tests are for")]
+
 mod support;
 
 #[path = "host/ending.rs"]

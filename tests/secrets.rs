@@ -1,6 +1,8 @@
 //! What must never leave the module. Every whole-module test runs at TRACE, and what it prints and writes is searched for
 //! the API key and the passwords (`tests/support`); here is that this search finds something, and what it does not see.
 
+#![allow(clippy::macro_metavars_in_unsafe, reason = "calling C functions is what these tests are for")]
+
 mod support;
 
 use cryptoki_sys::*;

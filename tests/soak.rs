@@ -4,6 +4,8 @@
 //!
 //! `tests/soak [SECONDS]` runs it; here it takes `STM_SOAK_SECONDS`, else a few.
 
+#![allow(clippy::macro_metavars_in_unsafe, reason = "calling C functions is what these tests are for")]
+
 mod support;
 
 use cryptoki_sys::*;

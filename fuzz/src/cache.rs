@@ -13,7 +13,11 @@ pub fn run(data: &[u8]) {
     static SETTINGS: OnceLock<Arc<TokenSettings>> = OnceLock::new();
     let settings = SETTINGS.get_or_init(|| Arc::clone(&configuration(&offline("cache")).tokens[0]));
     let Some((kind, body)) = data.split_first() else { return };
-    if kind % 2 == 0 { write(body) } else { write(&framed(body)) }
+    if kind % 2 == 0 {
+        write(body)
+    } else {
+        write(&framed(body))
+    }
     let Some(found) = fuzzing::find(settings, Wanted::All) else { return };
     for keypair in &found {
         let same = fuzzing::find(settings, Wanted::Id(&keypair.id)).expect("what the list has is found by its id");

@@ -16,8 +16,11 @@ mod shapes;
 pub mod token;
 mod workplace;
 
+/// A name and what is done with the bytes.
+pub type Target = (&'static str, fn(&[u8]));
+
 /// Every target.
-pub const TARGETS: &[(&str, fn(&[u8]))] = &[
+pub const TARGETS: &[Target] = &[
     ("answers", answers::run),
     ("cache", cache::run),
     ("calls", calls::run),

@@ -5,7 +5,7 @@ use super::workplace::pantry;
 use cryptoki_sys::*;
 use std::ffi::c_void;
 use std::ptr::null_mut;
-use stm_pkcs11::mechanism::MECHANISMS;
+use stm_pkcs11::mechanism::{MECHANISMS, Mechanism, ParameterShape, by_type};
 
 /// What the arguments of one call point to.
 #[derive(Default)]
@@ -18,12 +18,47 @@ const IMPOSSIBLE: [CK_ULONG; 3] = [CK_ULONG::MAX, CK_ULONG::MAX / 2 + 1, CK_ULON
 
 /// Attributes that templates are about.
 const ATTRIBUTES: &[CK_ATTRIBUTE_TYPE] = &[
-    CKA_CLASS, CKA_TOKEN, CKA_PRIVATE, CKA_LABEL, CKA_ID, CKA_KEY_TYPE, CKA_VALUE, CKA_CERTIFICATE_TYPE, CKA_ISSUER,
-    CKA_SERIAL_NUMBER, CKA_SUBJECT, CKA_MODULUS, CKA_MODULUS_BITS, CKA_PUBLIC_EXPONENT, CKA_EC_PARAMS, CKA_EC_POINT,
-    CKA_PARAMETER_SET, CKA_SIGN, CKA_VERIFY, CKA_SENSITIVE, CKA_EXTRACTABLE, CKA_MODIFIABLE, CKA_COPYABLE, CKA_DESTROYABLE,
-    CKA_TRUSTED, CKA_CERTIFICATE_CATEGORY, CKA_CHECK_VALUE, CKA_START_DATE, CKA_END_DATE, CKA_PUBLIC_KEY_INFO, CKA_URL,
-    CKA_ALLOWED_MECHANISMS, CKA_UNIQUE_ID, CKA_PROFILE_ID, CKA_ALWAYS_AUTHENTICATE, CKA_PRIVATE_EXPONENT, CKA_DERIVE,
-    CKA_WRAP_TEMPLATE, CKA_KEY_GEN_MECHANISM, CKA_NAME_HASH_ALGORITHM, CKA_HASH_OF_SUBJECT_PUBLIC_KEY,
+    CKA_CLASS,
+    CKA_TOKEN,
+    CKA_PRIVATE,
+    CKA_LABEL,
+    CKA_ID,
+    CKA_KEY_TYPE,
+    CKA_VALUE,
+    CKA_CERTIFICATE_TYPE,
+    CKA_ISSUER,
+    CKA_SERIAL_NUMBER,
+    CKA_SUBJECT,
+    CKA_MODULUS,
+    CKA_MODULUS_BITS,
+    CKA_PUBLIC_EXPONENT,
+    CKA_EC_PARAMS,
+    CKA_EC_POINT,
+    CKA_PARAMETER_SET,
+    CKA_SIGN,
+    CKA_VERIFY,
+    CKA_SENSITIVE,
+    CKA_EXTRACTABLE,
+    CKA_MODIFIABLE,
+    CKA_COPYABLE,
+    CKA_DESTROYABLE,
+    CKA_TRUSTED,
+    CKA_CERTIFICATE_CATEGORY,
+    CKA_CHECK_VALUE,
+    CKA_START_DATE,
+    CKA_END_DATE,
+    CKA_PUBLIC_KEY_INFO,
+    CKA_URL,
+    CKA_ALLOWED_MECHANISMS,
+    CKA_UNIQUE_ID,
+    CKA_PROFILE_ID,
+    CKA_ALWAYS_AUTHENTICATE,
+    CKA_PRIVATE_EXPONENT,
+    CKA_DERIVE,
+    CKA_WRAP_TEMPLATE,
+    CKA_KEY_GEN_MECHANISM,
+    CKA_NAME_HASH_ALGORITHM,
+    CKA_HASH_OF_SUBJECT_PUBLIC_KEY,
 ];
 
 impl Memory {
@@ -104,7 +139,8 @@ impl Memory {
     pub fn list<T: Copy>(&mut self, reader: &mut Reader<'_>) -> (*mut T, CK_ULONG, *mut CK_ULONG) {
         let kind = reader.byte();
         let room = kind >> 2;
-        let list = if kind & 1 == 0 { self.place(&vec![0; usize::from(room) * size_of::<T>()], false) } else { null_mut() };
+        let list =
+            if kind & 1 == 0 { self.place(&vec![0; usize::from(room) * size_of::<T>()], false) } else { null_mut() };
         let count = if kind & 2 == 0 { self.put(CK_ULONG::from(room), false) } else { null_mut() };
         (list.cast(), CK_ULONG::from(room), count)
     }
@@ -147,7 +183,15 @@ impl Memory {
             1 => reader.long() as CK_MECHANISM_TYPE,
             _ => MECHANISMS[usize::from(reader.byte()) % MECHANISMS.len()].mechanism_type,
         };
-        let (pointer, len) = self.parameter(kind & 0xf, reader);
+        // A structure without pointers where one with pointers is wanted, and as long, is a lie about memory.
+        let shape = by_type(number).map(Mechanism::parameter_shape);
+        let wanted = match (kind % 8, shape) {
+            (1..=4, Some(ParameterShape::Eddsa)) => 2,
+            (1..=4, Some(ParameterShape::SignContext)) => 3,
+            (1..=4, Some(ParameterShape::HashSignContext)) => 4,
+            (any, _) => any,
+        };
+        let (pointer, len) = self.parameter(wanted, reader);
         self.put(CK_MECHANISM { mechanism: number, pParameter: pointer, ulParameterLen: len }, kind & 8 != 0)
     }
 
@@ -157,7 +201,8 @@ impl Memory {
             0 => (null_mut(), 0),
             1 => {
                 let (hash_alg, mgf) = (hash(reader), CK_ULONG::from(reader.byte()));
-                let salt = if reader.byte() & 1 == 0 { CK_ULONG::from(reader.byte()) } else { reader.long() as CK_ULONG };
+                let salt =
+                    if reader.byte() & 1 == 0 { CK_ULONG::from(reader.byte()) } else { reader.long() as CK_ULONG };
                 self.whole(CK_RSA_PKCS_PSS_PARAMS { hashAlg: hash_alg, mgf, sLen: salt })
             }
             2 => {

@@ -11,6 +11,10 @@ pub fn run(data: &[u8]) {
         assert!(!problem.setting.is_empty() && !problem.to_string().is_empty());
     }
     assert!(token.timeout.as_secs() <= 86_400 && !token.timeout.is_zero());
-    assert!(token.host.as_ref().is_none_or(|host| host.starts_with("https://") && !host.ends_with('/')), "{:?}", token.host);
+    assert!(
+        token.host.as_ref().is_none_or(|host| host.starts_with("https://") && !host.ends_with('/')),
+        "{:?}",
+        token.host
+    );
     assert!(!token.name.is_empty());
 }

@@ -41,7 +41,9 @@ fn look(slot: CK_SLOT_ID) {
     }
     for (place, object) in objects[..found as usize].iter().enumerate() {
         assert!(!objects[..place].contains(object), "object {object} was found twice");
-        (0..0x640).chain([CKA_PROFILE_ID, CKA_ALLOWED_MECHANISMS]).for_each(|attribute| read(session, *object, attribute));
+        (0..0x640)
+            .chain([CKA_PROFILE_ID, CKA_ALLOWED_MECHANISMS])
+            .for_each(|attribute| read(session, *object, attribute));
         sign(session, *object);
     }
 }

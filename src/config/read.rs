@@ -109,6 +109,10 @@ impl Reader<'_> {
             return None;
         };
         let value = found.value.trim_end_matches('/');
+        if !plain_authority(value) {
+            self.wrong("SM_HOST", &found, "a host's name is ASCII; write an international one as xn--...");
+            return None;
+        }
         // A bare host name can only mean one thing.
         let url = if value.contains("://") { value.to_owned() } else { format!("https://{value}") };
         let parsed = reqwest::Url::parse(&url).ok().filter(|url| url.host_str().is_some());
@@ -125,6 +129,15 @@ impl Reader<'_> {
                 None
             }
         }
+    }
+
+    fn proxy(&mut self) -> Option<Secret> {
+        let (name, found) = ["HTTPS_PROXY", "https_proxy"].iter().find_map(|name| Some((*name, self.find(name)?)))?;
+        if !plain_authority(&found.value) {
+            self.wrong(name, &found, "write it as http://user:password@host:port");
+            return None;
+        }
+        Some(Secret::new(found.value))
     }
 
     fn client_cert(&mut self) -> Option<ClientCert> {
@@ -230,7 +243,7 @@ pub(super) fn token(sources: &mut Sources) -> TokenSettings {
         skip_verify: reader.switch("SM_TLS_SKIP_VERIFY", false),
         connect_timeout: reader.duration("SM_CONN_TIMEOUT", Duration::from_millis(1), Duration::from_secs(30)),
         timeout: reader.duration("STM_PKCS11_TIMEOUT", Duration::from_secs(1), Duration::from_secs(60)),
-        proxy: reader.secret("HTTPS_PROXY").or_else(|| reader.secret("https_proxy")),
+        proxy: reader.proxy(),
         no_proxy: reader.text("NO_PROXY").or_else(|| reader.text("no_proxy")),
         cache,
         cache_file,
@@ -252,6 +265,14 @@ pub(super) fn lenient_fork(sources: &mut Sources) -> bool {
     let problems: Vec<String> = reader.problems.iter().map(ToString::to_string).collect();
     sources.warnings.extend(problems);
     lenient
+}
+
+/// Whether the host in a URL is written in ASCII, without escapes. (Credentials before it may have escapes.)
+fn plain_authority(url: &str) -> bool {
+    let rest = url.split_once("://").map_or(url, |(_, rest)| rest);
+    let authority = rest.split(['/', '?', '#', '\\']).next().unwrap_or_default();
+    let host = authority.rsplit('@').next().unwrap_or_default();
+    url.is_ascii() && !host.contains('%')
 }
 
 fn names(list: &str) -> Vec<String> {

@@ -64,7 +64,8 @@ service_test!(
         }
         set(Some("log"));
         // A search that fails has something to log.
-        assert_eq!(ck!(p11, C_CloseSession(0xdead_beef)), CKR_SESSION_HANDLE_INVALID);
+        let rv = ck!(p11, C_CloseSession(0xdead_beef));
+        assert!(matches!(rv, CKR_SESSION_HANDLE_INVALID | CKR_GENERAL_ERROR), "{rv:#x}");
         set(None);
         assert_eq!(signs(&p11), Ok(()));
         p11.finish();

@@ -1,13 +1,16 @@
 //! Where the service is, who we are, and how the token behaves: read once, at `C_Initialize`, without any request.
 //!
-//! A value comes from the environment, else from `~/.signingmanager/ssm-config.properties`. Nothing fails here: what is
+//! A value comes from the initialise arguments, the environment, the settings file ([`settings_file`]), or
+//! `~/.signingmanager/ssm-config.properties`, in this order. Nothing fails here: what is
 //! wrong is kept with the token that it concerns and reported when something first needs it, so that a host that only
 //! probes its modules is never disturbed.
 
+mod command;
 mod problem;
 mod properties;
 mod read;
 mod secret;
+pub mod settings_file;
 mod sources;
 mod variables;
 
@@ -157,8 +160,30 @@ pub fn load(reserved: Option<&str>) -> Config {
 /// The same from given sources: for tests and for the companion program.
 pub fn load_from(mut sources: Sources) -> Config {
     panic_point!("config");
-    let token = read::token(&mut sources);
+    let file = settings_file::find(&sources);
+    let mut several = Vec::new();
+    let mut problems = Vec::new();
+    if let Some(file) = file {
+        sources.warn_if_open(&file.path);
+        problems = file.problems;
+        let mut tokens = file.tokens;
+        let one = if tokens.len() < 2 { tokens.pop().unwrap_or_default() } else { Default::default() };
+        several = tokens.into_iter().map(|values| sources.of_token(&file.path, values)).collect();
+        sources.add_settings(&file.path, one.into_iter().chain(file.process).collect());
+    }
+    let mut tokens = Vec::new();
+    for sources in several.iter_mut() {
+        tokens.push(read::token(sources));
+    }
+    if tokens.is_empty() {
+        tokens.push(read::token(&mut sources));
+    }
+    for source in several {
+        sources.warnings.extend(source.warnings);
+    }
+    // A file that is wrong somewhere is believed nowhere.
+    tokens.iter_mut().for_each(|token| token.problems.splice(0..0, problems.iter().cloned()).for_each(drop));
     let lenient_fork = read::lenient_fork(&mut sources);
     let log = read::log(&mut sources);
-    Config { tokens: vec![Arc::new(token)], log, lenient_fork }
+    Config { tokens: tokens.into_iter().map(Arc::new).collect(), log, lenient_fork }
 }

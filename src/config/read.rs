@@ -22,8 +22,46 @@ impl Reader<'_> {
         self.find(name).map(|found| found.value)
     }
 
+    /// A secret; in the settings file it may be a reference: `env:NAME`, `file:PATH`, `command:PROGRAM ARGUMENTS`.
     fn secret(&mut self, name: &'static str) -> Option<Secret> {
-        self.text(name).map(Secret::new)
+        let found = self.find(name)?;
+        if !matches!(found.origin, Origin::SettingsFile(_)) {
+            return Some(Secret::new(found.value));
+        }
+        let (kind, rest) = found.value.split_once(':').unwrap_or_default();
+        let (cause, remedy) = match kind {
+            "env" => match self.sources.environment(rest) {
+                Some(value) => return Some(Secret::new(value.trim())),
+                None => (format!("the variable {rest}, which is not set"), "set it"),
+            },
+            "file" => {
+                let path = self.beside(&found, rest);
+                match std::fs::read_to_string(&path) {
+                    Ok(text) => {
+                        self.sources.warn_if_open(&path);
+                        return Some(Secret::new(text.trim()));
+                    }
+                    Err(error) => (
+                        format!("the file {}, which cannot be read ({error})", path.display()),
+                        "check the path and who may read it",
+                    ),
+                }
+            }
+            "command" => return Some(Secret::printed_by(rest.trim())),
+            _ => return Some(Secret::new(found.value)),
+        };
+        let cause = format!("(from {}) names {cause}", found.origin);
+        self.problems.push(Problem { setting: name, cause, remedy: remedy.into() });
+        None
+    }
+
+    /// A path as its origin means it: in the settings file it is relative to that.
+    fn beside(&self, found: &Found, path: &str) -> PathBuf {
+        let path = self.expand(path);
+        match &found.origin {
+            Origin::SettingsFile(file) => file.parent().map_or(path.clone(), |folder| folder.join(&path)),
+            _ => path,
+        }
     }
 
     fn wrong(&mut self, setting: &'static str, found: &Found, remedy: &str) {
@@ -79,7 +117,7 @@ impl Reader<'_> {
     /// A file that exists.
     fn file(&mut self, name: &'static str) -> Option<PathBuf> {
         let found = self.find(name)?;
-        let path = self.expand(&found.value);
+        let path = self.beside(&found, &found.value);
         match std::fs::metadata(&path) {
             Ok(meta) if meta.is_file() || !meta.is_dir() => Some(path),
             Ok(_) => {
@@ -133,6 +171,10 @@ impl Reader<'_> {
 
     fn proxy(&mut self) -> Option<Secret> {
         let (name, found) = ["HTTPS_PROXY", "https_proxy"].iter().find_map(|name| Some((*name, self.find(name)?)))?;
+        let reference = ["env:", "file:", "command:"].iter().any(|kind| found.value.starts_with(kind));
+        if matches!(found.origin, Origin::SettingsFile(_)) && reference {
+            return self.secret(name);
+        }
         if !plain_authority(&found.value) {
             self.wrong(name, &found, "write it as http://user:password@host:port");
             return None;
@@ -141,8 +183,8 @@ impl Reader<'_> {
     }
 
     fn client_cert(&mut self) -> Option<ClientCert> {
-        if let Some(found) = self.find("SM_CLIENT_CERT_FILE_B64") {
-            return Some(ClientCert::Inline(Secret::new(found.value)));
+        if let Some(secret) = self.secret("SM_CLIENT_CERT_FILE_B64") {
+            return Some(ClientCert::Inline(secret));
         }
         let found = self.sources.get("SM_CLIENT_CERT_FILE")?;
         // CI scripts put the content where the path belongs: PEM text, or base64 of a DER sequence, which begins with MI.

@@ -1,19 +1,40 @@
 //! Text that must not be seen: no `Debug`, no `Display`, wiped when dropped.
 
+use super::command;
+use once_cell::sync::OnceCell;
+use std::sync::Arc;
 use zeroize::Zeroizing;
 
-/// A password, an API key, a proxy with credentials.
+/// A password, an API key, a proxy with credentials. Clones share it.
 #[derive(Clone)]
-pub struct Secret(Zeroizing<String>);
+pub struct Secret(Arc<Inner>);
+
+struct Inner {
+    text: OnceCell<Zeroizing<String>>,
+    /// What prints it, where it is not known yet.
+    command: Option<String>,
+}
 
 impl Secret {
     /// Takes it over.
     pub fn new(text: impl Into<String>) -> Self {
-        Self(Zeroizing::new(text.into()))
+        Self(Arc::new(Inner { text: OnceCell::with_value(Zeroizing::new(text.into())), command: None }))
     }
 
-    /// The text itself, for the one place that needs it.
+    /// What a program prints. It runs once, when the secret is first needed.
+    pub fn printed_by(command: impl Into<String>) -> Self {
+        Self(Arc::new(Inner { text: OnceCell::new(), command: Some(command.into()) }))
+    }
+
+    /// Runs the program that prints it, if it has not run yet; what went wrong, in words.
+    pub fn obtain(&self) -> Result<(), String> {
+        let Some(command) = &self.0.command else { return Ok(()) };
+        self.0.text.get_or_try_init(|| command::output(command)).map(|_| ())
+    }
+
+    /// The text itself, for the one place that needs it. Empty where the program that prints it fails.
     pub fn reveal(&self) -> &str {
-        &self.0
+        let _ = self.obtain();
+        self.0.text.get().map_or("", |text| text)
     }
 }

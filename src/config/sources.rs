@@ -5,6 +5,7 @@ use std::collections::HashMap;
 use std::ffi::OsString;
 use std::fmt;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 /// Where a value came from.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -13,6 +14,8 @@ pub enum Origin {
     Reserved,
     /// The environment.
     Environment,
+    /// The settings file (`stm-pkcs11.toml`).
+    SettingsFile(PathBuf),
     /// A file.
     File(PathBuf),
 }
@@ -22,7 +25,7 @@ impl fmt::Display for Origin {
         match self {
             Self::Reserved => write!(f, "the initialise arguments"),
             Self::Environment => write!(f, "the environment"),
-            Self::File(path) => write!(f, "{}", path.display()),
+            Self::SettingsFile(path) | Self::File(path) => write!(f, "{}", path.display()),
         }
     }
 }
@@ -36,9 +39,14 @@ pub struct Found {
     pub origin: Origin,
 }
 
+/// What the environment says of the machine, for every token of a settings file.
+const MACHINES: &[&str] =
+    &["HTTPS_PROXY", "https_proxy", "NO_PROXY", "no_proxy", "XDG_CACHE_HOME", "LOCALAPPDATA", "STM_PKCS11_CACHE"];
+
 /// All sources of one process.
 pub struct Sources {
     layers: Vec<(Origin, HashMap<String, String>)>,
+    environment: Arc<HashMap<String, String>>,
     /// The user's home directory.
     pub home: Option<PathBuf>,
     /// What to warn about: misspelt names, unreadable files.
@@ -62,7 +70,13 @@ impl Sources {
         let home =
             ["HOME", "USERPROFILE"].iter().find_map(|name| environment.get(*name)).filter(|home| !home.is_empty());
         let home = home.map(PathBuf::from);
-        let mut sources = Self { layers: Vec::new(), home: home.clone(), warnings: Vec::new(), looked_at: Vec::new() };
+        let mut sources = Self {
+            layers: Vec::new(),
+            environment: Arc::new(environment.clone()),
+            home: home.clone(),
+            warnings: Vec::new(),
+            looked_at: Vec::new(),
+        };
         if let Some(reserved) = reserved {
             sources.add(Origin::Reserved, properties::parse(&reserved.replace(';', "\n")));
         }
@@ -71,6 +85,33 @@ impl Sources {
             sources.add_file(&home.join(".signingmanager").join("ssm-config.properties"));
         }
         sources
+    }
+
+    /// With what the settings file says: behind the environment, before the properties file.
+    pub fn add_settings(&mut self, path: &Path, values: HashMap<String, String>) {
+        self.looked_at.insert(0, path.to_owned());
+        let place = self.layers.iter().position(|(origin, _)| matches!(origin, Origin::File(_)));
+        let place = place.unwrap_or(self.layers.len());
+        self.layers.insert(place, (Origin::SettingsFile(path.to_owned()), values));
+    }
+
+    /// Those of one of several tokens: what the settings file says of it, and of the environment only what is the
+    /// machine's and not an account's. One account's credentials never reach another's host.
+    pub fn of_token(&self, path: &Path, values: HashMap<String, String>) -> Self {
+        let machine = self.environment.iter().filter(|(name, _)| MACHINES.contains(&name.as_str()));
+        let machine = machine.map(|(name, value)| (name.clone(), value.clone())).collect();
+        Self {
+            layers: vec![(Origin::SettingsFile(path.to_owned()), values), (Origin::Environment, machine)],
+            environment: Arc::clone(&self.environment),
+            home: self.home.clone(),
+            warnings: Vec::new(),
+            looked_at: vec![path.to_owned()],
+        }
+    }
+
+    /// A variable of the environment, whatever the settings say.
+    pub fn environment(&self, name: &str) -> Option<&str> {
+        self.environment.get(name).map(String::as_str).filter(|value| !value.is_empty())
     }
 
     fn add(&mut self, origin: Origin, values: HashMap<String, String>) {

@@ -20,6 +20,11 @@ const fn secret(name: &'static str, meaning: &'static str) -> Variable {
 
 /// All of them.
 pub const VARIABLES: &[Variable] = &[
+    open(
+        "STM_PKCS11_CONFIG",
+        "settings file (TOML, see config/stm-pkcs11.toml), or none; default ~/.config/stm-pkcs11/stm-pkcs11.toml, then \
+         /etc/stm-pkcs11/stm-pkcs11.toml, where they are",
+    ),
     open("SM_HOST", "URL of the service, such as https://clientauth.one.digicert.com"),
     secret("SM_API_KEY", "API key"),
     open("SM_CLIENT_CERT_FILE", "client certificate with key: PKCS#12, or PEM"),
@@ -64,7 +69,6 @@ const FOREIGN: &[&str] = &[
     "SM_CLIENT_CERT_B64",
     "SM_PKCS11_CONFIG",
     "SM_TIMESTAMP_URL",
-    "STM_PKCS11_CONFIG",
     "STM_PKCS11_MODULE",
 ];
 

@@ -114,6 +114,9 @@ impl Service {
             return Err(Failure::new(Kind::Settings, lines.join(" | "), ""));
         }
         let Some(host) = &settings.host else { return Err(Failure::new(Kind::Settings, "SM_HOST is not set", "")) };
+        for secret in [&settings.api_key, &settings.client_cert_password, &settings.proxy].into_iter().flatten() {
+            secret.obtain().map_err(|cause| Failure::new(Kind::Settings, cause, "check the settings file"))?;
+        }
         let pin = pin.map(Secret::reveal);
         let (password, api_key) = match settings.login {
             Login::None => (None, None),

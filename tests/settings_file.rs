@@ -1,0 +1,152 @@
+//! The settings file: several accounts, secrets by reference, and mistakes that name their line.
+
+#![allow(clippy::macro_metavars_in_unsafe, reason = "calling C functions is what these tests are for")]
+
+mod support;
+
+use cryptoki_sys::*;
+use std::ffi::CString;
+use std::path::Path;
+use support::template::Attributes;
+use support::{Emulator, P11};
+
+/// Initialises with a settings file that is named in the initialise arguments.
+fn start(file: &Path, more: &str) -> P11 {
+    let p11 = P11::load();
+    let text = CString::new(format!("STM_PKCS11_CONFIG={};{more}", file.display())).expect("no NUL");
+    let mut args =
+        CK_C_INITIALIZE_ARGS { pReserved: text.as_ptr().cast_mut().cast(), ..CK_C_INITIALIZE_ARGS::default() };
+    assert_eq!(ck!(p11, C_Initialize((&raw mut args).cast())), CKR_OK);
+    p11
+}
+
+fn write(folder: &Path, text: &str) -> std::path::PathBuf {
+    use std::os::unix::fs::PermissionsExt;
+    let path = folder.join("settings.toml");
+    std::fs::write(&path, text).expect("a file");
+    std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o600)).expect("its mode");
+    path
+}
+
+fn variable(name: &str) -> String {
+    std::env::var(name).expect("it is set")
+}
+
+/// Takes the account's variables out of the environment; their values.
+fn without_environment() -> [String; 5] {
+    let names = ["SM_HOST", "SM_API_KEY", "SM_CLIENT_CERT_FILE", "SM_CLIENT_CERT_PASSWORD", "SM_CA_FILE"];
+    names.map(|name| {
+        let value = variable(name);
+        unsafe { std::env::remove_var(name) };
+        value
+    })
+}
+
+fn label(p11: &P11, slot: CK_SLOT_ID) -> String {
+    let mut info = CK_TOKEN_INFO::default();
+    assert_eq!(ck!(p11, C_GetTokenInfo(slot, &mut info)), CKR_OK);
+    String::from_utf8_lossy(&info.label).trim_end().to_owned()
+}
+
+service_test!(two_tokens_have_slots_credentials_and_keypairs_of_their_own, |emulator: &Emulator| {
+    let other = Emulator::start(&[]);
+    let settings: std::collections::HashMap<String, String> = other.variables().into_iter().collect();
+    let folder = tempfile::tempdir().expect("a folder");
+    let [host, key, certificate, password, ca] = without_environment();
+    std::fs::write(folder.path().join("api-key"), format!("{key}\n")).expect("a file");
+    // One's secrets come from a variable and a file, the other's from a program and the file itself.
+    unsafe { std::env::set_var("ONES_PASSWORD", &password) };
+    let file = write(
+        folder.path(),
+        &format!(
+            "[[token]]\nname = 'one'\nhost = '{host}'\napi_key = 'file:api-key'\nclient_cert_file = '{certificate}'\n\
+             client_cert_password = 'env:ONES_PASSWORD'\nca_file = '{ca}'\nkeypairs = ['demo-ec-*']\nmodern_slot = false\n\
+             [[token]]\nname = 'other'\nhost = '{}'\napi_key = 'command:printf {}'\nclient_cert_file = '{}'\n\
+             client_cert_password = '{}'\nca_file = '{}'\ncache = 'off'\n",
+            other.host,
+            settings["SM_API_KEY"],
+            settings["SM_CLIENT_CERT_FILE"],
+            settings["SM_CLIENT_CERT_PASSWORD"],
+            settings["SM_CA_FILE"],
+        ),
+    );
+    // What the environment says of an account reaches none of the two.
+    unsafe { std::env::set_var("SM_API_KEY", "an API key that neither service knows") };
+    let p11 = start(&file, "");
+    let slots = p11.slots();
+    assert_eq!(slots.len(), 3, "one slot of the first, two of the second");
+    assert_eq!([label(&p11, slots[0]), label(&p11, slots[1])], ["one", "other"]);
+    for (slot, emulator) in [(slots[0], emulator), (slots[1], &other)] {
+        let session = p11.open(slot);
+        let private = p11.private_key(session, "demo-ec-p256");
+        assert!(p11.sign(session, CKM_ECDSA, private, &[7; 32]).is_ok());
+        assert_eq!(emulator.signs(), 1);
+    }
+    let rsa = Attributes::new().class(CKO_PRIVATE_KEY).label("demo-rsa-3072");
+    assert_eq!(p11.find(p11.open(slots[0]), &rsa).len(), 0, "the first shows EC keypairs only");
+    assert_eq!(p11.find(p11.open(slots[1]), &rsa).len(), 1);
+    p11.finish();
+});
+
+service_test!(with_one_token_the_environment_comes_first_and_the_file_fills_in, |emulator: &Emulator| {
+    let folder = tempfile::tempdir().expect("a folder");
+    let file = write(
+        folder.path(),
+        "[[token]]\nname = 'filled in'\nhost = 'https://nowhere.invalid'\nkeypairs = 'demo-rsa-*'\n",
+    );
+    let p11 = start(&file, "");
+    assert_eq!(label(&p11, 0), "filled in");
+    let session = p11.open(0);
+    let keys = p11.find(session, &Attributes::new().class(CKO_PRIVATE_KEY));
+    assert!(!keys.is_empty());
+    for key in keys {
+        let label = p11.attribute(session, key, CKA_LABEL).expect("a label");
+        assert!(label.starts_with(b"demo-rsa-"));
+    }
+    assert!(!emulator.requests().is_empty(), "the host is that of the environment");
+    p11.finish();
+});
+
+service_test!(the_users_own_file_is_found_without_being_named, |emulator: &Emulator| {
+    let folder = Path::new(&variable("HOME")).join(".config").join("stm-pkcs11");
+    std::fs::create_dir_all(&folder).expect("a folder");
+    std::fs::write(folder.join("stm-pkcs11.toml"), "[[token]]\nname = 'mine'\n").expect("a file");
+    let p11 = P11::start();
+    assert_eq!(label(&p11, 0), "mine");
+    p11.finish();
+    unsafe { std::env::set_var("STM_PKCS11_CONFIG", "none") };
+    let p11 = P11::start();
+    assert_eq!(label(&p11, 0), "STM");
+    p11.finish();
+    assert!(emulator.requests().is_empty());
+});
+
+service_test!(a_mistake_in_the_file_stops_everything_with_a_line_that_names_it, |emulator: &Emulator| {
+    let folder = tempfile::tempdir().expect("a folder");
+    let log = format!("SM_LOG_DIR={}", folder.path().display());
+    for (text, words) in [
+        ("[[token]]\nnmae = 'x'\n", "line 2 has 'nmae', which is no key of [[token]]: did you mean 'name'?"),
+        ("[[token]\n", "line 1 is no TOML"),
+        ("[[token]]\ntimeout = 'soon'\n", "STM_PKCS11_TIMEOUT (from "),
+        ("[[token]]\napi_key = 'env:NOT_SET_ANYWHERE'\n", "the variable NOT_SET_ANYWHERE, which is not set"),
+        ("[[token]]\napi_key = 'file:no-such-file'\n", "no-such-file, which cannot be read"),
+        ("[[token]]\napi_key = 'command:false'\n", "the command 'false' failed"),
+    ] {
+        let name = variable("SM_API_KEY");
+        unsafe { std::env::remove_var("SM_API_KEY") };
+        let file = write(folder.path(), text);
+        let p11 = start(&file, &log);
+        let session = p11.open(0);
+        assert!(p11.try_find(session, &Attributes::new().class(CKO_PRIVATE_KEY)).is_err(), "{text}");
+        p11.finish();
+        let said = std::fs::read_to_string(folder.path().join("smpkcs11.log")).expect("a log");
+        assert!(said.contains(words), "{text}: {said}");
+        std::fs::remove_file(folder.path().join("smpkcs11.log")).expect("it is there");
+        unsafe { std::env::set_var("SM_API_KEY", name) };
+    }
+    let p11 = start(&folder.path().join("no-such-file.toml"), &log);
+    assert!(p11.try_find(p11.open(0), &Attributes::new().class(CKO_PRIVATE_KEY)).is_err());
+    let said = std::fs::read_to_string(folder.path().join("smpkcs11.log")).expect("a log");
+    assert!(said.contains("no-such-file.toml, which cannot be read"), "{said}");
+    assert!(emulator.requests().is_empty());
+});

@@ -3,10 +3,18 @@
 //! One subcommand per file. A subcommand returns `Result<(), Failure>`; a failure is printed as what went wrong, why, and
 //! what to do, and the program ends with status 1.
 
+mod account;
 mod client;
 mod demo;
+mod doctor;
 mod failure;
+mod keypair;
+mod papers;
 mod sample;
+mod sign;
+mod signature;
+mod table;
+mod trace;
 mod verify;
 
 use clap::{Parser, Subcommand};
@@ -22,10 +30,26 @@ struct Arguments {
 
 #[derive(Subcommand)]
 enum Command {
+    /// Look at every step on the way to a signature, and say what is wrong; spends none
+    Doctor(doctor::Arguments),
+    /// List, show and make keypairs
+    Keypair(keypair::Arguments),
+    /// Sign a file; spends one signature
+    Sign(sign::Sign),
+    /// Check a file's signature against a keypair; spends none
+    Verify(sign::Verify),
+    /// The service's records of signatures
+    Signature(signature::Arguments),
+    /// Run any command, and tell every PKCS#11 call and every request that it makes
+    Trace(trace::Arguments),
     /// Sign real files through the module, with keys in an emulated service, and verify them without it
     Demo(demo::Arguments),
     /// Write a small file that a signing tool accepts
     Sample(sample::Arguments),
+    /// Print a shell's completions
+    Completions(papers::Completions),
+    /// Write the manual pages
+    Man(papers::Man),
     /// Sign one file through the module in this process and print signature and certificates as JSON (used by `demo`)
     #[command(hide = true)]
     SignThrough(client::Arguments),
@@ -33,6 +57,14 @@ enum Command {
 
 fn main() -> ExitCode {
     let result = match Arguments::parse().command {
+        Command::Doctor(arguments) => doctor::run(&arguments),
+        Command::Keypair(arguments) => keypair::run(&arguments),
+        Command::Sign(arguments) => sign::sign(&arguments),
+        Command::Verify(arguments) => sign::verify(&arguments),
+        Command::Signature(arguments) => signature::run(&arguments),
+        Command::Trace(arguments) => trace::run(&arguments),
+        Command::Completions(arguments) => papers::completions(&arguments),
+        Command::Man(arguments) => papers::man(&arguments),
         Command::Demo(arguments) => demo::run(&arguments),
         Command::Sample(arguments) => sample::run(&arguments),
         Command::SignThrough(arguments) => client::run(&arguments),

@@ -192,7 +192,8 @@ pub unsafe fn put_attributes<'v>(
                 CK_UNAVAILABLE_INFORMATION
             }
             Value::Bytes(value) if attribute.pValue.is_null() => value.len() as CK_ULONG,
-            Value::Bytes(value) if attribute.ulValueLen as usize >= value.len() => {
+            // A length that no memory has is what an earlier call left there for "not available": there is no room.
+            Value::Bytes(value) if length(attribute.ulValueLen).is_ok_and(|room| room >= value.len()) => {
                 // SAFETY: pValue is not null and has room for ulValueLen bytes; the value is ours.
                 unsafe { std::ptr::copy_nonoverlapping(value.as_ptr(), attribute.pValue.cast(), value.len()) };
                 value.len() as CK_ULONG
@@ -286,6 +287,20 @@ unsafe fn context(data: *const CK_BYTE, len: CK_ULONG) -> Option<Vec<u8>> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn the_length_that_says_not_available_is_no_room() {
+        let mut byte = 0u8;
+        let mut row = CK_ATTRIBUTE {
+            type_: CKA_LABEL,
+            pValue: (&raw mut byte).cast(),
+            ulValueLen: CK_UNAVAILABLE_INFORMATION,
+        };
+        // SAFETY: the row is real; nothing may be written, which is the point.
+        let result = unsafe { put_attributes(&mut row, 1, |_| Value::text("longer")) };
+        assert_eq!(result.unwrap_err().rv, CKR_BUFFER_TOO_SMALL);
+        assert_eq!((row.ulValueLen, byte), (CK_UNAVAILABLE_INFORMATION, 0));
+    }
 
     #[test]
     fn null_with_a_length_is_refused_and_without_one_is_empty() {

@@ -61,6 +61,16 @@ impl Failure {
         Self { kind, tried: String::new(), cause: cause.into(), remedy: remedy.into() }
     }
 
+    /// What was tried and what was wrong, without the remedy.
+    pub fn cause(&self) -> String {
+        if self.tried.is_empty() { self.cause.clone() } else { format!("{}: {}", self.tried, self.cause) }
+    }
+
+    /// What to do; may be empty.
+    pub fn remedy(&self) -> &str {
+        &self.remedy
+    }
+
     /// What sort it is.
     pub fn kind(&self) -> Kind {
         self.kind

@@ -34,6 +34,7 @@ pub use transport::user_agent;
 
 use crate::config::{Login, Secret, TokenSettings};
 use crate::host::quietly;
+use crate::x509::Certificate;
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use cache::Cache;
@@ -47,6 +48,7 @@ use stats::Stats;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
+use std::time::SystemTime;
 use transport::Dialer;
 
 /// What to look for.
@@ -281,6 +283,18 @@ impl Service {
         *self.pin.lock() = Some(pin);
         *self.open.write() = Some(open);
         Ok(())
+    }
+
+    /// Makes one small request, for whoever wants to know whether all is well; the service's clock, where it shows one.
+    pub fn check(&self) -> Result<Option<SystemTime>, Failure> {
+        let request = Request::get("/keypairs").with("limit", "1");
+        self.run(self.deadline(), async |line| line.knock(&request).await)
+    }
+
+    /// The client certificate, read from its file; `None` where there is none. An expired one is a failure.
+    pub fn client_certificate(&self) -> Result<Option<Certificate>, Failure> {
+        let identity = identity::load(&self.settings, None)?;
+        Ok(identity.and_then(|identity| Certificate::parse(identity.chain.first()?.to_vec()).ok()))
     }
 
     /// Forgets the PIN and ends the connections that were made with it.

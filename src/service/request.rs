@@ -14,7 +14,7 @@ use reqwest::{Client, Method, Url};
 use serde_json::Value;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::time::{Duration, Instant};
+use std::time::{Duration, Instant, SystemTime};
 
 /// Everything under this path of the host is the service's.
 const API: &str = "/signingmanager/api/v1";
@@ -108,6 +108,15 @@ impl Line {
         serde_json::from_slice(&answer.body).map_err(|error| no_json(&tried, &answer, &error))
     }
 
+    /// Sends a request whose answer does not matter, but that it is one; the service's clock.
+    pub async fn knock(&self, request: &Request) -> Result<Option<SystemTime>, Failure> {
+        let (tried, answer) = self.answer(request).await?;
+        match serde_json::from_slice::<serde::de::IgnoredAny>(&answer.body) {
+            Ok(_) => Ok(answer.date),
+            Err(error) => Err(no_json(&tried, &answer, &error)),
+        }
+    }
+
     /// Sends a request and makes something of the keypair in the answer.
     pub async fn keypair<T>(
         &self,
@@ -145,7 +154,7 @@ impl Line {
             let (outcome, asked, failure) = match self.attempt(&call, &tried).await {
                 Ok(answer) if (200..300).contains(&answer.status) => return Ok((tried, answer)),
                 Ok(answer) => {
-                    let Answer { status, content_type, request_id, retry_after, body } = answer;
+                    let Answer { status, content_type, request_id, retry_after, body, .. } = answer;
                     let outcome = Outcome::Answered { status, retry_after: retry_after.is_some() };
                     (outcome, retry_after, answer::failure(&tried, status, &content_type, &request_id, &body))
                 }

@@ -30,7 +30,7 @@ fn look_up(name: &str) -> Found {
 }
 
 /// Looks up on a thread of its own; on this one where there is none to be had.
-async fn aside(name: String) -> Found {
+async fn aside(name: String, look_up: fn(&str) -> Found) -> Found {
     let spawner = host::spawner().filter(|_| PERMITTED.load(Ordering::Relaxed));
     let Some(spawn) = spawner else { return look_up(&name) };
     let (tell, told) = oneshot::channel();
@@ -47,8 +47,33 @@ impl Resolve for Resolver {
     fn resolve(&self, name: Name) -> Resolving {
         let name = name.as_str().to_owned();
         Box::pin(async move {
-            let found = aside(name).await?;
+            let found = aside(name, look_up).await?;
             Ok(Box::new(found.into_iter()) as Addrs)
         })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::host::Host;
+    use std::time::{Duration, Instant};
+
+    #[test]
+    fn a_name_server_that_is_silent_is_not_waited_for_beyond_the_deadline() {
+        host::lend(Host { spawn: |work| std::thread::Builder::new().spawn(work), quietly: |body| body() });
+        permit_threads(true);
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+        let begun = Instant::now();
+        let silent = |_: &str| {
+            std::thread::sleep(Duration::from_secs(3));
+            Ok(Vec::new())
+        };
+        let found = runtime.block_on(async {
+            tokio::time::timeout(Duration::from_millis(100), aside("h.example".into(), silent)).await
+        });
+        assert!(found.is_err());
+        assert!(begun.elapsed() < Duration::from_secs(1), "{:?}", begun.elapsed());
+        permit_threads(false);
     }
 }

@@ -12,7 +12,7 @@ use super::tls;
 use crate::config::{Secret, TokenSettings};
 use bytes::Bytes;
 use http_body::{Frame, SizeHint};
-use reqwest::header::{CONTENT_TYPE, HeaderMap, HeaderValue, RETRY_AFTER};
+use reqwest::header::{CONTENT_TYPE, DATE, HeaderMap, HeaderValue, RETRY_AFTER};
 use reqwest::{Client, Method, NoProxy, Proxy, Url};
 use std::convert::Infallible;
 use std::pin::Pin;
@@ -55,6 +55,8 @@ pub struct Answer {
     pub content_type: String,
     pub request_id: String,
     pub retry_after: Option<Duration>,
+    /// The service's clock.
+    pub date: Option<SystemTime>,
     pub body: Vec<u8>,
 }
 
@@ -203,6 +205,7 @@ async fn receive(mut response: reqwest::Response, limit: usize, way: &Way<'_>) -
         content_type: text(CONTENT_TYPE.as_str()),
         request_id: request_id.unwrap_or_default(),
         retry_after: retry::retry_after(&text(RETRY_AFTER.as_str()), SystemTime::now()),
+        date: httpdate::parse_http_date(&text(DATE.as_str())).ok(),
         body: Vec::new(),
     };
     let status = answer.status;

@@ -1,0 +1,86 @@
+//! The account that a command works with: the module's own settings, read as the module reads them.
+
+use crate::failure::Failure;
+use std::sync::Arc;
+use stm_pkcs11::config::{self, Config, TokenSettings};
+use stm_pkcs11::service::{self, Keypair, Service, Wanted};
+
+/// Which of the configured accounts.
+#[derive(clap::Args)]
+pub struct Choice {
+    /// The token of the settings file, where it has several
+    #[arg(long, value_name = "NAME")]
+    token: Option<String>,
+}
+
+/// An account and the service behind it.
+pub struct Account {
+    pub settings: Arc<TokenSettings>,
+    pub service: Service,
+}
+
+impl Choice {
+    /// The configuration, with the log begun, and the settings that were chosen.
+    pub fn settings(&self) -> Result<(Config, Arc<TokenSettings>), Failure> {
+        let config = config::load(None);
+        stm_pkcs11::log::start(&config.log);
+        service::permit_threads(true);
+        let names: Vec<&str> = config.tokens.iter().map(|token| token.name.as_str()).collect();
+        let chosen = match &self.token {
+            None if config.tokens.len() > 1 => {
+                let remedy = format!("choose one with --token: {}", names.join(", "));
+                return Err(Failure::new("choose an account", "the settings file has several tokens", remedy));
+            }
+            None => config.tokens.first(),
+            Some(name) => config.tokens.iter().find(|token| token.name == *name),
+        };
+        let Some(chosen) = chosen.cloned() else {
+            let remedy = format!("the tokens are: {}", names.join(", "));
+            return Err(Failure::new("choose an account", "there is no token of that name", remedy));
+        };
+        Ok((config, chosen))
+    }
+
+    /// The account.
+    pub fn open(&self) -> Result<Account, Failure> {
+        let (_, settings) = self.settings()?;
+        Ok(Account { service: Service::new(Arc::clone(&settings)), settings })
+    }
+}
+
+impl Account {
+    /// The keypair with an alias, or else with an id.
+    pub fn keypair(&self, name: &str) -> Result<Arc<Keypair>, Failure> {
+        let what = || format!("find the keypair {name}");
+        let look = |wanted| self.service.keypairs(wanted, self.service.deadline());
+        for wanted in [Wanted::Alias(name), Wanted::Id(name)] {
+            let found = look(wanted).map_err(|failure| refused(what(), &failure))?;
+            match found.as_slice() {
+                [] => {}
+                [one] => return Ok(Arc::clone(one)),
+                several => {
+                    let ids: Vec<&str> = several.iter().map(|keypair| keypair.id.as_str()).collect();
+                    let remedy = format!("name one by its id: {}", ids.join(", "));
+                    return Err(Failure::new(what(), "several keypairs have this alias", remedy));
+                }
+            }
+        }
+        let all = look(Wanted::All).map_err(|failure| refused(what(), &failure))?;
+        let near = all.iter().map(|keypair| keypair.alias.as_str()).min_by_key(|alias| distance(alias, name));
+        let remedy = match near.filter(|alias| distance(alias, name) <= 1 + name.len() / 3) {
+            Some(near) => format!("did you mean {near}?"),
+            None => "stm-pkcs11 keypair list shows what there is".to_owned(),
+        };
+        Err(Failure::new(what(), "there is no such keypair, or this user may not see it", remedy))
+    }
+}
+
+fn distance(one: &str, other: &str) -> usize {
+    strsim::damerau_levenshtein(&one.to_lowercase(), &other.to_lowercase())
+}
+
+/// What the service said, as a failure of a command.
+pub fn refused(what: impl Into<String>, failure: &service::Failure) -> Failure {
+    let remedy = if failure.remedy().is_empty() { "stm-pkcs11 doctor looks at every step" } else { failure.remedy() };
+    Failure::new(what, failure.cause(), remedy)
+}

@@ -1,0 +1,222 @@
+//! `stm-pkcs11 keypair`: what keypairs there are, one of them, a new one.
+
+use crate::account::{Choice, refused};
+use crate::failure::Failure;
+use crate::table;
+use clap::{Subcommand, ValueEnum};
+use serde_json::{Value, json};
+use std::sync::Arc;
+use stm_pkcs11::mechanism::PublicKey;
+use stm_pkcs11::service::{Keypair, NewKeypair, Wanted};
+use stm_pkcs11::x509::Certificate;
+
+#[derive(clap::Args)]
+pub struct Arguments {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    /// All keypairs that the settings let through
+    List(List),
+    /// One keypair, with its certificates
+    Show(Show),
+    /// Make a keypair. It counts against the account's licence, and cannot be undone here
+    Create(Create),
+}
+
+#[derive(clap::Args)]
+struct List {
+    #[command(flatten)]
+    account: Choice,
+    /// JSON instead of a table
+    #[arg(long)]
+    json: bool,
+}
+
+#[derive(clap::Args)]
+struct Show {
+    /// Alias, or id
+    name: String,
+    #[command(flatten)]
+    account: Choice,
+    /// JSON instead of lines
+    #[arg(long)]
+    json: bool,
+}
+
+#[derive(clap::Args)]
+struct Create {
+    /// Alias of the new keypair
+    alias: String,
+    #[arg(long, value_enum, default_value = "rsa-3072")]
+    algorithm: Algorithm,
+    /// HSM or DISK; default: the settings'
+    #[arg(long)]
+    storage: Option<String>,
+    /// PRODUCTION or TEST; default: the settings'
+    #[arg(long = "type")]
+    key_type: Option<String>,
+    /// ONLINE or OFFLINE; default: the settings'
+    #[arg(long)]
+    status: Option<String>,
+    #[command(flatten)]
+    account: Choice,
+    /// JSON instead of lines
+    #[arg(long)]
+    json: bool,
+}
+
+/// What the service makes.
+#[derive(Clone, Copy, ValueEnum)]
+enum Algorithm {
+    Rsa2048,
+    Rsa3072,
+    Rsa4096,
+    #[value(name = "p256")]
+    P256,
+    #[value(name = "p384")]
+    P384,
+    #[value(name = "p521")]
+    P521,
+    Ed25519,
+    MlDsa44,
+    MlDsa65,
+    MlDsa87,
+}
+
+impl Algorithm {
+    /// `key_alg`, and the property that says which.
+    fn shape(self) -> (&'static str, &'static str, Value) {
+        match self {
+            Self::Rsa2048 => ("RSA", "key_size", json!(2048)),
+            Self::Rsa3072 => ("RSA", "key_size", json!(3072)),
+            Self::Rsa4096 => ("RSA", "key_size", json!(4096)),
+            Self::P256 => ("ECDSA", "curve", json!("P-256")),
+            Self::P384 => ("ECDSA", "curve", json!("P-384")),
+            Self::P521 => ("ECDSA", "curve", json!("P-521")),
+            Self::Ed25519 => ("EdDSA", "curve", json!("Ed25519")),
+            Self::MlDsa44 => ("MLDSA", "parameter_set", json!("ML-DSA-44")),
+            Self::MlDsa65 => ("MLDSA", "parameter_set", json!("ML-DSA-65")),
+            Self::MlDsa87 => ("MLDSA", "parameter_set", json!("ML-DSA-87")),
+        }
+    }
+}
+
+pub fn run(arguments: &Arguments) -> Result<(), Failure> {
+    match &arguments.command {
+        Command::List(arguments) => list(arguments),
+        Command::Show(arguments) => show(arguments),
+        Command::Create(arguments) => create(arguments),
+    }
+}
+
+fn list(arguments: &List) -> Result<(), Failure> {
+    let account = arguments.account.open()?;
+    let all = account.service.keypairs(Wanted::All, account.service.deadline());
+    let all = all.map_err(|failure| refused("list the keypairs", &failure))?;
+    if arguments.json {
+        let all: Vec<Value> = all.iter().map(|keypair| as_json(keypair)).collect();
+        println!("{:#}", Value::Array(all));
+        return Ok(());
+    }
+    let row = |keypair: &Arc<Keypair>| {
+        let certificate = certificate(keypair);
+        let until = certificate.as_ref().map_or("no certificate".to_owned(), |one| day(one.not_after_date()));
+        vec![keypair.alias.clone(), key(keypair), keypair.key_status.clone(), keypair.key_type.clone(), until]
+    };
+    table::print(&["alias", "key", "status", "type", "certificate until"], &all.iter().map(row).collect::<Vec<_>>());
+    Ok(())
+}
+
+fn show(arguments: &Show) -> Result<(), Failure> {
+    let account = arguments.account.open()?;
+    let keypair = account.keypair(&arguments.name)?;
+    print(&keypair, arguments.json);
+    Ok(())
+}
+
+fn create(arguments: &Create) -> Result<(), Failure> {
+    let account = arguments.account.open()?;
+    let (key_alg, name, value) = arguments.algorithm.shape();
+    let defaults = &account.settings.generate;
+    let chosen = |given: &Option<String>, default: &str| given.as_deref().unwrap_or(default).to_uppercase();
+    let new = NewKeypair {
+        alias: arguments.alias.clone(),
+        key_alg: key_alg.to_owned(),
+        properties: vec![(name.to_owned(), value)],
+        key_storage: chosen(&arguments.storage, &defaults.storage),
+        key_type: chosen(&arguments.key_type, &defaults.key_type),
+        status: chosen(&arguments.status, &defaults.status),
+    };
+    let made = account.service.create_keypair(&new);
+    let made = made.map_err(|failure| refused(format!("make the keypair {}", arguments.alias), &failure))?;
+    print(&made, arguments.json);
+    Ok(())
+}
+
+fn print(keypair: &Keypair, json: bool) {
+    if json {
+        println!("{:#}", as_json(keypair));
+        return;
+    }
+    let mut rows = vec![
+        ("alias", keypair.alias.clone()),
+        ("id", keypair.id.clone()),
+        ("key", key(keypair)),
+        ("status", keypair.key_status.clone()),
+        ("type", keypair.key_type.clone()),
+        ("storage", keypair.key_storage.clone()),
+    ];
+    if let Some(signable) = keypair.signable {
+        rows.push(("you may sign with it", if signable { "yes" } else { "no" }.to_owned()));
+    }
+    for record in &keypair.certificates {
+        let read = Certificate::parse(record.der.clone());
+        let text = read.map_or("unreadable".to_owned(), |read| {
+            format!("{}, until {}, {}", read.subject_display(), day(read.not_after_date()), record.status)
+        });
+        rows.push((if record.default { "default certificate" } else { "certificate" }, text));
+    }
+    for (name, value) in rows {
+        println!("{name:<20}  {value}");
+    }
+}
+
+fn as_json(keypair: &Keypair) -> Value {
+    let certificates: Vec<Value> = keypair
+        .certificates
+        .iter()
+        .map(|record| {
+            let read = Certificate::parse(record.der.clone()).ok();
+            json!({
+                "id": record.id, "alias": record.alias, "status": record.status, "default": record.default,
+                "subject": read.as_ref().map(Certificate::subject_display),
+                "not_after": read.as_ref().map(|read| day(read.not_after_date())),
+                "chain_length": record.chain.len(),
+            })
+        })
+        .collect();
+    json!({
+        "id": keypair.id, "alias": keypair.alias, "key": key(keypair), "status": keypair.key_status,
+        "type": keypair.key_type, "storage": keypair.key_storage, "signable": keypair.signable,
+        "certificates": certificates,
+    })
+}
+
+/// Kind and size.
+fn key(keypair: &Keypair) -> String {
+    let read = keypair.public_key.as_deref().and_then(|der| PublicKey::from_spki(der).ok());
+    read.map_or_else(|| keypair.key_alg.clone(), |key| key.name())
+}
+
+/// Its default certificate.
+pub fn certificate(keypair: &Keypair) -> Option<Certificate> {
+    Certificate::parse(keypair.default_certificate()?.der.clone()).ok()
+}
+
+/// As people write dates.
+pub fn day(date: Option<(i32, u32, u32)>) -> String {
+    date.map_or_else(String::new, |(year, month, day)| format!("{year:04}-{month:02}-{day:02}"))
+}

@@ -1,0 +1,37 @@
+//! Shell completions and man pages, written by the program itself: they cannot be out of date.
+
+use crate::failure::Failure;
+use clap::CommandFactory;
+use std::path::PathBuf;
+
+#[derive(clap::Args)]
+pub struct Completions {
+    /// The shell
+    shell: clap_complete::Shell,
+}
+
+#[derive(clap::Args)]
+pub struct Man {
+    /// The folder that the pages are written into
+    folder: PathBuf,
+}
+
+/// To standard output.
+pub fn completions(arguments: &Completions) -> Result<(), Failure> {
+    clap_complete::generate(arguments.shell, &mut crate::Arguments::command(), "stm-pkcs11", &mut std::io::stdout());
+    Ok(())
+}
+
+/// A page for the program and one for each command.
+pub fn man(arguments: &Man) -> Result<(), Failure> {
+    let folder = &arguments.folder;
+    let written =
+        std::fs::create_dir_all(folder).and_then(|()| clap_mangen::generate_to(crate::Arguments::command(), folder));
+    written.map_err(|error| {
+        Failure::new(
+            format!("write the pages into {}", folder.display()),
+            error,
+            "name a folder that can be written to",
+        )
+    })
+}

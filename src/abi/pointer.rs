@@ -291,11 +291,8 @@ mod tests {
     #[test]
     fn the_length_that_says_not_available_is_no_room() {
         let mut byte = 0u8;
-        let mut row = CK_ATTRIBUTE {
-            type_: CKA_LABEL,
-            pValue: (&raw mut byte).cast(),
-            ulValueLen: CK_UNAVAILABLE_INFORMATION,
-        };
+        let mut row =
+            CK_ATTRIBUTE { type_: CKA_LABEL, pValue: (&raw mut byte).cast(), ulValueLen: CK_UNAVAILABLE_INFORMATION };
         // SAFETY: the row is real; nothing may be written, which is the point.
         let result = unsafe { put_attributes(&mut row, 1, |_| Value::text("longer")) };
         assert_eq!(result.unwrap_err().rv, CKR_BUFFER_TOO_SMALL);

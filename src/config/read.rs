@@ -155,7 +155,11 @@ impl Reader<'_> {
         let url = if value.contains("://") { value.to_owned() } else { format!("https://{value}") };
         let parsed = reqwest::Url::parse(&url).ok().filter(|url| url.host_str().is_some());
         match parsed {
-            Some(parsed) if parsed.scheme() == "https" && parsed.username().is_empty() && parsed.query().is_none() => {
+            Some(parsed)
+                if url.get(..8).is_some_and(|scheme| scheme.eq_ignore_ascii_case("https://"))
+                    && parsed.username().is_empty()
+                    && parsed.query().is_none() =>
+            {
                 Some(url.trim_end_matches('/').to_owned())
             }
             Some(parsed) if parsed.scheme() != "https" => {

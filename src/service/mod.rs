@@ -17,6 +17,7 @@ mod listing;
 mod model;
 mod page;
 mod pkcs12_cost;
+mod provider;
 mod request;
 mod resolve;
 mod retry;

@@ -2,6 +2,7 @@
 
 use super::failure::{Failure, Kind};
 use super::identity;
+use super::provider::provider;
 use crate::config::TokenSettings;
 use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
 use rustls::crypto::{WebPkiSupportedAlgorithms, verify_tls12_signature, verify_tls13_signature};
@@ -14,7 +15,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 /// The client's configuration. Reads files; done once, at the first request.
 pub fn config(settings: &TokenSettings, password: Option<&str>) -> Result<ClientConfig, Failure> {
-    let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
+    let provider = Arc::new(provider());
     let builder = ClientConfig::builder_with_provider(Arc::clone(&provider))
         .with_safe_default_protocol_versions()
         .map_err(|error| Failure::new(Kind::Tls, format!("TLS cannot be set up: {error}"), ""))?;

@@ -41,9 +41,17 @@ fn existing(path: &Path) -> Result<PathBuf, Failure> {
     })
 }
 
-/// `cargo build --release` of the default members, which a plain `cargo build` and `tests/run` make too, so that nothing is built
-/// twice. Cargo's own progress goes to stderr, its report of what it made comes to us.
+/// Both, one after the other as the README and `tests/run` build them too: what the emulator wants of a shared crate does not
+/// get into the module.
 fn build(cargo: &Path, manifest: &Path) -> Result<Products, Failure> {
+    eprintln!("             building the module and the emulator (a first build takes some minutes) ...");
+    let emulator = built(cargo, manifest, &["--package", "stm-emulator"], EMULATOR)?;
+    let module = built(cargo, manifest, &[], MODULE)?;
+    Ok(Products { module, emulator, built: true })
+}
+
+/// `cargo build --release`: where it put a file. Cargo's own progress goes to stderr, its report of what it made comes to us.
+fn built(cargo: &Path, manifest: &Path, options: &[&str], wanted: &str) -> Result<PathBuf, Failure> {
     let failed = |why: String| {
         Failure::new(
             "build the module and the emulator",
@@ -51,34 +59,26 @@ fn build(cargo: &Path, manifest: &Path) -> Result<Products, Failure> {
             "the compiler's words stand above; a Rust toolchain and a C compiler (apt-get install build-essential) are needed",
         )
     };
-    eprintln!("             building the module and the emulator (a first build takes some minutes) ...");
     let mut child = Command::new(cargo)
         .args(["build", "--release"])
+        .args(options)
         .arg("--message-format=json-render-diagnostics")
         .current_dir(manifest.parent().unwrap_or(manifest))
         .stdin(Stdio::null())
         .stdout(Stdio::piped())
         .spawn()
         .map_err(|error| failed(format!("cargo did not start: {error}")))?;
-    let (mut module, mut emulator) = (None, None);
+    let mut made = None;
     let output = child.stdout.take().ok_or_else(|| failed("cargo has no output".to_owned()))?;
     for line in BufReader::new(output).lines().map_while(Result::ok) {
-        for file in files_of(&line) {
-            match file.file_name().and_then(|name| name.to_str()) {
-                Some(MODULE) => module = Some(file),
-                Some(EMULATOR) => emulator = Some(file),
-                _ => {}
-            }
-        }
+        let found = files_of(&line).into_iter().find(|file| file.file_name().is_some_and(|name| name == wanted));
+        made = found.or(made);
     }
     let status = child.wait().map_err(|error| failed(error.to_string()))?;
     if !status.success() {
         return Err(failed(format!("cargo ended with {status}")));
     }
-    match (module, emulator) {
-        (Some(module), Some(emulator)) => Ok(Products { module, emulator, built: true }),
-        _ => Err(failed(format!("cargo did not report {MODULE} and {EMULATOR}"))),
-    }
+    made.ok_or_else(|| failed(format!("cargo did not report {wanted}")))
 }
 
 /// The files that one line of cargo's report says were made.

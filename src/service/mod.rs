@@ -128,7 +128,7 @@ impl Service {
         };
         let lanes = Lanes::new(Dialer::new(settings, password, api_key)?);
         let endpoint = Arc::new(Endpoint {
-            host: host.clone(),
+            base: Endpoint::base(host)?,
             proxy: settings.proxy.as_ref().and_then(transport::proxy_name),
             stats: Arc::clone(&self.stats),
             met: Arc::clone(&self.met),

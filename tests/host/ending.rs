@@ -73,6 +73,11 @@ service_test!(what_a_run_leaves_behind_is_nothing, |_emulator: &Emulator| {
             }
         });
         p11.finish();
+        // The system takes a moment to bury this test's own threads.
+        let end = std::time::Instant::now() + Duration::from_secs(2);
+        while tasks() != before.0 && std::time::Instant::now() < end {
+            std::thread::sleep(Duration::from_millis(5));
+        }
         assert_eq!((tasks(), descriptors()), before, "threads and descriptors");
     }
 });

@@ -160,7 +160,7 @@ impl Reader<'_> {
                     && parsed.username().is_empty()
                     && parsed.query().is_none() =>
             {
-                Some(url.trim_end_matches('/').to_owned())
+                Some(format!("https://{}", url[8..].trim_end_matches('/')))
             }
             Some(parsed) if parsed.scheme() != "https" => {
                 self.wrong("SM_HOST", &found, "the service is reached over https:// only");
@@ -318,7 +318,7 @@ fn plain_authority(url: &str) -> bool {
     let rest = url.split_once("://").map_or(url, |(_, rest)| rest);
     let authority = rest.split(['/', '?', '#', '\\']).next().unwrap_or_default();
     let host = authority.rsplit('@').next().unwrap_or_default();
-    url.is_ascii() && !host.contains('%')
+    url.bytes().all(|byte| byte.is_ascii_graphic()) && !host.contains('%')
 }
 
 fn names(list: &str) -> Vec<String> {
@@ -387,7 +387,9 @@ mod tests {
 
     #[test]
     fn the_host_loses_slashes_and_gains_https() {
-        for host in ["https://h.example", "https://h.example/", " 'https://h.example//' ", "h.example"] {
+        for host in
+            ["https://h.example", "HTTPS://h.example/", "https://h.example/", " 'https://h.example//' ", "h.example"]
+        {
             assert_eq!(settings(&[("SM_HOST", host)]).host.as_deref(), Some("https://h.example"), "{host}");
         }
     }

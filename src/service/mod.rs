@@ -47,7 +47,6 @@ use request::{Endpoint, Line, Request, segment};
 use serde_json::json;
 use stats::Stats;
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::pin::Pin;
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 use std::time::SystemTime;
@@ -337,13 +336,6 @@ fn named(failure: Failure, keypair: &Keypair) -> Failure {
     Failure { cause: format!("keypair {}: {}", keypair.alias, failure.cause), ..failure }
 }
 
-/// A request under way is many kilobytes, and a host's threads may have 64 of them. Not inlined: what is moved to the heap
-/// must not have its place in the frame of whoever waits for it.
-#[inline(never)]
-fn on_the_heap<T, F: Future<Output = T>>(work: impl FnOnce(Line) -> F, line: Line) -> Pin<Box<F>> {
-    Box::pin(work(line))
-}
-
 /// Runs work on an open line. A thread that is ending may have no thread-locals any more, and then the event loop cannot
 /// run: that is a failure of this call, not of the host.
 fn run_on<T, F>(open: &Open, deadline: Deadline, work: impl FnOnce(Line) -> F) -> Result<T, Failure>
@@ -352,7 +344,7 @@ where
 {
     let lane = open.lanes.take()?;
     let line = Line { client: lane.client().clone(), endpoint: Arc::clone(&open.endpoint), deadline };
-    let work = on_the_heap(work, line);
+    let work = transport::on_the_heap(|| work(line));
     let run = || quietly(|| lane.block_on(work));
     catch_unwind(AssertUnwindSafe(run)).unwrap_or_else(|_| {
         let cause = "the request could not be run on this thread (is the thread or the process ending?)";

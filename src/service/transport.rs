@@ -191,9 +191,10 @@ pub async fn send(client: &Client, call: &Call, proxy: Option<&str>, deadline: D
     }
 }
 
-/// Not inlined: see its namesake at the top of this floor.
+/// A request under way is many kilobytes, and a host's threads may have 64 of them. Not inlined: what is moved to the heap
+/// must not have its place in the frame of whoever waits for it.
 #[inline(never)]
-fn on_the_heap<T, F: Future<Output = T>>(work: impl FnOnce() -> F) -> Pin<Box<F>> {
+pub fn on_the_heap<F: Future>(work: impl FnOnce() -> F) -> Pin<Box<F>> {
     Box::pin(work())
 }
 

@@ -31,12 +31,19 @@ impl Cell {
     }
 }
 
-/// The cell of this process, if it has one.
-fn cell() -> Option<&'static Cell> {
+/// The cell that was stored last, and whether it is this process's.
+fn stored() -> (*mut Cell, Option<&'static Cell>, bool) {
     let pointer = ROOT.load(Ordering::Acquire);
     // SAFETY: cells are leaked, so every pointer ever stored stays good.
-    let cell = unsafe { pointer.as_ref() }?;
-    if cell.process == std::process::id() {
+    let cell = unsafe { pointer.as_ref() };
+    (pointer, cell, cell.is_some_and(|cell| cell.process == std::process::id()))
+}
+
+/// The cell of this process, if it has one, or may have its parent's.
+fn cell() -> Option<&'static Cell> {
+    let (pointer, cell, own) = stored();
+    let cell = cell?;
+    if own {
         return Some(cell);
     }
     if cell.lenient.load(Ordering::Relaxed) { adopt(pointer, cell) } else { None }
@@ -59,16 +66,13 @@ fn adopt(pointer: *mut Cell, parents: &Cell) -> Option<&'static Cell> {
     unsafe { new.as_ref() }
 }
 
-/// The cell of this process, made if need be.
+/// The cell of this process, made if need be. A child that initialises has a run of its own, whatever it might have gone
+/// on with.
 fn own_cell() -> &'static Cell {
     loop {
-        if let Some(cell) = cell() {
+        let (old, cell, own) = stored();
+        if let Some(cell) = cell.filter(|_| own) {
             return cell;
-        }
-        let old = ROOT.load(Ordering::Acquire);
-        // SAFETY: as in `cell`.
-        if unsafe { old.as_ref() }.is_some_and(|cell| cell.process == std::process::id()) {
-            continue;
         }
         let new = Box::into_raw(Box::new(Cell::new(false, None)));
         if ROOT.compare_exchange(old, new, Ordering::AcqRel, Ordering::Acquire).is_err() {

@@ -1,48 +1,112 @@
 //! A program that prints a secret: a password manager, a cloud's vault.
 
 use std::io::Read;
-use std::process::{Command, Stdio};
+use std::process::{Child, ChildStdout, Command, Stdio};
 use std::time::{Duration, Instant};
 use zeroize::Zeroizing;
 
 /// How long it may take: somebody may have to touch a key.
 const PATIENCE: Duration = Duration::from_secs(30);
 /// No secret is longer, in bytes.
-const LONGEST: u64 = 64 << 10;
+const LONGEST: usize = 64 << 10;
 
-/// What a program prints, without the newline at its end. No shell: the words are the program and its arguments, and
-/// quotes hold words together.
+/// What a program prints until it ends, without the newline at the end. No shell: the words are the program and its
+/// arguments, and quotes hold words together. What it leaves running behind it (an agent) is not waited for.
 pub fn output(line: &str) -> Result<Zeroizing<String>, String> {
     let words = words(line).ok_or_else(|| format!("the command '{line}' has a quote that does not end"))?;
     let Some((program, arguments)) = words.split_first() else { return Err("the command is empty".into()) };
     let mut command = Command::new(program);
     command.args(arguments).stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::null());
     let mut child = command.spawn().map_err(|error| format!("the command '{program}' cannot be run ({error})"))?;
-    let begun = Instant::now();
-    let ended = loop {
-        match child.try_wait() {
-            Ok(Some(status)) => break status.success(),
-            // A host that ignores its children's ends has the system collect them.
-            Err(_) => break true,
-            Ok(None) if begun.elapsed() > PATIENCE => {
-                let _ = child.kill();
-                let _ = child.wait();
-                return Err(format!("the command '{program}' did not end within {} s", PATIENCE.as_secs()));
-            }
-            Ok(None) => std::thread::sleep(Duration::from_millis(10)),
-        }
-    };
-    let mut text = Zeroizing::new(String::new());
-    let read = child.stdout.take().map(|out| out.take(LONGEST).read_to_string(&mut text));
-    if !ended {
-        return Err(format!("the command '{program}' failed; run it by hand to see why"));
+    let gathered = gather(&mut child, PATIENCE);
+    if gathered.is_err() {
+        let _ = child.kill();
+        let _ = child.wait();
     }
-    if !matches!(read, Some(Ok(_))) {
-        return Err(format!("what the command '{program}' printed is no text"));
-    }
-    let end = text.trim_end_matches(['\n', '\r']).len();
-    text.truncate(end);
+    let text = gathered.map_err(|reason| format!("the command '{program}' {reason}"))?;
     if text.is_empty() { Err(format!("the command '{program}' printed nothing")) } else { Ok(text) }
+}
+
+fn gather(child: &mut Child, patience: Duration) -> Result<Zeroizing<String>, String> {
+    let mut output = child.stdout.take().and_then(|out| Output::of(out).ok()).ok_or("has no output")?;
+    let (begun, mut printed) = (Instant::now(), Zeroizing::new(Vec::new()));
+    loop {
+        // First whether it has ended, then what it has printed: so nothing that it printed is missed.
+        let ended = child.try_wait();
+        output.take_what_is_there(&mut printed);
+        match ended {
+            _ if printed.len() > LONGEST => return Err(format!("printed more than {} kB", LONGEST >> 10)),
+            Ok(Some(status)) if !status.success() => return Err("failed; run it by hand to see why".into()),
+            // A host that ignores its children's ends has the system collect them.
+            Ok(Some(_)) | Err(_) => break,
+            Ok(None) if begun.elapsed() > patience => {
+                return Err(format!("did not end within {} s", patience.as_secs()));
+            }
+            Ok(None) => std::thread::sleep(Duration::from_millis(5)),
+        }
+    }
+    let text = std::str::from_utf8(&printed).map_err(|_| "printed something that is no text")?;
+    Ok(Zeroizing::new(text.trim_end_matches(['\n', '\r']).to_owned()))
+}
+
+/// The pipe from the program, which is never waited for.
+#[cfg(unix)]
+struct Output(mio::unix::pipe::Receiver);
+
+#[cfg(unix)]
+impl Output {
+    fn of(out: ChildStdout) -> std::io::Result<Self> {
+        let pipe = mio::unix::pipe::Receiver::from(out);
+        pipe.set_nonblocking(true).map(|()| Self(pipe))
+    }
+
+    fn take_what_is_there(&mut self, printed: &mut Zeroizing<Vec<u8>>) {
+        let mut part = Zeroizing::new([0; 4096]);
+        while printed.len() <= LONGEST
+            && let Ok(size @ 1..) = self.0.read(&mut part[..])
+        {
+            append(printed, &part[..size]);
+        }
+    }
+}
+
+/// The same where pipes can only be waited for: by a thread that goes when the pipe ends.
+#[cfg(not(unix))]
+struct Output(std::sync::mpsc::Receiver<Zeroizing<Vec<u8>>>);
+
+#[cfg(not(unix))]
+impl Output {
+    fn of(mut out: ChildStdout) -> std::io::Result<Self> {
+        let (tell, told) = std::sync::mpsc::channel();
+        std::thread::Builder::new().spawn(move || {
+            let mut part = Zeroizing::new([0; 4096]);
+            while let Ok(size @ 1..) = out.read(&mut part[..]) {
+                if tell.send(Zeroizing::new(part[..size].to_vec())).is_err() {
+                    break;
+                }
+            }
+        })?;
+        Ok(Self(told))
+    }
+
+    fn take_what_is_there(&mut self, printed: &mut Zeroizing<Vec<u8>>) {
+        // What a program printed last may be on its way through the thread when the program has ended.
+        while printed.len() <= LONGEST
+            && let Ok(part) = self.0.recv_timeout(Duration::from_millis(50))
+        {
+            append(printed, &part);
+        }
+    }
+}
+
+/// Without leaving copies behind where the memory was, as a growing vector does.
+fn append(printed: &mut Zeroizing<Vec<u8>>, part: &[u8]) {
+    if printed.capacity() - printed.len() < part.len() {
+        let mut larger = Zeroizing::new(Vec::with_capacity(2 * (printed.len() + part.len())));
+        larger.extend_from_slice(printed);
+        *printed = larger;
+    }
+    printed.extend_from_slice(part);
 }
 
 fn words(line: &str) -> Option<Vec<String>> {
@@ -82,5 +146,31 @@ mod tests {
         assert!(output("true").unwrap_err().contains("printed nothing"));
         assert!(output("/no/such/program").unwrap_err().contains("cannot be run"));
         assert!(output("").unwrap_err().contains("empty"));
+        assert!(output("sh -c 'echo half; exit 3'").unwrap_err().contains("failed"));
+        assert!(output("printf '\\377'").unwrap_err().contains("no text"));
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn what_a_program_leaves_running_is_not_waited_for() {
+        let begun = Instant::now();
+        assert_eq!(output("sh -c 'sleep 20 & echo secret'").unwrap().as_str(), "secret");
+        assert!(begun.elapsed() < Duration::from_secs(10), "{:?}", begun.elapsed());
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn a_program_that_prints_without_end_is_ended() {
+        assert!(output("yes").unwrap_err().contains("more than 64 kB"));
+        assert_eq!(output("head -c 60000 /dev/zero").unwrap().len(), 60000);
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn a_program_that_does_not_end_is_ended() {
+        let mut child = Command::new("sleep").arg("20").stdout(Stdio::piped()).spawn().unwrap();
+        assert!(gather(&mut child, Duration::from_millis(30)).unwrap_err().contains("did not end"));
+        child.kill().unwrap();
+        child.wait().unwrap();
     }
 }

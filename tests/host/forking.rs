@@ -74,3 +74,24 @@ service_test!(
         assert_eq!(of_parent, 1 + 1 + 3, "{requests:?}");
     }
 );
+
+service_test!(
+    where_children_may_go_on_a_child_that_initialises_starts_afresh_all_the_same,
+    [("STM_PKCS11_FORK", "lenient")],
+    [],
+    |emulator: &Emulator| {
+        let p11 = P11::start();
+        let session = p11.open(0);
+        assert!(signs(&p11).is_ok());
+        let fresh = in_child(|| {
+            ck!(p11, C_Initialize(null_mut())) == CKR_OK
+                && ck!(p11, C_CloseSession(session)) == CKR_SESSION_HANDLE_INVALID
+                && signs(&p11).is_ok()
+                && ck!(p11, C_Initialize(null_mut())) == CKR_CRYPTOKI_ALREADY_INITIALIZED
+                && ck!(p11, C_Finalize(null_mut())) == CKR_OK
+        });
+        assert!(fresh);
+        assert!(signs(&p11).is_ok());
+        assert_eq!(emulator.signs(), 3);
+    }
+);

@@ -148,7 +148,7 @@ impl Reader<'_> {
         };
         let value = found.value.trim_end_matches('/');
         if !plain_authority(value) {
-            self.wrong("SM_HOST", &found, "a host's name is ASCII; write an international one as xn--...");
+            self.wrong("SM_HOST", &found, "it is a URL with a host in ASCII (write an international one as xn--...)");
             return None;
         }
         // A bare host name can only mean one thing.
@@ -313,12 +313,13 @@ pub(super) fn lenient_fork(sources: &mut Sources) -> bool {
     lenient
 }
 
-/// Whether the host in a URL is written in ASCII, without escapes. (Credentials before it may have escapes.)
+/// Whether a URL has a host, right behind the slashes, that is written in ASCII and without escapes. (Credentials before it
+/// may have escapes.) The URL standard would pass over any number of further slashes.
 fn plain_authority(url: &str) -> bool {
     let rest = url.split_once("://").map_or(url, |(_, rest)| rest);
     let authority = rest.split(['/', '?', '#', '\\']).next().unwrap_or_default();
     let host = authority.rsplit('@').next().unwrap_or_default();
-    url.bytes().all(|byte| byte.is_ascii_graphic()) && !host.contains('%')
+    !host.is_empty() && !host.ends_with(':') && url.bytes().all(|byte| byte.is_ascii_graphic()) && !host.contains('%')
 }
 
 fn names(list: &str) -> Vec<String> {
@@ -417,6 +418,10 @@ mod tests {
         assert!(text.contains("'maybe'") && text.contains("on, off"), "{text}");
         let text = problems(&[("SM_HOST", "https://me:secret@h"), ("SM_API_KEY", "k")]);
         assert!(text.contains("SM_HOST") && !text.contains("secret"), "{text}");
+        for host in ["https:///h.example", "//h.example", "https://", "https://%68.example"] {
+            let text = problems(&[("SM_HOST", host), ("SM_API_KEY", "k")]);
+            assert!(text.contains("SM_HOST (from the environment)"), "{host}: {text}");
+        }
         assert!(problems(&[("SM_HOST", "h")]).contains("SM_API_KEY and SM_CLIENT_CERT_FILE are not set"));
     }
 

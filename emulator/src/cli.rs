@@ -30,6 +30,7 @@ and has written into the state directory DIR what clients need:
   client-legacy.p12   the same, encrypted with SHA-1 and triple DES
   client-rc2.p12      the same, encrypted with SHA-1 and 40-bit RC2
   client-expired.p12  an expired client certificate, same password
+  client-soon.p12     one that expires in ten days, same password
   client-other.p12    a client certificate of an unrelated CA, same password
   tls-ca.pem          the CA of the server's certificate
   other-ca.pem        an unrelated CA

@@ -33,12 +33,14 @@ pub fn write_credentials(service: &Service) -> io::Result<()> {
         }
     };
     let expired = ours.issue_client("release-engineer", &key, Validity::expired()).map_err(other)?;
+    let ending = ours.issue_client("release-engineer", &key, Validity::ending()).map_err(other)?;
     let stranger = theirs.issue_client("stranger", &key, Validity::years(5)).map_err(other)?;
     for (file, certificate, ca, encryption) in [
         ("client.p12", &good, ours, Encryption::Modern),
         ("client-legacy.p12", &good, ours, Encryption::Legacy),
         ("client-rc2.p12", &good, ours, Encryption::Ancient),
         ("client-expired.p12", &expired, ours, Encryption::Modern),
+        ("client-soon.p12", &ending, ours, Encryption::Modern),
         ("client-other.p12", &stranger, theirs, Encryption::Modern),
     ] {
         if state.read(file)?.is_none() {

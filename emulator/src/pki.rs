@@ -101,6 +101,12 @@ impl Validity {
         Validity { from: now - Duration::days(1), to: now + Duration::days(365 * years) }
     }
 
+    /// From a day ago for ten days more.
+    pub fn ending() -> Validity {
+        let now = now();
+        Validity { from: now - Duration::days(1), to: now + Duration::days(10) }
+    }
+
     /// Over since a month.
     pub fn expired() -> Validity {
         let now = now();

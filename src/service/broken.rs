@@ -108,7 +108,8 @@ fn unconnected(error: &reqwest::Error, way: &Way<'_>, what: &str) -> Broken {
         let cause = format!("the proxy makes no connection to {host} ({what})");
         (Outcome::Handshake, cause, "set HTTPS_PROXY to http://user:password@host:port")
     } else if says(&["dns", "lookup", "name or service"]) {
-        let cause = format!("the name {host} cannot be resolved ({what})");
+        let why = what.rsplit(": ").next().unwrap_or_default();
+        let cause = format!("the name {host} cannot be resolved ({why})");
         (Outcome::NotConnected, cause, "check SM_HOST, HTTPS_PROXY and the network's name servers")
     } else if let (true, Some(proxy)) = (says(&["refused"]), way.proxy) {
         let cause = format!("the connection to {host} by way of the proxy {proxy} is refused");

@@ -126,8 +126,8 @@ async fn complete(line: &Line, keypairs: Vec<Keypair>) -> Result<Vec<Arc<Keypair
     Ok(complete)
 }
 
-/// The keypairs with exactly this alias.
-pub async fn by_alias(line: &Line, alias: &str) -> Result<Vec<Arc<Keypair>>, Failure> {
+/// The keypairs with exactly this alias; if there is none, one whose alias differs by case only.
+pub async fn by_alias(line: &Line, alias: &str) -> Result<(Vec<Arc<Keypair>>, Option<String>), Failure> {
     let request = Request::list("/keypairs").with("alias", alias).with("limit", PAGE.to_string());
     let page = line.page(&request, |body, path| keypairs_of(body, path, &mut Chains::new())).await?;
     let filtered = page.total.unwrap_or(page.count) <= page.count;
@@ -135,15 +135,16 @@ pub async fn by_alias(line: &Line, alias: &str) -> Result<Vec<Arc<Keypair>>, Fai
     if !filtered && !found.iter().any(|keypair| keypair.alias == alias) {
         // The service does not filter, and the page is not all: only the list can tell.
         let all = keypairs(line).await?;
-        return Ok(all.into_iter().filter(|keypair| keypair.alias == alias).collect());
+        let similar = similar(alias, all.iter().map(|keypair| &keypair.alias));
+        return Ok((all.into_iter().filter(|keypair| keypair.alias == alias).collect(), similar));
     }
-    let near: Vec<&str> =
-        found.iter().map(|keypair| keypair.alias.as_str()).filter(|other| other.eq_ignore_ascii_case(alias)).collect();
-    if let (Some(near), true) = (near.first(), near.iter().all(|near| *near != alias)) {
-        log::error!("there is no keypair '{alias}', but there is '{near}': the case of an alias matters");
-    }
+    let similar = similar(alias, found.iter().map(|keypair| &keypair.alias));
     found.retain(|keypair| keypair.alias == alias);
-    complete(line, found).await
+    Ok((complete(line, found).await?, similar))
+}
+
+fn similar<'a>(alias: &str, mut known: impl Iterator<Item = &'a String>) -> Option<String> {
+    known.find(|other| *other != alias && other.to_lowercase() == alias.to_lowercase()).cloned()
 }
 
 /// The keypair with this id, if there is one.

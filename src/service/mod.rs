@@ -79,6 +79,8 @@ pub struct Service {
     pin: Mutex<Option<Secret>>,
     flights: Flights,
     cache: OnceCell<Cache>,
+    /// The last alias that was asked for, and one that differs from it by case only.
+    similar: Mutex<Option<(String, String)>>,
 }
 
 impl Service {
@@ -93,6 +95,7 @@ impl Service {
             pin: Mutex::default(),
             flights: Flights::default(),
             cache: OnceCell::new(),
+            similar: Mutex::default(),
         }
     }
 
@@ -177,7 +180,11 @@ impl Service {
     fn ask(&self, wanted: Wanted<'_>, deadline: Deadline) -> Found {
         match wanted {
             Wanted::All => self.list(deadline),
-            Wanted::Alias(alias) => self.run(deadline, async |line| listing::by_alias(&line, alias).await),
+            Wanted::Alias(alias) => {
+                let (found, similar) = self.run(deadline, async |line| listing::by_alias(&line, alias).await)?;
+                *self.similar.lock() = similar.map(|similar| (alias.to_owned(), similar));
+                Ok(found)
+            }
             Wanted::Id(id) => {
                 let found = self.run(deadline, async |line| listing::by_id(&line, id).await)?;
                 Ok(found.into_iter().collect())
@@ -189,8 +196,13 @@ impl Service {
         self.cache.get_or_init(|| Cache::new(&self.settings))
     }
 
+    /// An alias that differs from this one by case only, if the service's last answer about it had one.
+    pub fn similar(&self, alias: &str) -> Option<String> {
+        self.similar.lock().as_ref().filter(|(wanted, _)| wanted == alias).map(|(_, similar)| similar.clone())
+    }
+
     /// Whether the `keypairs` setting lets an alias through.
-    fn shows(&self, alias: &str) -> bool {
+    pub fn shows(&self, alias: &str) -> bool {
         let patterns = &self.settings.keypairs;
         patterns.is_empty() || patterns.iter().any(|pattern| listing::glob(pattern, alias))
     }
@@ -204,7 +216,7 @@ impl Service {
         self.run(deadline, async |line| {
             let mut found = Vec::new();
             for name in names {
-                found.extend(listing::by_alias(&line, name).await?);
+                found.extend(listing::by_alias(&line, name).await?.0);
             }
             Ok(found)
         })
@@ -216,7 +228,7 @@ impl Service {
         let request = Request::post(path, json!({"hash": STANDARD.encode(hash), "sig_alg": sig_alg}));
         Stats::add(&self.stats.signatures, 1);
         let missing = |id: &str| {
-            let cause = format!("the service answered without a signature (keypair {}, record {id})", keypair.alias);
+            let cause = format!("the service answered without a signature (record {id})");
             let remedy = "the keypair may be OFFLINE or its certificate expired: look at it in the service's web page";
             Failure::new(Kind::BadAnswer, cause, remedy)
         };
@@ -262,7 +274,7 @@ impl Service {
             }
             let found = match Some(&id).filter(|id| !id.is_empty()) {
                 Some(id) => listing::by_id(&line, id).await?,
-                None => listing::by_alias(&line, &new.alias).await?.into_iter().next(),
+                None => listing::by_alias(&line, &new.alias).await?.0.into_iter().next(),
             };
             found.ok_or_else(|| {
                 let cause = format!("the keypair {} was made, but the service does not show it", new.alias);

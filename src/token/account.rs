@@ -5,6 +5,7 @@
 use super::attribute::Template;
 use super::catalog::{Catalog, Layout};
 use super::failure;
+use super::missing;
 use super::object::Object;
 use super::registry::Registry;
 use super::search::{Need, Permitted};
@@ -74,7 +75,12 @@ impl Account {
         if ask {
             self.fetch(slot, &Need::of(template, kind), template, self.service.deadline())?;
         }
-        Ok(self.catalog().find(slot, template))
+        let catalog = self.catalog();
+        let found = catalog.find(slot, template);
+        if ask && found.is_empty() {
+            missing::tell(template, &catalog, &self.service);
+        }
+        Ok(found)
     }
 
     fn fetch(&self, slot: CK_SLOT_ID, need: &Need, template: &Template<'_>, deadline: Deadline) -> Result<()> {

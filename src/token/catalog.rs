@@ -63,6 +63,11 @@ impl Catalog {
         by_alias.get(alias)?.iter().map(|place| self.known[*place].since).min()
     }
 
+    /// The aliases that are known.
+    pub fn aliases(&self) -> impl Iterator<Item = &str> {
+        self.known.iter().map(|known| known.entry.keypair.alias.as_str())
+    }
+
     /// When the keypair with this id was fetched; `None` if it is not there.
     pub fn id_since(&self, id: &str) -> Option<Instant> {
         self.place(id).map(|place| self.known[place].since)

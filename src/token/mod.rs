@@ -14,6 +14,7 @@ mod find;
 mod generate;
 mod login;
 mod message;
+mod missing;
 mod module;
 mod object;
 mod profile;

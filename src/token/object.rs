@@ -91,7 +91,13 @@ impl Entry {
     }
 
     fn read_certificate(&self) -> Option<Certificate> {
-        let record = self.certificate_record()?;
+        let Some(record) = self.certificate_record() else {
+            let name = &self.keypair.alias;
+            log::warn!(
+                "keypair {name} has no certificate: Java and most signing tools want one; the service issues it"
+            );
+            return None;
+        };
         let refuse = |why: &str| {
             let (alias, name) = (&record.alias, &self.keypair.alias);
             log::warn!("the certificate {alias} of keypair {name} is not shown: {why}");

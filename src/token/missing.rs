@@ -1,0 +1,31 @@
+//! A private key that was searched for by its label and is not there. For PKCS#11 that is no failure; for the person who
+//! typed the alias it is one, and the client says "key not found" at most.
+
+use super::attribute::Template;
+use super::catalog::Catalog;
+use crate::service::Service;
+use cryptoki_sys::*;
+
+/// Tells of the alias in a template that nothing matched, if the template is for a private key and no keypair has it.
+pub fn tell(template: &Template<'_>, catalog: &Catalog, service: &Service) {
+    let private = template.number(CKA_CLASS) == Ok(Some(CKO_PRIVATE_KEY));
+    let Some(alias) = template.get(CKA_LABEL).and_then(|label| std::str::from_utf8(label).ok()) else { return };
+    if !private || alias.is_empty() || catalog.alias_since(alias).is_some() {
+        return;
+    }
+    if !service.shows(alias) {
+        return log::error!("the keypair '{alias}' is not shown: STM_PKCS11_KEYPAIRS does not let it through");
+    }
+    let lower = alias.to_lowercase();
+    let similar = || catalog.aliases().find(|other| other.to_lowercase() == lower).map(str::to_owned);
+    if let Some(similar) = service.similar(alias).or_else(similar) {
+        return log::error!("there is no keypair '{alias}', but there is '{similar}': the case of an alias matters");
+    }
+    let far = |other: &&str| strsim::damerau_levenshtein(&lower, &other.to_lowercase());
+    let nearest = catalog.aliases().min_by_key(far).filter(|near| far(near) <= 1 + alias.len() / 3);
+    let remedy = match nearest {
+        Some(near) => format!("did you mean '{near}'?"),
+        None => "check the alias: `stm-pkcs11 keypair list` shows all".to_owned(),
+    };
+    log::error!("there is no keypair '{alias}' that this user may see; {remedy}");
+}

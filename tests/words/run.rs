@@ -1,0 +1,139 @@
+//! Provokes an entry, and returns the module's line with what differs from place to place replaced.
+
+use super::entry::{Call, Entry};
+use crate::ck;
+use crate::support::template::Attributes;
+use crate::support::{Emulator, P11};
+use cryptoki_sys::*;
+use std::ffi::CString;
+use std::os::unix::fs::PermissionsExt;
+use std::path::Path;
+
+/// The one line that the entry is about.
+pub fn said(emulator: &Emulator, p11: &P11, entry: &Entry) -> Result<String, String> {
+    let keep = tempfile::tempdir().expect("a folder");
+    let folder = keep.path();
+    for (name, mode, text) in entry.files {
+        std::fs::write(folder.join(name), filled(text, emulator, folder)).expect("a file");
+        std::fs::set_permissions(folder.join(name), std::fs::Permissions::from_mode(*mode)).expect("its mode");
+    }
+    emulator.faults(entry.faults);
+    begin(p11, emulator, folder, entry.settings);
+    let rv = call(p11, entry.call);
+    p11.finish();
+    emulator.faults("[]");
+    let log = std::fs::read_to_string(folder.join("smpkcs11.log")).unwrap_or_default();
+    // There may be more than one warning, but never more than one error.
+    let told =
+        |line: &str| line.contains(" ERROR ") || entry.works && line.contains(" WARN ") && line.contains(entry.words);
+    let lines: Vec<&str> = log.lines().filter(|line| told(line)).collect();
+    match lines[..] {
+        // A search that finds nothing is no failure of PKCS#11's.
+        [line] if line.contains(entry.words) && (rv == CKR_OK) == (entry.works || line.contains(" keypair '")) => {
+            Ok(plain(line, emulator, folder))
+        }
+        _ => Err(format!("{}: {rv:#x}, {lines:#?}", entry.title)),
+    }
+}
+
+fn begin(p11: &P11, emulator: &Emulator, folder: &Path, own: &[(&str, &str)]) {
+    let mut settings = vec![
+        ("STM_PKCS11_TIMEOUT".to_owned(), "2".to_owned()),
+        ("STM_PKCS11_CACHE".to_owned(), "off".to_owned()),
+        ("SM_LOG_LEVEL".to_owned(), "WARN".to_owned()),
+        ("SM_LOG_DIR".to_owned(), folder.display().to_string()),
+    ];
+    for (name, value) in own {
+        settings.push(((*name).to_owned(), filled(value, emulator, folder)));
+    }
+    let text: Vec<String> = settings.iter().map(|(name, value)| format!("{name}={value}")).collect();
+    let text = CString::new(text.join(";")).expect("no NUL");
+    let mut args =
+        CK_C_INITIALIZE_ARGS { pReserved: text.as_ptr().cast_mut().cast(), ..CK_C_INITIALIZE_ARGS::default() };
+    assert_eq!(ck!(p11, C_Initialize((&raw mut args).cast())), CKR_OK);
+}
+
+fn filled(text: &str, emulator: &Emulator, folder: &Path) -> String {
+    let (state, folder) = (emulator.dir.display().to_string(), folder.display().to_string());
+    text.replace("{state}", &state).replace("{folder}", &folder).replace("{host}", &emulator.host)
+}
+
+fn call(p11: &P11, call: Call) -> CK_RV {
+    let session = p11.open_rw(0);
+    let find = |attributes: &Attributes| p11.try_find(session, attributes);
+    let private = |alias| Attributes::new().class(CKO_PRIVATE_KEY).label(alias);
+    let code = |result: Result<(), CK_RV>| result.err().unwrap_or(CKR_OK);
+    match call {
+        Call::Start => CKR_OK,
+        Call::Find(alias) => code(find(&private(alias)).map(drop)),
+        Call::FindAmong(alias) => {
+            let all = find(&Attributes::new().class(CKO_CERTIFICATE));
+            code(all.and_then(|_| find(&private(alias))).map(drop))
+        }
+        Call::List => code(find(&Attributes::new().class(CKO_CERTIFICATE)).map(drop)),
+        Call::Sign(alias) => sign(p11, session, alias),
+        Call::Login(pin) => ck!(p11, C_Login(session, CKU_USER, pin.as_ptr().cast_mut(), pin.len() as CK_ULONG)),
+        Call::Generate(label) => generate(p11, session, label),
+    }
+}
+
+fn sign(p11: &P11, session: CK_SESSION_HANDLE, alias: &str) -> CK_RV {
+    let found = p11.try_find(session, &Attributes::new().class(CKO_PRIVATE_KEY).label(alias));
+    match found.as_deref() {
+        Ok([key]) => p11.sign(session, CKM_ECDSA, *key, &[7; 32]).err().unwrap_or(CKR_OK),
+        Ok(_) => CKR_OK,
+        Err(rv) => *rv,
+    }
+}
+
+fn generate(p11: &P11, session: CK_SESSION_HANDLE, label: Option<&str>) -> CK_RV {
+    let mut mechanism =
+        CK_MECHANISM { mechanism: CKM_EC_KEY_PAIR_GEN, pParameter: std::ptr::null_mut(), ulParameterLen: 0 };
+    let p256 = [0x06, 0x08, 0x2a, 0x86, 0x48, 0xce, 0x3d, 0x03, 0x01, 0x07];
+    let mut public = Attributes::new().bytes(CKA_EC_PARAMS, &p256);
+    let mut private = label.map_or_else(Attributes::new, |label| Attributes::new().label(label));
+    let (mut public, mut private) = (public.raw(), private.raw());
+    let (mut public_key, mut private_key) = (0, 0);
+    let (one, other, count) = (public.as_mut_ptr(), private.as_mut_ptr(), private.len() as CK_ULONG);
+    ck!(p11, C_GenerateKeyPair(session, &mut mechanism, one, 1, other, count, &mut public_key, &mut private_key))
+}
+
+/// Without the time, and with words for what differs: addresses, folders, dates, ids.
+fn plain(line: &str, emulator: &Emulator, folder: &Path) -> String {
+    let text = line.split_once(" WARN ").or_else(|| line.split_once(" ERROR ")).map_or(line, |(_, text)| text);
+    let host = emulator.host.trim_start_matches("https://");
+    let text = text.trim().replace(&emulator.dir.display().to_string(), "FOLDER");
+    let text =
+        text.replace(&folder.display().to_string(), "FOLDER").replace(host, "HOST:PORT").replace("127.0.0.1", "HOST");
+    // The system's own words differ with its network.
+    let text = text.replace("Temporary failure in name resolution", "Name or service not known");
+    let home = std::env::var("HOME").expect("a home");
+    words(&text.replace(&home, "~"))
+}
+
+/// Ids and dates, wherever they stand.
+fn words(text: &str) -> String {
+    let is_id = |word: &str| word.len() == 36 && word.bytes().all(|byte| byte == b'-' || byte.is_ascii_hexdigit());
+    let is_date = |word: &str| {
+        let bytes = word.as_bytes();
+        bytes.len() == 10 && bytes[4] == b'-' && bytes[7] == b'-' && bytes[..4].iter().all(u8::is_ascii_digit)
+    };
+    let mut out = String::new();
+    let mut word = String::new();
+    for character in text.chars().chain(['\n']) {
+        if character.is_ascii_alphanumeric() || character == '-' {
+            word.push(character);
+            continue;
+        }
+        out.push_str(if is_id(&word) {
+            "ID"
+        } else if is_date(&word) {
+            "DATE"
+        } else {
+            &word
+        });
+        word.clear();
+        out.push(character);
+    }
+    out.trim_end().to_owned()
+}

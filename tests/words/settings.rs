@@ -1,0 +1,154 @@
+//! Settings and the files that they name. Nothing is sent.
+
+use super::entry::Call::*;
+use super::entry::*;
+
+const KEY: &str = "demo-ec-p256";
+
+pub const SETTINGS: Group = Group {
+    title: "Settings",
+    entries: &[
+        entry(
+            "The host is no URL",
+            Find(KEY),
+            "SM_HOST",
+            "`SM_HOST` is the service's address and nothing more: `https://clientauth.one.digicert.com`, without a path. The \
+             line says where the value came from: the environment, a settings file, or `ssm-config.properties`. Without any \
+             `SM_HOST` the line is the same with \"is not set\" and the places that were looked at.",
+        )
+        .with(&[("SM_HOST", "https:///clientauth.example")]),
+        entry(
+            "The host is not https",
+            Find(KEY),
+            "https:// only",
+            "The API key would travel in the clear. There is no setting for that.",
+        )
+        .with(&[("SM_HOST", "http://clientauth.example")]),
+        entry(
+            "A value that the setting does not have",
+            Find(KEY),
+            "STM_PKCS11_TIMEOUT",
+            "Every setting is read strictly: a value that would be ignored is an error, because a release must not depend on \
+             it. [settings.md](settings.md) lists what each one takes.",
+        )
+        .with(&[("STM_PKCS11_TIMEOUT", "soon")]),
+        entry(
+            "A name that is no setting",
+            Start,
+            "did you mean",
+            "A warning (`SM_LOG_LEVEL=WARN` shows it): a variable that begins with `SM_` or `STM_PKCS11_` and is nearly the name \
+             of a setting.",
+        )
+        .with(&[("SM_CLIENT_CERT_PASWORD", "x")])
+        .warns(),
+        entry(
+            "A typing error in the settings file",
+            Find(KEY),
+            "did you mean 'api_key'",
+            "The line names file, line and key, and the nearest key there is.",
+        )
+        .file(&[("stm-pkcs11.toml", 0o600, "[[token]]\nname = 'production'\napi_kye = 'env:KEY'\n")])
+        .with(&[("STM_PKCS11_CONFIG", "{folder}/stm-pkcs11.toml")]),
+        entry(
+            "The settings file is not there",
+            Find(KEY),
+            "cannot be read",
+            "`STM_PKCS11_CONFIG` names a file that does not exist or that this user may not read. `STM_PKCS11_CONFIG=none` \
+             reads none.",
+        )
+        .with(&[("STM_PKCS11_CONFIG", "{folder}/stm-pkcs11.toml")]),
+        entry(
+            "A secret's program fails",
+            Find(KEY),
+            "the command 'false' failed",
+            "A `command:` in the settings file must end with status 0 and print the secret within the time that an operation \
+             has. What it says on standard error goes to standard error.",
+        )
+        .file(&[("stm-pkcs11.toml", 0o600, "[[token]]\nname = 'production'\nproxy = 'command:false'\n")])
+        .with(&[("STM_PKCS11_CONFIG", "{folder}/stm-pkcs11.toml")]),
+        entry(
+            "Other users can read a file with secrets",
+            Start,
+            "chmod 600",
+            "A warning: settings, properties and key files hold credentials, or name them.",
+        )
+        .file(&[("stm-pkcs11.toml", 0o644, "[[token]]\nname = 'production'\n")])
+        .with(&[("STM_PKCS11_CONFIG", "{folder}/stm-pkcs11.toml")])
+        .warns(),
+    ],
+};
+
+pub const IDENTITY: Group = Group {
+    title: "The client certificate",
+    entries: &[
+        entry(
+            "The file is not there",
+            Find(KEY),
+            "check the path",
+            "`SM_CLIENT_CERT_FILE` is looked for from the folder that the program runs in, if the path is relative; build \
+             tools change folders, so give a whole path. In pipelines the content can stand in `SM_CLIENT_CERT_FILE_B64`.",
+        )
+        .with(&[("SM_CLIENT_CERT_FILE", "/secrets/client.p12")]),
+        entry(
+            "The password is wrong",
+            Find(KEY),
+            "does not open",
+            "The password is the one that was shown when the certificate was made, once; nobody can look it up. Make a new \
+             certificate in your account if it is lost. Beware of shells: a `$` or `!` in it wants single quotes.",
+        )
+        .with(&[("SM_CLIENT_CERT_PASSWORD", "not-the-password")]),
+        entry("There is no password", Find(KEY), "has a password", "`SM_CLIENT_CERT_PASSWORD` is empty or not set; pipelines of forks often get no secrets.")
+            .file(&[("stm-pkcs11.toml", 0o600, NO_PASSWORD)])
+            .with(&[("STM_PKCS11_CONFIG", "{folder}/stm-pkcs11.toml")]),
+        entry(
+            "The file is no PKCS#12 and no PEM file",
+            Find(KEY),
+            "can be read",
+            "Often it is still base64, as it came from the secret store: decode it (`base64 -d`), or hand it over as \
+             `SM_CLIENT_CERT_FILE_B64`.",
+        )
+        .file(&[("client.p12", 0o600, "this is no certificate")])
+        .with(&[("SM_CLIENT_CERT_FILE", "{folder}/client.p12")]),
+        entry(
+            "The certificate in the variable is cut off",
+            Find(KEY),
+            "SM_CLIENT_CERT_FILE_B64",
+            "Secret stores of CI systems cut lines and lose ends. Store it in one line: `base64 -w0 client.p12`.",
+        )
+        .with(&[("SM_CLIENT_CERT_FILE_B64", "MIIKpAIB*")]),
+        entry(
+            "A PEM file without its key",
+            Find(KEY),
+            "holds no private key",
+            "Certificate and key must be in the one file, in any order: `cat client.crt client.key > client.pem`.",
+        )
+        .with(&[("SM_CLIENT_CERT_FILE", "{state}/tls-ca.pem")]),
+        entry(
+            "A PEM file with an encrypted key",
+            Find(KEY),
+            "encrypted PEM key",
+            "Encrypted PEM keys have too many forms. PKCS#12 is the form that the service gives out.",
+        )
+        .file(&[("client.pem", 0o600, "-----BEGIN ENCRYPTED PRIVATE KEY-----\nMIIB\n-----END ENCRYPTED PRIVATE KEY-----\n")])
+        .with(&[("SM_CLIENT_CERT_FILE", "{folder}/client.pem")]),
+        entry(
+            "It has expired",
+            Find(KEY),
+            "expired on",
+            "The service would refuse it in the TLS handshake, in words that nobody understands; so it is not even tried.",
+        )
+        .with(&[("SM_CLIENT_CERT_FILE", "{state}/client-expired.p12")]),
+        entry(
+            "It expires soon",
+            Find(KEY),
+            "expires on",
+            "A warning, thirty days before the end. `stm-pkcs11 doctor` has it too, for a monthly job.",
+        )
+        .with(&[("SM_CLIENT_CERT_FILE", "{state}/client-soon.p12")])
+        .warns(),
+    ],
+};
+
+// Of two tokens none looks into the environment.
+const NO_PASSWORD: &str = "[[token]]\nname = 'one'\nhost = '{host}'\napi_key = 'a-key-of-one'\n\
+                           client_cert_file = '{state}/client.p12'\n[[token]]\nname = 'other'\nhost = '{host}'\n";

@@ -3,8 +3,10 @@
 use crate::account::{Choice, refused};
 use crate::failure::Failure;
 use crate::table;
+use base64::{Engine, prelude::BASE64_STANDARD};
 use clap::{Subcommand, ValueEnum};
 use serde_json::{Value, json};
+use std::path::PathBuf;
 use std::sync::Arc;
 use stm_pkcs11::mechanism::PublicKey;
 use stm_pkcs11::service::{Keypair, NewKeypair, Wanted};
@@ -22,6 +24,8 @@ enum Command {
     List(List),
     /// One keypair, with its certificates
     Show(Show),
+    /// A keypair's certificate and its issuers, as PEM
+    Certificate(Pem),
     /// Make a keypair. It counts against the account's licence, and cannot be undone here
     Create(Create),
 }
@@ -44,6 +48,23 @@ struct Show {
     /// JSON instead of lines
     #[arg(long)]
     json: bool,
+}
+
+#[derive(clap::Args)]
+struct Pem {
+    /// Alias, or id
+    name: String,
+    /// The keypair's own certificate only
+    #[arg(long, conflicts_with = "issuers")]
+    leaf: bool,
+    /// Its issuers only
+    #[arg(long)]
+    issuers: bool,
+    /// Write it there, and not to standard output
+    #[arg(long, value_name = "FILE")]
+    out: Option<PathBuf>,
+    #[command(flatten)]
+    account: Choice,
 }
 
 #[derive(clap::Args)]
@@ -108,6 +129,7 @@ pub fn run(arguments: &Arguments) -> Result<(), Failure> {
     match &arguments.command {
         Command::List(arguments) => list(arguments),
         Command::Show(arguments) => show(arguments),
+        Command::Certificate(arguments) => pem(arguments),
         Command::Create(arguments) => create(arguments),
     }
 }
@@ -135,6 +157,34 @@ fn show(arguments: &Show) -> Result<(), Failure> {
     let keypair = account.keypair(&arguments.name)?;
     print(&keypair, arguments.json);
     Ok(())
+}
+
+fn pem(arguments: &Pem) -> Result<(), Failure> {
+    let account = arguments.account.open()?;
+    let keypair = account.keypair(&arguments.name)?;
+    let what = || format!("find the certificate of {}", arguments.name);
+    let record = keypair.default_certificate().ok_or_else(|| {
+        Failure::new(what(), "the keypair has none", "issue a certificate for it in the service's web page")
+    })?;
+    let leaf = [&record.der[..]].into_iter().filter(|_| !arguments.issuers);
+    let issuers = record.chain.iter().map(|der| &der[..]).filter(|_| !arguments.leaf);
+    let text: String = leaf.chain(issuers).map(as_pem).collect();
+    if text.is_empty() {
+        return Err(Failure::new(what(), "the service gives no issuers for it", "ask whoever issued it for the chain"));
+    }
+    match &arguments.out {
+        None => print!("{text}"),
+        Some(path) => std::fs::write(path, text).map_err(|error| {
+            Failure::new(format!("write {}", path.display()), error, "name a file in a folder that can be written to")
+        })?,
+    }
+    Ok(())
+}
+
+fn as_pem(der: &[u8]) -> String {
+    let text = BASE64_STANDARD.encode(der);
+    let lines: Vec<&str> = (0..text.len()).step_by(64).map(|at| &text[at..text.len().min(at + 64)]).collect();
+    format!("-----BEGIN CERTIFICATE-----\n{}\n-----END CERTIFICATE-----\n", lines.join("\n"))
 }
 
 fn create(arguments: &Create) -> Result<(), Failure> {

@@ -5,6 +5,7 @@
 
 mod account;
 mod client;
+mod config;
 mod demo;
 mod doctor;
 mod failure;
@@ -40,6 +41,8 @@ enum Command {
     Verify(sign::Verify),
     /// The service's records of signatures
     Signature(signature::Arguments),
+    /// A client's ready-made file, with this machine's paths and one of your aliases in it
+    Config(config::Arguments),
     /// Run any command, and tell every PKCS#11 call and every request that it makes
     Trace(trace::Arguments),
     /// Sign real files through the module, with keys in an emulated service, and verify them without it
@@ -62,6 +65,7 @@ fn main() -> ExitCode {
         Command::Sign(arguments) => sign::sign(&arguments),
         Command::Verify(arguments) => sign::verify(&arguments),
         Command::Signature(arguments) => signature::run(&arguments),
+        Command::Config(arguments) => config::run(&arguments),
         Command::Trace(arguments) => trace::run(&arguments),
         Command::Completions(arguments) => papers::completions(&arguments),
         Command::Man(arguments) => papers::man(&arguments),

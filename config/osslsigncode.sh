@@ -1,0 +1,26 @@
+#!/bin/sh
+# Signs Windows programs, libraries, installers, cabinets, catalogues and scripts, each in its place, for one signature each.
+#
+#   apt-get install osslsigncode libengine-pkcs11-openssl
+#   sh osslsigncode.sh program.exe setup.msi ...
+#
+# TIMESTAMP= signs without a time stamp. Verify: osslsigncode verify -CAfile ROOT.pem -in program.exe
+set -eu
+keypair='KEYPAIR'
+MODULE=/usr/lib/x86_64-linux-gnu/pkcs11/libstm_pkcs11.so
+ENGINE=/usr/lib/x86_64-linux-gnu/engines-3/pkcs11.so
+TIMESTAMP=${TIMESTAMP-http://timestamp.digicert.com}
+
+work=$(mktemp -d)
+trap 'rm -rf "$work"' EXIT
+stm-pkcs11 keypair certificate "$keypair" --leaf --out "$work/cert.pem"
+stm-pkcs11 keypair certificate "$keypair" --issuers --out "$work/chain.pem"
+
+for file in "$@"; do
+    osslsigncode sign -pkcs11engine "$ENGINE" -pkcs11module "$MODULE" -key "pkcs11:object=$keypair;type=private" \
+        -certs "$work/cert.pem" -ac "$work/chain.pem" -h sha256 ${TIMESTAMP:+-ts "$TIMESTAMP"} \
+        -in "$file" -out "$work/signed"
+    # Only a whole file takes the old one's place, and keeps its owner and mode.
+    cat "$work/signed" >"$file"
+    rm "$work/signed"
+done

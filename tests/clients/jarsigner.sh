@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # what: jarsigner signs Java archives; keytool lists; the chain is complete
 # clients: jarsigner=java
-# signs: Java archives, RSASSA-PSS too
+# signs: Java archives, RSASSA-PSS too; eight at a time in one process
 # needs: jarsigner default-jdk-headless
 # needs: keytool default-jdk-headless
 # needs: openssl openssl
@@ -59,6 +59,51 @@ done
 signs_once "RSASSA-PSS signs with demo-rsa-3072" \
     jarsigner "${store[@]}" -storepass none -sigalg RSASSA-PSS -signedjar pss.jar hello.jar demo-rsa-3072
 says "  and verifies strictly" 'jar verified' jarsigner -verify -strict "${trust[@]}" pss.jar
+
+# A build tool in one Java process, eight archives at a time.
+cat >Many.java <<'JAVA'
+import java.io.FileOutputStream;
+import java.security.*;
+import java.security.cert.CertificateFactory;
+import java.util.*;
+import java.util.concurrent.*;
+import java.util.zip.ZipFile;
+import jdk.security.jarsigner.JarSigner;
+
+class Many {
+    public static void main(String[] words) throws Exception {
+        Provider provider = Security.getProvider("SunPKCS11").configure(words[0]);
+        KeyStore store = KeyStore.getInstance("PKCS11", provider);
+        store.load(null, null);
+        PrivateKey key = (PrivateKey) store.getKey(words[1], null);
+        var path = CertificateFactory.getInstance("X.509").generateCertPath(List.of(store.getCertificateChain(words[1])));
+        ExecutorService threads = Executors.newFixedThreadPool(8);
+        List<Future<?>> all = new ArrayList<>();
+        for (int i = 0; i < 24; i++) {
+            String name = "many-" + i + ".jar";
+            all.add(threads.submit(() -> {
+                JarSigner signer = new JarSigner.Builder(key, path).signatureAlgorithm(words[2], provider).build();
+                try (ZipFile in = new ZipFile("hello.jar"); FileOutputStream out = new FileOutputStream(name)) {
+                    signer.sign(in, out);
+                }
+                return null;
+            }));
+        }
+        for (Future<?> one : all) one.get();
+        threads.shutdown();
+    }
+}
+JAVA
+for algorithm in SHA256withRSA SHA384withECDSA; do
+    alias=demo-rsa-3072
+    [[ $algorithm == *RSA ]] || alias=demo-ec-p384
+    rm -f many-*.jar
+    signs 24 26 8 "twenty-four archives, eight at a time, in one Java process with $algorithm" java Many.java "$cfg" "$alias" "$algorithm"
+    for number in $(seq 0 23); do
+        jarsigner -verify -strict "${trust[@]}" "many-$number.jar" >/dev/null 2>&1 || echo "$number"
+    done >unverified
+    same "  and all of them verify strictly" "$(cat unverified)" ''
+done
 
 refuses "an alias that does not exist is refused" \
     jarsigner "${store[@]}" -storepass none -signedjar no.jar hello.jar no-such-keypair

@@ -39,14 +39,6 @@ fs.writeFileSync("sig", pkcs11.C_Sign(session, fs.readFileSync("file"), Buffer.a
 pkcs11.C_CloseSession(session);
 pkcs11.C_Finalize();
 JS
-# r and s, one after the other -> DER, which openssl verifies.
-der() {
-    local half
-    half=$(($(stat -c %s sig) / 2))
-    printf 'asn1=SEQUENCE:rs\n[rs]\nr=INTEGER:0x%s\ns=INTEGER:0x%s\n' \
-        "$(head -c "$half" sig | od -An -tx1 -v | tr -d ' \n')" "$(tail -c "$half" sig | od -An -tx1 -v | tr -d ' \n')" >rs.cnf
-    openssl asn1parse -genconf rs.cnf -noout -out sig
-}
 
 for alias in demo-rsa-3072 demo-ec-p256; do
     certificates_of "$alias"
@@ -57,7 +49,7 @@ for alias in demo-rsa-3072 demo-ec-p256; do
         esac
         # shellcheck disable=SC2086 # no PIN is no word
         signs_once "pkcs11js signs with $alias${pin:+ and a PIN}" node sign.js "$alias" "$mechanism" $pin
-        [[ $alias != *ec* ]] || der
+        [[ $alias != *ec* ]] || to_der sig
         check "  and it verifies" openssl dgst -sha256 -verify "$alias.pub" -signature sig file
         refuses "  and a changed file is refused" openssl dgst -sha256 -verify "$alias.pub" -signature sig changed-file
     done

@@ -28,3 +28,12 @@ changed() {
     byte=$(od -An -tu1 -j "$offset" -N1 "$1")
     printf '%b' "\\x$(printf '%02x' $((byte ^ 1)))" | dd of="$2" bs=1 seek="$offset" conv=notrunc status=none
 }
+
+# to_der FILE: r and s, one after the other, become the DER that openssl verifies.
+to_der() {
+    local half
+    half=$(($(stat -c %s "$1") / 2))
+    printf 'asn1=SEQUENCE:rs\n[rs]\nr=INTEGER:0x%s\ns=INTEGER:0x%s\n' \
+        "$(head -c "$half" "$1" | od -An -tx1 -v | tr -d ' \n')" "$(tail -c "$half" "$1" | od -An -tx1 -v | tr -d ' \n')" >"$1.cnf"
+    openssl asn1parse -genconf "$1.cnf" -noout -out "$1"
+}

@@ -1,0 +1,108 @@
+#!/usr/bin/env bash
+# what: docs/clients: what each page says to type signs and verifies, for the price that it names
+# needs: openssl openssl
+# needs: engine:pkcs11 libengine-pkcs11-openssl
+# needs: osslsigncode osslsigncode
+# needs: jarsigner default-jdk-headless
+# needs: keytool default-jdk-headless
+# needs: apksigner apksigner
+# needs: pkcs11-tool opensc
+# needs: certtool gnutls-bin
+# needs: certutil libnss3-tools
+# needs: p11-kit p11-kit
+# needs: file:/usr/lib/x86_64-linux-gnu/pkcs11/p11-kit-client.so p11-kit-modules
+# needs: ssh-keygen openssh-client
+# needs: git git
+# needs: gpg gnupg
+# needs: gnupg-pkcs11-scd gnupg-pkcs11-scd
+# needs: sbsign sbsigntool
+# needs: pesign pesign
+# needs: rauc rauc
+# needs: mksquashfs squashfs-tools
+# needs: pdfsig poppler-utils
+# needs: stunnel stunnel4
+# needs: nginx nginx-light
+# needs: python3 python3
+# needs: python:ensurepip python3-venv
+# needs: node nodejs
+# needs: npm npm
+# needs: g++ g++
+# needs: curl curl
+# needs: jq jq
+source "$(dirname "$0")/../lib/client.sh"
+source "$ROOT/tests/lib/python.sh"
+
+python_with python-pkcs11 PyKCS11 'pyHanko[pkcs11]' pyhanko-cli
+packages=$TARGET/test-node
+(
+    flock 9
+    [[ -d $packages/node_modules/pkcs11js ]] ||
+        HOME=$USER_HOME npm install --silent --no-fund --no-audit --prefix "$packages" pkcs11js@2 9>&-
+) 9>"$TARGET/test-node.lock"
+export NODE_PATH=$packages/node_modules
+
+start_service
+export MODULE KEYPAIR=demo-rsa-3072
+MODULE=$(realpath "$MODULE")
+PATH=$(dirname "$COMPANION"):$(dirname "$PYTHON"):$PATH
+GNUPGHOME=$(mktemp -d /tmp/gpg-XXXXXX) # the agent's sockets want a short path
+export GNUPGHOME
+trap 'rm -rf "$GNUPGHOME"; end' EXIT
+
+# What the pages expect to be there.
+mkdir given given/bundle
+"$COMPANION" keypair certificate "$KEYPAIR" --leaf --out given/cert.pem
+"$COMPANION" keypair certificate "$KEYPAIR" --issuers --out given/chain.pem
+cp "$ROOT_PEM" given/root.pem
+text given/file
+"$COMPANION" sample pe given/program.exe
+cp given/program.exe given/program.efi
+jar --create --file given/program.jar -C given file
+text given/classes.dex 2000
+text given/AndroidManifest.xml
+jar --create --no-manifest --file given/app.apk -C given AndroidManifest.xml -C given classes.dex
+text given/bundle/rootfs.img
+printf '[update]\ncompatible=Test Board\nversion=1\n\n[image.rootfs]\nfilename=rootfs.img\n' >given/bundle/manifest.raucm
+"$PYTHON" "$ROOT/tests/lib/blank_pdf.py" given/document.pdf
+
+# blocks PAGE HEADING: the code under a heading
+blocks() {
+    awk -v heading="## $2" '/^## / { on = ($0 == heading) } /^```/ { code = on && !code; next } code' "$1"
+}
+
+for page in "$ROOT"/docs/clients/*.md; do
+    name=$(basename "$page" .md)
+    [[ $name != README ]] || continue
+    for heading in Install Configure Sign Verify 'What it costs' 'When it does not work'; do
+        grep -qx "## $heading" "$page" || not_ok "$name.md has its parts" "'## $heading' is missing"
+    done
+    same "$name.md: the packages that it names are those that the tests install" \
+        "$(blocks "$page" Install | sed -n 's/^apt-get install //p' | tr ' ' '\n' | while read -r package; do
+            grep -q "^# needs: [^ ]* $package$" "$ROOT"/tests/clients/*.sh || echo "$package"
+        done)" ''
+    cp -r given "$name"
+    {
+        echo 'set -eu'
+        for heading in Configure Sign Verify; do blocks "$page" "$heading"; done
+    } >"$name/page.sh"
+    forget_cache
+    forget_requests
+    # shellcheck disable=SC2016 # the inner shell expands it
+    check "$name.md signs and verifies" bash -c 'cd "$1" && . ./page.sh' bash "$name"
+    read -r made _ <<<"$(bill)"
+    same "  for the signatures that it names" "$made" "$(sed -n 's/^<!-- signatures: \([0-9]*\) -->$/\1/p' "$page")"
+done
+
+# Each page stands in the index, and each link of the pages leads somewhere.
+for page in "$ROOT"/docs/clients/*.md "$ROOT"/docs/*.md "$ROOT"/README.md "$ROOT"/config/README.md; do
+    { grep -oE '\]\([^)#]+' "$page" || true; } | cut -c3- | while read -r link; do
+        [[ $link == http* || -e $(dirname "$page")/$link ]] || echo "${page#"$ROOT"/}: $link"
+    done
+done >broken
+same "every link of the documentation leads to something" "$(cat broken)" ''
+for page in "$ROOT"/docs/clients/*.md; do
+    grep -qF "($(basename "$page"))" "$ROOT/docs/clients/README.md" || [[ $page == */README.md ]] || echo "$page"
+done >unlisted
+same "every page stands in the index" "$(cat unlisted)" ''
+
+keeps_secrets

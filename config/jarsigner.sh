@@ -7,12 +7,12 @@
 # TIMESTAMP= signs without a time stamp. Verify: jarsigner -verify -strict -certs program.jar
 set -eu
 keypair='KEYPAIR'
-MODULE=/usr/lib/x86_64-linux-gnu/pkcs11/libstm_pkcs11.so
+MODULE='/usr/lib/x86_64-linux-gnu/pkcs11/libstm_pkcs11.so'
 TIMESTAMP=${TIMESTAMP-http://timestamp.digicert.com}
 
 settings=$(mktemp)
 trap 'rm -f "$settings"' EXIT
-printf 'name = STM\nlibrary = %s\nslotListIndex = 0\n' "$MODULE" >"$settings"
+printf 'name = STM\nlibrary = "%s"\nslotListIndex = 0\n' "$MODULE" >"$settings"
 
 for file in "$@"; do
     # The token needs no PIN: any word keeps jarsigner from asking.

@@ -7,7 +7,7 @@
 # TIMESTAMP= signs without a time stamp. Verify: osslsigncode verify -CAfile ROOT.pem -in program.exe
 set -eu
 keypair='KEYPAIR'
-MODULE=/usr/lib/x86_64-linux-gnu/pkcs11/libstm_pkcs11.so
+MODULE='/usr/lib/x86_64-linux-gnu/pkcs11/libstm_pkcs11.so'
 ENGINE=/usr/lib/x86_64-linux-gnu/engines-3/pkcs11.so
 TIMESTAMP=${TIMESTAMP-http://timestamp.digicert.com}
 

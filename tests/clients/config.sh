@@ -29,11 +29,11 @@ made() {
 # The command itself.
 says "clients are listed" '^openssl-engine +OpenSSL' "$COMPANION" config
 says "without an alias one of the account's stands in the file" '<alias>demo-[a-z0-9-]+</alias>' "$COMPANION" config maven --module "$MODULE"
-says "the module is found beside the program" "^library = .*/libstm_pkcs11.so" "$COMPANION" config java
+says "the module is found beside the program" '^library = ".*/libstm_pkcs11.so"$' "$COMPANION" config java
 says "a client's name with a typing error names the nearest" "similar value.*'osslsigncode'" bash -c "'$COMPANION' config oslsigncode 2>&1 || true"
 says "a module that is not there is an error" 'there is no such file' bash -c "'$COMPANION' config java --module nowhere.so 2>&1 || true"
 check "a file can be written" "$COMPANION" config java --module "$MODULE" --out sunpkcs11.cfg
-same "  and has the module's path" "$(sed -n 's/^library = //p' sunpkcs11.cfg)" "$MODULE"
+same "  and has the module's path" "$(sed -n 's/^library = //p' sunpkcs11.cfg)" "\"$MODULE\""
 same "  without an account the alias is left to fill in" \
     "$(env -u SM_HOST "$COMPANION" config maven --module "$MODULE" 2>note | sed -n 's/.*<alias>\(.*\)<\/alias>/\1/p') $(grep -c 'KEYPAIR in it stands for' note)" 'KEYPAIR 1'
 forget_requests

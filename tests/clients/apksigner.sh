@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
-# what: apksigner signs Android packages, schemes v1 to v3
+# what: apksigner signs Android packages, schemes v1 to v4
 # clients: apksigner=apksigner
-# signs: Android packages, v1 to v3
+# signs: Android packages, v1 to v4
 # needs: apksigner apksigner
 # needs: jar default-jdk-headless
 # needs: openssl openssl
@@ -35,6 +35,13 @@ for alias in demo-rsa-3072 demo-ec-p256; do
     signs_once "one scheme is one signature with $alias" "${sign[@]}" --v1-signing-enabled false --v2-signing-enabled true \
         --v3-signing-enabled false --v4-signing-enabled false --ks-pass pass:any --ks-key-alias "$alias" --in app.apk --out v2.apk
     check "  and verifies for the Android versions that know it" apksigner verify --min-sdk-version 24 v2.apk
+    # apksigner takes one certificate for v4, and no chain.
+    signs 3 5 1 "v2, v3 and v4 are three signatures with $alias" env STM_PKCS11_CHAIN=off "${sign[@]}" --v1-signing-enabled false \
+        --v4-signing-enabled true --ks-pass pass:any --ks-key-alias "$alias" --in app.apk --out v4.apk
+    verify=(apksigner verify --min-sdk-version 24 --verbose --v4-signature-file)
+    says "  and v4 verifies" 'Verified using v4 scheme .*: true' "${verify[@]}" v4.apk.idsig v4.apk
+    changed v4.apk.idsig changed.idsig
+    refuses "  and a changed signature of v4 is refused" "${verify[@]}" changed.idsig v4.apk
 done
 
 keeps_secrets

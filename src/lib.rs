@@ -19,4 +19,6 @@ pub mod log;
 pub mod mechanism;
 pub mod service;
 pub mod token;
+#[cfg(any(windows, test))]
+mod windows;
 pub mod x509;

@@ -23,14 +23,19 @@ pub unsafe extern "C" fn C_Initialize(args: *mut c_void) -> CK_RV {
     call("C_Initialize", || {
         // SAFETY: the application's promise, as above.
         let Arguments { reserved, threads } = unsafe { initialize_args(args.cast()) }?;
-        root::begin(|| {
-            host::lend(Host { spawn: super::thread::spawn, quietly: super::signal::without_sigpipe });
-            permit_threads(threads);
-            let config = config::load(reserved.as_deref());
-            crate::log::start(&config.log);
-            (Module::new(&config), config.lenient_fork)
-        })
+        root::begin(|| start(reserved.as_deref(), threads))
     })
+}
+
+/// A run of its own, for any door: and whether forked children may go on with it.
+pub(crate) fn start(reserved: Option<&str>, threads: bool) -> (Module, bool) {
+    #[cfg(windows)]
+    crate::windows::pin();
+    host::lend(Host { spawn: super::thread::spawn, quietly: super::signal::without_sigpipe });
+    permit_threads(threads);
+    let config = config::load(reserved);
+    crate::log::start(&config.log);
+    (Module::new(&config), config.lenient_fork)
 }
 
 /// What an application says at `C_Initialize`.
@@ -56,8 +61,9 @@ unsafe fn initialize_args(args: *const CK_C_INITIALIZE_ARGS) -> Result<Arguments
     }
     // SAFETY: not null; the caller's promise.
     let args = unsafe { get(args) }?;
-    let mutexes =
-        [args.CreateMutex.is_some(), args.DestroyMutex.is_some(), args.LockMutex.is_some(), args.UnlockMutex.is_some()];
+    // Copied first: on Windows the standard's structures are packed.
+    let (create, destroy, lock, unlock) = (args.CreateMutex, args.DestroyMutex, args.LockMutex, args.UnlockMutex);
+    let mutexes = [create.is_some(), destroy.is_some(), lock.is_some(), unlock.is_some()];
     if mutexes.iter().any(|given| *given) && !mutexes.iter().all(|given| *given) {
         return Err(Error::new(CKR_ARGUMENTS_BAD, "some mutex functions are given and others not"));
     }

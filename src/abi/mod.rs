@@ -6,7 +6,7 @@
 #![allow(unsafe_code)]
 #![allow(non_snake_case, reason = "the standard's names")]
 
-mod boundary;
+pub(crate) mod boundary;
 mod digest;
 mod general;
 mod generate;

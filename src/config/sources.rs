@@ -61,14 +61,17 @@ impl Sources {
         // Values that are no Unicode cannot be what a setting wants; they are taken as near as possible and then
         // fail with their name.
         let text = |value: OsString| value.to_string_lossy().into_owned();
-        let environment = std::env::vars_os().map(|(name, value)| (text(name), text(value))).collect();
+        // Names have no case on Windows.
+        let name = |name: OsString| if cfg!(windows) { text(name).to_ascii_uppercase() } else { text(name) };
+        let environment = std::env::vars_os().map(|(key, value)| (name(key), text(value))).collect();
         Self::new(reserved, environment)
     }
 
     /// From an environment. Reads the properties file in its home directory.
     pub fn new(reserved: Option<&str>, environment: HashMap<String, String>) -> Self {
-        let home =
-            ["HOME", "USERPROFILE"].iter().find_map(|name| environment.get(*name)).filter(|home| !home.is_empty());
+        // On Windows HOME is what some Unix tool set.
+        let names = if cfg!(windows) { ["USERPROFILE", "HOME"] } else { ["HOME", "USERPROFILE"] };
+        let home = names.iter().find_map(|name| environment.get(*name)).filter(|home| !home.is_empty());
         let home = home.map(PathBuf::from);
         let mut sources = Self {
             layers: Vec::new(),

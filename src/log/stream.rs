@@ -7,6 +7,7 @@ use std::io::Write;
 
 /// What a stream is now.
 #[derive(Clone, Copy, Debug, PartialEq)]
+#[cfg_attr(not(unix), allow(dead_code, reason = "only unix has a way to look"))]
 enum Now {
     Closed,
     /// Device and file number.

@@ -22,6 +22,13 @@ fn from_der(der: &[u8], half: usize) -> Option<Vec<u8>> {
     Some(raw)
 }
 
+/// DER of `r || s`, as messages have it.
+#[cfg(any(windows, test))]
+pub fn to_der(raw: &[u8]) -> Vec<u8> {
+    let (r, s) = raw.split_at(raw.len() / 2);
+    super::der::element(0x30, &[super::der::integer(r), super::der::integer(s)].concat())
+}
+
 /// A positive INTEGER, right-aligned; superfluous leading zeros are tolerated.
 fn put(integer: &[u8], place: &mut [u8]) -> Option<()> {
     if integer.first().is_none_or(|first| first & 0x80 != 0) {
@@ -76,6 +83,18 @@ mod tests {
         assert_eq!((raw[63], &raw[32..63]), (1, &[0u8; 31][..]));
         let raw = to_raw(&der(&[1; 66], &[2; 66]), 66).unwrap();
         assert_eq!((raw.len(), raw[0], raw[66]), (132, 1, 2));
+    }
+
+    #[test]
+    fn der_of_raw_is_raw_again() {
+        for raw in [[0xff; 64], [1; 64], {
+            let mut raw = [0; 64];
+            raw[31] = 5;
+            raw[63] = 0x80;
+            raw
+        }] {
+            assert_eq!(to_raw(&to_der(&raw), 32).unwrap(), raw);
+        }
     }
 
     #[test]

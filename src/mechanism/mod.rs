@@ -18,6 +18,8 @@ mod table;
 mod verify;
 
 pub use digest::{DIGESTS, Digest, DigestRow, Hasher, sha1, sha256};
+#[cfg(windows)]
+pub use ecdsa::to_der as ecdsa_to_der;
 pub use families::{
     CURVES, Curve, ED25519_CURVE_NAME, ED25519_PARAMS, Family, PARAMETER_SETS, ParameterSet, generation_for, key_type,
 };

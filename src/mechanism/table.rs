@@ -192,11 +192,8 @@ pub fn markdown() -> String {
             Eddsa | MlDsa | SlhDsa => "sign, verify a message".to_owned(),
         };
         let hardware = if info.flags & CKF_HW != 0 { "CKF_HW" } else { "" };
-        let sizes = if info.ulMaxKeySize == 0 {
-            "-".to_owned()
-        } else {
-            format!("{} to {}", info.ulMinKeySize, info.ulMaxKeySize)
-        };
+        let (least, most) = (info.ulMinKeySize, info.ulMaxKeySize);
+        let sizes = if most == 0 { "-".to_owned() } else { format!("{least} to {most}") };
         text += &format!("| `{}` | {keys} | {does} | {sizes} | {hardware} |\n", mechanism.name);
     }
     text

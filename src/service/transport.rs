@@ -29,6 +29,7 @@ const KEEPALIVE: Duration = Duration::from_secs(10);
 /// Pause after an unanswered sign of life, and how many of them (where the system does not know [`DEAF`]).
 const KEEPALIVE_AGAIN: (Duration, u32) = (Duration::from_secs(5), 2);
 /// A connection over which nothing is acknowledged for so long is dead: six retransmissions.
+#[cfg(any(target_os = "android", target_os = "linux"))]
 const DEAF: Duration = Duration::from_secs(15);
 
 /// What every connection needs: read once, at the first request.

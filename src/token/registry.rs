@@ -4,7 +4,7 @@
 //! module's, not a session's. A handle keeps pointing at the same object when the catalog is refreshed.
 
 use super::object::Object;
-use cryptoki_sys::{CK_OBJECT_HANDLE, CK_SLOT_ID};
+use cryptoki_sys::{CK_OBJECT_HANDLE, CK_PROFILE_ID, CK_SLOT_ID};
 use parking_lot::{Mutex, RwLock};
 use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
@@ -22,7 +22,7 @@ pub enum ObjectKey {
     /// A chain certificate, by the SHA-256 of its DER.
     Chain(CK_SLOT_ID, [u8; 32]),
     /// A profile object, by its profile id.
-    Profile(CK_SLOT_ID, u64),
+    Profile(CK_SLOT_ID, CK_PROFILE_ID),
 }
 
 /// All objects that have a handle. Session objects live apart: every search passes over all of them.

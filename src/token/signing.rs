@@ -27,7 +27,7 @@ impl Module {
 }
 
 /// One signature of one keypair: verified, in the standard's encoding, with its id at the service.
-fn request(account: &Account, keypair: &Keypair, prepared: &Prepared) -> Result<(Vec<u8>, Option<String>)> {
+pub(super) fn request(account: &Account, keypair: &Keypair, prepared: &Prepared) -> Result<(Vec<u8>, Option<String>)> {
     let deadline = account.service().deadline();
     let signed = account.service().sign(keypair, prepared.sig_alg, &prepared.hash, deadline).map_err(|failure| {
         if failure::outdated(&failure) {

@@ -1,0 +1,126 @@
+//! Keys for doors that know nothing of sessions and templates (`src/windows`): found by alias, signed with in one call. What
+//! happens behind is what happens behind `C_FindObjects` and `C_Sign`.
+
+use super::account::Account;
+use super::attribute::Template;
+use super::module::Module;
+use super::object::{Class, Entry, Object};
+use super::signing;
+use super::slot::Slot;
+use crate::error::{Error, Result};
+use crate::mechanism::{Digest, Parameter, PublicKey, Signing};
+use cryptoki_sys::*;
+use std::sync::Arc;
+
+/// A private key, with all that it needs to sign: it outlives whoever looked it up.
+#[derive(Clone)]
+pub struct DirectKey {
+    account: Arc<Account>,
+    entry: Arc<Entry>,
+}
+
+/// What is done to a digest before the private key is applied to it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Padding {
+    /// RSASSA-PKCS1-v1_5 with the DigestInfo of this hash; without one the data is a DigestInfo, or signed as it is.
+    Pkcs1(Option<Digest>),
+    /// RSASSA-PSS with MGF1 of the same hash, and a salt of so many bytes.
+    Pss(Digest, u64),
+    /// ECDSA: `r || s`
+    None,
+}
+
+impl Module {
+    /// The private key with this alias, in the token of this name, or else in the first that has it. Tells of it in the log if
+    /// there is none.
+    pub fn key_named(&self, alias: &str, token: Option<&str>) -> Result<Option<DirectKey>> {
+        let class = CKO_PRIVATE_KEY.to_ne_bytes();
+        let template = Template(vec![(CKA_CLASS, &class[..]), (CKA_LABEL, alias.as_bytes())]);
+        let mut asked: Option<&Arc<Account>> = None;
+        for slot in self.named(token)? {
+            // One look-up answers for both slots of an account.
+            let ask = asked.is_none_or(|asked| !Arc::ptr_eq(asked, &slot.account));
+            asked = Some(&slot.account);
+            let found = slot.account.find(slot.id, slot.kind, &template, ask)?;
+            if let Some(key) = found.iter().find_map(|object| key(slot, object)) {
+                return Ok(Some(key));
+            }
+        }
+        Ok(None)
+    }
+
+    /// All private keys.
+    pub fn keys(&self) -> Result<Vec<DirectKey>> {
+        let class = CKO_PRIVATE_KEY.to_ne_bytes();
+        let template = Template(vec![(CKA_CLASS, &class[..])]);
+        let mut keys = Vec::new();
+        for slot in self.slots() {
+            keys.extend(
+                slot.account.find(slot.id, slot.kind, &template, true)?.iter().filter_map(|one| key(slot, one)),
+            );
+        }
+        Ok(keys)
+    }
+
+    fn named(&self, token: Option<&str>) -> Result<Vec<&Slot>> {
+        let is = |slot: &&Slot| token.is_none_or(|token| slot.account.settings().name == token);
+        let slots: Vec<&Slot> = self.slots().iter().filter(is).collect();
+        if let (true, Some(token)) = (slots.is_empty(), token) {
+            let mut names: Vec<&str> = self.slots().iter().map(|slot| slot.account.settings().name.as_str()).collect();
+            names.dedup();
+            let cause = format!("there is no token '{token}'; the settings have: {}", names.join(", "));
+            return Err(Error::loud(CKR_TOKEN_NOT_PRESENT, cause));
+        }
+        Ok(slots)
+    }
+}
+
+fn key(slot: &Slot, object: &Arc<Object>) -> Option<DirectKey> {
+    let entry = object.entry().filter(|_| object.class() == Class::PrivateKey)?;
+    Some(DirectKey { account: Arc::clone(&slot.account), entry: Arc::clone(entry) })
+}
+
+impl DirectKey {
+    /// The keypair's alias.
+    pub fn alias(&self) -> &str {
+        &self.entry.keypair.alias
+    }
+
+    /// Its public key.
+    pub fn public_key(&self) -> &PublicKey {
+        &self.entry.key
+    }
+
+    /// Its certificate and the issuers that the service gives, in order, in DER; empty if it has none.
+    pub fn certificates(&self) -> Vec<&[u8]> {
+        let Some(record) = self.entry.certificate_record().filter(|_| self.entry.certificate().is_some()) else {
+            return Vec::new();
+        };
+        std::iter::once(&record.der[..]).chain(record.chain.iter().map(|der| &der[..])).collect()
+    }
+
+    /// One signature of a digest: exactly one request, verified before it is returned.
+    pub fn sign(&self, padding: Padding, digest: &[u8]) -> Result<Vec<u8>> {
+        let (mechanism, parameter, data) = match padding {
+            Padding::Pkcs1(Some(hash)) => {
+                let row = hash.row();
+                if digest.len() != row.len {
+                    let cause = format!("{} bytes are no {} digest", digest.len(), row.name);
+                    return Err(Error::new(CKR_DATA_LEN_RANGE, cause));
+                }
+                (CKM_RSA_PKCS, Parameter::None, [row.info, digest].concat())
+            }
+            Padding::Pkcs1(None) => (CKM_RSA_PKCS, Parameter::None, digest.to_vec()),
+            Padding::Pss(hash, salt_len) => {
+                let row = hash.row();
+                let parameter = Parameter::Pss { hash: row.mechanism_type, mgf: row.mgf, salt_len };
+                (CKM_RSA_PKCS_PSS, parameter, digest.to_vec())
+            }
+            Padding::None => (CKM_ECDSA, Parameter::None, digest.to_vec()),
+        };
+        let mut signing = Signing::new(mechanism, &parameter, &self.entry.key)?;
+        signing.update(&data)?;
+        let (signature, _) = signing::request(&self.account, &self.entry.keypair, &signing.finish()?)?;
+        Ok(signature)
+    }
+}

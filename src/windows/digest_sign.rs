@@ -1,0 +1,151 @@
+//! The callbacks of `signtool /dlib FILE /dmdf JSON`: `AuthenticodeDigestSignEx` brings certificate and chain from the service,
+//! `AuthenticodeDigestSign`, for older SDKs, signs for the certificate that signtool was given. signtool frees the signature.
+
+use super::door::{self, bytes, call, put};
+use super::{metadata, process_heap};
+use crate::error::{Error, Result};
+use crate::mechanism::{DIGESTS, Digest};
+use crate::token::{DirectKey, Padding};
+use crate::x509::Certificate;
+use cryptoki_sys::*;
+use windows_sys::Win32::Security::Cryptography::*;
+
+/// `CALG_SHA...`, which digest.
+const ALGORITHMS: [(ALG_ID, CK_MECHANISM_TYPE); 4] =
+    [(0x8004, CKM_SHA_1), (0x800c, CKM_SHA256), (0x800d, CKM_SHA384), (0x800e, CKM_SHA512)];
+
+/// Signs with the keypair of the metadata for the certificate that signtool chose: they must belong together.
+///
+/// # Safety
+/// As signtool calls it: the certificate, the metadata, the digest and a place for the signature.
+#[unsafe(no_mangle)]
+pub unsafe extern "system" fn AuthenticodeDigestSign(
+    certificate: *const CERT_CONTEXT,
+    metadata: *const CRYPT_INTEGER_BLOB,
+    algorithm: ALG_ID,
+    digest: *const u8,
+    digest_len: u32,
+    signature: *mut CRYPT_INTEGER_BLOB,
+) -> i32 {
+    call("AuthenticodeDigestSign", || {
+        // SAFETY: the caller's promise.
+        unsafe {
+            let key = named(metadata)?;
+            if !certificate.is_null() {
+                let context = certificate.read_unaligned();
+                fits(&key, bytes(context.pbCertEncoded, context.cbCertEncoded)?)?;
+            }
+            sign(&key, algorithm, bytes(digest, digest_len)?, signature)
+        }
+    })
+}
+
+/// The same without a certificate of signtool's: the keypair's, with its issuers.
+///
+/// # Safety
+/// As signtool calls it; `store` is its open store for the chain.
+#[unsafe(no_mangle)]
+pub unsafe extern "system" fn AuthenticodeDigestSignEx(
+    metadata: *const CRYPT_INTEGER_BLOB,
+    algorithm: ALG_ID,
+    digest: *const u8,
+    digest_len: u32,
+    signature: *mut CRYPT_INTEGER_BLOB,
+    signer: *mut *mut CERT_CONTEXT,
+    store: HCERTSTORE,
+) -> i32 {
+    call("AuthenticodeDigestSignEx", || {
+        // SAFETY: the caller's promise.
+        unsafe {
+            let key = named(metadata)?;
+            // The certificates first: without them a signature is of no use.
+            present(&key, signer, store)?;
+            sign(&key, algorithm, bytes(digest, digest_len)?, signature)
+        }
+    })
+}
+
+/// The key that the metadata names.
+///
+/// # Safety
+/// `blob` is null or points to a blob with its bytes.
+unsafe fn named(blob: *const CRYPT_INTEGER_BLOB) -> Result<DirectKey> {
+    // The log begins with it, which tells of what is wrong with the metadata.
+    door::module();
+    // SAFETY: the caller's promise.
+    let text = unsafe {
+        if blob.is_null() {
+            &[]
+        } else {
+            let blob = blob.read_unaligned();
+            bytes(blob.pbData, blob.cbData)?
+        }
+    };
+    let wanted = metadata::read(text)?;
+    door::key(&wanted.keypair, wanted.token.as_deref())
+}
+
+fn fits(key: &DirectKey, certificate: &[u8]) -> Result<()> {
+    let read = Certificate::parse(certificate.to_vec());
+    if read.is_ok_and(|certificate| certificate.spki() == key.public_key().spki()) {
+        return Ok(());
+    }
+    let cause =
+        format!("the certificate that signtool was given is not of the keypair {}; check /f and /dmdf", key.alias());
+    Err(Error::loud(CKR_KEY_TYPE_INCONSISTENT, cause))
+}
+
+/// Puts the certificate and its issuers into signtool's store.
+///
+/// # Safety
+/// `signer` is null or can be written to; `store` is open.
+unsafe fn present(key: &DirectKey, signer: *mut *mut CERT_CONTEXT, store: HCERTSTORE) -> Result<()> {
+    let certificates = key.certificates();
+    if certificates.is_empty() {
+        let cause = format!("the keypair {} has no certificate; issue one in the service's web page", key.alias());
+        return Err(Error::loud(CKR_KEY_FUNCTION_NOT_PERMITTED, cause));
+    }
+    for (place, der) in certificates.iter().enumerate() {
+        let context = if place == 0 { signer } else { std::ptr::null_mut() };
+        // SAFETY: the caller's promise; the DER is ours.
+        let added = unsafe {
+            CertAddEncodedCertificateToStore(
+                store,
+                X509_ASN_ENCODING | PKCS_7_ASN_ENCODING,
+                der.as_ptr(),
+                der.len() as u32,
+                CERT_STORE_ADD_USE_EXISTING,
+                context,
+            )
+        };
+        if added == 0 {
+            return Err(Error::loud(CKR_FUNCTION_FAILED, "Windows does not take the keypair's certificate"));
+        }
+    }
+    Ok(())
+}
+
+/// Signs, with the padding of Authenticode, into memory that signtool frees.
+///
+/// # Safety
+/// `signature` is null or can be written to.
+unsafe fn sign(key: &DirectKey, algorithm: ALG_ID, digest: &[u8], signature: *mut CRYPT_INTEGER_BLOB) -> Result<()> {
+    if signature.is_null() {
+        return Err(CKR_ARGUMENTS_BAD.into());
+    }
+    let known = ALGORITHMS.iter().find(|(number, _)| *number == algorithm).and_then(|(_, one)| Digest::by_type(*one));
+    let Some(hash) = known.filter(|hash| DIGESTS.iter().any(|row| row.digest == *hash && row.len == digest.len()))
+    else {
+        let cause = format!(
+            "algorithm {algorithm:#x} with a digest of {} bytes; /fd takes SHA256, SHA384, SHA512",
+            digest.len()
+        );
+        return Err(Error::loud(CKR_MECHANISM_INVALID, cause));
+    };
+    let rsa = key.public_key().modulus().is_some();
+    let made = key.sign(if rsa { Padding::Pkcs1(Some(hash)) } else { Padding::None }, digest)?;
+    // What goes into the message is as the message has it: RSA as it is, ECDSA as DER.
+    let made = if rsa { made } else { crate::mechanism::ecdsa_to_der(&made) };
+    // SAFETY: the caller's promise.
+    unsafe { put(signature, CRYPT_INTEGER_BLOB { cbData: made.len() as u32, pbData: process_heap::copy(&made)? }) }
+}

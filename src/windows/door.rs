@@ -1,0 +1,104 @@
+//! What both doors share: the run of the library behind them, the way of a call, the caller's memory.
+
+use super::status;
+use crate::abi;
+use crate::error::{Error, Result};
+use crate::token::{DirectKey, Module};
+use cryptoki_sys::*;
+use parking_lot::Mutex;
+use std::collections::HashMap;
+use std::sync::OnceLock;
+use std::time::{Duration, Instant};
+
+/// How long an alias that is not there is not asked for again: signtool looks a key up in four ways, one after the other.
+const MISS_LIFETIME: Duration = Duration::from_secs(5);
+
+/// Begun by the first call that needs it; a host that uses PKCS#11, too, has another run there.
+pub fn module() -> &'static Module {
+    static RUN: OnceLock<Module> = OnceLock::new();
+    RUN.get_or_init(|| abi::start(None, true).0)
+}
+
+/// The body of an exported function: no panic leaves it, and a failure has its status, and its reason in the log.
+pub fn call(name: &'static str, body: impl FnOnce() -> Result<()>) -> i32 {
+    super::pin();
+    status::of(abi::boundary::call(name, body))
+}
+
+/// The key with this alias, or `CKR_KEY_HANDLE_INVALID`.
+pub fn key(alias: &str, token: Option<&str>) -> Result<DirectKey> {
+    static MISSES: Mutex<Option<HashMap<String, Instant>>> = Mutex::new(None);
+    let missed = |misses: &HashMap<String, Instant>| misses.get(alias).is_some_and(|at| at.elapsed() < MISS_LIFETIME);
+    if MISSES.lock().as_ref().is_some_and(missed) {
+        return Err(CKR_KEY_HANDLE_INVALID.into());
+    }
+    if let Some(key) = module().key_named(alias, token)? {
+        return Ok(key);
+    }
+    MISSES.lock().get_or_insert_default().insert(alias.to_owned(), Instant::now());
+    Err(CKR_KEY_HANDLE_INVALID.into())
+}
+
+/// Text of the caller's: UTF-16 up to a zero.
+///
+/// # Safety
+/// `text` is null or points to such text.
+pub unsafe fn text(text: *const u16) -> Result<String> {
+    if text.is_null() {
+        return Err(Error::new(CKR_ARGUMENTS_BAD, "a name is a null pointer"));
+    }
+    let mut units = Vec::new();
+    // SAFETY: the caller's promise; it is read up to its zero, and no more than any name has.
+    unsafe {
+        let mut at = text;
+        while at.read_unaligned() != 0 && units.len() < 4096 {
+            units.push(at.read_unaligned());
+            at = at.add(1);
+        }
+    }
+    Ok(String::from_utf16_lossy(&units))
+}
+
+/// Bytes of the caller's.
+///
+/// # Safety
+/// `bytes` is null or points to `len` of them, for as long as the result is used.
+pub unsafe fn bytes<'a>(bytes: *const u8, len: u32) -> Result<&'a [u8]> {
+    if bytes.is_null() {
+        return if len == 0 { Ok(&[]) } else { Err(Error::new(CKR_ARGUMENTS_BAD, "data is a null pointer")) };
+    }
+    // SAFETY: the caller's promise.
+    Ok(unsafe { std::slice::from_raw_parts(bytes, len as usize) })
+}
+
+/// Writes a value to where the caller wants it.
+///
+/// # Safety
+/// `place` is null or can be written to.
+pub unsafe fn put<T>(place: *mut T, value: T) -> Result<()> {
+    if place.is_null() {
+        return Err(Error::new(CKR_ARGUMENTS_BAD, "an output is a null pointer"));
+    }
+    // SAFETY: the caller's promise.
+    unsafe { place.write_unaligned(value) };
+    Ok(())
+}
+
+/// Gives bytes out by CNG's rule: the length always, the bytes if there is a buffer, `NTE_BUFFER_TOO_SMALL` if it is short.
+///
+/// # Safety
+/// `out` is null or has `room` bytes; `needed` can be written to.
+pub unsafe fn deliver(answer: &[u8], out: *mut u8, room: u32, needed: *mut u32) -> Result<()> {
+    // SAFETY: the caller's promise; the buffer was found long enough.
+    unsafe {
+        put(needed, answer.len() as u32)?;
+        if out.is_null() {
+            return Ok(());
+        }
+        if (room as usize) < answer.len() {
+            return Err(CKR_BUFFER_TOO_SMALL.into());
+        }
+        out.copy_from_nonoverlapping(answer.as_ptr(), answer.len());
+    }
+    Ok(())
+}

@@ -1,0 +1,316 @@
+//! The key storage provider of CNG: `GetKeyStorageInterface` and the functions of its table that open, describe and sign. The
+//! name of a key is the alias of a keypair.
+//!
+//! Handles are numbers of a list, and any other number is `NTE_INVALID_HANDLE`. A key owns what it needs: signtool frees
+//! the provider while it goes on with the key.
+
+use super::door::{bytes, call, deliver, key as find, put, text};
+use super::{blob, ksp_list as list, ksp_refuse as refuse, property};
+use crate::error::{Error, Result};
+use crate::mechanism::{DIGESTS, Digest};
+use crate::token::{DirectKey, Padding};
+use cryptoki_sys::*;
+use parking_lot::Mutex;
+use std::collections::HashMap;
+use std::ffi::c_void;
+use windows_sys::Win32::Security::Cryptography::*;
+use windows_sys::core::PCWSTR;
+
+/// What stands behind a handle.
+#[derive(Clone)]
+enum Object {
+    /// A provider, by the name that it was opened with.
+    Provider(String),
+    Key(DirectKey),
+}
+
+/// All that is open, and the last number.
+static OPEN: Mutex<(usize, Option<HashMap<usize, Object>>)> = Mutex::new((0, None));
+
+/// Numbers as Windows' own handles are: never small, divisible by four.
+fn keep(object: Object) -> usize {
+    let (last, open) = &mut *OPEN.lock();
+    *last += 4;
+    open.get_or_insert_default().insert(0x5354_0000 + *last, object);
+    0x5354_0000 + *last
+}
+
+fn get(handle: usize) -> Result<Object> {
+    let object = OPEN.lock().1.as_ref().and_then(|open| open.get(&handle).cloned());
+    object.ok_or_else(|| CKR_OBJECT_HANDLE_INVALID.into())
+}
+
+fn key(handle: usize) -> Result<DirectKey> {
+    match get(handle)? {
+        Object::Key(key) => Ok(key),
+        Object::Provider(_) => Err(CKR_OBJECT_HANDLE_INVALID.into()),
+    }
+}
+
+fn provider(handle: usize) -> Result<String> {
+    match get(handle)? {
+        Object::Provider(name) => Ok(name),
+        Object::Key(_) => Err(CKR_OBJECT_HANDLE_INVALID.into()),
+    }
+}
+
+fn free(handle: usize, is: impl Fn(&Object) -> bool) -> Result<()> {
+    let open = &mut OPEN.lock().1;
+    let known = open.as_ref().and_then(|open| open.get(&handle)).is_some_and(is);
+    let removed = if known { open.as_mut().and_then(|open| open.remove(&handle)) } else { None };
+    removed.map(drop).ok_or_else(|| CKR_OBJECT_HANDLE_INVALID.into())
+}
+
+static TABLE: NCRYPT_KEY_STORAGE_FUNCTION_TABLE = NCRYPT_KEY_STORAGE_FUNCTION_TABLE {
+    Version: BCRYPT_INTERFACE_VERSION { MajorVersion: 1, MinorVersion: 0 },
+    OpenProvider: Some(open_provider),
+    OpenKey: Some(open_key),
+    CreatePersistedKey: Some(refuse::create_persisted_key),
+    GetProviderProperty: Some(get_provider_property),
+    GetKeyProperty: Some(get_key_property),
+    SetProviderProperty: Some(set_provider_property),
+    SetKeyProperty: Some(set_key_property),
+    FinalizeKey: Some(refuse::finalize_key),
+    DeleteKey: Some(refuse::delete_key),
+    FreeProvider: Some(free_provider),
+    FreeKey: Some(free_key),
+    FreeBuffer: Some(list::free_buffer),
+    Encrypt: Some(refuse::encrypt),
+    Decrypt: Some(refuse::encrypt),
+    IsAlgSupported: Some(list::is_alg_supported),
+    EnumAlgorithms: Some(list::enum_algorithms),
+    EnumKeys: Some(list::enum_keys),
+    ImportKey: Some(refuse::import_key),
+    ExportKey: Some(export_key),
+    SignHash: Some(sign_hash),
+    VerifySignature: Some(refuse::verify_signature),
+    PromptUser: Some(refuse::prompt_user),
+    NotifyChangeKey: Some(refuse::notify_change_key),
+    SecretAgreement: Some(refuse::secret_agreement),
+    DeriveKey: Some(refuse::derive_key),
+    FreeSecret: Some(refuse::free_secret),
+    KeyDerivation: Some(refuse::key_derivation),
+    CreateClaim: Some(refuse::create_claim),
+    VerifyClaim: Some(refuse::verify_claim),
+};
+
+/// Gives CNG the table. The provider answers to whatever name it was registered under.
+///
+/// # Safety
+/// `table` is null or can be written to.
+#[unsafe(no_mangle)]
+pub unsafe extern "system" fn GetKeyStorageInterface(
+    _: PCWSTR,
+    table: *mut *mut NCRYPT_KEY_STORAGE_FUNCTION_TABLE,
+    _: u32,
+) -> i32 {
+    // SAFETY: the caller's promise. CNG does not write to the table.
+    call("GetKeyStorageInterface", || unsafe { put(table, (&raw const TABLE).cast_mut()) })
+}
+
+unsafe extern "system" fn open_provider(handle: *mut NCRYPT_PROV_HANDLE, name: PCWSTR, _: u32) -> i32 {
+    call("NCryptOpenStorageProvider", || {
+        if handle.is_null() {
+            return Err(CKR_ARGUMENTS_BAD.into());
+        }
+        // SAFETY: the caller's promise: a name, and a place for a handle.
+        unsafe { put(handle, keep(Object::Provider(text(name)?))) }
+    })
+}
+
+unsafe extern "system" fn free_provider(handle: NCRYPT_PROV_HANDLE) -> i32 {
+    call("NCryptFreeObject", || free(handle, |object| matches!(object, Object::Provider(_))))
+}
+
+/// Key specs (0, `AT_KEYEXCHANGE`, `AT_SIGNATURE`) and the flags for machine keys and silence make no difference: a keypair is
+/// nobody's but the account's, and nothing is ever asked on a screen.
+unsafe extern "system" fn open_key(
+    provider_handle: NCRYPT_PROV_HANDLE,
+    handle: *mut NCRYPT_KEY_HANDLE,
+    name: PCWSTR,
+    spec: u32,
+    flags: u32,
+) -> i32 {
+    call("NCryptOpenKey", || {
+        provider(provider_handle)?;
+        if handle.is_null() || spec > 2 || flags & !(NCRYPT_SILENT_FLAG | NCRYPT_MACHINE_KEY_FLAG) != 0 {
+            return Err(Error::new(CKR_ARGUMENTS_BAD, format!("key spec {spec}, flags {flags:#x}")));
+        }
+        // SAFETY: the caller's promise.
+        let alias = unsafe { text(name) }?;
+        let found = find(&alias, None)?;
+        if blob::kind(found.public_key()).is_none() {
+            let cause = format!("Windows signs with RSA and ECDSA only, and {alias} is {}", found.public_key().name());
+            return Err(Error::loud(CKR_KEY_TYPE_INCONSISTENT, cause));
+        }
+        // SAFETY: the caller's promise.
+        unsafe { put(handle, keep(Object::Key(found))) }
+    })
+}
+
+unsafe extern "system" fn free_key(_: NCRYPT_PROV_HANDLE, handle: NCRYPT_KEY_HANDLE) -> i32 {
+    call("NCryptFreeObject", || free(handle, |object| matches!(object, Object::Key(_))))
+}
+
+unsafe extern "system" fn get_provider_property(
+    handle: NCRYPT_PROV_HANDLE,
+    name: PCWSTR,
+    out: *mut u8,
+    room: u32,
+    needed: *mut u32,
+    _: u32,
+) -> i32 {
+    call("NCryptGetProperty", || {
+        let provider = provider(handle)?;
+        // SAFETY: the caller's promise.
+        unsafe {
+            let value = property::of_provider(&provider, &text(name)?).ok_or(CKR_ATTRIBUTE_TYPE_INVALID)?;
+            deliver(&value, out, room, needed)
+        }
+    })
+}
+
+unsafe extern "system" fn get_key_property(
+    provider_handle: NCRYPT_PROV_HANDLE,
+    handle: NCRYPT_KEY_HANDLE,
+    name: PCWSTR,
+    out: *mut u8,
+    room: u32,
+    needed: *mut u32,
+    _: u32,
+) -> i32 {
+    call("NCryptGetProperty", || {
+        let key = key(handle)?;
+        // SAFETY: the caller's promise.
+        unsafe {
+            let name = text(name)?;
+            let value = match name.as_str() {
+                "Provider Handle" => Some(provider_handle.to_le_bytes().to_vec()),
+                name => property::of_key(key.alias(), key.public_key(), key.certificates().first().copied(), name),
+            };
+            deliver(&value.ok_or(CKR_ATTRIBUTE_TYPE_INVALID)?, out, room, needed)
+        }
+    })
+}
+
+/// Windows tells providers which window asks, and where contexts are: nothing here shows a window.
+fn accepted(name: &str) -> Result<()> {
+    match name {
+        "HWND Handle" | "Use Context" => Ok(()),
+        _ => Err(CKR_ATTRIBUTE_TYPE_INVALID.into()),
+    }
+}
+
+unsafe extern "system" fn set_provider_property(
+    handle: NCRYPT_PROV_HANDLE,
+    name: PCWSTR,
+    _: *const u8,
+    _: u32,
+    _: u32,
+) -> i32 {
+    // SAFETY: the caller's promise.
+    call("NCryptSetProperty", || provider(handle).and_then(|_| accepted(&unsafe { text(name) }?)))
+}
+
+unsafe extern "system" fn set_key_property(
+    _: NCRYPT_PROV_HANDLE,
+    handle: NCRYPT_KEY_HANDLE,
+    name: PCWSTR,
+    _: *const u8,
+    _: u32,
+    _: u32,
+) -> i32 {
+    // SAFETY: the caller's promise.
+    call("NCryptSetProperty", || key(handle).and_then(|_| accepted(&unsafe { text(name) }?)))
+}
+
+unsafe extern "system" fn export_key(
+    _: NCRYPT_PROV_HANDLE,
+    handle: NCRYPT_KEY_HANDLE,
+    _: NCRYPT_KEY_HANDLE,
+    form: PCWSTR,
+    _: *const BCryptBufferDesc,
+    out: *mut u8,
+    room: u32,
+    needed: *mut u32,
+    _: u32,
+) -> i32 {
+    call("NCryptExportKey", || {
+        let key = key(handle)?;
+        let rsa = key.public_key().modulus().is_some();
+        // SAFETY: the caller's promise.
+        unsafe {
+            match (text(form)?.as_str(), rsa) {
+                ("PUBLICBLOB", _) | ("RSAPUBLICBLOB", true) | ("ECCPUBLICBLOB", false) => {}
+                (form, _) => return Err(Error::new(CKR_FUNCTION_NOT_SUPPORTED, format!("{form} is not exported"))),
+            }
+            deliver(&blob::public(key.public_key()).ok_or(CKR_KEY_TYPE_INCONSISTENT)?, out, room, needed)
+        }
+    })
+}
+
+unsafe extern "system" fn sign_hash(
+    _: NCRYPT_PROV_HANDLE,
+    handle: NCRYPT_KEY_HANDLE,
+    padding: *const c_void,
+    digest: *const u8,
+    digest_len: u32,
+    out: *mut u8,
+    room: u32,
+    needed: *mut u32,
+    flags: u32,
+) -> i32 {
+    call("NCryptSignHash", || {
+        let key = key(handle)?;
+        // SAFETY: the caller's promise.
+        unsafe {
+            let padding = padding_of(&key, padding, flags & !NCRYPT_SILENT_FLAG)?;
+            let digest = bytes(digest, digest_len)?;
+            let length = key.public_key().signature_len();
+            put(needed, length as u32)?;
+            if out.is_null() {
+                return Ok(());
+            }
+            // A signature costs money: not without room for it.
+            if (room as usize) < length {
+                return Err(CKR_BUFFER_TOO_SMALL.into());
+            }
+            deliver(&key.sign(padding, digest)?, out, room, needed)
+        }
+    })
+}
+
+/// The padding that flags and its structure say.
+///
+/// # Safety
+/// `info` points to the structure that the flags say.
+unsafe fn padding_of(key: &DirectKey, info: *const c_void, flags: u32) -> Result<Padding> {
+    let rsa = key.public_key().modulus().is_some();
+    // SAFETY: the caller's promise.
+    unsafe {
+        match (rsa, flags) {
+            (false, 0) => Ok(Padding::None),
+            (true, BCRYPT_PAD_PKCS1) if !info.is_null() => {
+                let info = info.cast::<BCRYPT_PKCS1_PADDING_INFO>().read_unaligned();
+                let hash = if info.pszAlgId.is_null() { None } else { Some(hash(&text(info.pszAlgId)?)?) };
+                Ok(Padding::Pkcs1(hash))
+            }
+            (true, BCRYPT_PAD_PSS) if !info.is_null() => {
+                let info = info.cast::<BCRYPT_PSS_PADDING_INFO>().read_unaligned();
+                Ok(Padding::Pss(hash(&text(info.pszAlgId)?)?, info.cbSalt.into()))
+            }
+            _ => Err(Error::new(CKR_MECHANISM_PARAM_INVALID, format!("no padding is {flags:#x} for this key"))),
+        }
+    }
+}
+
+/// A hash by CNG's name: `SHA256`.
+fn hash(name: &str) -> Result<Digest> {
+    let row = DIGESTS.iter().find(|row| row.name.replace('-', "").eq_ignore_ascii_case(name));
+    row.map(|row| row.digest).ok_or_else(|| Error::new(CKR_MECHANISM_INVALID, format!("there is no hash {name}")))
+}
+
+/// The provider of a handle must be there.
+pub(super) fn is_provider(handle: usize) -> Result<()> {
+    provider(handle).map(drop)
+}

@@ -1,0 +1,62 @@
+//! The file of `signtool /dmdf`: JSON that says which keypair signs.
+
+use crate::error::{Error, Result};
+use cryptoki_sys::CKR_ARGUMENTS_BAD;
+use serde_json::Value;
+
+/// What it says.
+#[derive(Debug, PartialEq, Eq)]
+pub struct Metadata {
+    /// Alias of the keypair.
+    pub keypair: String,
+    /// Name of a token of the settings file, where there are several.
+    pub token: Option<String>,
+}
+
+const KEYS: [&str; 2] = ["keypair", "token"];
+
+/// Reads it: an object with `keypair` and, if wanted, `token`. A key that is not known names the nearest.
+pub fn read(bytes: &[u8]) -> Result<Metadata> {
+    let wrong = |what: String| {
+        let cause = format!("the file of /dmdf {what}; it is JSON such as {{\"keypair\": \"release-key\"}}");
+        Error::loud(CKR_ARGUMENTS_BAD, cause)
+    };
+    // Editors on Windows begin files with a mark.
+    let text = bytes.strip_prefix(b"\xef\xbb\xbf").unwrap_or(bytes);
+    let Ok(Value::Object(object)) = serde_json::from_slice(text) else {
+        return Err(wrong("holds no JSON object".into()));
+    };
+    if let Some(unknown) = object.keys().find(|key| !KEYS.contains(&key.as_str())) {
+        let near = KEYS.iter().min_by_key(|known| strsim::damerau_levenshtein(known, unknown)).unwrap_or(&KEYS[0]);
+        return Err(wrong(format!("has '{unknown}'; did you mean '{near}'?")));
+    }
+    let text = |key: &str| match object.get(key) {
+        None => Ok(None),
+        Some(Value::String(text)) if !text.trim().is_empty() => Ok(Some(text.trim().to_owned())),
+        Some(_) => Err(wrong(format!("has a '{key}' that is no text"))),
+    };
+    let keypair = text("keypair")?.ok_or_else(|| wrong("names no keypair".into()))?;
+    Ok(Metadata { keypair, token: text("token")? })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn keypair_and_token_are_read_and_mistakes_are_named() {
+        let read = |text: &str| read(text.as_bytes()).map_err(|error| error.cause.into_owned());
+        let plain = Metadata { keypair: "release".into(), token: None };
+        assert_eq!(read("\u{feff}{\"keypair\": \"release\"}\r\n"), Ok(plain));
+        assert_eq!(read(r#"{"keypair": "k", "token": "demo"}"#).map(|read| read.token), Ok(Some("demo".into())));
+        for (text, words) in [
+            ("", "no JSON object"),
+            ("release", "no JSON object"),
+            ("{}", "names no keypair"),
+            (r#"{"key_pair": "x"}"#, "did you mean 'keypair'?"),
+            (r#"{"keypair": 7}"#, "no text"),
+        ] {
+            assert!(read(text).expect_err(text).contains(words), "{text}");
+        }
+    }
+}

@@ -3,6 +3,7 @@
 use crate::account::Choice;
 use crate::failure::Failure;
 use crate::keypair::{certificate, day};
+use crate::progress;
 use crate::table::coloured;
 use serde_json::{Value, json};
 use std::net::ToSocketAddrs;
@@ -232,7 +233,7 @@ fn hint(failure: &service::Failure) -> String {
 }
 
 fn keypairs(visit: &mut Visit, service: &Service, settings: &TokenSettings, only: Option<&str>) {
-    let all = match service.keypairs(Wanted::All, service.deadline()) {
+    let all = match progress::during(service, || service.keypairs(Wanted::All, service.deadline())) {
         Ok(all) => all,
         Err(failure) => return visit.wrong("keypairs", failure.cause(), hint(&failure)),
     };

@@ -2,7 +2,7 @@
 
 use crate::account::{Choice, refused};
 use crate::failure::Failure;
-use crate::table;
+use crate::{output, progress, table};
 use base64::{Engine, prelude::BASE64_STANDARD};
 use clap::{Subcommand, ValueEnum};
 use serde_json::{Value, json};
@@ -136,7 +136,7 @@ pub fn run(arguments: &Arguments) -> Result<(), Failure> {
 
 fn list(arguments: &List) -> Result<(), Failure> {
     let account = arguments.account.open()?;
-    let all = account.service.keypairs(Wanted::All, account.service.deadline());
+    let all = progress::during(&account.service, || account.service.keypairs(Wanted::All, account.service.deadline()));
     let all = all.map_err(|failure| refused("list the keypairs", &failure))?;
     if arguments.json {
         let all: Vec<Value> = all.iter().map(|keypair| as_json(keypair)).collect();
@@ -172,13 +172,7 @@ fn pem(arguments: &Pem) -> Result<(), Failure> {
     if text.is_empty() {
         return Err(Failure::new(what(), "the service gives no issuers for it", "ask whoever issued it for the chain"));
     }
-    match &arguments.out {
-        None => print!("{text}"),
-        Some(path) => std::fs::write(path, text).map_err(|error| {
-            Failure::new(format!("write {}", path.display()), error, "name a file in a folder that can be written to")
-        })?,
-    }
-    Ok(())
+    output::write(&text, arguments.out.as_deref())
 }
 
 fn as_pem(der: &[u8]) -> String {

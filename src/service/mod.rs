@@ -48,7 +48,7 @@ use serde_json::json;
 use stats::Stats;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
-use std::sync::atomic::AtomicBool;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::SystemTime;
 use transport::Dialer;
 
@@ -331,6 +331,12 @@ impl Service {
         // Never dropped: that could write to the parent's sockets.
         std::mem::forget(open.take());
         self.opening.try_lock().is_some() && self.flights.idle()
+    }
+
+    /// How many requests were sent so far, and how many bytes of answers came.
+    pub fn traffic(&self) -> (u64, u64) {
+        let get = |counter: &AtomicU64| counter.load(Ordering::Relaxed);
+        (get(&self.stats.requests), get(&self.stats.received))
     }
 
     /// `C_Finalize`: says what the run cost and ends the connections.

@@ -4,6 +4,7 @@
 # needs: curl curl
 # needs: jq jq
 # needs: pkcs11-tool opensc
+# needs: script bsdutils
 source "$(dirname "$0")/../lib/client.sh"
 
 start_service
@@ -16,6 +17,11 @@ certificates_of demo-rsa-3072
 says "keypairs are listed" '^demo-rsa-3072 +RSA-3072 +ONLINE +PRODUCTION' "$COMPANION" keypair list
 says "  and as JSON" '^demo-ec-p256 P-256$' bash -c \
     "\"$COMPANION\" keypair list --json | jq -r '.[] | select(.alias == \"demo-ec-p256\") | \"\(.alias) \(.key)\"'"
+curl -sSf -X PUT "$ADMIN/faults" -d '[{"path": "/signingmanager", "delay_ms": 1200}]' >/dev/null
+says "a list that takes long shows how far it is, on a terminal" 'reading the keypairs: 1 requests' \
+    script -qec "'$COMPANION' keypair list" /dev/null
+same "  and nowhere else" "$("$COMPANION" keypair list 2>&1 | grep -c reading || true)" 0
+curl -sSf -X PUT "$ADMIN/faults" -d '[]' >/dev/null
 says "one is shown with its certificate" '^default certificate +.*CN=demo-ec-p256.*ACTIVE' "$COMPANION" keypair show demo-ec-p256
 refuses "one that is not there is an error" "$COMPANION" keypair show demo-ec-p257
 says "  that names the nearest" 'did you mean demo-ec-p256' bash -c "'$COMPANION' keypair show demo-ec-p257 2>&1 || true"

@@ -95,6 +95,23 @@ for page in "$ROOT"/docs/clients/*.md; do
     same "  for the signatures that it names" "$made" "$(sed -n 's/^<!-- signatures: \([0-9]*\) -->$/\1/p' "$page")"
 done
 
+# The companion prints the same commands, filled in.
+for name in android gnutls node openssl pdf pkcs11-tool python rauc uefi; do
+    page=$name
+    [[ $name != node ]] || page=programs
+    mkdir -p "printed/$name"
+    cp -r given/. "printed/$name"
+    rm "printed/$name/cert.pem" "printed/$name/chain.pem"
+    "$COMPANION" config "$name" --module "$MODULE" --keypair "$KEYPAIR" >"printed/$name/commands.sh"
+    forget_requests
+    # shellcheck disable=SC2016 # the inner shell expands it
+    check "stm-pkcs11 config $name prints commands that sign" env -u MODULE -u KEYPAIR \
+        bash -c 'cd "$1" && set -eu && . ./commands.sh' bash "printed/$name"
+    read -r made _ <<<"$(bill)"
+    same "  for the signatures that the page names" "$made" \
+        "$(sed -n 's/^<!-- signatures: \([0-9]*\) -->$/\1/p' "$ROOT/docs/clients/$page.md")"
+done
+
 # Each page stands in the index, and each link of the pages leads somewhere.
 for page in "$ROOT"/docs/clients/*.md "$ROOT"/docs/*.md "$ROOT"/README.md "$ROOT"/config/README.md; do
     { grep -oE '\]\([^)#]+' "$page" || true; } | cut -c3- | while read -r link; do

@@ -102,12 +102,14 @@ for kind in rsa:2048 EC:prime256v1 EC:secp384r1; do
     esac
     says "a keypair $kind is made" 'Key pair generated' "${tool[@]}" --keypairgen --key-type "$kind" --label "$alias"
     id=$(id_of "$alias")
-    # pkcs11-tool itself cannot write the public key of P-384.
-    [[ $kind == EC:secp384r1 ]] || check "  its public key can be read" \
-        "${tool[@]}" --read-object --type pubkey --id "$id" --output-file made.der
+    # Of EC keys pkcs11-tool 0.23 uses memory that it has freed (valgrind shows it), and sometimes it fails: the service tells.
+    if [[ $kind == rsa* ]]; then
+        check "  its public key can be read" "${tool[@]}" --read-object --type pubkey --id "$id" --output-file made.der
+    else
+        service_get "keypairs?alias=$alias" | jq -r '.items[0].public_key' | base64 -d >made.der
+    fi
     signs_once "  it signs" "${tool[@]}" --sign --id "$id" --mechanism "$hashed" "${format[@]}" --input-file small --output-file sig
-    [[ $kind == EC:secp384r1 ]] ||
-        check "  and the signature verifies" openssl dgst -sha256 -verify made.der -keyform DER -signature sig small
+    check "  and the signature verifies" openssl dgst -sha256 -verify made.der -keyform DER -signature sig small
     refuses "  a second one with the same alias is refused" "${tool[@]}" --keypairgen --key-type "$kind" --label "$alias"
 done
 refuses "a keypair without a label is refused" "${tool[@]}" --keypairgen --key-type rsa:2048

@@ -1,0 +1,33 @@
+//! A line on the terminal while a long list comes in, page by page. Programs that read standard error get none.
+
+use std::io::IsTerminal;
+use std::sync::mpsc::{RecvTimeoutError, channel};
+use std::time::Duration;
+use stm_pkcs11::service::Service;
+
+/// How often the line is renewed; what is over before costs no line.
+const STEP: Duration = Duration::from_millis(500);
+
+/// Does `work` with the service, and tells how far it came.
+pub fn during<T>(service: &Service, work: impl FnOnce() -> T) -> T {
+    if !std::io::stderr().is_terminal() {
+        return work();
+    }
+    std::thread::scope(|scope| {
+        let (done, over) = channel::<()>();
+        scope.spawn(move || {
+            let mut told = false;
+            while over.recv_timeout(STEP) == Err(RecvTimeoutError::Timeout) {
+                let (requests, bytes) = service.traffic();
+                eprint!("\r\u{1b}[Kreading the keypairs: {requests} requests, {} kB", bytes / 1000);
+                told = true;
+            }
+            if told {
+                eprint!("\r\u{1b}[K");
+            }
+        });
+        let result = work();
+        drop(done);
+        result
+    })
+}

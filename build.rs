@@ -8,9 +8,38 @@ fn main() {
         // after the host called dlclose.
         println!("cargo:rustc-cdylib-link-arg=-Wl,-z,nodelete");
     }
+    if target == "windows" {
+        version_resource();
+    }
     if linked_by_lld() {
         // Functions that came out the same are there once.
         println!("cargo:rustc-cdylib-link-arg=-Wl,--icf=all");
+    }
+}
+
+/// Name and version as Windows shows them (the "Details" of the file), made by the resource compiler of MinGW.
+fn version_resource() {
+    let variable = |name: &str| std::env::var(name).unwrap_or_default();
+    let folder = std::path::PathBuf::from(variable("OUT_DIR"));
+    let (version, numbers) = (variable("CARGO_PKG_VERSION"), variable("CARGO_PKG_VERSION").replace('.', ","));
+    let text = format!(
+        "1 VERSIONINFO\nFILEVERSION {numbers},0\nPRODUCTVERSION {numbers},0\nFILETYPE 2\nBEGIN\n\
+         BLOCK \"StringFileInfo\"\nBEGIN\nBLOCK \"040904b0\"\nBEGIN\n\
+         VALUE \"FileDescription\", \"PKCS#11 module and key storage provider for Software Trust Manager\"\n\
+         VALUE \"ProductName\", \"stm-pkcs11\"\nVALUE \"OriginalFilename\", \"stm_pkcs11.dll\"\n\
+         VALUE \"FileVersion\", \"{version}\"\nVALUE \"ProductVersion\", \"{version}\"\n\
+         VALUE \"LegalCopyright\", \"MIT or Apache-2.0\"\nEND\nEND\n\
+         BLOCK \"VarFileInfo\"\nBEGIN\nVALUE \"Translation\", 0x409, 1200\nEND\nEND\n"
+    );
+    let (source, object) = (folder.join("version.rc"), folder.join("version.o"));
+    let written = std::fs::write(&source, text).is_ok();
+    let compiler = ["x86_64-w64-mingw32-windres", "windres"].into_iter().find(|name| {
+        let run = std::process::Command::new(name).arg("-i").arg(&source).arg("-o").arg(&object).status();
+        written && run.is_ok_and(|status| status.success())
+    });
+    match compiler {
+        Some(_) => println!("cargo:rustc-cdylib-link-arg={}", object.display()),
+        None => println!("cargo:warning=windres is not there: the DLL tells no version"),
     }
 }
 

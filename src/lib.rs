@@ -19,6 +19,8 @@ pub mod log;
 pub mod mechanism;
 pub mod service;
 pub mod token;
-#[cfg(any(windows, test))]
+#[cfg(windows)]
+pub mod windows;
+#[cfg(all(not(windows), test))]
 mod windows;
 pub mod x509;

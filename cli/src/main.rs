@@ -19,6 +19,8 @@ mod signature;
 mod table;
 mod trace;
 mod verify;
+#[cfg(windows)]
+mod windows;
 
 use clap::{Parser, Subcommand};
 use std::process::ExitCode;
@@ -49,6 +51,9 @@ enum Command {
     Trace(trace::Arguments),
     /// Sign real files through the module, with keys in an emulated service, and verify them without it
     Demo(demo::Arguments),
+    /// The key storage provider's registration with Windows
+    #[cfg(windows)]
+    Windows(windows::Arguments),
     /// Write a small file that a signing tool accepts
     Sample(sample::Arguments),
     /// Print a shell's completions
@@ -72,6 +77,8 @@ fn main() -> ExitCode {
         Command::Completions(arguments) => papers::completions(&arguments),
         Command::Man(arguments) => papers::man(&arguments),
         Command::Demo(arguments) => demo::run(&arguments),
+        #[cfg(windows)]
+        Command::Windows(arguments) => windows::run(&arguments),
         Command::Sample(arguments) => sample::run(&arguments),
         Command::SignThrough(arguments) => client::run(&arguments),
     };

@@ -19,6 +19,8 @@ mod metadata;
 #[cfg(windows)]
 mod process_heap;
 mod property;
+#[cfg(windows)]
+pub mod registration;
 mod status;
 
 /// Keeps the library in memory until the process ends: signtool frees it after every file, and what was learned for one file

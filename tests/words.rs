@@ -17,8 +17,7 @@ service_test!(
     |emulator: &Emulator| {
         let page = catalogue::page(emulator);
         let path = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("docs/errors.md");
-        if let Some(copy) = std::env::var_os("UPDATE_DOCS") {
-            assert_ne!(copy, "", "UPDATE_DOCS=1");
+        if std::env::var_os("UPDATE_DOCS").is_some() {
             std::fs::write(&path, &page).expect("docs/errors.md is written");
         }
         let there = std::fs::read_to_string(&path).unwrap_or_default();

@@ -33,7 +33,7 @@ pub fn kind(key: &PublicKey) -> Option<&'static Kind> {
 
 /// X and Y, one after the other.
 fn uncompressed(key: &PublicKey) -> Option<&[u8]> {
-    // CKA_EC_POINT is an OCTET STRING around 04 X Y; X and Y are the end of it. An Ed25519 point has an odd end.
+    // CKA_EC_POINT is an OCTET STRING around 04 X Y; X and Y are the end of it.
     let point = key.ec_point()?;
     let length = match key.bits() {
         256 => 64,

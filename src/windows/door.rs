@@ -27,15 +27,17 @@ pub fn call(name: &'static str, body: impl FnOnce() -> Result<()>) -> i32 {
 
 /// The key with this alias, or `CKR_KEY_HANDLE_INVALID`.
 pub fn key(alias: &str, token: Option<&str>) -> Result<DirectKey> {
-    static MISSES: Mutex<Option<HashMap<String, Instant>>> = Mutex::new(None);
-    let missed = |misses: &HashMap<String, Instant>| misses.get(alias).is_some_and(|at| at.elapsed() < MISS_LIFETIME);
-    if MISSES.lock().as_ref().is_some_and(missed) {
+    type Wanted = (String, Option<String>);
+    static MISSES: Mutex<Option<HashMap<Wanted, Instant>>> = Mutex::new(None);
+    let wanted: Wanted = (alias.to_owned(), token.map(str::to_owned));
+    let missed = MISSES.lock().as_ref().and_then(|misses| misses.get(&wanted).copied());
+    if missed.is_some_and(|at| at.elapsed() < MISS_LIFETIME) {
         return Err(CKR_KEY_HANDLE_INVALID.into());
     }
     if let Some(key) = module().key_named(alias, token)? {
         return Ok(key);
     }
-    MISSES.lock().get_or_insert_default().insert(alias.to_owned(), Instant::now());
+    MISSES.lock().get_or_insert_default().insert(wanted, Instant::now());
     Err(CKR_KEY_HANDLE_INVALID.into())
 }
 

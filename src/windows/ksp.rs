@@ -186,7 +186,8 @@ unsafe extern "system" fn get_key_property(
             let name = text(name)?;
             let value = match name.as_str() {
                 "Provider Handle" => Some(provider_handle.to_le_bytes().to_vec()),
-                name => property::of_key(key.alias(), key.public_key(), key.certificates().first().copied(), name),
+                "SmartCardKeyCertificate" => key.certificates().first().map(|der| der.to_vec()),
+                name => property::of_key(key.alias(), key.public_key(), name),
             };
             deliver(&value.ok_or(CKR_ATTRIBUTE_TYPE_INVALID)?, out, room, needed)
         }

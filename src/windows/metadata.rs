@@ -27,8 +27,11 @@ pub fn read(bytes: &[u8]) -> Result<Metadata> {
         return Err(wrong("holds no JSON object".into()));
     };
     if let Some(unknown) = object.keys().find(|key| !KEYS.contains(&key.as_str())) {
-        let near = KEYS.iter().min_by_key(|known| strsim::damerau_levenshtein(known, unknown)).unwrap_or(&KEYS[0]);
-        return Err(wrong(format!("has '{unknown}'; did you mean '{near}'?")));
+        let far = |known: &&&str| strsim::damerau_levenshtein(known, unknown);
+        return Err(wrong(match KEYS.iter().min_by_key(far).filter(|near| far(near) <= 1 + unknown.len() / 3) {
+            Some(near) => format!("has '{unknown}'; did you mean '{near}'?"),
+            None => format!("has '{unknown}'; it knows {}", KEYS.join(" and ")),
+        }));
     }
     let text = |key: &str| match object.get(key) {
         None => Ok(None),
@@ -54,6 +57,7 @@ mod tests {
             ("release", "no JSON object"),
             ("{}", "names no keypair"),
             (r#"{"key_pair": "x"}"#, "did you mean 'keypair'?"),
+            (r#"{"colour": "x"}"#, "it knows keypair and token"),
             (r#"{"keypair": 7}"#, "no text"),
         ] {
             assert!(read(text).expect_err(text).contains(words), "{text}");

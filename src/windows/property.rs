@@ -29,8 +29,8 @@ pub fn of_provider(provider: &str, name: &str) -> Option<Vec<u8>> {
     }
 }
 
-/// A property of a key: of its alias, its public key and its certificate.
-pub fn of_key(alias: &str, key: &PublicKey, certificate: Option<&[u8]>, name: &str) -> Option<Vec<u8>> {
+/// A property of a key, by its alias and its public key.
+pub fn of_key(alias: &str, key: &PublicKey, name: &str) -> Option<Vec<u8>> {
     let Kind { group, name: algorithm, .. } = blob::kind(key)?;
     let bits = u32::try_from(key.bits()).unwrap_or(u32::MAX);
     match name {
@@ -44,7 +44,6 @@ pub fn of_key(alias: &str, key: &PublicKey, certificate: Option<&[u8]>, name: &s
         "Impl Type" => Some(number(HARDWARE)),
         // Of a user, and nothing of it can be exported but what is public.
         "Key Type" | "Export Policy" => Some(number(0)),
-        "SmartCardKeyCertificate" => certificate.map(<[u8]>::to_vec),
         _ => None,
     }
 }
@@ -56,11 +55,10 @@ mod tests {
     #[test]
     fn a_key_tells_what_signing_programs_ask() {
         let key = PublicKey::rsa(&[0xc1; 256], &[1, 0, 1]).expect("a key");
-        let get = |name| of_key("release", &key, None, name);
+        let get = |name| of_key("release", &key, name);
         assert_eq!(get("Algorithm Group"), Some(vec![b'R', 0, b'S', 0, b'A', 0, 0, 0]));
         assert_eq!(get("Length"), Some(vec![0, 8, 0, 0]));
         assert_eq!(get("Key Usage"), Some(vec![2, 0, 0, 0]));
-        assert_eq!(get("SmartCardKeyCertificate"), None);
         assert_eq!(get("Window Handle"), None);
         assert_eq!(of_provider("STM", "Version"), Some(vec![0, 0, 1, 0]));
     }

@@ -102,6 +102,26 @@ service_test!(a_service_that_restarts_in_the_middle_is_waited_for, |emulator: &E
     assert_eq!(emulator.signs(), 6, "none was lost, none was made twice");
 });
 
+service_test!(a_service_that_restarts_under_the_first_request_is_waited_for_too, |emulator: &Emulator| {
+    let relay = Relay::to(emulator.host.trim_start_matches("https://"));
+    emulator.faults(r#"[{"path": "/signingmanager", "delay_ms": 2000, "times": 1}]"#);
+    let p11 = start(&[("SM_HOST", &format!("https://{}", relay.address))]);
+    let front = relay.clone();
+    let requests = emulator.requests().len();
+    std::thread::scope(|scope| {
+        scope.spawn(|| {
+            while emulator.requests().len() == requests {
+                std::thread::sleep(Duration::from_millis(20));
+            }
+            front.stop();
+            // Longer than somebody is knocked at who was never there.
+            std::thread::sleep(Duration::from_secs(6));
+            front.go_on();
+        });
+        assert!(find(&p11, p11.open(0)).is_ok());
+    });
+});
+
 service_test!(
     a_link_that_falls_silent_costs_one_deadline_and_the_next_call_takes_another_connection,
     |emulator: &Emulator| {

@@ -24,8 +24,8 @@ const LIST_LIMIT: usize = 64 << 20;
 /// Longest record that is read, in bytes. A JSON text can take a hundred times its length in memory.
 const RECORD_LIMIT: usize = 1 << 20;
 
-/// Longest time that a service which never answered in this process is knocked at: it is not there.
-const KNOCKING: Duration = Duration::from_secs(3);
+/// Longest time that a service which this process never met is knocked at: it is not there.
+const KNOCKING: Duration = Duration::from_secs(5);
 
 /// One end of the line: the service, for as long as the module runs.
 pub struct Endpoint {
@@ -34,7 +34,7 @@ pub struct Endpoint {
     /// The proxy's host and port, for people.
     pub proxy: Option<String>,
     pub stats: Arc<Stats>,
-    /// Whether the service ever answered: then a refused connection is a restart, and worth waiting for.
+    /// Whether the service ever took a request: then a refused connection is a restart, and worth waiting for.
     pub met: Arc<AtomicBool>,
 }
 
@@ -172,10 +172,10 @@ impl Line {
                 let failure = unsure(failure, outcome, request.effect);
                 return Err(if outcome == Outcome::TimedOut { after(failure, last) } else { failure });
             }
-            let pause = retry::pause(attempt, asked, dice());
-            if Instant::now() + pause >= self.patience(outcome, begun) {
+            let left = self.patience(outcome, begun).saturating_duration_since(Instant::now());
+            let Some(pause) = retry::pause(attempt, asked, left, dice()) else {
                 return Err(given_up(failure, attempt, asked));
-            }
+            };
             log::info!("{failure}; attempt {} in {} ms", attempt + 1, pause.as_millis());
             Stats::add(&self.endpoint.stats.retries, 1);
             last = Some(failure);
@@ -185,8 +185,7 @@ impl Line {
 
     /// Until when it is tried again.
     fn patience(&self, outcome: Outcome, begun: Instant) -> Instant {
-        let deaf = matches!(outcome, Outcome::NotConnected | Outcome::Lost);
-        let stranger = deaf && !self.endpoint.met.load(Ordering::Relaxed);
+        let stranger = outcome == Outcome::NotConnected && !self.endpoint.met.load(Ordering::Relaxed);
         if stranger { self.deadline.at().min(begun + KNOCKING) } else { self.deadline.at() }
     }
 
@@ -210,7 +209,12 @@ impl Line {
                     took.as_millis()
                 );
             }
-            Err(broken) => log::debug!("{tried}: {} after {} ms", broken.failure, took.as_millis()),
+            Err(broken) => {
+                if broken.outcome == Outcome::Lost {
+                    met.store(true, Ordering::Relaxed);
+                }
+                log::debug!("{tried}: {} after {} ms", broken.failure, took.as_millis());
+            }
         }
         result
     }

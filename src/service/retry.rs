@@ -84,14 +84,18 @@ const BASE: Duration = Duration::from_millis(200);
 /// Longest pause of our own choosing.
 const LONGEST: Duration = Duration::from_secs(8);
 
-/// How long to wait before attempt `attempt` (the second is 1). `dice` is uniform in 0..1.
+/// How long to wait before attempt `attempt` (the second is 1), of the time that is `left`; nothing if there is too
+/// little for another. `dice` is uniform in 0..1.
 ///
 /// Full jitter: anything between nothing and the doubled bound, so that a hundred processes that were refused together
-/// do not come back together. What the service asked for is waited at least, with the jitter on top.
-pub fn pause(attempt: u32, asked: Option<Duration>, dice: f64) -> Duration {
+/// do not come back together. What the service asked for is waited at least, with the jitter on top. A pause of our own
+/// choosing that would be too long is half of what is left: a service that comes back late is still met.
+pub fn pause(attempt: u32, asked: Option<Duration>, left: Duration, dice: f64) -> Option<Duration> {
     let bound = BASE.saturating_mul(1 << attempt.saturating_sub(1).min(6)).min(LONGEST);
     let jitter = bound.mul_f64(dice.clamp(0.0, 1.0));
-    asked.map_or(jitter, |asked| asked + jitter)
+    let pause = asked.map_or(jitter, |asked| asked + jitter);
+    let pause = if pause >= left && asked.is_none() && left > 2 * BASE { left / 2 } else { pause };
+    (pause < left).then_some(pause)
 }
 
 /// `Retry-After`: seconds or an HTTP date.
@@ -145,11 +149,20 @@ mod tests {
 
     #[test]
     fn pauses_grow_and_are_bounded_and_honour_what_the_service_asked() {
+        let pause = |attempt, asked, dice| pause(attempt, asked, Duration::from_secs(60), dice).expect("time is left");
         assert_eq!(pause(1, None, 0.0), Duration::ZERO);
         assert_eq!(pause(1, None, 1.0), BASE);
         assert_eq!(pause(3, None, 1.0), BASE * 4);
         assert_eq!(pause(30, None, 1.0), LONGEST);
         assert_eq!(pause(1, Some(Duration::from_secs(5)), 0.5), Duration::from_millis(5100));
+    }
+
+    #[test]
+    fn the_time_that_is_left_is_used_to_the_end() {
+        let second = Duration::from_secs(1);
+        assert_eq!(pause(30, None, second * 3, 1.0), Some(second * 3 / 2));
+        assert_eq!(pause(30, None, BASE * 2, 1.0), None, "too little for another attempt");
+        assert_eq!(pause(1, Some(second * 5), second * 3, 0.0), None, "the service does not want us before");
     }
 
     #[test]

@@ -61,8 +61,10 @@ done
 # listens.
 restart() {
     local api=${SERVICE#https://} admin=${ADMIN#http://}
-    sleep 0.7
-    stop_service
+    until [[ $(requests) != '[]' ]]; do sleep 0.05; done
+    kill "$EMULATOR_PID"
+    # It is another shell's child: wait would not.
+    while kill -0 "$EMULATOR_PID" 2>/dev/null; do sleep 0.05; done
     sleep 1
     "$EMULATOR" --state "$STATE" --seed demo --listen "$api" --admin "$admin" >"$WORK/log/restarted.out" 2>&1 </dev/null &
     EMULATOR_PID=$!
@@ -72,6 +74,7 @@ for sign in program archive; do
     before=$(recorded)
     forget_cache
     curl -sSf -X PUT "$ADMIN/latency" -d '{"all_ms": 2500}' >/dev/null
+    forget_requests
     restart &
     check "the service restarts: $sign signs" "$sign"
     wait $!

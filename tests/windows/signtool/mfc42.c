@@ -1,0 +1,5 @@
+/* MFC42.dll, of which signtool takes `operator new` and `operator delete`, by number. */
+#include <stdlib.h>
+
+void *operator_new(size_t size) { return malloc(size ? size : 1); }
+void operator_delete(void *block) { free(block); }

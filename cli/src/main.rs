@@ -51,7 +51,7 @@ enum Command {
     Trace(trace::Arguments),
     /// Sign real files through the module, with keys in an emulated service, and verify them without it
     Demo(demo::Arguments),
-    /// The key storage provider's registration with Windows
+    /// The key storage provider and the certificate store of Windows
     #[cfg(windows)]
     Windows(windows::Arguments),
     /// Write a small file that a signing tool accepts

@@ -1,6 +1,7 @@
 //! Doors that only Windows has: a key storage provider for CNG ([`ksp`]), which `signtool /csp` and everything else that
 //! takes a key from Windows goes through, and the callback of `signtool /dlib` ([`digest_sign`]). Both are thin: what they
-//! find and sign with is [`crate::token`], found and signed with as through PKCS#11.
+//! find and sign with is [`crate::token`], found and signed with as through PKCS#11. [`registration`] and [`store`] make
+//! Windows know the provider and its keys, for the companion.
 
 #![allow(unsafe_code)]
 
@@ -22,6 +23,8 @@ mod property;
 #[cfg(windows)]
 pub mod registration;
 mod status;
+#[cfg(windows)]
+pub mod store;
 
 /// Keeps the library in memory until the process ends: signtool frees it after every file, and what was learned for one file
 /// is worth keeping for the next. A thread of ours may be inside, too.

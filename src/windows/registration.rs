@@ -20,7 +20,8 @@ impl std::fmt::Display for Refused {
     }
 }
 
-fn wide(text: &str) -> Vec<u16> {
+/// UTF-16 with a zero at the end.
+pub(super) fn wide(text: &str) -> Vec<u16> {
     text.encode_utf16().chain([0]).collect()
 }
 

@@ -96,3 +96,19 @@ refuses "signtool /csp with the certificate of another keypair" \
     signtool signtool.exe /fd SHA256 /csp "$provider" /kc demo-rsa-3072 /f demo-ec-p256.cer
 check "  and it says so" grep -a 'does not match the public key' wine.err
 costs "  before anything is signed" 0 1
+
+# The certificate store: what PowerShell, mage and NuGet take keys from. The issuers are there, too, so that a signature has them.
+says "certsync puts the certificates into the user's store" '^demo-rsa-3072 +[0-9A-F]{40} +20..-..-.. +new$' \
+    windows ./stm-pkcs11.exe windows certsync --name "$provider"
+says "  a second time it links them anew" '^demo-rsa-3072 .*was there' \
+    windows ./stm-pkcs11.exe windows certsync --name "$provider" demo-rsa-3072
+refuses "  a name that is not there is refused" windows ./stm-pkcs11.exe windows certsync --name "$provider" demo-rsa-307
+refuses "  and a provider that is not registered" windows ./stm-pkcs11.exe windows certsync --name nobody
+costs "  for no signature" 0 9
+for alias in demo-rsa-3072 demo-ec-p256; do
+    thumbprint=$(sha1sum <"$alias.cer" | cut -d' ' -f1)
+    says "signtool /sha1 signs with $alias out of the store" '^Successfully signed' \
+        signtool signtool.exe /fd SHA256 /sha1 "$thumbprint"
+    verifies "$ROOT_PEM" "$alias"
+    costs "  for one signature and one look" 1 2
+done

@@ -1,5 +1,5 @@
-/* A certificate's link to a CNG key, which wine's crypt32 does not follow: the key goes with the certificate, and its public half is
-   asked of the provider. And RtlImageNtHeaderEx, which signtool calls and wine's ntdll only names. */
+/* A certificate's link to a CNG key, which wine's crypt32 does not follow: the key is the one that the program put there, or that the
+   certificate's property names, and its public half is asked of the provider. And RtlImageNtHeaderEx, which signtool calls and wine's ntdll only names. */
 #include "der.h"
 #include "parts.h"
 #include <ncrypt.h>
@@ -24,9 +24,24 @@ static BOOL WINAPI get_property(PCCERT_CONTEXT certificate, DWORD which, void *o
     return der_give(&handle, out, size);
 }
 
+/* As crypt32 does: a provider of type 0 is a key storage provider. */
+static void follow_link(PCCERT_CONTEXT certificate) {
+    BYTE property[2048];
+    const CRYPT_KEY_PROV_INFO *link = (void *)property;
+    DWORD size = sizeof property;
+    NCRYPT_PROV_HANDLE provider;
+    if (key || !their_get(certificate, CERT_KEY_PROV_INFO_PROP_ID, property, &size) || link->dwProvType)
+        return;
+    if (!NCryptOpenStorageProvider(&provider, link->pwszProvName, 0)) {
+        NCryptOpenKey(provider, &key, link->pwszContainerName, link->dwKeySpec, link->dwFlags);
+        NCryptFreeObject(provider);
+    }
+}
+
 static BOOL(WINAPI *their_acquire)(PCCERT_CONTEXT, DWORD, void *, HCRYPTPROV_OR_NCRYPT_KEY_HANDLE *, DWORD *, BOOL *);
 static BOOL WINAPI acquire(PCCERT_CONTEXT certificate, DWORD flags, void *window, HCRYPTPROV_OR_NCRYPT_KEY_HANDLE *out,
                            DWORD *spec, BOOL *free_it) {
+    follow_link(certificate);
     if (!key)
         return their_acquire(certificate, flags, window, out, spec, free_it);
     *out = key;

@@ -1,0 +1,147 @@
+//! Windows' certificate store: a keypair's certificate with a link to its key, for programs that sign with what they find
+//! there (`signtool /sha1`, `Set-AuthenticodeSignature`, mage, NuGet). The link is the provider's name and the alias.
+
+use std::io;
+use windows_sys::Win32::Security::Cryptography::*;
+
+/// Whose store.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Owner {
+    /// The user who runs this.
+    User,
+    /// The machine, for services: wants an administrator.
+    Machine,
+}
+
+/// A certificate, and where its key is.
+pub struct Entry<'a> {
+    /// DER.
+    pub certificate: &'a [u8],
+    /// DER of its issuers, the nearest first; none that signed itself.
+    pub issuers: &'a [&'a [u8]],
+    /// The keypair's alias: the name of the key container.
+    pub alias: &'a str,
+    /// Name of the key storage provider.
+    pub provider: &'a str,
+}
+
+/// What came of it.
+#[derive(Debug, PartialEq, Eq)]
+pub struct Linked {
+    /// SHA-1 of the certificate, by which Windows' programs find it; 40 hexadecimal digits.
+    pub thumbprint: String,
+    /// Whether the certificate was not there before.
+    pub new: bool,
+}
+
+/// Whether programs find the provider under this name.
+pub fn provider_opens(name: &str) -> bool {
+    let name = super::registration::wide(name);
+    let mut provider = 0;
+    // SAFETY: the name ends with a zero; what was opened is closed.
+    unsafe {
+        let opened = NCryptOpenStorageProvider(&mut provider, name.as_ptr(), 0) == 0;
+        if opened {
+            NCryptFreeObject(provider);
+        }
+        opened
+    }
+}
+
+/// Puts a certificate into `Personal`, linked to its key and named like it, and its issuers into `Intermediate Certification
+/// Authorities`. What is there already is linked anew.
+pub fn link(entry: &Entry<'_>, owner: Owner) -> io::Result<Linked> {
+    let issuers = Store::open("CA", owner)?;
+    for issuer in entry.issuers {
+        issuers.put(issuer)?;
+    }
+    let (context, new) = Store::open("MY", owner)?.put(entry.certificate)?;
+    let mut container = super::registration::wide(entry.alias);
+    let mut provider = super::registration::wide(entry.provider);
+    let name = CRYPT_INTEGER_BLOB { cbData: (container.len() * 2) as u32, pbData: container.as_mut_ptr().cast() };
+    let machine = if owner == Owner::Machine { CRYPT_MACHINE_KEYSET } else { 0 };
+    let key = CRYPT_KEY_PROV_INFO {
+        pwszContainerName: container.as_mut_ptr(),
+        pwszProvName: provider.as_mut_ptr(),
+        // A key of CNG's, and no CryptoAPI key specification.
+        dwProvType: 0,
+        dwFlags: machine,
+        cProvParam: 0,
+        rgProvParam: std::ptr::null_mut(),
+        dwKeySpec: 0,
+    };
+    context.set(CERT_FRIENDLY_NAME_PROP_ID, &name)?;
+    context.set(CERT_KEY_PROV_INFO_PROP_ID, &key)?;
+    Ok(Linked { thumbprint: context.thumbprint()?, new })
+}
+
+fn done(result: i32) -> io::Result<()> {
+    if result == 0 { Err(io::Error::last_os_error()) } else { Ok(()) }
+}
+
+/// A store that is closed when it is no longer needed.
+struct Store(HCERTSTORE);
+
+impl Store {
+    fn open(name: &str, owner: Owner) -> io::Result<Self> {
+        let name = super::registration::wide(name);
+        let place = match owner {
+            Owner::User => CERT_SYSTEM_STORE_CURRENT_USER_ID,
+            Owner::Machine => CERT_SYSTEM_STORE_LOCAL_MACHINE_ID,
+        };
+        let flags = place << CERT_SYSTEM_STORE_LOCATION_SHIFT;
+        // SAFETY: the name ends with a zero.
+        let store = unsafe { CertOpenStore(CERT_STORE_PROV_SYSTEM_W, 0, 0, flags, name.as_ptr().cast()) };
+        if store.is_null() { Err(io::Error::last_os_error()) } else { Ok(Self(store)) }
+    }
+
+    /// Adds a certificate; says whether it is new.
+    fn put(&self, der: &[u8]) -> io::Result<(Context, bool)> {
+        let add = |how| {
+            let mut context = std::ptr::null_mut();
+            let (encoding, len) = (X509_ASN_ENCODING | PKCS_7_ASN_ENCODING, der.len() as u32);
+            // SAFETY: the store is open, the DER is ours, and the context is written to.
+            let added =
+                unsafe { CertAddEncodedCertificateToStore(self.0, encoding, der.as_ptr(), len, how, &mut context) };
+            done(added).map(|()| Context(context))
+        };
+        match add(CERT_STORE_ADD_NEW) {
+            Ok(context) => Ok((context, true)),
+            Err(_) => add(CERT_STORE_ADD_USE_EXISTING).map(|context| (context, false)),
+        }
+    }
+}
+
+impl Drop for Store {
+    fn drop(&mut self) {
+        // SAFETY: it is open, and closed once; contexts outlive their store.
+        unsafe { CertCloseStore(self.0, 0) };
+    }
+}
+
+/// A certificate in a store.
+struct Context(*mut CERT_CONTEXT);
+
+impl Context {
+    fn set<T>(&self, property: u32, value: &T) -> io::Result<()> {
+        // SAFETY: the context is there, and the value is what the property takes; Windows copies it.
+        done(unsafe { CertSetCertificateContextProperty(self.0, property, 0, std::ptr::from_ref(value).cast()) })
+    }
+
+    fn thumbprint(&self) -> io::Result<String> {
+        let mut hash = [0_u8; 20];
+        let mut len = hash.len() as u32;
+        // SAFETY: the context is there; as many bytes are written as there is room.
+        done(unsafe {
+            CertGetCertificateContextProperty(self.0, CERT_SHA1_HASH_PROP_ID, hash.as_mut_ptr().cast(), &mut len)
+        })?;
+        Ok(hash.iter().map(|byte| format!("{byte:02X}")).collect())
+    }
+}
+
+impl Drop for Context {
+    fn drop(&mut self) {
+        // SAFETY: it was given to us, and is freed once.
+        unsafe { CertFreeCertificateContext(self.0) };
+    }
+}

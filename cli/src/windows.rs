@@ -3,9 +3,10 @@
 
 use crate::account::{Choice, refused as service_refused};
 use crate::failure::Failure;
-use crate::{keypair, table};
+use crate::{keypair, sign, table};
 use clap::Subcommand;
 use serde_json::{Value, json};
+use sha2::{Digest, Sha256};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use stm_pkcs11::service::{Keypair, Wanted};
@@ -17,9 +18,10 @@ use stm_pkcs11::x509::Certificate;
 pub struct Arguments {
     #[command(subcommand)]
     command: Command,
-    /// The provider's name: what stands behind signtool's /csp
-    #[arg(long, global = true, default_value = "stm-pkcs11 Key Storage Provider")]
-    name: String,
+    /// The provider's name, which stands behind signtool's /csp; default: "stm-pkcs11 Key Storage Provider", or the one that is
+    /// registered
+    #[arg(long, global = true)]
+    name: Option<String>,
 }
 
 #[derive(Subcommand)]
@@ -32,7 +34,7 @@ enum Command {
     },
     /// Make Windows forget the provider, and remove the library from System32; wants an administrator
     Unregister,
-    /// Whether it is registered, and where
+    /// Under which names it is registered, and whether the library is where Windows looks for it
     Status,
     /// Put certificates into the certificate store, linked to their keys, for programs that sign with what is there
     Certsync(Certsync),
@@ -58,44 +60,82 @@ struct Certsync {
 
 /// The library's name in System32.
 const IMAGE: &str = "stm_pkcs11.dll";
+const NAME: &str = "stm-pkcs11 Key Storage Provider";
 const ADMINISTRATOR: &str = "run it as an administrator";
+const REGISTER: &str = "stm-pkcs11 windows register, as an administrator";
 
 pub fn run(arguments: &Arguments) -> Result<(), Failure> {
-    let name = &arguments.name;
-    let place = system32().join(IMAGE);
+    let wanted = arguments.name.as_deref();
     match &arguments.command {
-        Command::Register { dll } => {
-            copy(dll.as_deref(), &place)?;
-            registration::register(name, IMAGE).map_err(|why| refused("register", name, why))?;
-            println!("registered: {name}, {}", place.display());
-        }
-        Command::Unregister => {
-            registration::unregister(name).map_err(|why| refused("unregister", name, why))?;
-            if place.exists() {
-                std::fs::remove_file(&place).map_err(|why| {
-                    Failure::new(
-                        format!("remove {}", place.display()),
-                        why,
-                        "end the programs that use it, and do it by hand",
-                    )
-                })?;
-            }
-            println!("unregistered: {name}");
-        }
-        Command::Status => {
-            let image = registration::image(name).map_err(|why| {
-                Failure::new(
-                    format!("find the provider '{name}'"),
-                    why,
-                    "stm-pkcs11 windows register, as an administrator",
-                )
-            })?;
-            let there = if place.exists() { "is there" } else { "is MISSING" };
-            println!("registered: {name}, {image}; {} {there}", place.display());
-        }
-        Command::Certsync(wanted) => certsync(wanted, name)?,
+        Command::Register { dll } => register(wanted.unwrap_or(NAME), dll.as_deref()),
+        Command::Unregister => unregister(&chosen(wanted, "unregister the provider")?),
+        Command::Status => status(wanted),
+        Command::Certsync(keypairs) => certsync(keypairs, &chosen(wanted, "link certificates to the provider")?),
+    }
+}
+
+fn register(name: &str, dll: Option<&Path>) -> Result<(), Failure> {
+    let place = system32().join(IMAGE);
+    copy(dll, &place)?;
+    registration::register(name, IMAGE).map_err(|why| refused("register", name, why))?;
+    println!("registered: {name}, {}", place.display());
+    Ok(())
+}
+
+fn unregister(name: &str) -> Result<(), Failure> {
+    let place = system32().join(IMAGE);
+    registration::unregister(name).map_err(|why| refused("unregister", name, why))?;
+    println!("unregistered: {name}");
+    let others: Vec<String> = names()?.into_iter().filter(|other| other != name).collect();
+    if !others.is_empty() {
+        println!("kept: {}, for {}", place.display(), others.join(", "));
+    } else if place.exists() {
+        std::fs::remove_file(&place).map_err(|why| {
+            Failure::new(format!("remove {}", place.display()), why, "end the programs that use it, and do it by hand")
+        })?;
+        println!("removed: {}", place.display());
     }
     Ok(())
+}
+
+fn status(wanted: Option<&str>) -> Result<(), Failure> {
+    let names = match wanted {
+        Some(name) => vec![chosen(Some(name), "find the provider")?],
+        None => names()?,
+    };
+    if names.is_empty() {
+        return Err(Failure::new("find the provider", "none is registered with this library", REGISTER));
+    }
+    let place = system32().join(IMAGE);
+    let there = if place.exists() { "is there" } else { "is MISSING" };
+    names.iter().for_each(|name| println!("registered: {name}; {} {there}", place.display()));
+    Ok(())
+}
+
+/// The names under which our library is registered.
+fn names() -> Result<Vec<String>, Failure> {
+    let all = registration::providers().map_err(|why| Failure::new("read the registry", why, ADMINISTRATOR))?;
+    let ours = all.into_iter().filter(|provider| provider.image.eq_ignore_ascii_case(IMAGE));
+    Ok(ours.map(|provider| provider.name).collect())
+}
+
+/// The registered provider that is meant: the one of this name, or the only one, or the one with our own name.
+fn chosen(wanted: Option<&str>, what: &str) -> Result<String, Failure> {
+    let names = names()?;
+    let by_name = |wanted: &str| names.iter().find(|name| name.eq_ignore_ascii_case(wanted));
+    let found = match (wanted, names.as_slice()) {
+        (Some(wanted), _) => by_name(wanted),
+        (None, [one]) => Some(one),
+        (None, _) => by_name(NAME),
+    };
+    found.cloned().ok_or_else(|| match wanted {
+        _ if names.is_empty() => Failure::new(what, "none is registered with this library", REGISTER),
+        None => Failure::new(what, "several are registered", format!("choose one with --name: {}", names.join(", "))),
+        Some(wanted) => {
+            let cause = format!("'{wanted}' is not registered with this library");
+            Failure::new(what, cause, format!("{REGISTER}; or --name: {}", names.join(", ")))
+        }
+    })
 }
 
 fn system32() -> PathBuf {
@@ -114,7 +154,8 @@ fn copy(named: Option<&Path>, place: &Path) -> Result<(), Failure> {
 }
 
 fn refused(what: &str, name: &str, why: Refused) -> Failure {
-    Failure::new(format!("{what} the provider '{name}'"), why, ADMINISTRATOR)
+    let remedy = if why.is_denied() { ADMINISTRATOR } else { "look at what Windows says of it" };
+    Failure::new(format!("{what} the provider '{name}'"), why, remedy)
 }
 
 /// A keypair that is in the store now.
@@ -125,8 +166,8 @@ struct Row {
 
 fn certsync(wanted: &Certsync, provider: &str) -> Result<(), Failure> {
     if !store::provider_opens(provider) {
-        let remedy = "stm-pkcs11 windows register, as an administrator; --name takes another name";
-        return Err(Failure::new(format!("find the provider '{provider}'"), "it is not registered", remedy));
+        let remedy = "stm-pkcs11 windows status shows whether the library is in its place";
+        return Err(Failure::new(format!("open the provider '{provider}'"), "Windows cannot", remedy));
     }
     let account = wanted.account.open()?;
     let named: Vec<&String> = wanted.aliases.iter().chain(&wanted.more).collect();
@@ -174,7 +215,7 @@ fn link(keypair: &Keypair, provider: &str, owner: Owner) -> Result<Linked, Failu
     let roots = |der: &&[u8]| Certificate::parse(der.to_vec()).is_ok_and(|read| read.is_self_signed());
     let chain = record.iter().flat_map(|record| record.chain.iter().map(|der| &der[..]));
     let issuers: Vec<&[u8]> = chain.filter(|der| !roots(der)).collect();
-    let remedy = if owner == Owner::Machine { ADMINISTRATOR } else { "see what Windows says" };
+    let remedy = if owner == Owner::Machine { ADMINISTRATOR } else { "look at what Windows says of it" };
     store::link(&Entry { certificate, issuers: &issuers, alias: &keypair.alias, provider }, owner)
         .map_err(|why| Failure::new(what(), why, remedy))
 }
@@ -192,6 +233,10 @@ impl Row {
 
     fn json(&self) -> Value {
         let Linked { thumbprint, new } = &self.linked;
-        json!({"alias": self.keypair.alias, "thumbprint": thumbprint, "not_after": self.until(), "new": new})
+        // By SHA-256 the newer NuGet wants it.
+        let sha256 = self.keypair.default_certificate().map(|record| sign::hex(&Sha256::digest(&record.der)));
+        json!({
+            "alias": self.keypair.alias, "thumbprint": thumbprint, "sha256": sha256, "not_after": self.until(), "new": new,
+        })
     }
 }

@@ -1,7 +1,11 @@
 //! The key storage provider's registration with Windows: by an administrator, once a machine. Windows loads a provider by a bare
 //! file name, so the library has to lie in its System32 folder.
 
+use std::io;
+use std::ptr::{null, null_mut};
+use windows_sys::Win32::Foundation::{ERROR_NO_MORE_ITEMS, ERROR_SUCCESS};
 use windows_sys::Win32::Security::Cryptography::*;
+use windows_sys::Win32::System::Registry::*;
 
 /// `NCRYPT_KEY_STORAGE_ALGORITHM`: the one function of the interface.
 const FUNCTION: &str = "KEY_STORAGE";
@@ -10,10 +14,20 @@ const FUNCTION: &str = "KEY_STORAGE";
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Refused(pub i32);
 
+impl Refused {
+    const DENIED: u32 = 0xc000_0022;
+
+    /// Whether an administrator may do what this user may not.
+    pub fn is_denied(self) -> bool {
+        self.0.cast_unsigned() == Self::DENIED
+    }
+}
+
 impl std::fmt::Display for Refused {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         match self.0.cast_unsigned() {
-            0xc000_0022 => write!(f, "access denied"),
+            0xc000_0002 => write!(f, "not implemented"),
+            Self::DENIED => write!(f, "access denied"),
             0xc000_0225 => write!(f, "not found"),
             status => write!(f, "status {status:#010x}"),
         }
@@ -42,14 +56,10 @@ pub fn register(name: &str, image: &str) -> Result<(), Refused> {
     let mut interfaces = [&raw mut interface];
     let mut user_mode =
         CRYPT_IMAGE_REG { pszImage: image.as_mut_ptr(), cInterfaces: 1, rgpInterfaces: interfaces.as_mut_ptr() };
-    let provider = CRYPT_PROVIDER_REG {
-        cAliases: 0,
-        rgpszAliases: std::ptr::null_mut(),
-        pUM: &raw mut user_mode,
-        pKM: std::ptr::null_mut(),
-    };
+    let provider =
+        CRYPT_PROVIDER_REG { cAliases: 0, rgpszAliases: null_mut(), pUM: &raw mut user_mode, pKM: null_mut() };
     let (name, function) = (name.as_ptr(), functions[0].cast_const());
-    let null = std::ptr::null();
+    let null = null();
     // SAFETY: all texts end with a zero and all structures live until the calls are over.
     unsafe {
         done(BCryptRegisterProvider(name, CRYPT_OVERWRITE, &provider))?;
@@ -68,7 +78,7 @@ pub fn register(name: &str, image: &str) -> Result<(), Refused> {
 /// Makes Windows forget the provider of this name.
 pub fn unregister(name: &str) -> Result<(), Refused> {
     let (name, function) = (wide(name), wide(FUNCTION));
-    let null = std::ptr::null();
+    let null = null();
     // SAFETY: texts that end with a zero.
     unsafe {
         let interface = NCRYPT_KEY_STORAGE_INTERFACE;
@@ -78,17 +88,82 @@ pub fn unregister(name: &str) -> Result<(), Refused> {
     }
 }
 
-/// The file name of the library that is registered under a name.
-pub fn image(name: &str) -> Result<String, Refused> {
-    let name = wide(name);
-    let (mut length, mut found) = (0, std::ptr::null_mut::<CRYPT_PROVIDER_REG>());
-    // SAFETY: Windows allocates the answer, which is read while it is there and freed once.
-    unsafe {
-        let interface = NCRYPT_KEY_STORAGE_INTERFACE;
-        done(BCryptQueryProviderRegistration(name.as_ptr(), CRYPT_UM, interface, &mut length, &mut found))?;
-        let image = found.as_ref().and_then(|provider| provider.pUM.as_ref()).map(|image| image.pszImage.cast_const());
-        let text = image.map_or(Ok(String::new()), |image| super::door::text(image)).unwrap_or_default();
-        BCryptFreeBuffer(found.cast());
-        Ok(text)
+/// A provider that Windows knows.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Provider {
+    /// What stands behind `/csp`.
+    pub name: String,
+    /// The library's bare file name.
+    pub image: String,
+}
+
+/// Where Windows keeps what was registered: a key for each provider, and in it one for the library of programs.
+const PROVIDERS: &str = r"SYSTEM\CurrentControlSet\Control\Cryptography\Providers";
+
+/// All providers that Windows knows; those whose library cannot be read are left out.
+pub fn providers() -> io::Result<Vec<Provider>> {
+    let key = Key::open(PROVIDERS)?;
+    let mut providers = Vec::new();
+    for place in 0.. {
+        let Some(name) = key.child(place)? else { break };
+        let image = image(&name);
+        providers.extend(image.map(|image| Provider { name, image }));
+    }
+    Ok(providers)
+}
+
+fn image(name: &str) -> Option<String> {
+    let (path, value) = (wide(&format!(r"{PROVIDERS}\{name}\UM")), wide("Image"));
+    let mut text = [0_u16; 260];
+    let mut bytes = size_of_val(&text) as u32;
+    let out = text.as_mut_ptr().cast();
+    // SAFETY: texts that end with a zero; as many bytes are written as there is room.
+    let read = unsafe {
+        RegGetValueW(HKEY_LOCAL_MACHINE, path.as_ptr(), value.as_ptr(), RRF_RT_REG_SZ, null_mut(), out, &mut bytes)
+    };
+    (read == ERROR_SUCCESS).then(|| narrow(&text))
+}
+
+/// Up to the first zero.
+fn narrow(text: &[u16]) -> String {
+    let end = text.iter().position(|unit| *unit == 0).unwrap_or(text.len());
+    String::from_utf16_lossy(&text[..end])
+}
+
+/// An open key of the machine's registry.
+struct Key(HKEY);
+
+impl Key {
+    fn open(path: &str) -> io::Result<Self> {
+        let path = wide(path);
+        let mut key = null_mut();
+        // SAFETY: the path ends with a zero; the key is written to.
+        match unsafe { RegOpenKeyExW(HKEY_LOCAL_MACHINE, path.as_ptr(), 0, KEY_READ, &mut key) } {
+            ERROR_SUCCESS => Ok(Self(key)),
+            error => Err(io::Error::from_raw_os_error(error.cast_signed())),
+        }
+    }
+
+    /// The name of a key in it, by its place; nothing after the last.
+    fn child(&self, place: u32) -> io::Result<Option<String>> {
+        // A key's name has 255 characters at most.
+        let mut name = [0_u16; 256];
+        let mut length = name.len() as u32;
+        let out = name.as_mut_ptr();
+        // SAFETY: the key is open; as many characters are written as there is room.
+        let read =
+            unsafe { RegEnumKeyExW(self.0, place, out, &mut length, null_mut(), null_mut(), null_mut(), null_mut()) };
+        match read {
+            ERROR_SUCCESS => Ok(Some(narrow(&name))),
+            ERROR_NO_MORE_ITEMS => Ok(None),
+            error => Err(io::Error::from_raw_os_error(error.cast_signed())),
+        }
+    }
+}
+
+impl Drop for Key {
+    fn drop(&mut self) {
+        // SAFETY: it is open, and closed once.
+        unsafe { RegCloseKey(self.0) };
     }
 }

@@ -35,8 +35,7 @@ export WINEDLLOVERRIDES="$WINEDLLOVERRIDES;mssign32,mssign32_2017,ncrypt=n;wintr
 # The provider, as a registration leaves it on Windows; wine's own takes the call and does nothing.
 provider='Release Keys'
 check "the provider's library lies where Windows looks for it" windows ./stm-pkcs11.exe windows register --name "$provider"
-check "  and its name is known" windows reg add \
-    "HKLM\\SYSTEM\\CurrentControlSet\\Control\\Cryptography\\Providers\\$provider\\UM" /v Image /d stm_pkcs11.dll /f
+known "$provider"
 
 # A certificate of no keypair: what is in a signature that has another came from the callback.
 openssl req -x509 -newkey rsa:2048 -nodes -keyout any.key -subj /CN=any -addext extendedKeyUsage=codeSigning -outform DER -out any.cer \
@@ -98,8 +97,9 @@ check "  and it says so" grep -a 'does not match the public key' wine.err
 costs "  before anything is signed" 0 1
 
 # The certificate store: what PowerShell, mage and NuGet take keys from. The issuers are there, too, so that a signature has them.
+registry delete 'HKCU\Software\Microsoft\SystemCertificates' /f
 says "certsync puts the certificates into the user's store" '^demo-rsa-3072 +[0-9A-F]{40} +20..-..-.. +new$' \
-    windows ./stm-pkcs11.exe windows certsync --name "$provider"
+    windows ./stm-pkcs11.exe windows certsync
 says "  a second time it links them anew" '^demo-rsa-3072 .*was there' \
     windows ./stm-pkcs11.exe windows certsync --name "$provider" demo-rsa-3072
 refuses "  a name that is not there is refused" windows ./stm-pkcs11.exe windows certsync --name "$provider" demo-rsa-307

@@ -92,6 +92,7 @@ const CLIENTS: &[Client] = clients! {
     "java" ["sunpkcs11" "keytool"] file "sunpkcs11.cfg" "Java's SunPKCS11 provider: jarsigner, keytool, apksigner";
     "jenkins" file "Jenkinsfile" "Jenkins: Jenkinsfile";
     "maven" file "maven-jarsigner.xml" "Maven: a plugin for pom.xml";
+    "msbuild" ["visual-studio"] file "sign.targets" "Visual Studio, MSBuild: Directory.Build.targets";
     "node" ["pkcs11js"] page "programs.md" "Node.js, pkcs11js: the commands";
     "nss" ["certutil" "modutil"] file "nss-pkcs11.txt" "NSS: two lines for pkcs11.txt of a database";
     "openssl" page "openssl.md" "openssl: the commands";
@@ -101,9 +102,11 @@ const CLIENTS: &[Client] = clients! {
     "p11-kit" file "p11-kit.module" "p11-kit: /usr/share/p11-kit/modules/stm-pkcs11.module";
     "pdf" ["pyhanko" "pdfsig"] page "pdf.md" "pyHanko, pdfsig: the commands";
     "pkcs11-tool" ["opensc"] page "pkcs11-tool.md" "pkcs11-tool: the commands";
+    "powershell" ["set-authenticodesignature"] file "sign.ps1" "PowerShell: a script that signs scripts and modules";
     "python" ["python-pkcs11" "pykcs11"] page "python.md" "Python: the commands";
     "rauc" page "rauc.md" "rauc: the commands";
     "settings" ["stm-pkcs11"] file "stm-pkcs11.toml" "the module's own settings: ~/.config/stm-pkcs11/stm-pkcs11.toml";
+    "signtool" file "signtool.cmd" "a script for Windows that signs programs, installers and scripts";
     "ssh" ["openssh"] file "ssh_config" "OpenSSH: ~/.ssh/config";
     "uefi" ["sbsign" "pesign"] page "uefi.md" "sbsign, pesign: the commands";
 };
@@ -134,6 +137,8 @@ fn commands(name: &str, page: &str, alias: &str) -> String {
 
 /// Where a package puts the module, as the files name it.
 const INSTALLED: &str = "/usr/lib/x86_64-linux-gnu/pkcs11/libstm_pkcs11.so";
+/// The same in files that are for Windows alone.
+const INSTALLED_DLL: &str = r"C:\stm-pkcs11\stm_pkcs11.dll";
 /// What stands for an alias.
 const ALIAS: &str = "KEYPAIR";
 /// A file is not worth a long wait for the account.
@@ -147,7 +152,6 @@ pub fn run(arguments: &Arguments) -> Result<(), Failure> {
     };
     let named = |one: &&Client| one.name == client || one.others.contains(&client.as_str());
     let client = CLIENTS.iter().find(named).expect("clap has seen it");
-    let module = module(arguments.module.as_deref())?;
     let alias = match (&arguments.keypair, client.wants_alias()) {
         (Some(alias), _) => alias.clone(),
         (None, false) => ALIAS.to_owned(),
@@ -156,20 +160,37 @@ pub fn run(arguments: &Arguments) -> Result<(), Failure> {
             ALIAS.to_owned()
         }),
     };
-    let text = client.text(&alias).replace(INSTALLED, &module.display().to_string());
-    let text = text.replace("/x86_64-linux-gnu/", &format!("/{}-linux-gnu/", std::env::consts::ARCH));
+    let text = with_module(client.text(&alias), arguments.module.as_deref())?;
     output::write(&text, arguments.out.as_deref())
+}
+
+/// The text with the place of the module in it: of this machine's, where it is for this kind of machine.
+fn with_module(text: String, named: Option<&Path>) -> Result<String, Failure> {
+    let for_us = text.contains(INSTALLED) || (cfg!(windows) && text.contains(INSTALLED_DLL));
+    if !for_us {
+        return Ok(text);
+    }
+    let module = module(named)?.display().to_string();
+    if cfg!(windows) {
+        // A backslash has a meaning of its own in the files that are not Windows' own; a slash serves as well.
+        return Ok(text.replace(INSTALLED_DLL, &module).replace(INSTALLED, &module.replace('\\', "/")));
+    }
+    Ok(text
+        .replace(INSTALLED, &module)
+        .replace("/x86_64-linux-gnu/", &format!("/{}-linux-gnu/", std::env::consts::ARCH)))
 }
 
 /// The module that was named, or else is found beside this program or where packages put it.
 fn module(named: Option<&Path>) -> Result<PathBuf, Failure> {
-    const NAME: &str = "libstm_pkcs11.so";
+    const NAME: &str = if cfg!(windows) { "stm_pkcs11.dll" } else { "libstm_pkcs11.so" };
     if let Some(named) = named {
         return std::path::absolute(named).ok().filter(|path| path.is_file()).ok_or_else(|| {
             Failure::new(format!("find {}", named.display()), "there is no such file", "check the path of --module")
         });
     }
-    let program = std::env::current_exe().ok().and_then(|path| path.canonicalize().ok());
+    // Through links to where it is; on Windows that would be a path in a form that few programs know.
+    let program = std::env::current_exe().ok();
+    let program = if cfg!(windows) { program } else { program.and_then(|path| path.canonicalize().ok()) };
     let beside = program.as_deref().and_then(Path::parent);
     let triple = format!("{}-linux-gnu", std::env::consts::ARCH);
     let near = beside.into_iter().flat_map(|folder| {

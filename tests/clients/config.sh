@@ -40,6 +40,9 @@ forget_requests
 made osslsigncode >osslsigncode.sh
 made jarsigner >jarsigner.sh
 same "a file with a given alias asks for nothing" "$(bill)" "0 0 0 "
+made msbuild >Directory.Build.targets
+check "the targets for MSBuild are XML" python3 -c 'import sys, xml.dom.minidom as x; x.parse(sys.argv[1])' Directory.Build.targets
+same "  with the alias in them" "$(grep -c ">$alias<" Directory.Build.targets)" 1
 
 # The scripts.
 export TIMESTAMP=

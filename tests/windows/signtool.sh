@@ -112,3 +112,17 @@ for alias in demo-rsa-3072 demo-ec-p256; do
     verifies "$ROOT_PEM" "$alias"
     costs "  for one signature and one look" 1 2
 done
+
+# The file that the companion prints.
+check "stm-pkcs11 config writes a script for signtool" \
+    windows ./stm-pkcs11.exe config signtool --keypair demo-rsa-3072 --out sign.cmd
+by_script() { cp hello.exe program.exe && TIMESTAMP=none windows cmd /c sign.cmd program.exe; }
+says "  which signs" '^Successfully signed' by_script
+verifies "$ROOT_PEM" demo-rsa-3072
+costs "  for one signature and one look" 1 2
+nothing_is_left() { ! compgen -G "$WINEPREFIX/drive_c/users/*/Temp/stm-pkcs11-*.json"; }
+check "  and leaves nothing behind" nothing_is_left
+by_script_wrongly() { sed 's/demo-rsa-3072/demo-rsa-307/' sign.cmd >wrong.cmd && TIMESTAMP=none windows cmd /c wrong.cmd program.exe; }
+refuses "  and tells when signtool fails" by_script_wrongly
+told "  with our line" "$missing"
+says "the configuration for Java has no backslash" '^library = "[A-Z]:/.*/stm_pkcs11.dll"' windows ./stm-pkcs11.exe config java

@@ -17,6 +17,7 @@ pub mod error;
 mod host;
 pub mod log;
 pub mod mechanism;
+pub mod nearest;
 pub mod service;
 pub mod token;
 #[cfg(windows)]

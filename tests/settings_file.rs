@@ -5,7 +5,6 @@
 mod support;
 
 use cryptoki_sys::*;
-use std::ffi::CString;
 use std::path::Path;
 use support::template::Attributes;
 use support::{Emulator, P11};
@@ -13,10 +12,7 @@ use support::{Emulator, P11};
 /// Initialises with a settings file that is named in the initialise arguments.
 fn start(file: &Path, more: &str) -> P11 {
     let p11 = P11::load();
-    let text = CString::new(format!("STM_PKCS11_CONFIG={};{more}", file.display())).expect("no NUL");
-    let mut args =
-        CK_C_INITIALIZE_ARGS { pReserved: text.as_ptr().cast_mut().cast(), ..CK_C_INITIALIZE_ARGS::default() };
-    assert_eq!(ck!(p11, C_Initialize((&raw mut args).cast())), CKR_OK);
+    p11.begin(&format!("STM_PKCS11_CONFIG={};{more}", file.display()));
     p11
 }
 

@@ -3,6 +3,7 @@
 use crate::failure::Failure;
 use std::sync::Arc;
 use stm_pkcs11::config::{self, Config, TokenSettings};
+use stm_pkcs11::nearest::nearest;
 use stm_pkcs11::service::{self, Keypair, Service, Wanted};
 
 /// Which of the configured accounts.
@@ -66,17 +67,12 @@ impl Account {
             }
         }
         let all = look(Wanted::All).map_err(|failure| refused(what(), &failure))?;
-        let near = all.iter().map(|keypair| keypair.alias.as_str()).min_by_key(|alias| distance(alias, name));
-        let remedy = match near.filter(|alias| distance(alias, name) <= 1 + name.len() / 3) {
+        let remedy = match nearest(name, all.iter().map(|keypair| keypair.alias.as_str())) {
             Some(near) => format!("did you mean {near}?"),
             None => "stm-pkcs11 keypair list shows what there is".to_owned(),
         };
         Err(Failure::new(what(), "there is no such keypair, or this user may not see it", remedy))
     }
-}
-
-fn distance(one: &str, other: &str) -> usize {
-    strsim::damerau_levenshtein(&one.to_lowercase(), &other.to_lowercase())
 }
 
 /// What the service said, as a failure of a command.

@@ -11,6 +11,7 @@ use std::sync::Arc;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use stm_pkcs11::config::{TokenSettings, VARIABLES};
 use stm_pkcs11::mechanism::PublicKey;
+use stm_pkcs11::nearest::nearest;
 use stm_pkcs11::service::{self, Keypair, Kind, Service, Wanted};
 use stm_pkcs11::x509::Certificate;
 
@@ -253,12 +254,10 @@ fn keypairs(visit: &mut Visit, service: &Service, settings: &TokenSettings, only
     let chosen: Vec<&Arc<Keypair>> =
         all.iter().filter(|keypair| only.is_none_or(|only| keypair.alias == only || keypair.id == only)).collect();
     if let (true, Some(only)) = (chosen.is_empty(), only) {
-        let near = all.iter().map(|keypair| keypair.alias.as_str());
-        let near = near.min_by_key(|alias| strsim::damerau_levenshtein(&alias.to_lowercase(), &only.to_lowercase()));
-        let remedy = match near {
+        let remedy = match nearest(only, all.iter().map(|keypair| keypair.alias.as_str())) {
             Some(near) if near.eq_ignore_ascii_case(only) => format!("the case of an alias matters: it is {near}"),
             Some(near) => format!("did you mean {near}?"),
-            None => String::new(),
+            None => "stm-pkcs11 keypair list shows what there is".to_owned(),
         };
         return visit.wrong("keypair", format!("there is no keypair {only}"), remedy);
     }

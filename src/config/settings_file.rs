@@ -5,6 +5,7 @@
 
 use super::problem::Problem;
 use super::sources::Sources;
+use crate::nearest::nearest;
 use std::collections::{HashMap, HashSet};
 use std::path::{Path, PathBuf};
 use toml::de::{DeArray, DeTable, DeValue};
@@ -197,9 +198,7 @@ impl SettingsFile {
     }
 
     fn unknown(&mut self, at: usize, name: &str, place: &str, known: &[&str]) {
-        let nearest = known.iter().min_by_key(|known| strsim::damerau_levenshtein(name, known));
-        let near = nearest.filter(|known| strsim::damerau_levenshtein(name, known) <= 1 + name.len() / 3);
-        let remedy = match near {
+        let remedy = match nearest(name, known) {
             Some(known) => format!("did you mean '{known}'?"),
             None => format!("{place} has {}", known.join(", ")),
         };

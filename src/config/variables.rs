@@ -1,5 +1,7 @@
 //! Every setting by name: what the documentation lists, and what a misspelt one is compared with.
 
+use crate::nearest;
+
 /// One setting.
 pub struct Variable {
     /// Its name, in the environment and in the properties file.
@@ -78,13 +80,8 @@ pub fn meant(name: &str) -> Option<&'static str> {
     if !ours || FOREIGN.contains(&name) || VARIABLES.iter().any(|variable| variable.name == name) {
         return None;
     }
-    VARIABLES
-        .iter()
-        .map(|variable| (strsim::damerau_levenshtein(name, variable.name), variable.name))
-        // A short name is near to everything.
-        .filter(|(distance, _)| *distance <= name.len() / 6)
-        .min()
-        .map(|(_, name)| name)
+    // A short name is near to everything.
+    nearest::within(name.len() / 6, name, VARIABLES.iter().map(|variable| variable.name))
 }
 
 #[cfg(test)]

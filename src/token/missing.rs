@@ -3,6 +3,7 @@
 
 use super::attribute::Template;
 use super::catalog::Catalog;
+use crate::nearest::nearest;
 use crate::service::Service;
 use cryptoki_sys::*;
 
@@ -21,9 +22,7 @@ pub fn tell(template: &Template<'_>, catalog: &Catalog, service: &Service) {
     if let Some(similar) = service.similar(alias).or_else(similar) {
         return log::error!("there is no keypair '{alias}', but there is '{similar}': the case of an alias matters");
     }
-    let far = |other: &&str| strsim::damerau_levenshtein(&lower, &other.to_lowercase());
-    let nearest = catalog.aliases().min_by_key(far).filter(|near| far(near) <= 1 + alias.len() / 3);
-    let remedy = match nearest {
+    let remedy = match nearest(alias, catalog.aliases()) {
         Some(near) => format!("did you mean '{near}'?"),
         None => "check the alias: `stm-pkcs11 keypair list` shows all".to_owned(),
     };

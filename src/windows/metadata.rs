@@ -1,6 +1,7 @@
 //! The file of `signtool /dmdf`: JSON that says which keypair signs.
 
 use crate::error::{Error, Result};
+use crate::nearest::nearest;
 use cryptoki_sys::CKR_ARGUMENTS_BAD;
 use serde_json::Value;
 
@@ -27,8 +28,7 @@ pub fn read(bytes: &[u8]) -> Result<Metadata> {
         return Err(wrong("holds no JSON object".into()));
     };
     if let Some(unknown) = object.keys().find(|key| !KEYS.contains(&key.as_str())) {
-        let far = |known: &&&str| strsim::damerau_levenshtein(known, unknown);
-        return Err(wrong(match KEYS.iter().min_by_key(far).filter(|near| far(near) <= 1 + unknown.len() / 3) {
+        return Err(wrong(match nearest(unknown, KEYS) {
             Some(near) => format!("has '{unknown}'; did you mean '{near}'?"),
             None => format!("has '{unknown}'; it knows {}", KEYS.join(" and ")),
         }));

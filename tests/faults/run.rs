@@ -8,7 +8,6 @@ use crate::support::template::Attributes;
 use crate::support::{Emulator, P11, check};
 use cryptoki_sys::*;
 use std::collections::HashSet;
-use std::ffi::CString;
 use std::path::Path;
 use std::time::{Duration, Instant};
 
@@ -76,10 +75,7 @@ pub fn begin(p11: &P11, front: &Front, emulator: &Emulator, log: &Path, own: &[(
         settings.push(((*name).to_owned(), value));
     }
     let text: Vec<String> = settings.iter().map(|(name, value)| format!("{name}={value}")).collect();
-    let text = CString::new(text.join(";")).expect("no NUL");
-    let mut args =
-        CK_C_INITIALIZE_ARGS { pReserved: text.as_ptr().cast_mut().cast(), ..CK_C_INITIALIZE_ARGS::default() };
-    assert_eq!(ck!(p11, C_Initialize((&raw mut args).cast())), CKR_OK);
+    p11.begin(&text.join(";"));
 }
 
 fn wanted() -> Attributes {

@@ -90,6 +90,14 @@ impl P11 {
         p11
     }
 
+    /// Initialises with settings in the initialise arguments: `NAME=value`, separated by semicolons.
+    pub fn begin(&self, settings: &str) {
+        let text = std::ffi::CString::new(settings).expect("no NUL");
+        let mut args =
+            CK_C_INITIALIZE_ARGS { pReserved: text.as_ptr().cast_mut().cast(), ..CK_C_INITIALIZE_ARGS::default() };
+        assert_eq!(ck!(self, C_Initialize((&raw mut args).cast())), CKR_OK);
+    }
+
     pub fn finish(&self) {
         assert_eq!(ck!(self, C_Finalize(null_mut())), CKR_OK);
     }

@@ -5,7 +5,6 @@ use crate::ck;
 use crate::support::template::Attributes;
 use crate::support::{Emulator, P11};
 use cryptoki_sys::*;
-use std::ffi::CString;
 use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 
@@ -47,10 +46,7 @@ fn begin(p11: &P11, emulator: &Emulator, folder: &Path, own: &[(&str, &str)]) {
         settings.push(((*name).to_owned(), filled(value, emulator, folder)));
     }
     let text: Vec<String> = settings.iter().map(|(name, value)| format!("{name}={value}")).collect();
-    let text = CString::new(text.join(";")).expect("no NUL");
-    let mut args =
-        CK_C_INITIALIZE_ARGS { pReserved: text.as_ptr().cast_mut().cast(), ..CK_C_INITIALIZE_ARGS::default() };
-    assert_eq!(ck!(p11, C_Initialize((&raw mut args).cast())), CKR_OK);
+    p11.begin(&text.join(";"));
 }
 
 fn filled(text: &str, emulator: &Emulator, folder: &Path) -> String {

@@ -1,0 +1,34 @@
+//! The name that somebody probably meant.
+
+/// The known name that is nearest to one that is not known, if it is near: one letter in three may be wrong, and one more.
+/// The case of letters does not matter.
+pub fn nearest<T: AsRef<str>>(name: &str, known: impl IntoIterator<Item = T>) -> Option<T> {
+    within(1 + name.len() / 3, name, known)
+}
+
+/// The same, with as many wrong letters as the caller bears.
+pub fn within<T: AsRef<str>>(wrong: usize, name: &str, known: impl IntoIterator<Item = T>) -> Option<T> {
+    let name = name.to_lowercase();
+    let far = |known: &T| strsim::damerau_levenshtein(&name, &known.as_ref().to_lowercase());
+    let near = known.into_iter().map(|known| (far(&known), known)).min_by_key(|(far, _)| *far);
+    near.filter(|(far, _)| *far <= wrong).map(|(_, known)| known)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_name_with_a_slip_leads_to_the_one_that_was_meant() {
+        let known = ["release-key", "nightly-key"];
+        for name in ["relase-key", "Release-Key", "release_key", "releasekey"] {
+            assert_eq!(nearest(name, known), Some("release-key"), "{name}");
+        }
+    }
+
+    #[test]
+    fn a_name_that_is_like_none_leads_nowhere() {
+        assert_eq!(nearest("colour", ["keypair", "token"]), None);
+        assert_eq!(nearest("x", [] as [&str; 0]), None);
+    }
+}

@@ -1,16 +1,18 @@
 //! The log: one line a record, for people. Errors go to stderr unless the settings say otherwise.
 //!
 //! A library in someone else's process writes with care: one `write` a line, so that many processes can share a file; no
-//! failure of writing matters; no lock is waited for (a forked child may have inherited it held).
+//! failure of writing matters; no lock is waited for long, and a forked child has one of its own.
 
+mod own;
 mod stream;
 
 use crate::config::{LogOutput, LogSettings};
 use log::{Level, LevelFilter, Log, Metadata, Record};
-use parking_lot::Mutex;
+use own::Own;
 use std::collections::HashSet;
 use std::fs::{File, OpenOptions};
 use std::path::Path;
+use std::sync::Arc;
 use std::time::{SystemTime, UNIX_EPOCH};
 use stream::{Number, Stream};
 
@@ -21,12 +23,12 @@ const MAX_MESSAGE: usize = 2000;
 const MAX_REMEMBERED: usize = 256;
 
 struct Logger {
-    state: Mutex<State>,
+    own: Own,
 }
 
 struct State {
     output: LogOutput,
-    file: Option<File>,
+    file: Option<Arc<File>>,
     level: LevelFilter,
     written: HashSet<u64, FixedHasher>,
     stdout: Stream,
@@ -44,9 +46,19 @@ impl State {
             stderr: Stream::new(Number::Stderr),
         }
     }
+
+    /// The state that a forked child begins with: it goes on as its parent did.
+    fn inherited(&self) -> Self {
+        Self {
+            output: self.output.clone(),
+            file: self.file.clone(),
+            written: HashSet::with_hasher(FixedHasher),
+            ..*self
+        }
+    }
 }
 
-static LOGGER: Logger = Logger { state: Mutex::new(State::new(LogOutput::Stderr)) };
+static LOGGER: Logger = Logger { own: Own::new(State::new(LogOutput::Stderr)) };
 
 /// Begins to log as the settings say. Called by every `C_Initialize`; an application that links this crate and has a
 /// logger of its own keeps that.
@@ -54,7 +66,7 @@ pub fn start(settings: &LogSettings) {
     let _ = log::set_logger(&LOGGER);
     log::set_max_level(settings.level);
     let mut failed = None;
-    if let Some(mut state) = LOGGER.state.try_lock() {
+    if let Some(mut state) = LOGGER.own.state() {
         state.level = settings.level;
         state.output = settings.output.clone();
         state.written.clear();
@@ -63,7 +75,7 @@ pub fn start(settings: &LogSettings) {
         state.stderr.begin();
         if let LogOutput::File(path) = &settings.output {
             match open(path) {
-                Ok(file) => state.file = Some(file),
+                Ok(file) => state.file = Some(Arc::new(file)),
                 Err(error) => failed = Some(format!("the log file {} cannot be opened: {error}", path.display())),
             }
         }
@@ -109,9 +121,9 @@ impl Log for Logger {
         }
         let mut message = one_line(&record.args().to_string());
         let level = record.level();
-        // A record that meets the lock held (another thread writes, or did when this process was forked) goes straight
-        // to stderr if it is an error, and is dropped else.
-        let Some(mut state) = self.state.try_lock_for(std::time::Duration::from_millis(50)) else {
+        // A record that meets the lock held for long (a disk or a terminal takes nothing) goes straight to stderr if it is an
+        // error, and is dropped else.
+        let Some(mut state) = LOGGER.own.state() else {
             if level == Level::Error {
                 Stream::new(Number::Stderr).write(&plain(level, &message));
             }
@@ -134,7 +146,7 @@ impl Log for Logger {
             (LogOutput::Discard, _) => {}
             (LogOutput::Stdout, _) => stdout.write(&plain(level, &message)),
             (LogOutput::File(_), Some(file)) => {
-                stream::write(file, &dated(level, &message));
+                stream::write(&mut &**file, &dated(level, &message));
                 if level == Level::Error {
                     stderr.write(&plain(level, &message));
                 }

@@ -18,6 +18,7 @@ enum Now {
 }
 
 /// One of the two, and what it was when the module was initialised.
+#[derive(Clone, Copy)]
 pub struct Stream {
     number: Number,
     begun: Now,

@@ -12,7 +12,15 @@ service_test!(children_that_are_forked_while_threads_sign_start_afresh_and_hurt_
     let key = p11.private_key(session, KEY);
     let (stop, made) = (AtomicBool::new(false), AtomicUsize::new(0));
     let mut by_children = 0;
+    /// The threads end when a child is not fine, too.
+    struct Stop<'a>(&'a AtomicBool);
+    impl Drop for Stop<'_> {
+        fn drop(&mut self) {
+            self.0.store(true, Ordering::Relaxed);
+        }
+    }
     std::thread::scope(|scope| {
+        let _stop = Stop(&stop);
         for _ in 0..4 {
             scope.spawn(|| {
                 let session = p11.open(0);
@@ -35,7 +43,6 @@ service_test!(children_that_are_forked_while_threads_sign_start_afresh_and_hurt_
             assert!(fine, "child {round}");
             by_children += usize::from(round % 4 == 0);
         }
-        stop.store(true, Ordering::Relaxed);
     });
     assert!(made.load(Ordering::Relaxed) > 0);
     assert_eq!(emulator.signs(), made.load(Ordering::Relaxed) + by_children, "each signature was asked for once");

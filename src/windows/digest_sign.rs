@@ -2,6 +2,7 @@
 //! `AuthenticodeDigestSign`, for older SDKs, signs for the certificate that signtool was given. signtool frees the signature.
 
 use super::door::{self, bytes, call, put};
+use super::store::{self, Context};
 use super::{metadata, process_heap};
 use crate::error::{Error, Result};
 use crate::mechanism::{DIGESTS, Digest};
@@ -59,8 +60,9 @@ pub unsafe extern "system" fn AuthenticodeDigestSignEx(
         unsafe {
             let key = named(metadata)?;
             // The certificates first: without them a signature is of no use.
-            present(&key, signer, store)?;
-            sign(&key, algorithm, bytes(digest, digest_len)?, signature)
+            let certificate = present(&key, store)?;
+            sign(&key, algorithm, bytes(digest, digest_len)?, signature)?;
+            if signer.is_null() { Ok(()) } else { put(signer, certificate.give()) }
         }
     })
 }
@@ -95,34 +97,21 @@ fn fits(key: &DirectKey, certificate: &[u8]) -> Result<()> {
     Err(Error::loud(CKR_KEY_TYPE_INCONSISTENT, cause))
 }
 
-/// Puts the certificate and its issuers into signtool's store.
+/// Puts the certificate and its issuers into signtool's store; the certificate as it is there.
 ///
 /// # Safety
-/// `signer` is null or can be written to; `store` is open.
-unsafe fn present(key: &DirectKey, signer: *mut *mut CERT_CONTEXT, store: HCERTSTORE) -> Result<()> {
+/// `store` is open.
+unsafe fn present(key: &DirectKey, store: HCERTSTORE) -> Result<Context> {
+    let refused = |_| Error::loud(CKR_FUNCTION_FAILED, "Windows does not take the keypair's certificate");
+    // SAFETY: the caller's promise.
+    let add = |der: &&[u8]| unsafe { store::add(store, der, CERT_STORE_ADD_USE_EXISTING) }.map_err(refused);
     let certificates = key.certificates();
-    if certificates.is_empty() {
+    let Some((own, issuers)) = certificates.split_first() else {
         let cause = format!("the keypair {} has no certificate; issue one in the service's web page", key.alias());
         return Err(Error::loud(CKR_KEY_FUNCTION_NOT_PERMITTED, cause));
-    }
-    for (place, der) in certificates.iter().enumerate() {
-        let context = if place == 0 { signer } else { std::ptr::null_mut() };
-        // SAFETY: the caller's promise; the DER is ours.
-        let added = unsafe {
-            CertAddEncodedCertificateToStore(
-                store,
-                X509_ASN_ENCODING | PKCS_7_ASN_ENCODING,
-                der.as_ptr(),
-                der.len() as u32,
-                CERT_STORE_ADD_USE_EXISTING,
-                context,
-            )
-        };
-        if added == 0 {
-            return Err(Error::loud(CKR_FUNCTION_FAILED, "Windows does not take the keypair's certificate"));
-        }
-    }
-    Ok(())
+    };
+    issuers.iter().try_for_each(|issuer| add(issuer).map(drop))?;
+    add(own)
 }
 
 /// Signs, with the padding of Authenticode, into memory that signtool frees.

@@ -290,7 +290,8 @@ unsafe fn padding_of(key: &DirectKey, info: *const c_void, flags: u32) -> Result
     // SAFETY: the caller's promise.
     unsafe {
         match (rsa, flags) {
-            (false, 0) => Ok(Padding::None),
+            // signtool /ds asks every key for RSA's padding.
+            (false, 0 | BCRYPT_PAD_PKCS1) => Ok(Padding::None),
             (true, BCRYPT_PAD_PKCS1) if !info.is_null() => {
                 let info = info.cast::<BCRYPT_PKCS1_PADDING_INFO>().read_unaligned();
                 let hash = if info.pszAlgId.is_null() { None } else { Some(hash(&text(info.pszAlgId)?)?) };

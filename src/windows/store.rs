@@ -79,6 +79,18 @@ fn done(result: i32) -> io::Result<()> {
     if result == 0 { Err(io::Error::last_os_error()) } else { Ok(()) }
 }
 
+/// Adds a certificate to a store.
+///
+/// # Safety
+/// `store` is open.
+pub(super) unsafe fn add(store: HCERTSTORE, der: &[u8], how: u32) -> io::Result<Context> {
+    let mut context = std::ptr::null_mut();
+    let (encoding, len) = (X509_ASN_ENCODING | PKCS_7_ASN_ENCODING, der.len() as u32);
+    // SAFETY: the caller's promise; the DER is ours, and the context is written to.
+    let added = unsafe { CertAddEncodedCertificateToStore(store, encoding, der.as_ptr(), len, how, &mut context) };
+    done(added).map(|()| Context(context))
+}
+
 /// A store that is closed when it is no longer needed.
 struct Store(HCERTSTORE);
 
@@ -97,14 +109,8 @@ impl Store {
 
     /// Adds a certificate; says whether it is new.
     fn put(&self, der: &[u8]) -> io::Result<(Context, bool)> {
-        let add = |how| {
-            let mut context = std::ptr::null_mut();
-            let (encoding, len) = (X509_ASN_ENCODING | PKCS_7_ASN_ENCODING, der.len() as u32);
-            // SAFETY: the store is open, the DER is ours, and the context is written to.
-            let added =
-                unsafe { CertAddEncodedCertificateToStore(self.0, encoding, der.as_ptr(), len, how, &mut context) };
-            done(added).map(|()| Context(context))
-        };
+        // SAFETY: the store is open.
+        let add = |how| unsafe { add(self.0, der, how) };
         match add(CERT_STORE_ADD_NEW) {
             Ok(context) => Ok((context, true)),
             Err(_) => add(CERT_STORE_ADD_USE_EXISTING).map(|context| (context, false)),
@@ -120,9 +126,14 @@ impl Drop for Store {
 }
 
 /// A certificate in a store.
-struct Context(*mut CERT_CONTEXT);
+pub(super) struct Context(*mut CERT_CONTEXT);
 
 impl Context {
+    /// Leaves it to whoever frees it.
+    pub(super) fn give(self) -> *mut CERT_CONTEXT {
+        std::mem::ManuallyDrop::new(self).0
+    }
+
     fn set<T>(&self, property: u32, value: &T) -> io::Result<()> {
         // SAFETY: the context is there, and the value is what the property takes; Windows copies it.
         done(unsafe { CertSetCertificateContextProperty(self.0, property, 0, std::ptr::from_ref(value).cast()) })

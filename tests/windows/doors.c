@@ -159,7 +159,9 @@ static void ksp(const char *dll, const char *alias, const char *digest_file, con
     BCRYPT_PSS_PADDING_INFO pss = {L"SHA256", 32};
     void *info = !strcmp(padding, "pss") ? (void *)&pss : !strcmp(padding, "pkcs1") ? (void *)&pkcs1 : NULL;
     DWORD flags = !strcmp(padding, "pss") ? 8 : !strcmp(padding, "pkcs1") ? 2 : 0;
-    status("a wrong padding is refused", t->SignHash(provider, key, NULL, digest, digest_length, NULL, 0, &needed, flags ^ 2), 0x80090027);
+    status("a wrong padding is refused", t->SignHash(provider, key, NULL, digest, digest_length, NULL, 0, &needed, rsa ? flags ^ 2 : 8), 0x80090027);
+    if (!rsa)
+        status("RSA's padding, which signtool /ds gives every key, is borne", t->SignHash(provider, key, &pkcs1, digest, digest_length, NULL, 0, &needed, 2), 0);
     if (rsa) {
         BCRYPT_PKCS1_PADDING_INFO unknown = {L"MD2"};
         status("a hash that nobody knows is refused", t->SignHash(provider, key, &unknown, digest, digest_length, bytes, sizeof bytes, &needed, 2), 0x80090029);

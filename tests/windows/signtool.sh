@@ -83,6 +83,19 @@ check "signtool signs three files in one run" windows ./signtool.exe sign /fd SH
     two.exe three.exe
 costs "  for three signatures and one look" 3 4
 
+# Digest, signature and file in steps of their own.
+for alias in demo-rsa-3072 demo-ec-p256; do
+    mkdir "$alias"
+    says "signtool /dg writes the digest for $alias" '^Successfully signed' \
+        signtool signtool.exe /fd SHA256 /f "$alias.cer" /dg "$alias"
+    check "  /ds signs it" windows ./signtool.exe sign /fd SHA256 /f "$alias.cer" /csp "$provider" /kc "$alias" /ds "$alias/program.exe.dig"
+    base64 -d "$alias/program.exe.dig" >digest
+    base64 -d "$alias/program.exe.dig.signed" >sig
+    [[ $alias != *ec* ]] || to_der sig
+    check "  and openssl verifies it" openssl pkeyutl -verify -pubin -inkey "$alias.pub" -in digest -sigfile sig -pkeyopt digest:sha256
+    costs "  for one signature and one look" 1 2
+done
+
 missing="there is no keypair 'demo-rsa-307'"
 refuses "signtool /csp with an alias that is not there" signtool signtool.exe /fd SHA256 /csp "$provider" /kc demo-rsa-307 /f demo-rsa-3072.cer
 told "  and its output names it" "$missing"

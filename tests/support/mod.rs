@@ -17,6 +17,9 @@ pub use emulator::Emulator;
 #[allow(unused_imports, reason = "each test binary uses its part")]
 pub use p11::{Mechanism, P11};
 
+/// Longest time that a test may take, in seconds.
+const LONGEST: &str = "900";
+
 /// Set in the process that a test runs in.
 const ALONE: &str = "STM_PKCS11_TEST_ALONE";
 
@@ -45,7 +48,9 @@ pub fn alone(name: &str, variables: &[(String, String)], body: impl FnOnce()) {
         return;
     }
     let home = tempfile::tempdir().expect("a home for the test");
-    let mut command = Command::new(std::env::current_exe().expect("the test knows its own path"));
+    // A test that hangs fails, and is named; what it started meanwhile could fill the machine's memory.
+    let mut command = Command::new("timeout");
+    command.args(["--signal=KILL", LONGEST]).arg(std::env::current_exe().expect("the test knows its own path"));
     command.args([name, "--exact", "--nocapture", "--test-threads=1"]);
     for (variable, _) in std::env::vars_os() {
         let known = variable.to_string_lossy();

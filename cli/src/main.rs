@@ -5,13 +5,13 @@
 
 mod account;
 mod client;
+mod completions;
 mod config;
 mod demo;
 mod doctor;
 mod failure;
 mod keypair;
 mod output;
-mod papers;
 mod progress;
 mod sample;
 mod sign;
@@ -57,9 +57,9 @@ enum Command {
     /// Write a small file that a signing tool accepts
     Sample(sample::Arguments),
     /// Print a shell's completions
-    Completions(papers::Completions),
+    Completions(completions::Completions),
     /// Write the manual pages
-    Man(papers::Man),
+    Man(completions::Man),
     /// Sign one file through the module in this process and print signature and certificates as JSON (used by `demo`)
     #[command(hide = true)]
     SignThrough(client::Arguments),
@@ -74,8 +74,8 @@ fn main() -> ExitCode {
         Command::Signature(arguments) => signature::run(&arguments),
         Command::Config(arguments) => config::run(&arguments),
         Command::Trace(arguments) => trace::run(&arguments),
-        Command::Completions(arguments) => papers::completions(&arguments),
-        Command::Man(arguments) => papers::man(&arguments),
+        Command::Completions(arguments) => completions::completions(&arguments),
+        Command::Man(arguments) => completions::man(&arguments),
         Command::Demo(arguments) => demo::run(&arguments),
         #[cfg(windows)]
         Command::Windows(arguments) => windows::run(&arguments),

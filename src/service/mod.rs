@@ -4,15 +4,13 @@
 //! loop and connection come to be in `Service::line`.
 
 mod answer;
-mod broken;
 mod cache;
+mod connections;
 mod deadline;
 mod failure;
-mod flight;
 #[cfg(feature = "fuzzing")]
 pub mod fuzzing;
 mod identity;
-mod lanes;
 mod listing;
 mod model;
 mod page;
@@ -21,9 +19,11 @@ mod provider;
 mod request;
 mod resolve;
 mod retry;
+mod single_flight;
 mod stats;
 mod tls;
 mod transport;
+mod transport_error;
 mod wire;
 
 pub use deadline::Deadline;
@@ -39,12 +39,12 @@ use crate::x509::Certificate;
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use cache::Cache;
-use flight::{Flights, Found, Key};
-use lanes::Lanes;
+use connections::Connections;
 use once_cell::sync::OnceCell;
 use parking_lot::{Mutex, RwLock};
 use request::{Endpoint, Line, Request, segment};
 use serde_json::json;
+use single_flight::{Found, Key, SingleFlight};
 use stats::Stats;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
@@ -65,7 +65,7 @@ pub enum Wanted<'a> {
 
 /// An open line: connections, and what requests need beside them.
 struct Open {
-    lanes: Lanes,
+    connections: Connections,
     endpoint: Arc<Endpoint>,
 }
 
@@ -77,7 +77,7 @@ pub struct Service {
     open: RwLock<Option<Arc<Open>>>,
     opening: Mutex<()>,
     pin: Mutex<Option<Secret>>,
-    flights: Flights,
+    single_flight: SingleFlight,
     cache: OnceCell<Cache>,
     /// The last alias that was asked for, and one that differs from it by case only.
     similar: Mutex<Option<(String, String)>>,
@@ -93,7 +93,7 @@ impl Service {
             open: RwLock::default(),
             opening: Mutex::default(),
             pin: Mutex::default(),
-            flights: Flights::default(),
+            single_flight: SingleFlight::default(),
             cache: OnceCell::new(),
             similar: Mutex::default(),
         }
@@ -130,14 +130,14 @@ impl Service {
             Login::ClientCertPassword => (pin, None),
             Login::ApiKey => (None, pin),
         };
-        let lanes = Lanes::new(Dialer::new(settings, password, api_key)?);
+        let connections = Connections::new(Dialer::new(settings, password, api_key)?);
         let endpoint = Arc::new(Endpoint {
             base: Endpoint::base(host)?,
             proxy: settings.proxy.as_ref().and_then(transport::proxy_name),
             stats: Arc::clone(&self.stats),
             met: Arc::clone(&self.met),
         });
-        Ok(Open { lanes, endpoint })
+        Ok(Open { connections, endpoint })
     }
 
     /// When a call that begins now has to be over.
@@ -165,7 +165,7 @@ impl Service {
         if hidden {
             return Ok(Vec::new());
         }
-        let found = self.flights.share(key, deadline, || {
+        let found = self.single_flight.share(key, deadline, || {
             if let Some(found) = self.cache().find(wanted) {
                 Stats::add(&self.stats.cache_hits, 1);
                 return Ok(found);
@@ -281,7 +281,7 @@ impl Service {
                 Failure::new(Kind::BadAnswer, cause, "look for it in the service's web page")
             })
         });
-        self.flights.forget_misses();
+        self.single_flight.forget_misses();
         self.cache().outdate_list();
         made
     }
@@ -330,7 +330,7 @@ impl Service {
         let Some(mut open) = self.open.try_write() else { return false };
         // Never dropped: that could write to the parent's sockets.
         std::mem::forget(open.take());
-        self.opening.try_lock().is_some() && self.flights.idle()
+        self.opening.try_lock().is_some() && self.single_flight.idle()
     }
 
     /// How many requests were sent so far, and how many bytes of answers came.
@@ -360,10 +360,10 @@ fn run_on<T, F>(open: &Open, deadline: Deadline, work: impl FnOnce(Line) -> F) -
 where
     F: Future<Output = Result<T, Failure>>,
 {
-    let lane = open.lanes.take()?;
-    let line = Line { client: lane.client().clone(), endpoint: Arc::clone(&open.endpoint), deadline };
+    let connection = open.connections.take()?;
+    let line = Line { client: connection.client().clone(), endpoint: Arc::clone(&open.endpoint), deadline };
     let work = transport::on_the_heap(|| work(line));
-    let run = || quietly(|| lane.block_on(work));
+    let run = || quietly(|| connection.block_on(work));
     catch_unwind(AssertUnwindSafe(run)).unwrap_or_else(|_| {
         let cause = "the request could not be run on this thread (is the thread or the process ending?)";
         Err(Failure::new(Kind::Cancelled, cause, ""))

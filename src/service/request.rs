@@ -2,13 +2,13 @@
 //! and its count there.
 
 use super::answer;
-use super::broken::Broken;
 use super::deadline::Deadline;
 use super::failure::{Failure, Kind};
 use super::page::{NoPage, Page};
 use super::retry::{self, Effect, Outcome};
 use super::stats::Stats;
 use super::transport::{self, Answer, Call};
+use super::transport_error::TransportError;
 use super::wire;
 use reqwest::{Client, Method, Url};
 use serde_json::Value;
@@ -166,7 +166,7 @@ impl Line {
                     let outcome = Outcome::Answered { status, retry_after: retry_after.is_some() };
                     (outcome, retry_after, answer::failure(&tried, status, &content_type, &request_id, &body))
                 }
-                Err(broken) => (broken.outcome, None, broken.failure.at(&tried)),
+                Err(error) => (error.outcome, None, error.failure.at(&tried)),
             };
             if !retry::again(outcome, request.effect) {
                 let failure = unsure(failure, outcome, request.effect);
@@ -189,7 +189,7 @@ impl Line {
         if stranger { self.deadline.at().min(begun + KNOCKING) } else { self.deadline.at() }
     }
 
-    async fn attempt(&self, call: &Call, tried: &str) -> Result<Answer, Broken> {
+    async fn attempt(&self, call: &Call, tried: &str) -> Result<Answer, TransportError> {
         panic_point!("service");
         let begun = Instant::now();
         let Endpoint { proxy, stats, met, .. } = &*self.endpoint;
@@ -209,11 +209,11 @@ impl Line {
                     took.as_millis()
                 );
             }
-            Err(broken) => {
-                if broken.outcome == Outcome::Lost {
+            Err(error) => {
+                if error.outcome == Outcome::Lost {
                     met.store(true, Ordering::Relaxed);
                 }
-                log::debug!("{tried}: {} after {} ms", broken.failure, took.as_millis());
+                log::debug!("{tried}: {} after {} ms", error.failure, took.as_millis());
             }
         }
         result

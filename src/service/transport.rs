@@ -1,14 +1,14 @@
 //! Requests over the wire: how connections are made, and one exchange over them.
 //!
 //! HTTP/1.1 over one connection per request under way; idle connections are kept for less than the minute after which
-//! firewalls drop them. `super::lanes` has the event loops.
+//! firewalls drop them. `super::connections` has the event loops.
 
-use super::broken::{Broken, Stage, Way, broken, chain, late};
 use super::deadline::Deadline;
 use super::failure::{Failure, Kind};
 use super::resolve::Resolver;
 use super::retry::{self, Outcome};
 use super::tls;
+use super::transport_error::{Stage, TransportError, Way, chain, late, transport_error};
 use crate::config::{Secret, TokenSettings};
 use bytes::Bytes;
 use http_body::{Frame, SizeHint};
@@ -171,7 +171,12 @@ impl http_body::Body for Watched {
 }
 
 /// One attempt: sends the request and reads its answer, until the deadline.
-pub async fn send(client: &Client, call: &Call, proxy: Option<&str>, deadline: Deadline) -> Result<Answer, Broken> {
+pub async fn send(
+    client: &Client,
+    call: &Call,
+    proxy: Option<&str>,
+    deadline: Deadline,
+) -> Result<Answer, TransportError> {
     // A connection that the other side closed while nobody drove the runtime must be noticed before it is used.
     tokio::task::yield_now().await;
     let way = Way { host: call.url.host_str().unwrap_or_default(), proxy };
@@ -183,7 +188,7 @@ pub async fn send(client: &Client, call: &Call, proxy: Option<&str>, deadline: D
         request = request.header(CONTENT_TYPE, "application/json").body(reqwest::Body::wrap(body));
     }
     let exchange = on_the_heap(async || {
-        let response = request.send().await.map_err(|error| broken(&error, &way, stage()))?;
+        let response = request.send().await.map_err(|error| transport_error(&error, &way, stage()))?;
         receive(response, call.limit, &way).await
     });
     match tokio::time::timeout_at(deadline.at().into(), exchange).await {
@@ -200,7 +205,7 @@ pub fn on_the_heap<F: Future>(work: impl FnOnce() -> F) -> Pin<Box<F>> {
 }
 
 /// Reads an answer whose head has come.
-async fn receive(mut response: reqwest::Response, limit: usize, way: &Way<'_>) -> Result<Answer, Broken> {
+async fn receive(mut response: reqwest::Response, limit: usize, way: &Way<'_>) -> Result<Answer, TransportError> {
     let text = |name: &str| -> String {
         response.headers().get(name).and_then(|value| value.to_str().ok()).unwrap_or_default().to_owned()
     };
@@ -221,14 +226,14 @@ async fn receive(mut response: reqwest::Response, limit: usize, way: &Way<'_>) -
         let cause = format!("the answer is longer than {limit} bytes");
         let remedy = "this is not the service's answer: check SM_HOST and the proxy";
         let failure = Failure::new(Kind::BadAnswer, cause, remedy);
-        Broken { outcome: Outcome::Answered { status, retry_after: false }, failure }
+        TransportError { outcome: Outcome::Answered { status, retry_after: false }, failure }
     };
     let promised = response.content_length().unwrap_or(0);
     if promised > limit as u64 {
         return Err(too_long());
     }
     answer.body.reserve_exact(promised as usize);
-    while let Some(part) = response.chunk().await.map_err(|error| broken(&error, way, Stage::Answered))? {
+    while let Some(part) = response.chunk().await.map_err(|error| transport_error(&error, way, Stage::Answered))? {
         if answer.body.len() + part.len() > limit {
             return Err(too_long());
         }

@@ -1,7 +1,7 @@
 //! The callbacks of `signtool /dlib FILE /dmdf JSON`: `AuthenticodeDigestSignEx` brings certificate and chain from the service,
 //! `AuthenticodeDigestSign`, for older SDKs, signs for the certificate that signtool was given. signtool frees the signature.
 
-use super::door::{self, bytes, call, put};
+use super::entry::{self, bytes, call, put};
 use super::store::{self, Context};
 use super::{metadata, process_heap};
 use crate::error::{Error, Result};
@@ -73,7 +73,7 @@ pub unsafe extern "system" fn AuthenticodeDigestSignEx(
 /// `blob` is null or points to a blob with its bytes.
 unsafe fn named(blob: *const CRYPT_INTEGER_BLOB) -> Result<DirectKey> {
     // The log begins with it, which tells of what is wrong with the metadata.
-    door::module();
+    entry::module();
     // SAFETY: the caller's promise.
     let text = unsafe {
         if blob.is_null() {
@@ -84,7 +84,7 @@ unsafe fn named(blob: *const CRYPT_INTEGER_BLOB) -> Result<DirectKey> {
         }
     };
     let wanted = metadata::read(text)?;
-    door::key(&wanted.keypair, wanted.token.as_deref())
+    entry::key(&wanted.keypair, wanted.token.as_deref())
 }
 
 fn fits(key: &DirectKey, certificate: &[u8]) -> Result<()> {

@@ -4,7 +4,7 @@
 //! Handles are numbers of a list, and any other number is `NTE_INVALID_HANDLE`. A key owns what it needs: signtool frees
 //! the provider while it goes on with the key.
 
-use super::door::{bytes, call, deliver, key as find, put, text};
+use super::entry::{bytes, call, deliver, key as find, put, text};
 use super::{blob, ksp_list as list, ksp_refuse as refuse, property};
 use crate::error::{Error, Result};
 use crate::mechanism::{DIGESTS, Digest};

@@ -1,7 +1,7 @@
 //! What the key storage provider lists: algorithms and keys.
 
 use super::blob::{self, KINDS};
-use super::door::{call, module, put, text};
+use super::entry::{call, module, put, text};
 use super::{ksp, process_heap, property};
 use crate::error::Result;
 use cryptoki_sys::*;

@@ -1,6 +1,6 @@
 //! What a provider of remote signing keys has no use for: `NTE_NOT_SUPPORTED`, whatever the arguments.
 
-use super::door::call;
+use super::entry::call;
 use cryptoki_sys::CKR_FUNCTION_NOT_SUPPORTED;
 use std::ffi::c_void;
 use windows_sys::Win32::Foundation::HANDLE;

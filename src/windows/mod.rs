@@ -9,7 +9,7 @@ mod blob;
 #[cfg(windows)]
 mod digest_sign;
 #[cfg(windows)]
-mod door;
+mod entry;
 #[cfg(windows)]
 mod ksp;
 #[cfg(windows)]

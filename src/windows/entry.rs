@@ -1,4 +1,4 @@
-//! What both doors share: the run of the library behind them, the way of a call, the caller's memory.
+//! What both entry points share: the run of the library behind them, the way of a call, the caller's memory.
 
 use super::status;
 use crate::abi;

@@ -25,23 +25,23 @@ pub enum Key {
 }
 
 #[derive(Default)]
-struct Flight {
+struct Fetch {
     result: Mutex<Option<Found>>,
     landed: Condvar,
 }
 
 /// Fetches under way and recent misses.
 #[derive(Default)]
-pub struct Flights {
-    under_way: Mutex<HashMap<Key, Arc<Flight>>>,
+pub struct SingleFlight {
+    under_way: Mutex<HashMap<Key, Arc<Fetch>>>,
     misses: Mutex<HashMap<Key, Instant>>,
 }
 
-/// Lands the flight even if the fetch panics: those who wait get a failure instead of waiting for ever.
+/// Ends the fetch even if it panics: the threads that wait for it get a failure instead of waiting for ever.
 struct Landing<'a> {
-    flights: &'a Flights,
+    single_flight: &'a SingleFlight,
     key: Key,
-    flight: Arc<Flight>,
+    shared: Arc<Fetch>,
     result: Option<Found>,
 }
 
@@ -49,42 +49,42 @@ impl Drop for Landing<'_> {
     fn drop(&mut self) {
         let given_up =
             || Err(Failure::new(super::Kind::Cancelled, "another thread's look-up ended early", "try again"));
-        *self.flight.result.lock() = Some(self.result.take().unwrap_or_else(given_up));
-        self.flights.under_way.lock().remove(&self.key);
-        self.flight.landed.notify_all();
+        *self.shared.result.lock() = Some(self.result.take().unwrap_or_else(given_up));
+        self.single_flight.under_way.lock().remove(&self.key);
+        self.shared.landed.notify_all();
     }
 }
 
-impl Flights {
+impl SingleFlight {
     /// The result of `fetch`, or of the one for the same key that another thread has under way.
     pub fn share(&self, key: Key, deadline: Deadline, fetch: impl FnOnce() -> Found) -> Found {
         if self.misses.lock().get(&key).is_some_and(|since| since.elapsed() < MISS_LIFETIME) {
             return Ok(Vec::new());
         }
-        let (flight, first) = {
+        let (shared, first) = {
             let mut under_way = self.under_way.lock();
             match under_way.get(&key) {
-                Some(flight) => (Arc::clone(flight), false),
+                Some(shared) => (Arc::clone(shared), false),
                 None => {
-                    let flight = Arc::new(Flight::default());
-                    under_way.insert(key.clone(), Arc::clone(&flight));
-                    (flight, true)
+                    let shared = Arc::new(Fetch::default());
+                    under_way.insert(key.clone(), Arc::clone(&shared));
+                    (shared, true)
                 }
             }
         };
         if !first {
-            let mut result = flight.result.lock();
+            let mut result = shared.result.lock();
             loop {
                 if let Some(result) = &*result {
                     return result.clone();
                 }
                 // The other one has a deadline of its own, and an earlier one; this is for the case that it is stuck.
-                if flight.landed.wait_until(&mut result, deadline.at()).timed_out() && result.is_none() {
+                if shared.landed.wait_until(&mut result, deadline.at()).timed_out() && result.is_none() {
                     return Err(deadline.passed("another thread's look-up of the same brought nothing"));
                 }
             }
         }
-        let mut landing = Landing { flights: self, key, flight, result: None };
+        let mut landing = Landing { single_flight: self, key, shared, result: None };
         let result = fetch();
         if result.as_ref().is_ok_and(Vec::is_empty) {
             self.miss(landing.key.clone());
@@ -124,14 +124,14 @@ mod tests {
 
     #[test]
     fn threads_that_want_the_same_share_one_fetch_and_its_failure() {
-        let flights = Flights::default();
+        let single_flight = SingleFlight::default();
         let fetches = AtomicUsize::new(0);
         let barrier = Barrier::new(8);
         std::thread::scope(|scope| {
             for _ in 0..8 {
                 scope.spawn(|| {
                     barrier.wait();
-                    let result = flights.share(Key::All, soon(), || {
+                    let result = single_flight.share(Key::All, soon(), || {
                         fetches.fetch_add(1, Ordering::SeqCst);
                         std::thread::sleep(Duration::from_millis(200));
                         Err(Failure::new(super::super::Kind::Tls, "no", ""))
@@ -145,17 +145,17 @@ mod tests {
 
     #[test]
     fn who_waits_for_another_threads_fetch_waits_no_longer_than_its_own_deadline() {
-        let flights = Flights::default();
+        let single_flight = SingleFlight::default();
         std::thread::scope(|scope| {
             scope.spawn(|| {
-                flights.share(Key::All, soon(), || {
+                single_flight.share(Key::All, soon(), || {
                     std::thread::sleep(Duration::from_millis(500));
                     Ok(Vec::new())
                 })
             });
             std::thread::sleep(Duration::from_millis(100));
             let begun = Instant::now();
-            let late = flights.share(Key::All, Deadline::after(Duration::from_millis(50)), || unreachable!());
+            let late = single_flight.share(Key::All, Deadline::after(Duration::from_millis(50)), || unreachable!());
             assert_eq!(late.unwrap_err().kind(), super::super::Kind::Timeout);
             assert!(begun.elapsed() < Duration::from_millis(300));
         });
@@ -163,27 +163,29 @@ mod tests {
 
     #[test]
     fn a_miss_is_remembered_until_something_is_made() {
-        let flights = Flights::default();
+        let single_flight = SingleFlight::default();
         let fetches = AtomicUsize::new(0);
         let fetch = || {
             fetches.fetch_add(1, Ordering::SeqCst);
             Ok(Vec::new())
         };
         let key = || Key::Alias("k".into());
-        let _ = (flights.share(key(), soon(), fetch), flights.share(key(), soon(), fetch));
+        let _ = (single_flight.share(key(), soon(), fetch), single_flight.share(key(), soon(), fetch));
         assert_eq!(fetches.load(Ordering::SeqCst), 1);
-        flights.forget_misses();
-        let _ = flights.share(key(), soon(), fetch);
+        single_flight.forget_misses();
+        let _ = single_flight.share(key(), soon(), fetch);
         assert_eq!(fetches.load(Ordering::SeqCst), 2);
     }
 
     #[test]
     fn a_fetch_that_panics_leaves_nobody_waiting() {
-        let flights = Flights::default();
+        let single_flight = SingleFlight::default();
         let panicked = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| {
-            flights.share(Key::All, soon(), || panic!("injected"))
+            single_flight.share(Key::All, soon(), || panic!("injected"))
         }));
         assert!(panicked.is_err());
-        assert!(flights.share(Key::All, soon(), || Err(Failure::new(super::super::Kind::Tls, "no", ""))).is_err());
+        assert!(
+            single_flight.share(Key::All, soon(), || Err(Failure::new(super::super::Kind::Tls, "no", ""))).is_err()
+        );
     }
 }

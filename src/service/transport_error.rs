@@ -8,7 +8,7 @@ use std::error::Error;
 use std::io;
 
 /// No answer.
-pub struct Broken {
+pub struct TransportError {
     pub outcome: Outcome,
     pub failure: Failure,
 }
@@ -62,7 +62,7 @@ pub enum Stage {
 }
 
 /// What an error of the HTTP library means.
-pub fn broken(error: &reqwest::Error, way: &Way<'_>, stage: Stage) -> Broken {
+pub fn transport_error(error: &reqwest::Error, way: &Way<'_>, stage: Stage) -> TransportError {
     let host = way.host;
     let connecting = error.is_connect() || stage == Stage::Unsent;
     if let Some(error) = cause::<rustls::Error>(error)
@@ -70,7 +70,7 @@ pub fn broken(error: &reqwest::Error, way: &Way<'_>, stage: Stage) -> Broken {
     {
         // A server that does not take the client certificate may say so only when the request is on its way; it never
         // reads that.
-        return Broken { outcome: Outcome::Handshake, failure: tls::failure(error, host) };
+        return TransportError { outcome: Outcome::Handshake, failure: tls::failure(error, host) };
     }
     let what = chain(error);
     if connecting {
@@ -78,26 +78,26 @@ pub fn broken(error: &reqwest::Error, way: &Way<'_>, stage: Stage) -> Broken {
     }
     let when = if stage == Stage::Answered { "in the middle of the answer" } else { "before the answer" };
     let cause = format!("the connection to {host} broke {when} ({what})");
-    Broken { outcome: Outcome::Lost, failure: Failure::new(Kind::Unreachable, cause, "try again") }
+    TransportError { outcome: Outcome::Lost, failure: Failure::new(Kind::Unreachable, cause, "try again") }
 }
 
 /// The deadline passed.
-pub fn late(deadline: Deadline, way: &Way<'_>, stage: Stage) -> Broken {
+pub fn late(deadline: Deadline, way: &Way<'_>, stage: Stage) -> TransportError {
     let (outcome, what) = match stage {
         Stage::Unsent => (Outcome::NotConnected, format!("no connection to {}", way.host)),
         Stage::Sent | Stage::Answered => (Outcome::TimedOut, "no answer".into()),
     };
-    Broken { outcome, failure: deadline.passed(&what) }
+    TransportError { outcome, failure: deadline.passed(&what) }
 }
 
 /// No connection was made.
-fn unconnected(error: &reqwest::Error, way: &Way<'_>, what: &str) -> Broken {
+fn unconnected(error: &reqwest::Error, way: &Way<'_>, what: &str) -> TransportError {
     let host = way.host;
     let io = cause::<io::Error>(error);
     if error.is_timeout() || io.is_some_and(|io| io.kind() == io::ErrorKind::TimedOut) {
         let cause = format!("no connection to {host} in time");
         let remedy = "check the network, HTTPS_PROXY and SM_CONN_TIMEOUT";
-        return Broken { outcome: Outcome::NotConnected, failure: Failure::new(Kind::Timeout, cause, remedy) };
+        return TransportError { outcome: Outcome::NotConnected, failure: Failure::new(Kind::Timeout, cause, remedy) };
     }
     let lower = what.to_ascii_lowercase();
     let says = |words: &[&str]| words.iter().any(|word| lower.contains(word));
@@ -124,5 +124,5 @@ fn unconnected(error: &reqwest::Error, way: &Way<'_>, what: &str) -> Broken {
         let cause = format!("no connection to {host} ({what})");
         (Outcome::NotConnected, cause, "check the network, SM_HOST and HTTPS_PROXY")
     };
-    Broken { outcome, failure: Failure::new(Kind::Unreachable, cause, remedy) }
+    TransportError { outcome, failure: Failure::new(Kind::Unreachable, cause, remedy) }
 }

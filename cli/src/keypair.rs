@@ -71,7 +71,7 @@ struct Pem {
 struct Create {
     /// Alias of the new keypair
     alias: String,
-    #[arg(long, value_enum, default_value = "rsa-3072")]
+    #[arg(long, value_enum, ignore_case = true, default_value = "rsa-3072")]
     algorithm: Algorithm,
     /// HSM or DISK; default: the settings'
     #[arg(long)]
@@ -89,21 +89,28 @@ struct Create {
     json: bool,
 }
 
-/// What the service makes.
-#[derive(Clone, Copy, ValueEnum)]
+/// What the service makes. Each has one name, everywhere; how earlier versions and other programs spell it is understood.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, ValueEnum)]
 enum Algorithm {
+    #[value(name = "rsa-2048", alias = "rsa2048")]
     Rsa2048,
+    #[value(name = "rsa-3072", alias = "rsa3072")]
     Rsa3072,
+    #[value(name = "rsa-4096", alias = "rsa4096")]
     Rsa4096,
-    #[value(name = "p256")]
+    #[value(name = "p-256", aliases = ["p256", "prime256v1", "secp256r1"])]
     P256,
-    #[value(name = "p384")]
+    #[value(name = "p-384", aliases = ["p384", "secp384r1"])]
     P384,
-    #[value(name = "p521")]
+    #[value(name = "p-521", aliases = ["p521", "secp521r1"])]
     P521,
+    #[value(name = "ed25519", alias = "ed-25519")]
     Ed25519,
+    #[value(name = "ml-dsa-44", aliases = ["ml-dsa44", "mldsa44"])]
     MlDsa44,
+    #[value(name = "ml-dsa-65", aliases = ["ml-dsa65", "mldsa65"])]
     MlDsa65,
+    #[value(name = "ml-dsa-87", aliases = ["ml-dsa87", "mldsa87"])]
     MlDsa87,
 }
 
@@ -263,4 +270,40 @@ pub fn certificate(keypair: &Keypair) -> Option<Certificate> {
 /// As people write dates.
 pub fn day(date: Option<(i32, u32, u32)>) -> String {
     date.map_or_else(String::new, |(year, month, day)| format!("{year:04}-{month:02}-{day:02}"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use clap::Parser;
+
+    #[derive(Parser)]
+    struct Program {
+        #[command(flatten)]
+        create: Create,
+    }
+
+    fn algorithm(arguments: &[&str]) -> Algorithm {
+        let all = ["create", "an-alias"].iter().chain(arguments);
+        Program::try_parse_from(all).unwrap_or_else(|error| panic!("{arguments:?}: {error}")).create.algorithm
+    }
+
+    #[test]
+    fn a_keypair_is_made_with_defaults_and_with_every_spelling_of_an_algorithm() {
+        assert_eq!(algorithm(&[]), Algorithm::Rsa3072);
+        for (spelling, meant) in [
+            ("rsa-4096", Algorithm::Rsa4096),
+            ("RSA-2048", Algorithm::Rsa2048),
+            ("rsa3072", Algorithm::Rsa3072),
+            ("p-256", Algorithm::P256),
+            ("P-384", Algorithm::P384),
+            ("p521", Algorithm::P521),
+            ("Ed25519", Algorithm::Ed25519),
+            ("ml-dsa-65", Algorithm::MlDsa65),
+            ("ML-DSA-87", Algorithm::MlDsa87),
+            ("ml-dsa44", Algorithm::MlDsa44),
+        ] {
+            assert_eq!(algorithm(&["--algorithm", spelling]), meant, "{spelling}");
+        }
+    }
 }

@@ -25,9 +25,11 @@ curl -sSf -X PUT "$ADMIN/faults" -d '[]' >/dev/null
 says "one is shown with its certificate" '^default certificate +.*CN=demo-ec-p256.*ACTIVE' "$COMPANION" keypair show demo-ec-p256
 refuses "one that is not there is an error" "$COMPANION" keypair show demo-ec-p257
 says "  that names the nearest" 'did you mean demo-ec-p256' bash -c "'$COMPANION' keypair show demo-ec-p257 2>&1 || true"
-says "a keypair is made" '^alias +made-here$' "$COMPANION" keypair create made-here --algorithm p384 --type TEST
+says "a keypair is made" '^alias +made-here$' "$COMPANION" keypair create made-here --algorithm p-384 --type TEST
 says "  as it was asked for" '^key +P-384$' "$COMPANION" keypair show made-here
-refuses "  and not twice" "$COMPANION" keypair create made-here
+says "  and not twice" 'failed: make the keypair made-here' bash -c "! '$COMPANION' keypair create made-here 2>&1"
+says "one is made with nothing but a name" '^key +RSA-3072$' "$COMPANION" keypair create made-by-default
+says "  and is there" '^made-by-default +RSA-3072 +ONLINE +PRODUCTION' "$COMPANION" keypair list
 
 signs 1 3 1 "a file is signed with demo-ec-p256" "$COMPANION" sign demo-ec-p256 file --format raw --out file.sig
 check "  and openssl verifies it" openssl dgst -sha256 -verify demo-ec-p256.pub -signature file.sig file

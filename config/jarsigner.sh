@@ -7,16 +7,16 @@
 # TIMESTAMP= signs without a time stamp. Verify: jarsigner -verify -strict -certs program.jar
 set -eu
 keypair='KEYPAIR'
-MODULE='/usr/lib/x86_64-linux-gnu/pkcs11/libstm_pkcs11.so'
+library='"/usr/lib/x86_64-linux-gnu/pkcs11/libstm_pkcs11.so"'
 TIMESTAMP=${TIMESTAMP-http://timestamp.digicert.com}
 
 settings=$(mktemp)
 trap 'rm -f "$settings"' EXIT
-printf 'name = STM\nlibrary = "%s"\nslotListIndex = 0\n' "$MODULE" >"$settings"
+printf 'name = STM\nlibrary = %s\nslotListIndex = 0\n' "$library" >"$settings"
 
 for file in "$@"; do
-    # The token needs no PIN: any word keeps jarsigner from asking.
-    jarsigner -keystore NONE -storetype PKCS11 -storepass none \
+    # The token needs no PIN: any word keeps jarsigner from asking. In other locales Java loses letters of its arguments.
+    LC_ALL=C.UTF-8 jarsigner -keystore NONE -storetype PKCS11 -storepass none \
         -providerClass sun.security.pkcs11.SunPKCS11 -providerArg "$settings" \
         ${TIMESTAMP:+-tsa "$TIMESTAMP"} "$file" "$keypair"
 done

@@ -7,17 +7,18 @@
 # TIMESTAMP= signs without a time stamp. Verify: osslsigncode verify -CAfile ROOT.pem -in program.exe
 set -eu
 keypair='KEYPAIR'
+key='pkcs11:object=KEYPAIR;type=private'
 MODULE='/usr/lib/x86_64-linux-gnu/pkcs11/libstm_pkcs11.so'
 ENGINE=/usr/lib/x86_64-linux-gnu/engines-3/pkcs11.so
 TIMESTAMP=${TIMESTAMP-http://timestamp.digicert.com}
 
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
-stm-pkcs11 keypair certificate "$keypair" --leaf --out "$work/cert.pem"
-stm-pkcs11 keypair certificate "$keypair" --issuers --out "$work/chain.pem"
+stm-pkcs11 keypair certificate --leaf --out "$work/cert.pem" -- "$keypair"
+stm-pkcs11 keypair certificate --issuers --out "$work/chain.pem" -- "$keypair"
 
 for file in "$@"; do
-    osslsigncode sign -pkcs11engine "$ENGINE" -pkcs11module "$MODULE" -key "pkcs11:object=$keypair;type=private" \
+    osslsigncode sign -pkcs11engine "$ENGINE" -pkcs11module "$MODULE" -key "$key" \
         -certs "$work/cert.pem" -ac "$work/chain.pem" -h sha256 ${TIMESTAMP:+-ts "$TIMESTAMP"} \
         -in "$file" -out "$work/signed"
     # Only a whole file takes the old one's place, and keeps its owner and mode.

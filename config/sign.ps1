@@ -7,8 +7,9 @@
 param([Parameter(Mandatory)] [string[]] $Path, [string] $TimestampServer = 'http://timestamp.digicert.com')
 $ErrorActionPreference = 'Stop'
 
+$keypair = 'KEYPAIR'
 # The certificate, with its link to the key, and its thumbprint.
-$row = stm-pkcs11 windows certsync --json 'KEYPAIR' | ConvertFrom-Json
+$row = stm-pkcs11 windows certsync --json "--keypair-alias=$keypair" | ConvertFrom-Json
 if ($LASTEXITCODE) { exit $LASTEXITCODE }
 $certificate = Get-Item "Cert:\CurrentUser\My\$($row.thumbprint)"
 

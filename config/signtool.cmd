@@ -5,9 +5,10 @@ rem
 rem   signtool.cmd program.exe setup.msi ...
 rem
 rem set TIMESTAMP=none signs without a time stamp. Verify: signtool verify /pa program.exe
-setlocal
-set KEY=KEYPAIR
-set MODULE=C:\stm-pkcs11\stm_pkcs11.dll
+setlocal DisableDelayedExpansion
+rem As JSON has it: \u0020 is a space.
+set "KEY=KEYPAIR"
+set "MODULE=C:\stm-pkcs11\stm_pkcs11.dll"
 if not defined TIMESTAMP set TIMESTAMP=http://timestamp.digicert.com
 set STAMP=/tr "%TIMESTAMP%" /td SHA256
 if /i "%TIMESTAMP%" == "none" set STAMP=

@@ -1,28 +1,18 @@
-//! `stm-pkcs11`: the companion of the module.
+//! `stm-pkcs11`: the companion of the module. Names the commands.
 //!
-//! One subcommand per file. A subcommand returns `Result<(), Failure>`; a failure is printed as what went wrong, why, and
-//! what to do, and the program ends with status 1.
+//! A command returns `Result<(), Failure>`; a failure is printed as what went wrong, why, and what to do, and says with which
+//! status the program ends ([`print::Exit`]).
+
+#![deny(clippy::print_stdout, clippy::print_stderr, reason = "print/ writes, and knows of closed pipes and full disks")]
 
 mod account;
-mod client;
-mod completions;
-mod config;
+mod command;
 mod demo;
-mod doctor;
-mod failure;
-mod keypair;
-mod output;
-mod progress;
-mod sample;
-mod sign;
-mod signature;
-mod table;
-mod trace;
-mod verify;
-#[cfg(windows)]
-mod windows;
+mod print;
 
 use clap::{Parser, Subcommand};
+use command::{certificate, completions, config, doctor, keypair, sample, sign, signature, trace, verify};
+use print::{Exit, Failure};
 use std::process::ExitCode;
 
 /// Companion of the stm-pkcs11 module.
@@ -37,12 +27,14 @@ struct Arguments {
 enum Command {
     /// Look at every step on the way to a signature, and say what is wrong; spends none
     Doctor(doctor::Arguments),
-    /// List, show and make keypairs
+    /// List, show and create keypairs; their public keys and certificates
     Keypair(keypair::Arguments),
-    /// Sign a file; spends one signature
+    /// List the certificates of all keypairs
+    Certificate(certificate::Arguments),
+    /// Sign a file, or a digest; spends one signature
     Sign(sign::Sign),
     /// Check a file's signature against a keypair; spends none
-    Verify(sign::Verify),
+    Verify(verify::Verify),
     /// The service's records of signatures
     Signature(signature::Arguments),
     /// A client's ready-made file, with this machine's paths and one of your aliases in it
@@ -53,7 +45,7 @@ enum Command {
     Demo(demo::Arguments),
     /// The key storage provider and the certificate store of Windows
     #[cfg(windows)]
-    Windows(windows::Arguments),
+    Windows(command::windows::Arguments),
     /// Write a small file that a signing tool accepts
     Sample(sample::Arguments),
     /// Print a shell's completions
@@ -62,15 +54,31 @@ enum Command {
     Man(completions::Man),
     /// Sign one file through the module in this process and print signature and certificates as JSON (used by `demo`)
     #[command(hide = true)]
-    SignThrough(client::Arguments),
+    SignThrough(demo::client::Arguments),
 }
 
 fn main() -> ExitCode {
-    let result = match Arguments::parse().command {
+    let arguments = match Arguments::try_parse() {
+        Ok(arguments) => arguments,
+        Err(said) => return usage(&said),
+    };
+    let result = run(arguments.command).and_then(|()| print::finish());
+    match result {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(failure) => {
+            print::note(&failure.to_string());
+            ExitCode::from(failure.status() as u8)
+        }
+    }
+}
+
+fn run(command: Command) -> Result<(), Failure> {
+    match command {
         Command::Doctor(arguments) => doctor::run(&arguments),
         Command::Keypair(arguments) => keypair::run(&arguments),
-        Command::Sign(arguments) => sign::sign(&arguments),
-        Command::Verify(arguments) => sign::verify(&arguments),
+        Command::Certificate(arguments) => certificate::run(&arguments),
+        Command::Sign(arguments) => sign::run(&arguments),
+        Command::Verify(arguments) => verify::run(&arguments),
         Command::Signature(arguments) => signature::run(&arguments),
         Command::Config(arguments) => config::run(&arguments),
         Command::Trace(arguments) => trace::run(&arguments),
@@ -78,15 +86,21 @@ fn main() -> ExitCode {
         Command::Man(arguments) => completions::man(&arguments),
         Command::Demo(arguments) => demo::run(&arguments),
         #[cfg(windows)]
-        Command::Windows(arguments) => windows::run(&arguments),
+        Command::Windows(arguments) => command::windows::run(&arguments),
         Command::Sample(arguments) => sample::run(&arguments),
-        Command::SignThrough(arguments) => client::run(&arguments),
-    };
-    match result {
-        Ok(()) => ExitCode::SUCCESS,
-        Err(failure) => {
-            eprintln!("{failure}");
-            ExitCode::FAILURE
+        Command::SignThrough(arguments) => demo::client::run(&arguments),
+    }
+}
+
+/// Help and version, which were asked for, and what is wrong with a command line.
+fn usage(said: &clap::Error) -> ExitCode {
+    let wrong = said.use_stderr();
+    match said.print() {
+        _ if wrong => ExitCode::from(Exit::Usage as u8),
+        Err(error) if error.kind() != std::io::ErrorKind::BrokenPipe => {
+            print::note(&print::unwritten("to standard output", &error).to_string());
+            ExitCode::from(Exit::Failed as u8)
         }
+        _ => ExitCode::SUCCESS,
     }
 }

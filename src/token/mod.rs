@@ -35,6 +35,6 @@ pub use attribute::{Template, Value};
 pub use attribute_table::markdown as attribute_table;
 pub use direct::{DirectKey, Padding};
 pub use module::Module;
-pub use object::{Class, Object};
+pub use object::{Class, Object, object_id};
 pub use session::{Produced, Room, Session};
 pub use slot::{Slot, SlotKind};

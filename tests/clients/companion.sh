@@ -5,6 +5,7 @@
 # needs: jq jq
 # needs: pkcs11-tool opensc
 # needs: script bsdutils
+# needs: xxd xxd
 source "$(dirname "$0")/../lib/client.sh"
 
 start_service
@@ -12,6 +13,7 @@ export STM_PKCS11_CACHE=off
 text file
 certificates_of demo-ec-p256
 certificates_of demo-rsa-3072
+certificates_of demo-ec-p384
 
 # The tutorial of the service, as commands.
 says "keypairs are listed" '^demo-rsa-3072 +RSA-3072 +ONLINE +PRODUCTION' "$COMPANION" keypair list
@@ -27,9 +29,23 @@ refuses "one that is not there is an error" "$COMPANION" keypair show demo-ec-p2
 says "  that names the nearest" 'did you mean demo-ec-p256' bash -c "'$COMPANION' keypair show demo-ec-p257 2>&1 || true"
 says "a keypair is made" '^alias +made-here$' "$COMPANION" keypair create made-here --algorithm p-384 --type TEST
 says "  as it was asked for" '^key +P-384$' "$COMPANION" keypair show made-here
-says "  and not twice" 'failed: make the keypair made-here' bash -c "! '$COMPANION' keypair create made-here 2>&1"
+says "  and not twice" 'failed: create the keypair made-here' bash -c "! '$COMPANION' keypair create made-here 2>&1"
 says "one is made with nothing but a name" '^key +RSA-3072$' "$COMPANION" keypair create made-by-default
 says "  and is there" '^made-by-default +RSA-3072 +ONLINE +PRODUCTION' "$COMPANION" keypair list
+
+same "what would be asked for is shown" "$("$COMPANION" keypair create not-made --algorithm rsa-4096 --type test --storage disk --status offline --dry-run 2>not-sent |
+    jq -c .)" '{"alias":"not-made","key_alg":"RSA","key_storage":"DISK","key_type":"TEST","properties":{"key_size":4096},"status":"OFFLINE"}'
+same "  with where it would go" "$(cat not-sent)" "not sent: POST $SM_HOST/signingmanager/api/v1/keypairs"
+refuses "  and nothing is made" "$COMPANION" keypair show not-made
+says "a word that is none of the choices is refused" "possible values: PRODUCTION, TEST" bash -c "! '$COMPANION' keypair create not-made --type TESTING 2>&1"
+same "keypairs are listed by pattern" "$("$COMPANION" keypair list 'demo-ec-*' made-here --json | jq -r '.[].alias' | sort | tr '\n' ' ')" 'demo-ec-p256 demo-ec-p384 demo-ec-p521 made-here '
+same "one value alone is printed" "$("$COMPANION" keypair show demo-ec-p256 --only id | tr -d -)" "$("$COMPANION" keypair show demo-ec-p256 --only cka-id)"
+check "the public key is the certificate's" diff <("$COMPANION" keypair public-key demo-ec-p256) demo-ec-p256.pub
+says "  and is shown" '^-----BEGIN PUBLIC KEY-----$' "$COMPANION" keypair show demo-ec-p256
+check "a certificate is written as DER" diff <("$COMPANION" keypair certificate demo-ec-p256 --leaf --der | openssl x509 -inform DER) <(openssl x509 -in demo-ec-p256.pem)
+same "certificates are written root first" "$("$COMPANION" keypair certificate demo-ec-p256 --root-first | openssl x509 -noout -subject)" \
+    "$(openssl x509 -in "$ROOT_PEM" -noout -subject)"
+says "certificates are listed" '^demo-ec-p256 +ACTIVE +20..-..-.. +default +.*CN=demo-ec-p256' "$COMPANION" certificate list
 
 signs 1 3 1 "a file is signed with demo-ec-p256" "$COMPANION" sign demo-ec-p256 file --format raw --out file.sig
 check "  and openssl verifies it" openssl dgst -sha256 -verify demo-ec-p256.pub -signature file.sig file
@@ -44,9 +60,81 @@ for alias in demo-ed25519 demo-rsa-2048 demo-ec-p521; do
     check "$alias signs" "$COMPANION" sign "$alias" file --format hex --out "$alias.hex"
     check "  and it verifies" "$COMPANION" verify "$alias" file "$alias.hex"
 done
+openssl dgst -sha3-512 -binary file >file.sha3
+signs 1 3 1 "a digest that was made elsewhere is signed" "$COMPANION" sign demo-rsa-3072 --digest file.sha3 --sig-alg SHA3-512WithRSA/PSS --format raw --out sha3.sig
+check "  and openssl verifies it" openssl dgst -sha3-512 -sigopt rsa_padding_mode:pss -sigopt rsa_pss_saltlen:digest -verify demo-rsa-3072.pub \
+    -signature sha3.sig file
+check "  as hexadecimal and as base64 text, too" bash -c "'$COMPANION' verify demo-rsa-3072 --digest \"\$(xxd -p -c99 file.sha3)\" --sig-alg sha3-512withrsa/pss sha3.sig &&
+    '$COMPANION' verify demo-rsa-3072 --digest \"\$(base64 -w0 file.sha3)\" --sig-alg SHA3-512WithRSA/PSS sha3.sig"
+for hash in SHA1 SHA256 SHA384 SHA512 SHA3-256; do
+    for key in RSA:demo-rsa-3072 ECDSA:demo-ec-p384; do
+        openssl dgst "-${hash,,}" file >file.digest
+        check "a digest is signed with ${hash}With${key%:*}" "$COMPANION" sign "${key#*:}" --digest file.digest --sig-alg "${hash}With${key%:*}" --format raw --out digest.sig
+        check "  and openssl verifies it" openssl dgst "-${hash,,}" -verify "${key#*:}.pub" -signature digest.sig file
+    done
+done
+check "a file is signed with SHA-3" "$COMPANION" sign demo-ec-p384 file --hash sha3-384 --format raw --out digest.sig
+check "  and openssl verifies it" openssl dgst -sha3-384 -verify demo-ec-p384.pub -signature digest.sig file
+forget_requests
+says "a digest of another length is refused" 'it has 64 bytes, where SHA-256 makes 32' \
+    bash -c "! '$COMPANION' sign demo-rsa-3072 --digest file.sha3 --sig-alg SHA256WithRSA 2>&1"
+says "an algorithm of another family is refused" 'is not for RSA-3072 keys' \
+    bash -c "! '$COMPANION' sign demo-rsa-3072 --digest file.sha3 --sig-alg SHA512WithECDSA 2>&1"
+says "a place that cannot be written to is refused" 'No such file or directory' \
+    bash -c "! '$COMPANION' sign demo-rsa-3072 file --out no-such-folder/file.sig 2>&1"
+read -r made _ <<<"$(bill)"
+same "  before a signature is paid" "$made" 0
+says "a message that is sent whole is announced" 'ED25519 signs the data itself: all [0-9]+ bytes are sent' \
+    bash -c "'$COMPANION' sign demo-ed25519 file 2>&1"
+
 record=$("$COMPANION" sign demo-ec-p256 file 2>&1 >/dev/null | sed -n "s/.*record: //p")
 says "the service's record of a signature is shown" '^status +(SUCCESS|COMPLETED)' "$COMPANION" signature show "$record"
 says "  and as JSON" "$record" "$COMPANION" signature show "$record" --json
+
+curl -sSf -X PUT "$ADMIN/faults" -d '[{"method": "GET", "path": "/signingmanager/api/v1/signatures", "status": 200, "body": {"id": "x", "signing_status": "PENDING"}, "times": 1},
+    {"method": "GET", "path": "/signingmanager/api/v1/signatures", "status": 200, "body": {"id": "x", "signing_status": "FAILED"}, "times": 1}]' >/dev/null
+says "a signature that is under way is no success" 'its status is PENDING' bash -c "! '$COMPANION' signature show x 2>&1"
+says "  nor one that failed" 'its status is FAILED' bash -c "! '$COMPANION' signature show x 2>&1"
+curl -sSf -X PUT "$ADMIN/faults" -d '[{"method": "GET", "path": "/signingmanager/api/v1/signatures", "status": 200, "body": {"id": "x", "signing_status": "PENDING"}, "times": 1}]' >/dev/null
+says "  and is waited for" '^status +(SUCCESS|COMPLETED)' "$COMPANION" signature show "$record" --wait 20
+curl -sSf -X PUT "$ADMIN/faults" -d '[{"method": "POST", "path": "/signingmanager", "drop": "after_execution"}]' >/dev/null
+says "after an answer that was lost it is said where to look" 'Signature logs\) for a signature of SHA256WithECDSA by demo-ec-p256' \
+    bash -c "! '$COMPANION' sign demo-ec-p256 file 2>&1"
+curl -sSf -X PUT "$ADMIN/faults" -d '[]' >/dev/null
+
+# ends STATUS PROMISE COMMAND...: it ends with exactly this status
+ends() {
+    local status=$1 promise=$2
+    shift 2
+    run "$@"
+    if [[ $STATUS -eq $status ]]; then ok "$promise"; else not_ok "$promise" "status $STATUS, not $status"; fi
+}
+ends 2 "a wrong command line has a status of its own" "$COMPANION" keypair lits
+ends 3 "  so has a wrong setting" env SM_HOST=http://h.example "$COMPANION" keypair list
+ends 3 "  and a wrong password" env SM_CLIENT_CERT_PASSWORD=wrong "$COMPANION" keypair list
+ends 4 "  a service that is not reached" env SM_HOST=https://127.0.0.1:9 STM_PKCS11_TIMEOUT=2 "$COMPANION" keypair list
+ends 5 "  one that says no" env SM_API_KEY=01_no_such_key "$COMPANION" keypair list
+ends 6 "  and a keypair that is not there" "$COMPANION" keypair show no-such-keypair
+ends 6 "  the doctor has the status of what it found" "$COMPANION" doctor --keypair no-such-keypair
+ends 3 "  such as settings" env SM_HOST= "$COMPANION" doctor
+ends 1 "a signature of another file is none of these" "$COMPANION" verify demo-ec-p256 other file.sig
+
+# Whoever reads a command's output may stop at any time, and a disk may be full.
+set +o pipefail
+for command in 'keypair list' 'keypair list --json' 'keypair show demo-rsa-3072' 'keypair public-key demo-rsa-3072' \
+    'keypair certificate demo-rsa-3072' 'certificate list' "signature show $record" doctor 'doctor --json' config 'config osslsigncode' \
+    'completions bash' 'sign demo-ec-p256 file' 'verify demo-ec-p256 file file.sig' --help --version; do
+    # shellcheck disable=SC2086 # words are wanted
+    {
+        "$COMPANION" $command 2>closed.err | true
+        same "a reader that closes its end does not disturb: $command" "${PIPESTATUS[0]} $(grep -Ev '^the service.s record' closed.err || true)" '0 '
+        says "  and a full disk is an error: $command" 'no space left' bash -c "! '$COMPANION' $command 2>&1 >/dev/full"
+    }
+done
+check "standard error may be gone, too" bash -c "'$COMPANION' sign demo-ec-p256 file 2>/dev/full"
+"$COMPANION" doctor --keypair no-such-keypair 2>/dev/null | true
+same "a doctor whose reader is gone still says by its status what it found" "${PIPESTATUS[0]}" 6
+set -o pipefail
 
 says "a trace tells calls and requests" 'C_FindObjectsInit: CKR_OK' \
     bash -c "'$COMPANION' trace -- pkcs11-tool --module '$MODULE' --list-objects 2>&1"
@@ -103,6 +191,36 @@ finds "an alias with a typing error" keypair 'did you mean demo-rsa-3072' -- --k
 finds "a keypair that is offline" keypair 'OFFLINE.*release window' -- --keypair demo-offline
 curl -sSf -X PUT "$ADMIN/faults" -d '[{"path": "/signingmanager", "status": 403, "body": {"error": {"status": "access_denied", "message": "User does not have rights"}}}]' >/dev/null
 finds "a user without rights" service 'does not have rights' STM_PKCS11_TIMEOUT=2
+curl -sSf -X PUT "$ADMIN/faults" -d '[]' >/dev/null
+
+# Certificates that the module does not show, and those at which programs fail: the service's own answer, with one of them in it.
+openssl req -x509 -newkey rsa:2048 -nodes -keyout other.key -subj /CN=other -days 30 -out other.pem 2>/dev/null
+# listed CERTIFICATE [jq FILTER]: demo-rsa-3072 has this certificate (in PEM) as its default one
+listed() {
+    local der
+    curl -sSf -X PUT "$ADMIN/faults" -d '[]' >/dev/null
+    der=$(openssl x509 -in "$1" -outform DER | base64 -w0)
+    service_get 'keypairs?limit=100' | jq --arg der "$der" "[{path: \"/signingmanager/api/v1/keypairs\", status: 200, body: (
+        (.items[] | select(.alias == \"demo-rsa-3072\") | .certificates) |= ([.[0] | .cert = \$der | .id = \"odd-one\"] + ${2:-[]}))}]" |
+        curl -sSf -X PUT "$ADMIN/faults" -d @- >/dev/null
+}
+# warns WHAT WORDS: the doctor has a warning with these words, and nothing is wrong
+warns() {
+    says "the doctor warns: $1" "$2" bash -c "'$COMPANION' doctor --json --keypair demo-rsa-3072 |
+        jq -r '.steps[] | select(.result == \"warning\") | \"\(.step): \(.detail); \(.remedy)\"'"
+}
+listed other.pem
+warns "a certificate of another key" "keypair: demo-rsa-3072: the certificate odd-one belongs to another key than the keypair's; it is not shown; make another"
+says "  which keypair certificate refuses" "the certificate odd-one belongs to another key" bash -c "! '$COMPANION' keypair certificate demo-rsa-3072 2>&1"
+same "  and the module does not show" "$(pkcs11-tool --module "$MODULE" --list-objects --type cert 2>/dev/null | grep -c 'label: *demo-rsa-3072$' || true)" 0
+openssl x509 -new -force_pubkey demo-rsa-3072.pub -subj / -CA other.pem -CAkey other.key -CAcreateserial -days 30 -out empty.pem 2>/dev/null
+listed empty.pem
+warns "a certificate with an empty subject" 'client programs: demo-rsa-3072: its certificate has an empty subject, at which Java reads no keypair'
+openssl x509 -new -force_pubkey demo-rsa-3072.pub -subj /CN=ended -CA other.pem -CAkey other.key -days -1 -out ended.pem 2>/dev/null
+listed ended.pem
+finds "a certificate that ended" keypair 'its certificate ended on .*renew it' -- --keypair demo-rsa-3072
+listed ended.pem '[.[0] | .default_cert = false | .id = "good-one"]'
+warns "one that ended, beside a valid one" 'ended on .*and is still the default one; make the certificate good-one the default one'
 curl -sSf -X PUT "$ADMIN/faults" -d '[]' >/dev/null
 read -r made _ <<<"$(bill)"
 same "all of it without a signature" "$made" 0

@@ -71,11 +71,12 @@ check "  and leaves the file as it was" cmp one.exe before.exe
 export SM_CLIENT_CERT_FILE_B64
 SM_CLIENT_CERT_FILE_B64=$(base64 -w0 "$SM_CLIENT_CERT_FILE")
 cat >steps.py <<'PY'
-import re, sys, yaml
+import ast, re, sys, yaml
 path, wanted = sys.argv[1], sys.argv[2:]
 text = open(path).read()
 if path.endswith("Jenkinsfile"):
-    print(re.search(r"sh '''(.*?)'''", text, re.S).group(1))
+    # Groovy's escapes are Python's.
+    print(ast.literal_eval(re.search(r"sh ('''.*?(?<!\\)''')", text, re.S).group(1)))
     sys.exit()
 tree = yaml.safe_load(text)
 if "jobs" in tree:  # GitHub

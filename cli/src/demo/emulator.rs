@@ -1,7 +1,7 @@
 //! The emulated service, as a child process that never outlives the demo.
 
 use super::cleanup::Cleanup;
-use crate::failure::Failure;
+use crate::print::Failure;
 use std::collections::BTreeMap;
 use std::fs::{self, File};
 use std::io::{BufRead, BufReader, Read, Write};

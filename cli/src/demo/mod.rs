@@ -1,15 +1,18 @@
 //! `stm-pkcs11 demo`: from a clone to signed files, in about ten lines that a person can read.
 
 mod cleanup;
+pub mod client;
 mod emulator;
+pub mod pe;
 mod products;
 mod programs;
+mod verify;
 
-use crate::client::Signs;
-use crate::failure::Failure;
-use crate::verify;
+use crate::account::describe::pem;
+use crate::print::{self, Failure};
 use base64::{Engine, prelude::BASE64_STANDARD};
 use cleanup::Cleanup;
+use client::Signs;
 use emulator::Emulator;
 use products::Products;
 use programs::{Bench, Key, PROGRAMS};
@@ -46,13 +49,13 @@ pub fn run(arguments: &Arguments) -> Result<(), Failure> {
 
 fn tell(arguments: &Arguments, cleanup: &Cleanup) -> Result<(), Failure> {
     let start = Instant::now();
-    println!("stm-pkcs11 demo: real files signed by real tools, with keys that exist only in a remote service");
+    print::line("stm-pkcs11 demo: real files signed by real tools, with keys that exist only in a remote service");
     let products = products::find(arguments.module.as_deref(), arguments.emulator.as_deref())?;
     let verb = if products.built { "built" } else { "found" };
     say(verb, &format!("the module {} and the emulator of the service", short(&products.module)));
 
     let place = Place::new(arguments.state.as_deref(), cleanup)?;
-    eprintln!("             starting the service; on its first run it makes ten keypairs ...");
+    print::note("             starting the service; on its first run it makes ten keypairs ...");
     let emulator = Emulator::start(&products.emulator, &place.path, cleanup)?;
     let kept = if place.temporary { "removed at the end" } else { "kept" };
     say("started", &format!("the service at {}, state in {} ({kept})", emulator.address, place.path.display()));
@@ -111,8 +114,8 @@ fn sign_in_process(products: &Products, emulator: &Emulator, files: &Path) -> Re
             ),
         );
         let [certificate, issuers] = [".pem", "-issuers.pem"].map(|end| files.join(format!("{alias}{end}")));
-        let text: String = signed.certificates[1..].iter().map(|der| pem(der)).collect();
-        fs::write(&certificate, pem(leaf)).map_err(|error| cannot_write(&certificate, error))?;
+        let text: String = signed.certificates[1..].iter().map(|der| pem("CERTIFICATE", der)).collect();
+        fs::write(&certificate, pem("CERTIFICATE", leaf)).map_err(|error| cannot_write(&certificate, error))?;
         fs::write(&issuers, text).map_err(|error| cannot_write(&issuers, error))?;
         written.push(Key { alias, certificate, issuers });
     }
@@ -201,16 +204,16 @@ fn next_steps(products: &Products, place: &Place, serving: bool) {
         (false, _) | (_, true) => place.path.display().to_string(),
         (true, false) => "my-service".to_owned(),
     };
-    println!("next:");
+    print::line("next:");
     if !serving {
-        println!("  {} --state {state} --seed demo &", short(&products.emulator));
+        print::line(&format!("  {} --state {state} --seed demo &", short(&products.emulator)));
     }
-    println!("  source {state}/client.env          # four variables; a real account needs the same four");
-    println!("  export PKCS11_MODULE_PATH=$PWD/{module}");
-    println!("  openssl dgst -sha256 -engine pkcs11 -keyform engine \\");
-    println!("      -sign 'pkcs11:object=demo-ec-p256;type=private' -out README.sig README.md");
+    print::line(&format!("  source {state}/client.env          # four variables; a real account needs the same four"));
+    print::line(&format!("  export PKCS11_MODULE_PATH=$PWD/{module}"));
+    print::line("  openssl dgst -sha256 -engine pkcs11 -keyform engine \\");
+    print::line("      -sign 'pkcs11:object=demo-ec-p256;type=private' -out README.sig README.md");
     if serving {
-        println!("the service keeps running; Ctrl-C ends it");
+        print::line("the service keeps running; Ctrl-C ends it");
     }
 }
 
@@ -245,12 +248,6 @@ fn root_certificate(file: &Path) -> Result<Vec<u8>, Failure> {
     BASE64_STANDARD.decode(body).map_err(|error| failed(error.to_string()))
 }
 
-fn pem(der: &[u8]) -> String {
-    let text = BASE64_STANDARD.encode(der);
-    let lines: Vec<&str> = (0..text.len()).step_by(64).map(|at| &text[at..text.len().min(at + 64)]).collect();
-    format!("-----BEGIN CERTIFICATE-----\n{}\n-----END CERTIFICATE-----\n", lines.join("\n"))
-}
-
 fn cannot_write(path: &Path, why: impl std::fmt::Display) -> Failure {
     Failure::new(format!("use {}", path.display()), why, "choose another folder with --state DIR, or make room")
 }
@@ -262,18 +259,5 @@ fn short(path: &Path) -> String {
 }
 
 fn say(what: &str, line: &str) {
-    println!("{what:>10}   {line}");
-}
-
-#[cfg(test)]
-mod tests {
-    use super::{BASE64_STANDARD, Engine, pem};
-
-    #[test]
-    fn a_certificate_in_pem_has_lines_of_64_and_reads_back() {
-        let text = pem(&[7; 100]);
-        assert!(text.lines().all(|line| line.len() <= 64));
-        let body: String = text.lines().filter(|line| !line.starts_with("-----")).collect();
-        assert_eq!(BASE64_STANDARD.decode(body).unwrap(), [7; 100]);
-    }
+    print::line(&format!("{what:>10}   {line}"));
 }

@@ -1,6 +1,6 @@
 //! The module and the emulator: built from the repository, or found beside this program, or named by the user.
 
-use crate::failure::Failure;
+use crate::print::{self, Failure};
 use std::io::{BufRead, BufReader};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
@@ -44,7 +44,7 @@ fn existing(path: &Path) -> Result<PathBuf, Failure> {
 /// Both, one after the other as the README and `tests/run` build them too: what the emulator wants of a shared crate does not
 /// get into the module.
 fn build(cargo: &Path, manifest: &Path) -> Result<Products, Failure> {
-    eprintln!("             building the module and the emulator (a first build takes some minutes) ...");
+    print::note("             building the module and the emulator (a first build takes some minutes) ...");
     let emulator = built(cargo, manifest, &["--package", "stm-emulator"], EMULATOR)?;
     let module = built(cargo, manifest, &[], MODULE)?;
     Ok(Products { module, emulator, built: true })

@@ -180,7 +180,7 @@ fn osslsigncode(bench: &Bench) -> Result<(), String> {
     let root = bench.root.display().to_string();
     let module = bench.module.display().to_string();
     let engine = engine_file().ok_or("the engine pkcs11.so was not found in openssl's engine folder")?;
-    std::fs::write(bench.folder.join("hello.exe"), crate::sample::pe()).map_err(|error| error.to_string())?;
+    std::fs::write(bench.folder.join("hello.exe"), super::pe::program()).map_err(|error| error.to_string())?;
     for key in bench.keys {
         let signed = format!("hello-{}.exe", key.alias);
         let (certificate, issuers, key) = key.words();

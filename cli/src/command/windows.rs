@@ -1,9 +1,9 @@
 //! `stm-pkcs11 windows`: the key storage provider's registration, which `signtool /csp` and certificate stores need, and the
 //! certificates with links to their keys in such a store.
 
+use crate::account::describe::{self, hex};
 use crate::account::{Choice, refused as service_refused};
-use crate::failure::Failure;
-use crate::{keypair, sign, table};
+use crate::print::{self, Failure, table};
 use clap::Subcommand;
 use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
@@ -78,22 +78,22 @@ fn register(name: &str, dll: Option<&Path>) -> Result<(), Failure> {
     let place = system32().join(IMAGE);
     copy(dll, &place)?;
     registration::register(name, IMAGE).map_err(|why| refused("register", name, why))?;
-    println!("registered: {name}, {}", place.display());
+    print::line(&format!("registered: {name}, {}", place.display()));
     Ok(())
 }
 
 fn unregister(name: &str) -> Result<(), Failure> {
     let place = system32().join(IMAGE);
     registration::unregister(name).map_err(|why| refused("unregister", name, why))?;
-    println!("unregistered: {name}");
+    print::line(&format!("unregistered: {name}"));
     let others: Vec<String> = names()?.into_iter().filter(|other| other != name).collect();
     if !others.is_empty() {
-        println!("kept: {}, for {}", place.display(), others.join(", "));
+        print::line(&format!("kept: {}, for {}", place.display(), others.join(", ")));
     } else if place.exists() {
         std::fs::remove_file(&place).map_err(|why| {
             Failure::new(format!("remove {}", place.display()), why, "end the programs that use it, and do it by hand")
         })?;
-        println!("removed: {}", place.display());
+        print::line(&format!("removed: {}", place.display()));
     }
     Ok(())
 }
@@ -108,7 +108,7 @@ fn status(wanted: Option<&str>) -> Result<(), Failure> {
     }
     let place = system32().join(IMAGE);
     let there = if place.exists() { "is there" } else { "is MISSING" };
-    names.iter().for_each(|name| println!("registered: {name}; {} {there}", place.display()));
+    names.iter().for_each(|name| print::line(&format!("registered: {name}; {} {there}", place.display())));
     Ok(())
 }
 
@@ -186,7 +186,7 @@ fn certsync(wanted: &Certsync, provider: &str) -> Result<(), Failure> {
         rows.push(Row { keypair, linked });
     }
     if wanted.json {
-        println!("{:#}", Value::Array(rows.iter().map(Row::json).collect()));
+        print::json(&Value::Array(rows.iter().map(Row::json).collect()));
     } else {
         table::print(&["alias", "thumbprint", "until", ""], &rows.iter().map(Row::cells).collect::<Vec<_>>());
     }
@@ -222,7 +222,7 @@ fn link(keypair: &Keypair, provider: &str, owner: Owner) -> Result<Linked, Failu
 
 impl Row {
     fn until(&self) -> String {
-        keypair::day(keypair::certificate(&self.keypair).and_then(|read| read.not_after_date()))
+        describe::day(describe::certificate(&self.keypair).and_then(|read| read.not_after_date()))
     }
 
     fn cells(&self) -> Vec<String> {
@@ -234,7 +234,7 @@ impl Row {
     fn json(&self) -> Value {
         let Linked { thumbprint, new } = &self.linked;
         // By SHA-256 the newer NuGet wants it.
-        let sha256 = self.keypair.default_certificate().map(|record| sign::hex(&Sha256::digest(&record.der)));
+        let sha256 = self.keypair.default_certificate().map(|record| hex(&Sha256::digest(&record.der)));
         json!({
             "alias": self.keypair.alias, "thumbprint": thumbprint, "sha256": sha256, "not_after": self.until(), "new": new,
         })

@@ -1,30 +1,4 @@
-//! Files to try a signing tool on.
-
-use crate::failure::Failure;
-use std::path::PathBuf;
-
-#[derive(clap::Args)]
-pub struct Arguments {
-    /// What kind of file
-    kind: Kind,
-    /// Where to write it
-    path: PathBuf,
-}
-
-#[derive(Clone, Copy, clap::ValueEnum)]
-enum Kind {
-    /// A Windows program (64-bit PE) that does nothing and exits with 0
-    Pe,
-}
-
-pub fn run(arguments: &Arguments) -> Result<(), Failure> {
-    let bytes = match arguments.kind {
-        Kind::Pe => pe(),
-    };
-    std::fs::write(&arguments.path, bytes).map_err(|error| {
-        Failure::new(format!("write {}", arguments.path.display()), error, "name a path that can be written")
-    })
-}
+//! A Windows program that does nothing: a file to try a signing tool on.
 
 /// Size of each part of the file on disk, and its alignment there.
 const FILE_ALIGNMENT: usize = 0x200;
@@ -35,7 +9,7 @@ const PAGE: u32 = 0x1000;
 ///
 /// Layout (Microsoft's "PE Format"): DOS header, PE signature, COFF header, optional header with its sixteen data
 /// directories (the fifth is where a signing tool enters the signature), one section header; then the code.
-pub fn pe() -> Vec<u8> {
+pub fn program() -> Vec<u8> {
     const CODE: [u8; 3] = [0x31, 0xc0, 0xc3];
     let mut file = Vec::with_capacity(2 * FILE_ALIGNMENT);
 
@@ -115,7 +89,7 @@ mod tests {
 
     #[test]
     fn the_program_is_laid_out_as_its_headers_say() {
-        let file = pe();
+        let file = program();
         let signature = u32_at(&file, 0x3c) as usize;
         assert_eq!(&file[signature..signature + 4], b"PE\0\0");
         let optional = signature + 4 + 20;
@@ -130,6 +104,6 @@ mod tests {
 
     #[test]
     fn the_program_is_the_same_every_time() {
-        assert_eq!(pe(), pe());
+        assert_eq!(program(), program());
     }
 }

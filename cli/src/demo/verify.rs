@@ -1,6 +1,6 @@
 //! Verification without the module: another implementation (RustCrypto), fed only with certificates and bytes.
 
-use crate::client::Signs;
+use super::client::Signs;
 use rsa::pkcs1v15;
 use rsa::pkcs8::DecodePublicKey;
 use rsa::signature::Verifier;

@@ -1,6 +1,6 @@
 //! `stm-pkcs11 trace`: runs any command with everything that the module does told on standard error.
 
-use crate::failure::Failure;
+use crate::print::{self, Failure};
 use std::process::Command;
 
 #[derive(clap::Args)]
@@ -21,7 +21,7 @@ pub fn run(arguments: &Arguments) -> Result<(), Failure> {
     let status = command.status();
     let status = status.map_err(|error| Failure::new(format!("run {program}"), error, "check its name and PATH"))?;
     match std::fs::read_to_string(folder.path().join("trace.log")) {
-        Ok(log) => eprint!("{log}"),
+        Ok(log) => print::note(log.trim_end()),
         Err(_) => {
             let remedy = "check that it is told the path of the module, and look at what it said above";
             return Err(Failure::new(format!("trace {program}"), "it never initialised the module", remedy));

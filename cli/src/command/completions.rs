@@ -1,6 +1,6 @@
 //! Shell completions and man pages, written by the program itself: they cannot be out of date.
 
-use crate::failure::Failure;
+use crate::print::{self, Failure};
 use clap::CommandFactory;
 use std::path::PathBuf;
 
@@ -18,7 +18,9 @@ pub struct Man {
 
 /// To standard output.
 pub fn completions(arguments: &Completions) -> Result<(), Failure> {
-    clap_complete::generate(arguments.shell, &mut crate::Arguments::command(), "stm-pkcs11", &mut std::io::stdout());
+    let mut text = Vec::new();
+    clap_complete::generate(arguments.shell, &mut crate::Arguments::command(), "stm-pkcs11", &mut text);
+    print::bytes(&text);
     Ok(())
 }
 

@@ -1,6 +1,6 @@
 //! A line on the terminal while a long list comes in, page by page. Programs that read standard error get none.
 
-use std::io::IsTerminal;
+use std::io::{IsTerminal, Write};
 use std::sync::mpsc::{RecvTimeoutError, channel};
 use std::time::Duration;
 use stm_pkcs11::service::Service;
@@ -19,11 +19,15 @@ pub fn during<T>(service: &Service, work: impl FnOnce() -> T) -> T {
             let mut told = false;
             while over.recv_timeout(STEP) == Err(RecvTimeoutError::Timeout) {
                 let (requests, bytes) = service.traffic();
-                eprint!("\r\u{1b}[Kreading the keypairs: {requests} requests, {} kB", bytes / 1000);
+                let _ = write!(
+                    std::io::stderr(),
+                    "\r\u{1b}[Kreading the keypairs: {requests} requests, {} kB",
+                    bytes / 1000
+                );
                 told = true;
             }
             if told {
-                eprint!("\r\u{1b}[K");
+                let _ = write!(std::io::stderr(), "\r\u{1b}[K");
             }
         });
         let result = work();

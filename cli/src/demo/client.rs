@@ -2,7 +2,7 @@
 //!
 //! The `cryptoki` crate does the loading and the C calls, so that this program checks the module with eyes that are not ours.
 
-use crate::failure::Failure;
+use crate::print::{self, Failure};
 use base64::{Engine, prelude::BASE64_STANDARD};
 use cryptoki::context::{CInitializeArgs, CInitializeFlags, Pkcs11};
 use cryptoki::mechanism::Mechanism;
@@ -91,10 +91,9 @@ pub fn run(arguments: &Arguments) -> Result<(), Failure> {
     pkcs11.finalize().map_err(failed("finalise the module"))?;
 
     let certificates: Vec<String> = certificates.iter().map(|der| BASE64_STANDARD.encode(der)).collect();
-    println!(
-        "{}",
-        json!({ "signature": BASE64_STANDARD.encode(signature), "certificates": certificates, "keypairs": keypairs })
-    );
+    print::json(&json!({
+        "signature": BASE64_STANDARD.encode(signature), "certificates": certificates, "keypairs": keypairs,
+    }));
     Ok(())
 }
 

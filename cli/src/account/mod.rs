@@ -1,6 +1,9 @@
 //! The account that a command works with: the module's own settings, read as the module reads them.
 
-use crate::failure::Failure;
+pub mod describe;
+pub mod prepare;
+
+use crate::print::{Exit, Failure};
 use std::sync::Arc;
 use stm_pkcs11::config::{self, Config, TokenSettings};
 use stm_pkcs11::nearest::nearest;
@@ -16,7 +19,6 @@ pub struct Choice {
 
 /// An account and the service behind it.
 pub struct Account {
-    pub settings: Arc<TokenSettings>,
     pub service: Service,
 }
 
@@ -30,14 +32,16 @@ impl Choice {
         let chosen = match &self.token {
             None if config.tokens.len() > 1 => {
                 let remedy = format!("choose one with --token: {}", names.join(", "));
-                return Err(Failure::new("choose an account", "the settings file has several tokens", remedy));
+                let failure = Failure::new("choose an account", "the settings file has several tokens", remedy);
+                return Err(failure.exit(Exit::Usage));
             }
             None => config.tokens.first(),
             Some(name) => config.tokens.iter().find(|token| token.name == *name),
         };
         let Some(chosen) = chosen.cloned() else {
             let remedy = format!("the tokens are: {}", names.join(", "));
-            return Err(Failure::new("choose an account", "there is no token of that name", remedy));
+            let failure = Failure::new("choose an account", "there is no token of that name", remedy);
+            return Err(failure.exit(Exit::Usage));
         };
         Ok((config, chosen))
     }
@@ -45,7 +49,7 @@ impl Choice {
     /// The account.
     pub fn open(&self) -> Result<Account, Failure> {
         let (_, settings) = self.settings()?;
-        Ok(Account { service: Service::new(Arc::clone(&settings)), settings })
+        Ok(Account { service: Service::new(settings) })
     }
 }
 
@@ -71,12 +75,13 @@ impl Account {
             Some(near) => format!("did you mean {near}?"),
             None => "stm-pkcs11 keypair list shows what there is".to_owned(),
         };
-        Err(Failure::new(what(), "there is no such keypair, or this user may not see it", remedy))
+        let failure = Failure::new(what(), "there is no such keypair, or this user may not see it", remedy);
+        Err(failure.exit(Exit::NotFound))
     }
 }
 
 /// What the service said, as a failure of a command.
 pub fn refused(what: impl Into<String>, failure: &service::Failure) -> Failure {
     let remedy = if failure.remedy().is_empty() { "stm-pkcs11 doctor looks at every step" } else { failure.remedy() };
-    Failure::new(what, failure.cause(), remedy)
+    Failure::new(what, failure.cause(), remedy).exit(failure.kind().into())
 }

@@ -1,0 +1,131 @@
+//! Keypairs and certificates, read for people and as JSON.
+
+use base64::{Engine, prelude::BASE64_STANDARD};
+use serde_json::{Value, json};
+use std::time::{SystemTime, UNIX_EPOCH};
+use stm_pkcs11::mechanism::PublicKey;
+use stm_pkcs11::service::{Keypair, KeypairCertificate};
+use stm_pkcs11::x509::Certificate;
+
+/// A certificate of a keypair.
+pub struct Held<'a> {
+    pub record: &'a KeypairCertificate,
+    /// What it says; an error is why it cannot be used.
+    pub read: Result<Certificate, Unfit>,
+}
+
+/// Why the module shows no certificate, although the service has one.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Unfit {
+    Unreadable,
+    /// It is for another public key than the keypair's.
+    OtherKey,
+}
+
+impl Unfit {
+    /// As the end of a sentence that begins with the certificate.
+    pub fn why(self) -> &'static str {
+        match self {
+            Self::Unreadable => "is not a readable X.509 certificate",
+            Self::OtherKey => "belongs to another key than the keypair's",
+        }
+    }
+}
+
+/// The certificates of a keypair, the default one first, each judged as the module judges it.
+pub fn certificates(keypair: &Keypair) -> Vec<Held<'_>> {
+    let judged = |record| Held { record, read: judge(keypair, record) };
+    keypair.certificates.iter().map(judged).collect()
+}
+
+fn judge(keypair: &Keypair, record: &KeypairCertificate) -> Result<Certificate, Unfit> {
+    let read = Certificate::parse(record.der.clone()).map_err(|_| Unfit::Unreadable)?;
+    match &keypair.public_key {
+        Some(key) if key.as_slice() != read.spki() => Err(Unfit::OtherKey),
+        _ => Ok(read),
+    }
+}
+
+/// The certificate that the module shows for a keypair.
+pub fn certificate(keypair: &Keypair) -> Option<Certificate> {
+    judge(keypair, keypair.default_certificate()?).ok()
+}
+
+/// Kind and size of the key.
+pub fn key(keypair: &Keypair) -> String {
+    let read = keypair.public_key.as_deref().and_then(|der| PublicKey::from_spki(der).ok());
+    read.map_or_else(|| keypair.key_alg.clone(), |key| key.name())
+}
+
+/// As people write dates.
+pub fn day(date: Option<(i32, u32, u32)>) -> String {
+    date.map_or_else(String::new, |(year, month, day)| format!("{year:04}-{month:02}-{day:02}"))
+}
+
+/// Seconds since 1970.
+pub fn now() -> i64 {
+    SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |now| now.as_secs() as i64)
+}
+
+/// Lower-case digits.
+pub fn hex(bytes: &[u8]) -> String {
+    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
+/// PEM (RFC 7468) with this label.
+pub fn pem(label: &str, der: &[u8]) -> String {
+    let text = BASE64_STANDARD.encode(der);
+    let lines: Vec<&str> = (0..text.len()).step_by(64).map(|at| &text[at..text.len().min(at + 64)]).collect();
+    format!("-----BEGIN {label}-----\n{}\n-----END {label}-----\n", lines.join("\n"))
+}
+
+/// A keypair's `CKA_ID`, as clients of PKCS#11 write it: lower-case digits.
+pub fn cka_id(keypair: &Keypair) -> String {
+    hex(&stm_pkcs11::token::object_id(&keypair.id))
+}
+
+/// `docs/companion.schema.json` describes it.
+pub fn keypair_json(keypair: &Keypair) -> Value {
+    json!({
+        "id": keypair.id, "cka_id": cka_id(keypair), "alias": keypair.alias, "key": key(keypair),
+        "status": keypair.key_status, "type": keypair.key_type, "storage": keypair.key_storage,
+        "signable": keypair.signable,
+        "public_key": keypair.public_key.as_deref().map(|der| pem("PUBLIC KEY", der)),
+        "certificates": certificates(keypair).iter().map(certificate_json).collect::<Vec<_>>(),
+    })
+}
+
+/// `docs/companion.schema.json` describes it.
+pub fn certificate_json(held: &Held<'_>) -> Value {
+    let record = held.record;
+    let read = Certificate::parse(record.der.clone()).ok();
+    json!({
+        "id": record.id, "alias": record.alias, "status": record.status, "default": record.default,
+        "subject": read.as_ref().map(Certificate::subject_display),
+        "serial": read.as_ref().map(serial),
+        "not_before": read.as_ref().map(|read| day(read.not_before_date())),
+        "not_after": read.as_ref().map(|read| day(read.not_after_date())),
+        "chain_length": record.chain.len(),
+        "problem": held.read.as_ref().err().map(|unfit| unfit.why()),
+    })
+}
+
+/// The serial number's digits, without the tag and length of its DER.
+pub fn serial(certificate: &Certificate) -> String {
+    let der = certificate.serial();
+    let head = if der.get(1).is_some_and(|length| *length > 0x7f) { 4 } else { 2 };
+    hex(der.get(head..).unwrap_or_default())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn pem_has_lines_of_64_and_reads_back() {
+        let text = pem("CERTIFICATE", &[7; 100]);
+        assert!(text.lines().all(|line| line.len() <= 64));
+        let body: String = text.lines().filter(|line| !line.starts_with("-----")).collect();
+        assert_eq!(BASE64_STANDARD.decode(body).unwrap(), [7; 100]);
+    }
+}

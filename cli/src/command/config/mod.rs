@@ -1,0 +1,133 @@
+//! `stm-pkcs11 config`: the files of `config/` with this machine's paths and a real alias in them; for clients that need no
+//! file, the commands of their page in `docs/clients/`.
+
+mod clients;
+mod language;
+mod page;
+
+use crate::account::Choice;
+use crate::print::{self, Exit, Failure, shown, table};
+use clients::{ALIAS, CLIENTS, Client, Values};
+use language::Refusal;
+use serde_json::{Value, json};
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+use stm_pkcs11::service::{Deadline, Service, Wanted};
+
+#[derive(clap::Args)]
+pub struct Arguments {
+    /// The client; without it, a list of them
+    #[arg(value_parser = clap::builder::PossibleValuesParser::new(CLIENTS.iter().map(Client::value)))]
+    client: Option<String>,
+    /// Alias that stands in the file; default: the first keypair of the account that can sign
+    #[arg(long, value_name = "ALIAS")]
+    keypair: Option<String>,
+    /// The module; default: where it is installed, or beside this program
+    #[arg(long, value_name = "FILE")]
+    module: Option<PathBuf>,
+    /// Write it there, and not to standard output
+    #[arg(long, value_name = "FILE")]
+    out: Option<PathBuf>,
+    /// The list of clients as JSON
+    #[arg(long, conflicts_with_all = ["client", "keypair", "module", "out"])]
+    json: bool,
+    #[command(flatten)]
+    account: Choice,
+}
+
+/// A file is not worth a long wait for the account.
+const PATIENCE: Duration = Duration::from_secs(10);
+
+pub fn run(arguments: &Arguments) -> Result<(), Failure> {
+    let Some(name) = &arguments.client else {
+        list(arguments.json);
+        return Ok(());
+    };
+    let client = Client::named(name).expect("clap has seen it");
+    let alias = match (&arguments.keypair, client.has_alias()) {
+        (Some(alias), _) => alias.clone(),
+        (None, false) => ALIAS.to_owned(),
+        (None, true) => some_alias(&arguments.account).unwrap_or_else(|| {
+            print::note(&format!("note: {ALIAS} in it stands for the keypair's alias; --keypair ALIAS fills it in"));
+            ALIAS.to_owned()
+        }),
+    };
+    let module = module_for(client, arguments.module.as_deref())?;
+    let text = client.fill(&Values { alias: &alias, module: module.as_deref() });
+    let text = text.map_err(|refusal| refused(client, &alias, &refusal))?;
+    print::to(&text, arguments.out.as_deref())
+}
+
+fn list(json: bool) {
+    if json {
+        let all =
+            CLIENTS.iter().map(|client| json!({"client": client.name, "others": client.others, "what": client.about}));
+        return print::json(&Value::Array(all.collect()));
+    }
+    let rows: Vec<_> = CLIENTS.iter().map(|client| vec![client.name.to_owned(), client.about.to_owned()]).collect();
+    table::print(&["client", "what"], &rows);
+}
+
+fn refused(client: &Client, alias: &str, refusal: &Refusal) -> Failure {
+    let Refusal { what, language } = refusal;
+    let what = format!("{language} cannot carry {what}");
+    let remedy = "rename the keypair, choose another one with --keypair, or another path with --module";
+    Failure::new(format!("write the file of {} for '{}'", client.name, shown(alias)), what, remedy).exit(Exit::Usage)
+}
+
+/// The path of the module, where the client's file has it; `None` where that is as packages have it, for another system.
+fn module_for(client: &Client, named: Option<&Path>) -> Result<Option<String>, Failure> {
+    let (ours, dll) = client.has_module();
+    if !(ours || (cfg!(windows) && dll)) {
+        return Ok(None);
+    }
+    let module = module(named)?;
+    let path = module.to_str().ok_or_else(|| {
+        let remedy = "name the module by a path in UTF-8, with --module";
+        Failure::new(format!("write the path {}", module.display()), "it is not UTF-8", remedy).exit(Exit::Usage)
+    })?;
+    // A backslash has a meaning of its own in the files that are not Windows' own; a slash serves as well.
+    Ok(Some(if cfg!(windows) && !dll { path.replace('\\', "/") } else { path.to_owned() }))
+}
+
+/// The module that was named, or else is found beside this program or where packages put it.
+fn module(named: Option<&Path>) -> Result<PathBuf, Failure> {
+    const NAME: &str = if cfg!(windows) { "stm_pkcs11.dll" } else { "libstm_pkcs11.so" };
+    if let Some(named) = named {
+        return std::path::absolute(named).ok().filter(|path| path.is_file()).ok_or_else(|| {
+            Failure::new(format!("find {}", named.display()), "there is no such file", "check the path of --module")
+        });
+    }
+    // Through links to where it is; on Windows that would be a path in a form that few programs know.
+    let program = std::env::current_exe().ok();
+    let program = if cfg!(windows) { program } else { program.and_then(|path| path.canonicalize().ok()) };
+    let beside = program.as_deref().and_then(Path::parent);
+    let triple = format!("{}-linux-gnu", std::env::consts::ARCH);
+    let near = beside.into_iter().flat_map(|folder| {
+        let root = folder.parent().unwrap_or(folder);
+        [
+            folder.join(NAME),
+            root.join("lib").join(&triple).join("pkcs11").join(NAME),
+            root.join("lib/pkcs11").join(NAME),
+        ]
+    });
+    let system =
+        ["/usr/local/lib/pkcs11", "/usr/lib/pkcs11", "/usr/lib64/pkcs11"].map(|folder| Path::new(folder).join(NAME));
+    near.chain(system).find(|path| path.is_file()).ok_or_else(|| {
+        Failure::new("find the module", format!("{NAME} is not installed"), "name it with --module FILE")
+    })
+}
+
+/// The alias of a keypair that can sign, if the settings lead to an account that has one.
+fn some_alias(account: &Choice) -> Option<String> {
+    let (_, settings) = account.settings().ok()?;
+    if !settings.problems.is_empty() {
+        return None;
+    }
+    let all = Service::new(settings).keypairs(Wanted::All, Deadline::after(PATIENCE)).ok()?;
+    let able = |keypair: &&_| {
+        let keypair: &stm_pkcs11::service::Keypair = keypair;
+        keypair.online() && keypair.signable != Some(false) && keypair.default_certificate().is_some()
+    };
+    all.iter().map(|keypair| &**keypair).find(able).map(|keypair| keypair.alias.clone())
+}

@@ -1,0 +1,33 @@
+//! `stm-pkcs11 keypair public-key`.
+
+use crate::account::Choice;
+use crate::account::describe::pem;
+use crate::print::{self, Failure};
+use std::path::PathBuf;
+
+#[derive(clap::Args)]
+pub struct PublicKey {
+    /// Alias, or id
+    name: String,
+    /// DER instead of PEM
+    #[arg(long)]
+    der: bool,
+    /// Write it there, and not to standard output
+    #[arg(long, value_name = "FILE")]
+    out: Option<PathBuf>,
+    #[command(flatten)]
+    account: Choice,
+}
+
+pub fn run(arguments: &PublicKey) -> Result<(), Failure> {
+    let account = arguments.account.open()?;
+    let keypair = account.keypair(&arguments.name)?;
+    let key = keypair.public_key.as_deref().ok_or_else(|| {
+        let what = format!("find the public key of {}", keypair.alias);
+        Failure::new(what, "the service does not show it", "choose another keypair")
+    })?;
+    if arguments.der {
+        return print::bytes_to(key, arguments.out.as_deref());
+    }
+    print::bytes_to(pem("PUBLIC KEY", key).as_bytes(), arguments.out.as_deref())
+}

@@ -1,0 +1,14 @@
+//! The commands, one a file: each reads its arguments, calls something below, and prints.
+
+pub mod certificate;
+pub mod completions;
+pub mod config;
+pub mod doctor;
+pub mod keypair;
+pub mod sample;
+pub mod sign;
+pub mod signature;
+pub mod trace;
+pub mod verify;
+#[cfg(windows)]
+pub mod windows;

@@ -1,0 +1,88 @@
+//! `stm-pkcs11 verify`: a file's signature against a keypair's public key.
+
+use crate::account::Choice;
+use crate::account::prepare::{How, from_hex, prepare_digest};
+use crate::print::{self, Failure, shown};
+use base64::{Engine, prelude::BASE64_STANDARD};
+use serde_json::json;
+use std::path::PathBuf;
+
+#[derive(clap::Args)]
+pub struct Verify {
+    /// Alias, or id, of the keypair
+    keypair: String,
+    /// The file that was signed, and the file with the signature: base64, hexadecimal, or raw bytes
+    #[arg(value_names = ["FILE", "SIGNATURE"], num_args = 1..=2, required = true)]
+    files: Vec<PathBuf>,
+    /// A digest that was made elsewhere, instead of a file: a file with it, or its base64 or hexadecimal text
+    #[arg(long, value_name = "FILE|BASE64|HEX", requires = "sig_alg", conflicts_with_all = ["hash", "pss"])]
+    digest: Option<String>,
+    /// The service's name of the algorithm, for --digest: SHA256WithRSA, SHA3-512WithRSA/PSS, SHA384WithECDSA, ...
+    #[arg(long, value_name = "NAME", requires = "digest")]
+    sig_alg: Option<String>,
+    #[command(flatten)]
+    how: How,
+    #[command(flatten)]
+    account: Choice,
+    /// JSON instead of a line
+    #[arg(long)]
+    json: bool,
+}
+
+pub fn run(arguments: &Verify) -> Result<(), Failure> {
+    let (data, path) = match (arguments.files.as_slice(), &arguments.digest) {
+        ([data, signature], None) => (Some(data), signature),
+        ([signature], Some(_)) => (None, signature),
+        _ => {
+            let remedy = "name FILE and SIGNATURE, or --digest and SIGNATURE";
+            let failure = Failure::new("verify", "a file and a signature are needed", remedy);
+            return Err(failure.exit(print::Exit::Usage));
+        }
+    };
+    let account = arguments.account.open()?;
+    let keypair = account.keypair(&arguments.keypair)?;
+    let (prepared, name) = match (data, &arguments.digest, &arguments.sig_alg) {
+        (None, Some(digest), Some(sig_alg)) => (prepare_digest(&keypair, digest, sig_alg)?, "the digest".to_owned()),
+        (data, ..) => {
+            let data = data.expect("without a digest there is a file");
+            (arguments.how.prepare(&keypair, data)?, data.display().to_string())
+        }
+    };
+    let bytes = std::fs::read(path)
+        .map_err(|error| Failure::new(format!("read {}", path.display()), error, "name the file with the signature"))?;
+    let valid = prepared.accept(&decoded(bytes)).is_ok();
+    if arguments.json {
+        print::json(&json!({"valid": valid, "keypair": keypair.alias, "sig_alg": prepared.sig_alg}));
+    }
+    if !valid {
+        let remedy = "check for another file, another keypair, another --hash, or a file that is not a signature";
+        return Err(Failure::new(
+            format!("verify {name}"),
+            format!("it is not signed so by {}", keypair.alias),
+            remedy,
+        ));
+    }
+    if !arguments.json {
+        print::line(&format!("{} is signed by {}", shown(&name), shown(&keypair.alias)));
+    }
+    Ok(())
+}
+
+/// Base64 and hexadecimal text become what they stand for.
+fn decoded(bytes: Vec<u8>) -> Vec<u8> {
+    let Ok(text) = std::str::from_utf8(&bytes) else { return bytes };
+    let text: String = text.split_whitespace().collect();
+    from_hex(&text).or_else(|| BASE64_STANDARD.decode(&text).ok()).filter(|found| !found.is_empty()).unwrap_or(bytes)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn signatures_are_read_as_base64_as_hexadecimal_and_as_they_are() {
+        assert_eq!(decoded(b"AQID/w==\n".to_vec()), [1, 2, 3, 255]);
+        assert_eq!(decoded(b"010203 ff\n".to_vec()), [1, 2, 3, 255]);
+        assert_eq!(decoded(vec![0x30, 0xff, 1]), [0x30, 0xff, 1]);
+    }
+}

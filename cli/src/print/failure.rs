@@ -1,0 +1,72 @@
+//! What a command tells a person when it cannot go on.
+
+use super::{Exit, shown};
+use std::fmt;
+
+/// A failure in three parts: what was being done, why it did not work, what the reader can do about it.
+#[derive(Debug)]
+pub struct Failure {
+    what: String,
+    why: String,
+    remedy: String,
+    exit: Exit,
+}
+
+impl Failure {
+    /// `what` names the step, `why` carries the cause in the words of whoever refused, `remedy` is an instruction.
+    pub fn new(what: impl Into<String>, why: impl fmt::Display, remedy: impl Into<String>) -> Failure {
+        let why = why.to_string().trim().to_owned();
+        Failure { what: what.into(), why, remedy: remedy.into(), exit: Exit::Failed }
+    }
+
+    /// The same, with the status that the program ends with.
+    pub fn exit(self, exit: Exit) -> Failure {
+        Failure { exit, ..self }
+    }
+
+    /// The status that the program ends with.
+    pub fn status(&self) -> Exit {
+        self.exit
+    }
+}
+
+/// Each line is shown as one: names and answers in it come from outside.
+impl fmt::Display for Failure {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        writeln!(f, "failed: {}", shown(&self.what))?;
+        let mut lines = self.why.lines().map(shown);
+        writeln!(f, "   why: {}", lines.next().unwrap_or("no reason was given".into()))?;
+        for line in lines {
+            writeln!(f, "        {line}")?;
+        }
+        write!(f, " to do: {}", shown(&self.remedy))
+    }
+}
+
+impl std::error::Error for Failure {}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_failure_says_what_why_and_what_to_do() {
+        let failure = Failure::new("open the door", "it is locked\nand bolted\n", "knock");
+        assert_eq!(
+            failure.to_string(),
+            "failed: open the door\n   why: it is locked\n        and bolted\n to do: knock"
+        );
+        assert_eq!((failure.status(), failure.exit(Exit::NotFound).status()), (Exit::Failed, Exit::NotFound));
+    }
+
+    #[test]
+    fn a_failure_without_a_reason_says_so() {
+        assert!(Failure::new("x", "", "y").to_string().contains("no reason was given"));
+    }
+
+    #[test]
+    fn names_from_outside_do_not_reach_the_terminal_as_they_are() {
+        let text = Failure::new("find a\u{1b}[2J\nb", "##vso[x]", "y\u{202e}").to_string();
+        assert_eq!(text, "failed: find a\\u{1b}[2J\\u{a}b\n   why: #\\u{23}vso[x]\n to do: y\\u{202e}");
+    }
+}

@@ -1,0 +1,49 @@
+//! JSON on standard output.
+
+use serde_json::Value;
+use std::fmt::Write;
+
+/// Writes a value. What a terminal or a pipeline would act on is escaped: for a reader of JSON it is the same text.
+pub fn json(value: &Value) {
+    super::line(&harmless(&format!("{value:#}")));
+}
+
+/// The same JSON, without characters that a terminal acts on and without the beginning of a pipeline's commands
+/// (`##vso[`, `##[`). All of these can stand in strings only, where `\u` means the same.
+fn harmless(json: &str) -> String {
+    let mut text = String::with_capacity(json.len());
+    let mut hashes = 0;
+    for character in json.chars() {
+        hashes = if character == '#' { hashes + 1 } else { 0 };
+        let acted_on = super::shown::is_acted_on(character) && character != '\n';
+        if acted_on || hashes == 2 {
+            let mut units = [0; 2];
+            for unit in character.encode_utf16(&mut units) {
+                let _ = write!(text, "\\u{unit:04x}");
+            }
+            hashes = 0;
+        } else {
+            text.push(character);
+        }
+    }
+    text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    #[test]
+    fn what_is_escaped_is_the_same_value() {
+        let value = json!({"alias": "a\u{1b}[2J\n##vso[task]###[x] \u{202e}b \u{9b}1m \u{7f} é 😀 \u{e0041}", "key": ["RSA-3072", 1]});
+        let text = harmless(&format!("{value:#}"));
+        assert_eq!(serde_json::from_str::<Value>(&text).unwrap(), value, "{text}");
+        assert!(!text.contains("##"), "{text}");
+        assert!(text.contains('é') && text.contains('😀'), "{text}");
+        assert!(
+            !text.chars().any(|character| character != '\n' && super::super::shown::is_acted_on(character)),
+            "{text}"
+        );
+    }
+}

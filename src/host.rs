@@ -14,6 +14,8 @@ pub struct Host {
     pub spawn: Spawner,
     /// Runs something that writes to sockets or pipes, without a SIGPIPE for the host.
     pub quietly: fn(&mut dyn FnMut()),
+    /// Whether the kernel started this program with more rights than its caller has.
+    pub raised: fn() -> bool,
 }
 
 static HOST: OnceLock<Host> = OnceLock::new();
@@ -26,6 +28,25 @@ pub fn lend(host: Host) {
 /// How threads are started, if the host is known.
 pub fn spawner() -> Option<Spawner> {
     HOST.get().map(|host| host.spawn)
+}
+
+/// Whether the host has rights that its caller may not have: a set-uid or set-gid program, one with file capabilities,
+/// or one whose effective ids differ from its real ones. Then the caller's environment and home directory are not to be
+/// trusted.
+pub fn is_privileged() -> bool {
+    #[cfg(unix)]
+    {
+        use rustix::process::{getegid, geteuid, getgid, getuid};
+        HOST.get().is_some_and(|host| (host.raised)()) || getuid() != geteuid() || getgid() != getegid()
+    }
+    #[cfg(not(unix))]
+    HOST.get().is_some_and(|host| (host.raised)())
+}
+
+/// The effective user's id: who the files belong to that this process makes.
+#[cfg(unix)]
+pub fn user() -> u32 {
+    rustix::process::geteuid().as_raw()
 }
 
 /// Runs what may write to a connection or a pipe whose other end is gone.

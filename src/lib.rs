@@ -20,6 +20,7 @@ pub mod mechanism;
 pub mod nearest;
 pub mod service;
 pub mod token;
+pub mod trusted_file;
 #[cfg(windows)]
 pub mod windows;
 #[cfg(all(not(windows), test))]

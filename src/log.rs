@@ -7,10 +7,11 @@ mod own;
 mod stream;
 
 use crate::config::{LogOutput, LogSettings};
+use crate::trusted_file::{self, Refusal};
 use log::{Level, LevelFilter, Log, Metadata, Record};
 use own::Own;
 use std::collections::HashSet;
-use std::fs::{File, OpenOptions};
+use std::fs::File;
 use std::path::Path;
 use std::sync::Arc;
 use std::time::{SystemTime, UNIX_EPOCH};
@@ -22,6 +23,9 @@ const MAX_MESSAGE: usize = 2000;
 /// How many different error lines are remembered to write each only once.
 const MAX_REMEMBERED: usize = 256;
 
+/// Target of warnings that are written at every level, and once a process.
+const NOTICE: &str = "stm_pkcs11::notice";
+
 struct Logger {
     own: Own,
 }
@@ -31,6 +35,8 @@ struct State {
     file: Option<Arc<File>>,
     level: LevelFilter,
     written: HashSet<u64, FixedHasher>,
+    /// Notices that were written, in this and former runs.
+    noticed: HashSet<u64, FixedHasher>,
     stdout: Stream,
     stderr: Stream,
 }
@@ -42,6 +48,7 @@ impl State {
             file: None,
             level: LevelFilter::Error,
             written: HashSet::with_hasher(FixedHasher),
+            noticed: HashSet::with_hasher(FixedHasher),
             stdout: Stream::new(Number::Stdout),
             stderr: Stream::new(Number::Stderr),
         }
@@ -53,6 +60,7 @@ impl State {
             output: self.output.clone(),
             file: self.file.clone(),
             written: HashSet::with_hasher(FixedHasher),
+            noticed: self.noticed.clone(),
             ..*self
         }
     }
@@ -64,7 +72,8 @@ static LOGGER: Logger = Logger { own: Own::new(State::new(LogOutput::Stderr)) };
 /// logger of its own keeps that.
 pub fn start(settings: &LogSettings) {
     let _ = log::set_logger(&LOGGER);
-    log::set_max_level(settings.level);
+    // Notices are warnings that every level lets through.
+    log::set_max_level(settings.level.max(LevelFilter::Warn));
     let mut failed = None;
     if let Some(mut state) = LOGGER.own.state() {
         state.level = settings.level;
@@ -76,7 +85,11 @@ pub fn start(settings: &LogSettings) {
         if let LogOutput::File(path) = &settings.output {
             match open(path) {
                 Ok(file) => state.file = Some(Arc::new(file)),
-                Err(error) => failed = Some(format!("the log file {} cannot be opened: {error}", path.display())),
+                Err(refusal) => {
+                    let (path, remedy) = (path.display(), refusal.remedy());
+                    let problem = refusal.clause().replace("cannot be read", "cannot be written");
+                    failed = Some(format!("the log file {path} {problem}, logging to stderr: {remedy}"));
+                }
             }
         }
         if failed.is_some() {
@@ -84,20 +97,17 @@ pub fn start(settings: &LogSettings) {
         }
     }
     if let Some(failed) = failed {
-        log::warn!("{failed}; logging to stderr");
+        log::warn!(target: NOTICE, "{failed}");
     }
+    settings.notices.iter().for_each(|notice| log::warn!(target: NOTICE, "{notice}"));
     settings.warnings.iter().for_each(|warning| log::warn!("{warning}"));
 }
 
-fn open(path: &Path) -> std::io::Result<File> {
-    let mut options = OpenOptions::new();
-    options.create(true).append(true);
+fn open(path: &Path) -> Result<File, Refusal> {
     if let Some(folder) = path.parent() {
         make_folder(folder)?;
     }
-    #[cfg(unix)]
-    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
-    options.open(path)
+    trusted_file::open_log(path)
 }
 
 /// Makes a folder that only its owner can look into.
@@ -129,7 +139,12 @@ impl Log for Logger {
             }
             return;
         };
-        if level > state.level {
+        let notice = record.target() == NOTICE;
+        if notice {
+            if !state.noticed.insert(hash(&message)) {
+                return;
+            }
+        } else if level > state.level {
             return;
         }
         let mut level = level;
@@ -147,7 +162,7 @@ impl Log for Logger {
             (LogOutput::Stdout, _) => stdout.write(&plain(level, &message)),
             (LogOutput::File(_), Some(file)) => {
                 stream::write(&mut &**file, &dated(level, &message));
-                if level == Level::Error {
+                if level == Level::Error || notice {
                     stderr.write(&plain(level, &message));
                 }
             }
@@ -164,12 +179,13 @@ impl State {
         if self.written.len() >= MAX_REMEMBERED {
             self.written.clear();
         }
-        let mut hash = 0xcbf2_9ce4_8422_2325u64;
-        for byte in message.bytes() {
-            hash = (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3);
-        }
-        self.written.insert(hash)
+        self.written.insert(hash(message))
     }
+}
+
+/// FNV-1a.
+fn hash(message: &str) -> u64 {
+    message.bytes().fold(0xcbf2_9ce4_8422_2325, |hash, byte| (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3))
 }
 
 /// The set holds hashes already.

@@ -11,6 +11,8 @@ mod ending;
 mod forking;
 #[path = "host/panicking.rs"]
 mod panicking;
+#[path = "host/privileged.rs"]
+mod privileged;
 #[path = "host/surroundings.rs"]
 mod surroundings;
 #[path = "host/threading.rs"]

@@ -31,7 +31,11 @@ pub unsafe extern "C" fn C_Initialize(args: *mut c_void) -> CK_RV {
 pub(crate) fn start(reserved: Option<&str>, threads: bool) -> (Module, bool) {
     #[cfg(windows)]
     crate::windows::pin();
-    host::lend(Host { spawn: super::thread::spawn, quietly: super::signal::without_sigpipe });
+    host::lend(Host {
+        spawn: super::thread::spawn,
+        quietly: super::signal::without_sigpipe,
+        raised: super::privilege::raised,
+    });
     permit_threads(threads);
     let config = config::load(reserved);
     crate::log::start(&config.log);

@@ -15,6 +15,7 @@ mod message;
 mod object;
 mod parallel;
 pub mod pointer;
+mod privilege;
 mod random;
 mod root;
 mod session;

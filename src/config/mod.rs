@@ -16,7 +16,7 @@ mod variables;
 
 pub use problem::Problem;
 pub use secret::Secret;
-pub use sources::{Found, Origin, Sources};
+pub use sources::{Found, LONGEST_FILE, Origin, Sources};
 pub use variables::{VARIABLES, Variable};
 
 use std::path::PathBuf;
@@ -121,6 +121,8 @@ pub struct TokenSettings {
     pub cache_dir: Option<PathBuf>,
     /// The user's home directory, if there is one.
     pub home: Option<PathBuf>,
+    /// Whether the host has rights that its caller may not have: see [`Sources::privileged`].
+    pub privileged: bool,
     /// What is wrong. With any of these nothing is asked of the service.
     pub problems: Vec<Problem>,
     /// Where each value came from, for people.
@@ -136,6 +138,8 @@ pub struct LogSettings {
     pub output: LogOutput,
     /// What to warn about once the log is there.
     pub warnings: Vec<String>,
+    /// What the user has to know at every level, once a process.
+    pub notices: Vec<String>,
 }
 
 /// Where the log goes.
@@ -160,11 +164,10 @@ pub fn load(reserved: Option<&str>) -> Config {
 /// The same from given sources: for tests and for the companion program.
 pub fn load_from(mut sources: Sources) -> Config {
     panic_point!("config");
-    let file = settings_file::find(&sources);
+    let file = settings_file::find(&mut sources);
     let mut several = Vec::new();
     let mut problems = Vec::new();
     if let Some(file) = file {
-        sources.warn_if_open(&file.path);
         problems = file.problems;
         let mut tokens = file.tokens;
         let one = if tokens.len() < 2 { tokens.pop().unwrap_or_default() } else { Default::default() };
@@ -180,6 +183,7 @@ pub fn load_from(mut sources: Sources) -> Config {
     }
     for source in several {
         sources.warnings.extend(source.warnings);
+        sources.notices.extend(source.notices);
     }
     // A file that is wrong somewhere is believed nowhere.
     tokens.iter_mut().for_each(|token| token.problems.splice(0..0, problems.iter().cloned()).for_each(drop));

@@ -1,6 +1,8 @@
 //! Values into settings, each checked as it is read.
 
 use super::*;
+use crate::trusted_file::{self, MACHINE};
+use sources::LONGEST_FILE;
 
 /// Reads settings and collects what is wrong with them.
 struct Reader<'a> {
@@ -32,26 +34,31 @@ impl Reader<'_> {
         let (cause, remedy) = match kind {
             "env" => match self.sources.environment(rest) {
                 Some(value) => return Some(Secret::new(value.trim())),
-                None => (format!("the variable {rest}, which is not set"), "set it"),
+                None => (format!("the variable {rest}, which is not set"), "set it".to_owned()),
             },
             "file" => {
                 let path = self.beside(&found, rest);
-                match std::fs::read_to_string(&path) {
-                    Ok(text) => {
-                        self.sources.warn_if_open(&path);
-                        return Some(Secret::new(text.trim()));
+                let read = self.sources.read(&path);
+                match read.as_ref().map(|content| std::str::from_utf8(&content.bytes)) {
+                    Ok(Ok(text)) => return Some(Secret::new(text.trim())),
+                    Ok(Err(_)) => {
+                        (format!("the file {}, which is not UTF-8 text", path.display()), "save it as UTF-8".to_owned())
                     }
-                    Err(error) => (
-                        format!("the file {}, which cannot be read ({error})", path.display()),
-                        "check the path and who may read it",
-                    ),
+                    Err(refusal) => {
+                        let cause = format!("the file {}, which {}", path.display(), refusal.clause());
+                        (cause, refusal.remedy().to_owned())
+                    }
                 }
+            }
+            "command" if self.sources.privileged => {
+                let cause = "a program, and this host runs with rights that its caller does not have";
+                (cause.to_owned(), format!("keep the secret in a file in {MACHINE}, and write file:PATH"))
             }
             "command" => return Some(Secret::printed_by(rest.trim())),
             _ => return Some(Secret::new(found.value)),
         };
         let cause = format!("(from {}) names {cause}", found.origin);
-        self.problems.push(Problem { setting: name, cause, remedy: remedy.into() });
+        self.problems.push(Problem { setting: name, cause, remedy });
         None
     }
 
@@ -114,18 +121,15 @@ impl Reader<'_> {
         }
     }
 
-    /// A file that exists.
-    fn file(&mut self, name: &'static str) -> Option<PathBuf> {
+    /// A file that is there and may be trusted, and whether others can read it.
+    fn file(&mut self, name: &'static str) -> Option<(PathBuf, bool)> {
         let found = self.find(name)?;
         let path = self.beside(&found, &found.value);
-        match std::fs::metadata(&path) {
-            Ok(meta) if meta.is_file() || !meta.is_dir() => Some(path),
-            Ok(_) => {
-                self.wrong(name, &found, "it is a folder; name the file in it");
-                None
-            }
-            Err(error) => {
-                self.wrong(name, &found, &format!("the file cannot be used ({error}); check the path"));
+        match trusted_file::check(&path, LONGEST_FILE) {
+            Ok(open_to_others) => Some((path, open_to_others)),
+            Err(refusal) => {
+                let remedy = format!("the file {}; {}", refusal.clause(), refusal.remedy());
+                self.wrong(name, &found, &remedy);
                 None
             }
         }
@@ -199,12 +203,20 @@ impl Reader<'_> {
             self.origins.push(("SM_CLIENT_CERT_FILE", found.origin));
             return Some(ClientCert::Inline(Secret::new(found.value)));
         }
-        let path = self.file("SM_CLIENT_CERT_FILE")?;
-        self.sources.warn_if_open(&path);
+        let (path, open_to_others) = self.file("SM_CLIENT_CERT_FILE")?;
+        if open_to_others {
+            self.sources.warn_open(&path);
+        }
         Some(ClientCert::File(path))
     }
 
     fn cache(&mut self) -> (CacheMode, Option<PathBuf>) {
+        let asked = self.asked_cache();
+        // Nothing is written where the rights to do so are not the caller's.
+        if self.sources.privileged { (CacheMode::Off, None) } else { asked }
+    }
+
+    fn asked_cache(&mut self) -> (CacheMode, Option<PathBuf>) {
         let offline = self.switch("SM_PKCS11_OFFLINE_MODE", false);
         let file = self.text("SM_PKCS11_DB_DSN");
         let memory = file.as_deref() == Some(":memory:");
@@ -285,7 +297,7 @@ pub(super) fn token(sources: &mut Sources) -> TokenSettings {
         api_key: reader.secret("SM_API_KEY"),
         client_cert: reader.client_cert(),
         client_cert_password: reader.secret("SM_CLIENT_CERT_PASSWORD"),
-        ca_file: reader.file("SM_CA_FILE"),
+        ca_file: reader.file("SM_CA_FILE").map(|(path, _)| path),
         skip_verify: reader.switch("SM_TLS_SKIP_VERIFY", false),
         connect_timeout: reader.duration("SM_CONN_TIMEOUT", Duration::from_millis(1), Duration::from_secs(30)),
         timeout: reader.duration("STM_PKCS11_TIMEOUT", Duration::from_secs(1), Duration::from_secs(60)),
@@ -295,6 +307,7 @@ pub(super) fn token(sources: &mut Sources) -> TokenSettings {
         cache_file,
         cache_dir: reader.cache_dir(),
         home: reader.sources.home.clone(),
+        privileged: reader.sources.privileged,
         problems: Vec::new(),
         origins: Vec::new(),
     };
@@ -369,9 +382,20 @@ pub(super) fn log(sources: &mut Sources) -> LogSettings {
         (_, Some(folder)) if wants_file => LogOutput::File(folder.join(name.unwrap_or_else(|| "smpkcs11.log".into()))),
         _ => LogOutput::Stderr,
     };
+    let output = match output {
+        LogOutput::File(_) if reader.sources.privileged => LogOutput::Stderr,
+        output => output,
+    };
     let mut warnings: Vec<String> = reader.problems.iter().map(ToString::to_string).collect();
     warnings.append(&mut reader.sources.warnings);
-    LogSettings { level, output, warnings }
+    let mut notices = std::mem::take(&mut reader.sources.notices);
+    if reader.sources.privileged {
+        notices.push(format!(
+            "this program runs with rights that its caller does not have (set-uid, set-gid, capabilities): environment, \
+             home directory, cache and log file are not used; configure it in {MACHINE}/stm-pkcs11.toml, owned by root"
+        ));
+    }
+    LogSettings { level, output, warnings, notices }
 }
 
 #[cfg(test)]

@@ -6,6 +6,7 @@
 use super::problem::Problem;
 use super::sources::Sources;
 use crate::nearest::nearest;
+use crate::trusted_file;
 use std::collections::{HashMap, HashSet};
 use std::path::{Path, PathBuf};
 use toml::de::{DeArray, DeTable, DeValue};
@@ -45,8 +46,6 @@ pub const FILE_KEYS: &[(&str, &str)] = &[("fork", "STM_PKCS11_FORK")];
 
 /// The name that every folder has it under.
 const NAME: &str = "stm-pkcs11.toml";
-/// No settings file is longer.
-const LONGEST: u64 = 1 << 20;
 
 /// What a file says, as variables.
 #[derive(Debug, Default)]
@@ -62,17 +61,20 @@ pub struct SettingsFile {
 }
 
 /// The file that the sources lead to: by name, else in the user's folder, else in the system's.
-pub fn find(sources: &Sources) -> Option<SettingsFile> {
+pub fn find(sources: &mut Sources) -> Option<SettingsFile> {
     let path = match sources.get("STM_PKCS11_CONFIG") {
         Some(found) if found.value.eq_ignore_ascii_case("none") => return None,
         Some(found) => PathBuf::from(found.value),
         None => folders(sources).into_iter().map(|folder| folder.join(NAME)).find(|path| path.is_file())?,
     };
-    Some(read(&path))
+    Some(read(sources, &path))
 }
 
 /// Where a file is looked for that nothing names.
 pub fn folders(sources: &Sources) -> Vec<PathBuf> {
+    if sources.privileged {
+        return vec![PathBuf::from(trusted_file::MACHINE)];
+    }
     let named =
         |name: &str| sources.get(name).map(|found| PathBuf::from(found.value)).filter(|path| path.is_absolute());
     let users = named("XDG_CONFIG_HOME").or_else(|| named("APPDATA"));
@@ -86,15 +88,19 @@ fn problem(cause: String, remedy: impl Into<String>) -> Problem {
 }
 
 /// Reads a file; what is wrong with it is in its problems.
-pub fn read(path: &Path) -> SettingsFile {
+fn read(sources: &mut Sources, path: &Path) -> SettingsFile {
     let mut file = SettingsFile { path: path.to_owned(), ..SettingsFile::default() };
-    let long = std::fs::metadata(path).is_ok_and(|meta| meta.len() > LONGEST);
-    let text = if long { Err(std::io::Error::other("it is too long")) } else { std::fs::read_to_string(path) };
-    match text {
-        Ok(text) => file.parse(&text),
-        Err(error) => {
-            let cause = format!("names {}, which cannot be read ({error})", path.display());
-            file.problems.push(problem(cause, "check the path and who may read it"));
+    match sources.read(path) {
+        Ok(content) => match std::str::from_utf8(&content.bytes) {
+            Ok(text) => file.parse(text),
+            Err(_) => {
+                let cause = format!("{} is not UTF-8 text", path.display());
+                file.problems.push(problem(cause, "save it as UTF-8"));
+            }
+        },
+        Err(refusal) => {
+            let cause = format!("names {}, which {}", path.display(), refusal.clause());
+            file.problems.push(problem(cause, refusal.remedy()));
         }
     }
     file

@@ -1,6 +1,8 @@
 //! Where values come from, in order of precedence.
 
 use super::{properties, variables};
+use crate::host;
+use crate::trusted_file::{self, Content, Refusal};
 use std::collections::HashMap;
 use std::ffi::OsString;
 use std::fmt;
@@ -43,6 +45,9 @@ pub struct Found {
 const MACHINES: &[&str] =
     &["HTTPS_PROXY", "https_proxy", "NO_PROXY", "no_proxy", "XDG_CACHE_HOME", "LOCALAPPDATA", "STM_PKCS11_CACHE"];
 
+/// No file of settings, with a key or with a secret is longer, in bytes.
+pub const LONGEST_FILE: u64 = 1 << 20;
+
 /// All sources of one process.
 pub struct Sources {
     layers: Vec<(Origin, HashMap<String, String>)>,
@@ -51,13 +56,23 @@ pub struct Sources {
     pub home: Option<PathBuf>,
     /// What to warn about: misspelt names, unreadable files.
     pub warnings: Vec<String>,
+    /// What the user has to know at every level of the log.
+    pub notices: Vec<String>,
     /// Files that were looked at.
     pub looked_at: Vec<PathBuf>,
+    /// Whether the host has rights that its caller may not have: no environment, no home, and only root's files.
+    pub privileged: bool,
 }
 
 impl Sources {
-    /// Those of the running process.
+    /// Those of the running process: the one place where its environment is read. In a privileged host
+    /// ([`host::is_privileged`]) it is not, since whoever started that could have set it.
     pub fn of_process(reserved: Option<&str>) -> Self {
+        if host::is_privileged() {
+            let mut sources = Self::new(reserved, HashMap::new());
+            sources.privileged = true;
+            return sources;
+        }
         // Values that are no Unicode cannot be what a setting wants; they are taken as near as possible and then
         // fail with their name.
         let text = |value: OsString| value.to_string_lossy().into_owned();
@@ -78,7 +93,9 @@ impl Sources {
             environment: Arc::new(environment.clone()),
             home: home.clone(),
             warnings: Vec::new(),
+            notices: Vec::new(),
             looked_at: Vec::new(),
+            privileged: false,
         };
         if let Some(reserved) = reserved {
             sources.add(Origin::Reserved, properties::parse(&reserved.replace(';', "\n")));
@@ -108,7 +125,9 @@ impl Sources {
             environment: Arc::clone(&self.environment),
             home: self.home.clone(),
             warnings: Vec::new(),
+            notices: Vec::new(),
             looked_at: vec![path.to_owned()],
+            privileged: self.privileged,
         }
     }
 
@@ -130,29 +149,31 @@ impl Sources {
 
     fn add_file(&mut self, path: &Path) {
         self.looked_at.push(path.to_owned());
-        match std::fs::read(path) {
-            Ok(bytes) => {
-                self.warn_if_open(path);
-                self.add(Origin::File(path.to_owned()), properties::parse(&String::from_utf8_lossy(&bytes)));
+        match self.read(path) {
+            Ok(content) => {
+                self.add(Origin::File(path.to_owned()), properties::parse(&String::from_utf8_lossy(&content.bytes)));
             }
-            Err(error) if error.kind() == std::io::ErrorKind::NotFound => {}
-            Err(error) => self.warnings.push(format!("{} cannot be read: {error}", path.display())),
+            Err(refusal) if refusal.is_not_found() => {}
+            Err(refusal) => {
+                let (path, clause, remedy) = (path.display(), refusal.clause(), refusal.remedy());
+                self.notices.push(format!("{path} {clause} and sets nothing: {remedy}"));
+            }
         }
     }
 
-    /// Warns about a file with secrets that others can read.
-    pub fn warn_if_open(&mut self, path: &Path) {
-        #[cfg(unix)]
-        {
-            use std::os::unix::fs::PermissionsExt;
-            let mode = std::fs::metadata(path).map(|meta| meta.permissions().mode()).unwrap_or_default();
-            if mode & 0o077 != 0 {
-                let path = path.display();
-                self.warnings.push(format!("{path} can be read by other users; do: chmod 600 {path}"));
-            }
+    /// Reads a file that steers the module; warns if it may have secrets in it that others can read.
+    pub fn read(&mut self, path: &Path) -> Result<Content, Refusal> {
+        let content = trusted_file::read(path, LONGEST_FILE)?;
+        if content.open_to_others {
+            self.warn_open(path);
         }
-        #[cfg(not(unix))]
-        let _ = path;
+        Ok(content)
+    }
+
+    /// Warns about a file with secrets that others can read, at every level of the log.
+    pub fn warn_open(&mut self, path: &Path) {
+        let path = path.display();
+        self.notices.push(format!("{path} can be read by other users; run: chmod 600 {path}"));
     }
 
     /// The first value of a setting: trimmed, unquoted; empty ones count as not given.

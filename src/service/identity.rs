@@ -2,7 +2,8 @@
 
 use super::failure::{Failure, Kind};
 use super::pkcs12_cost;
-use crate::config::{ClientCert, TokenSettings};
+use crate::config::{ClientCert, LONGEST_FILE, TokenSettings};
+use crate::trusted_file;
 use crate::x509::Certificate;
 use base64::Engine;
 use p12_keystore::{KeyStore, Pkcs12ImportPolicy};
@@ -34,14 +35,10 @@ fn read(source: &ClientCert) -> Result<(String, Zeroizing<Vec<u8>>), Failure> {
     match source {
         ClientCert::File(path) => {
             let name = format!("SM_CLIENT_CERT_FILE {}", path.display());
-            let bytes = std::fs::read(path).map_err(|error| {
-                Failure::new(
-                    Kind::Settings,
-                    format!("{name} cannot be read: {error}"),
-                    "check the path and who may read it",
-                )
+            let content = trusted_file::read(path, LONGEST_FILE).map_err(|refusal| {
+                Failure::new(Kind::Settings, format!("{name} {}", refusal.clause()), refusal.remedy().to_owned())
             })?;
-            Ok((name, Zeroizing::new(bytes)))
+            Ok((name, content.bytes))
         }
         ClientCert::Inline(text) if is_pem(text.reveal().as_bytes()) => {
             Ok(("the client certificate".into(), Zeroizing::new(text.reveal().as_bytes().to_vec())))

@@ -61,7 +61,11 @@ mod tests {
 
     #[test]
     fn a_name_server_that_is_silent_is_not_waited_for_beyond_the_deadline() {
-        host::lend(Host { spawn: |work| std::thread::Builder::new().spawn(work), quietly: |body| body() });
+        host::lend(Host {
+            spawn: |work| std::thread::Builder::new().spawn(work),
+            quietly: |body| body(),
+            raised: || false,
+        });
         permit_threads(true);
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
         let begun = Instant::now();

@@ -3,7 +3,8 @@
 use super::failure::{Failure, Kind};
 use super::identity;
 use super::provider::provider;
-use crate::config::TokenSettings;
+use crate::config::{LONGEST_FILE, TokenSettings};
+use crate::trusted_file;
 use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
 use rustls::crypto::{WebPkiSupportedAlgorithms, verify_tls12_signature, verify_tls13_signature};
 use rustls::{AlertDescription, CertificateError, ClientConfig, DigitallySignedStruct, RootCertStore, SignatureScheme};
@@ -66,8 +67,7 @@ fn roots(settings: &TokenSettings) -> Result<RootCertStore, Failure> {
             }
         }
         None => {
-            let found = rustls_native_certs::load_native_certs();
-            store.add_parsable_certificates(found.certs);
+            store.add_parsable_certificates(system_roots(settings.privileged));
             if store.is_empty() {
                 let cause = "this system has no root certificates";
                 return Err(Failure::new(Kind::Tls, cause, "install the package ca-certificates, or set SM_CA_FILE"));
@@ -77,13 +77,31 @@ fn roots(settings: &TokenSettings) -> Result<RootCertStore, Failure> {
     Ok(store)
 }
 
+/// Files in which systems keep their CA certificates: Debian, Fedora, SUSE, Alpine, BSD.
+const BUNDLES: [&str; 4] = [
+    "/etc/ssl/certs/ca-certificates.crt",
+    "/etc/pki/tls/certs/ca-bundle.crt",
+    "/etc/ssl/ca-bundle.pem",
+    "/etc/ssl/cert.pem",
+];
+
+/// The system's CA certificates. In a privileged host not those that `SSL_CERT_FILE` and `SSL_CERT_DIR` name.
+fn system_roots(privileged: bool) -> Vec<CertificateDer<'static>> {
+    if !privileged {
+        return rustls_native_certs::load_native_certs().certs;
+    }
+    let bundle = BUNDLES.iter().map(Path::new).find(|bundle| bundle.is_file());
+    rustls_native_certs::load_certs_from_paths(bundle, None).certs
+}
+
 fn read_certificates(path: &Path) -> Result<Vec<CertificateDer<'static>>, Failure> {
-    let bytes = std::fs::read(path).map_err(|error| {
-        let cause = format!("SM_CA_FILE {} cannot be read: {error}", path.display());
-        Failure::new(Kind::Settings, cause, "check the path and who may read it")
+    let content = trusted_file::read(path, LONGEST_FILE).map_err(|refusal| {
+        let cause = format!("SM_CA_FILE {} {}", path.display(), refusal.clause());
+        Failure::new(Kind::Settings, cause, refusal.remedy().to_owned())
     })?;
+    let bytes = content.bytes;
     if bytes.first() == Some(&0x30) {
-        return Ok(vec![CertificateDer::from(bytes)]);
+        return Ok(vec![CertificateDer::from(bytes.to_vec())]);
     }
     Ok(CertificateDer::pem_slice_iter(&bytes).filter_map(Result::ok).collect())
 }

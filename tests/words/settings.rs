@@ -70,11 +70,21 @@ pub const SETTINGS: Group = Group {
             "Other users can read a file with secrets",
             Start,
             "chmod 600",
-            "A warning: settings, properties and key files hold credentials, or name them.",
+            "A warning, at every log level: settings, properties and key files contain credentials, or name them.",
         )
         .file(&[("stm-pkcs11.toml", 0o644, "[[token]]\nname = 'production'\n")])
         .with(&[("STM_PKCS11_CONFIG", "{folder}/stm-pkcs11.toml")])
         .warns(),
+        entry(
+            "Other users can change a file with settings",
+            Find(KEY),
+            "other users can change it",
+            "Settings can run programs (`command:`) and choose the service, so a file that others can change is not read. The same \
+             holds for properties, certificates, keys and secrets, for a file that belongs to neither root nor you, for a \
+             symbolic link that somebody else made, and for what is not a regular file of at most 1 MiB.",
+        )
+        .file(&[("stm-pkcs11.toml", 0o666, "[[token]]\nname = 'production'\n")])
+        .with(&[("STM_PKCS11_CONFIG", "{folder}/stm-pkcs11.toml")]),
     ],
 };
 

@@ -33,7 +33,7 @@ const SOON: i64 = 30;
 pub fn run(arguments: &Arguments) -> Result<(), Failure> {
     let (config, settings) = arguments.account.settings()?;
     let mut visit = Visit::default();
-    for warning in &config.log.warnings {
+    for warning in config.log.notices.iter().chain(&config.log.warnings) {
         visit.warning("settings", warning, "");
     }
     look_at_settings(&mut visit, &settings);

@@ -1,0 +1,519 @@
+//! Files that others could have put there, or changed: opened once, step by step, and judged by what was opened.
+//!
+//! What steers the module (settings, properties, certificates, keys, secrets, the cache) is read only if it
+//! - is a regular file of at most so many bytes: a FIFO or a device never keeps anybody waiting;
+//! - belongs to root or to the user that the program runs as;
+//! - cannot be written to by its group or by others.
+//!
+//! A symbolic link on the way is followed if root or the user made it: links in a home directory, `/etc/alternatives`
+//! and the `..data` of a mounted Kubernetes secret are such. One that somebody else made is refused. A privileged host
+//! ([`crate::host::is_privileged`]) reads only what belongs to root in [`MACHINE`].
+
+use std::fs::File;
+use std::io::{self, Read};
+use std::path::{Path, PathBuf};
+use zeroize::Zeroizing;
+
+/// The machine's settings: the only place that a privileged host reads.
+pub const MACHINE: &str = "/etc/stm-pkcs11";
+
+/// Why a file is not used.
+#[derive(Debug)]
+pub enum Refusal {
+    /// The system's answer.
+    Io(io::Error),
+    /// Somebody else may have made it or may change it, or it is not a file that can be read to its end.
+    Untrusted {
+        /// What is wrong with it, as a clause: `it ...`.
+        problem: String,
+        /// What to do.
+        remedy: String,
+    },
+}
+
+impl Refusal {
+    fn untrusted(problem: impl Into<String>, remedy: impl Into<String>) -> Self {
+        Self::Untrusted { problem: problem.into(), remedy: remedy.into() }
+    }
+
+    /// Whether there is nothing of that name.
+    pub fn is_not_found(&self) -> bool {
+        matches!(self, Self::Io(error) if error.kind() == io::ErrorKind::NotFound)
+    }
+
+    /// What is wrong, as a clause whose subject is the file: `cannot be read (...)`.
+    pub fn clause(&self) -> String {
+        match self {
+            Self::Io(error) => format!("cannot be read ({error})"),
+            Self::Untrusted { problem, .. } => format!("is refused ({problem})"),
+        }
+    }
+
+    /// What to do.
+    pub fn remedy(&self) -> &str {
+        match self {
+            Self::Io(_) => "check the path and who may read it",
+            Self::Untrusted { remedy, .. } => remedy,
+        }
+    }
+}
+
+impl From<io::Error> for Refusal {
+    fn from(error: io::Error) -> Self {
+        Self::Io(error)
+    }
+}
+
+/// Whose files are trusted.
+#[derive(Debug, Clone)]
+struct Trust {
+    /// The users whose files and links are trusted.
+    #[cfg_attr(not(unix), allow(dead_code, reason = "Windows has no user numbers"))]
+    users: Vec<u32>,
+    /// The only directory to read from; `None` for any.
+    below: Option<PathBuf>,
+}
+
+impl Trust {
+    /// What this process may trust.
+    fn of_process() -> Self {
+        match crate::host::is_privileged() {
+            true => Self { users: vec![0], below: Some(MACHINE.into()) },
+            #[cfg(unix)]
+            false => Self { users: vec![0, crate::host::user()], below: None },
+            #[cfg(not(unix))]
+            false => Self { users: Vec::new(), below: None },
+        }
+    }
+
+    fn check_place(&self, path: &Path) -> Result<(), Refusal> {
+        use std::path::Component;
+        let Some(below) = &self.below else { return Ok(()) };
+        if path.starts_with(below) && !path.components().any(|part| part == Component::ParentDir) {
+            return Ok(());
+        }
+        let below = below.display();
+        Err(Refusal::untrusted(
+            format!("it is not in {below}, and this program runs with rights that its caller does not have"),
+            format!("put it into {below}, owned by root"),
+        ))
+    }
+}
+
+/// A file's content.
+#[derive(Debug)]
+pub struct Content {
+    /// All bytes; wiped when dropped, since they may be a key.
+    pub bytes: Zeroizing<Vec<u8>>,
+    /// Whether its group or others can read it. Always false on Windows.
+    pub open_to_others: bool,
+}
+
+/// Reads a file that steers the module, of at most `limit` bytes.
+///
+/// # Errors
+/// [`Refusal`], with words for the user. Never waits for a FIFO or a device.
+pub fn read(path: &Path, limit: u64) -> Result<Content, Refusal> {
+    read_if(&Trust::of_process(), path, limit)
+}
+
+/// Whether [`read`] would read it now: nothing of it is read yet. Says whether its group or others can read it.
+///
+/// # Errors
+/// As [`read`]. It may be another file by the time it is read, which checks again.
+pub fn check(path: &Path, limit: u64) -> Result<bool, Refusal> {
+    open_if(&Trust::of_process(), path, limit).map(|(_, open_to_others)| open_to_others)
+}
+
+fn open_if(trust: &Trust, path: &Path, limit: u64) -> Result<(File, bool), Refusal> {
+    trust.check_place(path)?;
+    if let Some(below) = &trust.below {
+        path.ancestors()
+            .skip(1)
+            .take_while(|folder| folder.starts_with(below))
+            .try_for_each(|folder| system::check_folder(trust, folder))?;
+    }
+    let file = system::open_to_read(trust, path)?;
+    let meta = file.metadata()?;
+    let open_to_others = system::check(trust, path, &meta)?;
+    if meta.len() > limit { Err(too_long(limit)) } else { Ok((file, open_to_others)) }
+}
+
+fn read_if(trust: &Trust, path: &Path, limit: u64) -> Result<Content, Refusal> {
+    let (file, open_to_others) = open_if(trust, path, limit)?;
+    let length = file.metadata()?.len() as usize;
+    // With room for all of it: a vector that grows leaves copies behind.
+    let mut bytes = Zeroizing::new(Vec::with_capacity(length + 1));
+    file.take(limit + 1).read_to_end(&mut bytes)?;
+    if bytes.len() as u64 > limit { Err(too_long(limit)) } else { Ok(Content { bytes, open_to_others }) }
+}
+
+fn too_long(limit: u64) -> Refusal {
+    Refusal::untrusted(format!("it is longer than {} kB", limit >> 10), "check that it is the right file")
+}
+
+/// Opens a log file to append to it, and makes it where it is not there: for its owner alone. A link that somebody else
+/// made is not followed; a file that belongs to somebody else, a FIFO or a socket is refused, and nothing is waited for.
+///
+/// # Errors
+/// [`Refusal`]; `PermissionDenied` in a privileged host.
+pub fn open_log(path: &Path) -> Result<File, Refusal> {
+    let trust = Trust::of_process();
+    if trust.below.is_some() {
+        return Err(io::Error::from(io::ErrorKind::PermissionDenied).into());
+    }
+    let file = system::open_to_append(&trust, path)?;
+    system::check_log(&trust, path, &file.metadata()?)?;
+    Ok(file)
+}
+
+#[cfg(unix)]
+mod system {
+    use super::{Refusal, Trust};
+    use rustix::fs::{AtFlags, FileType, Mode, OFlags};
+    use rustix::io::Errno;
+    use std::ffi::{OsStr, OsString};
+    use std::fs::{File, Metadata};
+    use std::os::fd::OwnedFd;
+    use std::os::unix::ffi::OsStringExt;
+    use std::os::unix::fs::{FileTypeExt, MetadataExt};
+    use std::path::{Component, Path};
+
+    /// As many links as the kernel itself follows.
+    const MOST_LINKS: usize = 40;
+
+    /// Directories on the way are only passed through, where the system has a way to say so.
+    #[cfg(any(target_os = "linux", target_os = "android", target_os = "freebsd"))]
+    const PASSING: OFlags = OFlags::PATH;
+    #[cfg(not(any(target_os = "linux", target_os = "android", target_os = "freebsd")))]
+    const PASSING: OFlags = OFlags::RDONLY;
+
+    pub fn open_to_read(trust: &Trust, path: &Path) -> Result<File, Refusal> {
+        open(trust, path, OFlags::RDONLY, Mode::empty())
+    }
+
+    pub fn open_to_append(trust: &Trust, path: &Path) -> Result<File, Refusal> {
+        open(trust, path, OFlags::WRONLY | OFlags::APPEND | OFlags::CREATE, Mode::RUSR | Mode::WUSR)
+    }
+
+    /// Opens directory after directory, so that nobody can put a link where there was none when it was looked at.
+    fn open(trust: &Trust, path: &Path, flags: OFlags, mode: Mode) -> Result<File, Refusal> {
+        let always = OFlags::NOFOLLOW | OFlags::CLOEXEC | OFlags::NONBLOCK | OFlags::NOCTTY;
+        let mut folder = root()?;
+        let mut ahead = Vec::new();
+        put_ahead(&mut ahead, &std::path::absolute(path)?);
+        let mut links = 0;
+        while let Some(name) = ahead.pop() {
+            let last = ahead.is_empty();
+            let step = if last { flags | always } else { PASSING | OFlags::DIRECTORY | always };
+            match rustix::fs::openat(&folder, &name, step, mode) {
+                Ok(opened) if last => return Ok(File::from(opened)),
+                Ok(opened) => folder = opened,
+                Err(error) => {
+                    let Some(target) = link(trust, path, &folder, &name)? else { return Err(io(error)) };
+                    if last && is_process_file(&folder) {
+                        // The kernel's own link to something that this process has open.
+                        let flags = (flags | always) - OFlags::NOFOLLOW;
+                        return rustix::fs::openat(&folder, &name, flags, mode).map(File::from).map_err(io);
+                    }
+                    links += 1;
+                    if links > MOST_LINKS {
+                        return Err(io(Errno::LOOP));
+                    }
+                    let target = Path::new(&target);
+                    if target.is_absolute() {
+                        folder = root()?;
+                    }
+                    put_ahead(&mut ahead, target);
+                }
+            }
+        }
+        Err(io(Errno::ISDIR))
+    }
+
+    fn io(error: Errno) -> Refusal {
+        match error {
+            // What opening one for writing says where nobody reads.
+            Errno::NXIO => Refusal::untrusted("it is a FIFO or a socket", "name a regular file"),
+            error => Refusal::Io(error.into()),
+        }
+    }
+
+    fn root() -> Result<OwnedFd, Refusal> {
+        rustix::fs::open("/", PASSING | OFlags::DIRECTORY | OFlags::CLOEXEC, Mode::empty()).map_err(io)
+    }
+
+    fn put_ahead(ahead: &mut Vec<OsString>, path: &Path) {
+        ahead.extend(path.components().rev().filter_map(|part| match part {
+            Component::Normal(name) => Some(name.to_owned()),
+            Component::ParentDir => Some("..".into()),
+            _ => None,
+        }));
+    }
+
+    /// Where a link leads; `None` if it is not a link.
+    fn link(trust: &Trust, path: &Path, folder: &OwnedFd, name: &OsStr) -> Result<Option<OsString>, Refusal> {
+        // The link itself is opened where that can be done: whose it is and where it leads are then said of the same one.
+        #[cfg(any(target_os = "linux", target_os = "android"))]
+        let opened =
+            match rustix::fs::openat(folder, name, OFlags::PATH | OFlags::NOFOLLOW | OFlags::CLOEXEC, Mode::empty()) {
+                Ok(opened) => opened,
+                Err(_) => return Ok(None),
+            };
+        #[cfg(any(target_os = "linux", target_os = "android"))]
+        let (folder, name, stat) = (&opened, OsStr::new(""), rustix::fs::fstat(&opened));
+        #[cfg(not(any(target_os = "linux", target_os = "android")))]
+        let stat = rustix::fs::statat(folder, name, AtFlags::SYMLINK_NOFOLLOW);
+        #[cfg(any(target_os = "linux", target_os = "android"))]
+        let _ = AtFlags::empty();
+        let Ok(stat) = stat else { return Ok(None) };
+        if FileType::from_raw_mode(stat.st_mode as _) != FileType::Symlink {
+            return Ok(None);
+        }
+        if !trust.users.contains(&stat.st_uid) {
+            let problem = format!("the symbolic link on the way to it was made by another user ({})", stat.st_uid);
+            return Err(Refusal::untrusted(
+                problem,
+                format!("use a path without that link, or remove it: ls -l {}", path.display()),
+            ));
+        }
+        let target = rustix::fs::readlinkat(folder, name, Vec::new()).map_err(io)?;
+        Ok(Some(OsString::from_vec(target.into_bytes())))
+    }
+
+    /// Whether names in this directory are `/proc`'s: `/dev/fd/3`, `/dev/stdout` lead there.
+    #[cfg(any(target_os = "linux", target_os = "android"))]
+    fn is_process_file(folder: &OwnedFd) -> bool {
+        rustix::fs::fstatfs(folder).is_ok_and(|system| system.f_type == rustix::fs::PROC_SUPER_MAGIC)
+    }
+
+    #[cfg(not(any(target_os = "linux", target_os = "android")))]
+    fn is_process_file(_: &OwnedFd) -> bool {
+        false
+    }
+
+    /// Refuses what others may have made or may change; says whether they can read what the user could keep from them.
+    pub fn check(trust: &Trust, path: &Path, meta: &Metadata) -> Result<bool, Refusal> {
+        check_kind(meta, meta.is_file())?;
+        check_owner(trust, path, meta)?;
+        check_mode(path, meta)?;
+        Ok(meta.mode() & 0o044 != 0 && meta.uid() == crate::host::user())
+    }
+
+    /// A directory in which nobody can replace a trusted file by another one.
+    pub fn check_folder(trust: &Trust, path: &Path) -> Result<(), Refusal> {
+        let meta = path.metadata()?;
+        check_owner(trust, path, &meta)?;
+        check_mode(path, &meta)
+    }
+
+    fn check_mode(path: &Path, meta: &Metadata) -> Result<(), Refusal> {
+        if meta.mode() & 0o022 == 0 {
+            return Ok(());
+        }
+        let what = if meta.is_dir() { "what is in its directory" } else { "it" };
+        let problem = format!("other users can change {what} (mode {:04o})", meta.mode() & 0o7777);
+        Err(Refusal::untrusted(problem, format!("run: chmod go-w {}", path.display())))
+    }
+
+    /// The same for a log file, which may be a character device (`/dev/null`).
+    pub fn check_log(trust: &Trust, path: &Path, meta: &Metadata) -> Result<(), Refusal> {
+        let device = meta.file_type().is_char_device();
+        check_kind(meta, meta.is_file() || device)?;
+        if device { Ok(()) } else { check_owner(trust, path, meta) }
+    }
+
+    fn check_kind(meta: &Metadata, fits: bool) -> Result<(), Refusal> {
+        if fits {
+            return Ok(());
+        }
+        let kind = meta.file_type();
+        let kind = if kind.is_dir() {
+            "a directory"
+        } else if kind.is_fifo() {
+            "a FIFO"
+        } else if kind.is_socket() {
+            "a socket"
+        } else {
+            "a device"
+        };
+        Err(Refusal::untrusted(format!("it is {kind}"), "name a regular file"))
+    }
+
+    fn check_owner(trust: &Trust, path: &Path, meta: &Metadata) -> Result<(), Refusal> {
+        if trust.users.contains(&meta.uid()) {
+            return Ok(());
+        }
+        let allowed: Vec<String> = trust.users.iter().map(u32::to_string).collect();
+        let problem = format!(
+            "it belongs to user {}, and this program trusts files of user {}",
+            meta.uid(),
+            allowed.join(" and ")
+        );
+        let owner = trust.users.last().copied().unwrap_or_default();
+        Err(Refusal::untrusted(problem, format!("copy it, or run: chown {owner} {}", path.display())))
+    }
+}
+
+#[cfg(not(unix))]
+mod system {
+    use super::{Refusal, Trust};
+    use std::fs::{File, Metadata};
+    use std::path::Path;
+
+    pub fn open_to_read(_: &Trust, path: &Path) -> Result<File, Refusal> {
+        Ok(File::open(path)?)
+    }
+
+    pub fn open_to_append(_: &Trust, path: &Path) -> Result<File, Refusal> {
+        Ok(File::options().create(true).append(true).open(path)?)
+    }
+
+    pub fn check(_: &Trust, _: &Path, meta: &Metadata) -> Result<bool, Refusal> {
+        if meta.is_file() { Ok(false) } else { Err(Refusal::untrusted("it is not a file", "name a regular file")) }
+    }
+
+    pub fn check_folder(_: &Trust, _: &Path) -> Result<(), Refusal> {
+        Ok(())
+    }
+
+    pub fn check_log(trust: &Trust, path: &Path, meta: &Metadata) -> Result<(), Refusal> {
+        check(trust, path, meta).map(drop)
+    }
+}
+
+#[cfg(all(test, unix))]
+mod tests {
+    use super::*;
+    use std::fs::{self, Permissions};
+    use std::os::unix::fs::{PermissionsExt, chown, symlink};
+    use std::os::unix::net::UnixListener;
+
+    const LIMIT: u64 = 100;
+
+    fn file(folder: &Path, name: &str, mode: u32) -> PathBuf {
+        let path = folder.join(name);
+        fs::write(&path, "content").unwrap();
+        fs::set_permissions(&path, Permissions::from_mode(mode)).unwrap();
+        path
+    }
+
+    fn said(path: &Path) -> String {
+        read(path, LIMIT)
+            .map_or_else(|refusal| format!("{}: {}", refusal.clause(), refusal.remedy()), |_| "read".into())
+    }
+
+    #[test]
+    fn a_file_of_the_users_own_is_read_with_links_of_the_users_own_on_the_way() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = file(folder.path(), "file", 0o600);
+        symlink("file", folder.path().join("relative")).unwrap();
+        symlink(&path, folder.path().join("absolute")).unwrap();
+        // As Kubernetes mounts secrets: file -> ..data/file, ..data -> ..2026_01_01.
+        let data = folder.path().join("..2026_01_01");
+        fs::create_dir(&data).unwrap();
+        file(&data, "mounted", 0o644);
+        symlink("..2026_01_01", folder.path().join("..data")).unwrap();
+        symlink("..data/mounted", folder.path().join("mounted")).unwrap();
+        symlink("../..data/mounted", data.join("up")).unwrap();
+        for name in ["file", "relative", "absolute", "mounted", "..data/up", "./..data/../file"] {
+            assert_eq!(read(&folder.path().join(name), LIMIT).unwrap().bytes.as_slice(), b"content", "{name}");
+        }
+        assert!(!read(&path, LIMIT).unwrap().open_to_others);
+        assert!(read(&folder.path().join("mounted"), LIMIT).unwrap().open_to_others);
+        let open = fs::File::open(&path).unwrap();
+        let descriptor = format!("/proc/self/fd/{}", std::os::fd::AsRawFd::as_raw_fd(&open));
+        assert_eq!(read(Path::new(&descriptor), LIMIT).unwrap().bytes.as_slice(), b"content");
+    }
+
+    #[test]
+    fn what_is_not_there_or_leads_nowhere_is_the_systems_error() {
+        let folder = tempfile::tempdir().unwrap();
+        assert!(read(&folder.path().join("none"), LIMIT).unwrap_err().is_not_found());
+        symlink("none", folder.path().join("dangling")).unwrap();
+        assert!(read(&folder.path().join("dangling"), LIMIT).unwrap_err().is_not_found());
+        symlink("circle", folder.path().join("circle")).unwrap();
+        assert!(said(&folder.path().join("circle")).contains("cannot be read (Too many levels"));
+        let path = file(folder.path(), "file", 0o600);
+        assert!(said(&path.join("below")).contains("cannot be read (Not a directory"));
+    }
+
+    #[test]
+    fn what_others_can_change_is_refused() {
+        let folder = tempfile::tempdir().unwrap();
+        for mode in [0o620, 0o602, 0o666, 0o777] {
+            let path = file(folder.path(), "file", mode);
+            assert!(said(&path).starts_with("is refused (other users can change it (mode 0"), "{}", said(&path));
+            assert!(said(&path).contains("run: chmod go-w /"), "{}", said(&path));
+        }
+    }
+
+    #[test]
+    fn what_is_not_a_file_or_too_long_is_refused_without_waiting() {
+        let folder = tempfile::tempdir().unwrap();
+        let fifo = folder.path().join("fifo");
+        let made = std::process::Command::new("mkfifo").arg(&fifo).status();
+        assert!(made.unwrap().success());
+        assert_eq!(said(&fifo), "is refused (it is a FIFO): name a regular file");
+        assert_eq!(said(folder.path()), "is refused (it is a directory): name a regular file");
+        assert_eq!(said(Path::new("/dev/zero")), "is refused (it is a device): name a regular file");
+        assert!(open_log(&fifo).is_err_and(|refusal| refusal.clause().contains("it is a FIFO")));
+        let socket = folder.path().join("socket");
+        let _listener = UnixListener::bind(&socket).unwrap();
+        assert_eq!(said(&socket), "is refused (it is a FIFO or a socket): name a regular file");
+        let long = folder.path().join("long");
+        fs::write(&long, [0; LIMIT as usize + 1]).unwrap();
+        assert!(said(&long).starts_with("is refused (it is longer than "));
+        // A file of /proc says that it is empty.
+        assert_eq!(said(Path::new("/proc/self/status")), said(&long));
+    }
+
+    /// Only root can give files away; the rule is the same for whoever is not in the list.
+    fn trusting(users: &[u32]) -> Trust {
+        Trust { users: users.to_vec(), below: None }
+    }
+
+    #[test]
+    fn files_and_links_of_other_users_are_refused() {
+        let folder = tempfile::tempdir().unwrap();
+        let own = crate::host::user();
+        let path = file(folder.path(), "file", 0o600);
+        let stranger = trusting(&[own + 1]);
+        let refusal = read_if(&stranger, &path, LIMIT).unwrap_err();
+        assert!(refusal.clause().contains(&format!("it belongs to user {own}")), "{}", refusal.clause());
+        assert!(refusal.remedy().contains("chown"), "{}", refusal.remedy());
+        let link = folder.path().join("link");
+        symlink(&path, &link).unwrap();
+        let refusal = read_if(&stranger, &link, LIMIT).unwrap_err();
+        assert!(
+            refusal.clause().contains("the symbolic link on the way to it was made by another user"),
+            "{}",
+            refusal.clause()
+        );
+        assert!(refusal.remedy().contains("use a path without that link"), "{}", refusal.remedy());
+        if own == 0 {
+            chown(&path, Some(65_534), None).unwrap();
+            assert!(said(&path).starts_with("is refused (it belongs to user 65534"), "{}", said(&path));
+            assert!(open_log(&path).is_err_and(|refusal| refusal.clause().contains("it belongs to user 65534")));
+        }
+    }
+
+    #[test]
+    fn a_privileged_host_reads_only_below_one_directory_that_nobody_else_can_change() {
+        let folder = tempfile::tempdir().unwrap();
+        let below = folder.path().join("etc");
+        fs::create_dir(&below).unwrap();
+        fs::set_permissions(&below, Permissions::from_mode(0o755)).unwrap();
+        let trust = Trust { users: vec![crate::host::user()], below: Some(below.clone()) };
+        let inside = file(&below, "inside", 0o600);
+        let outside = file(folder.path(), "outside", 0o600);
+        assert!(read_if(&trust, &inside, LIMIT).is_ok());
+        for path in [outside, below.join("../outside"), PathBuf::from("inside")] {
+            let refusal = read_if(&trust, &path, LIMIT).unwrap_err();
+            assert!(refusal.clause().contains("rights that its caller does not have"), "{}", refusal.clause());
+        }
+        fs::set_permissions(&below, Permissions::from_mode(0o775)).unwrap();
+        let refusal = read_if(&trust, &inside, LIMIT).unwrap_err();
+        assert!(refusal.clause().contains("other users can change what is in its directory"), "{}", refusal.clause());
+    }
+}

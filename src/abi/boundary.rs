@@ -5,7 +5,6 @@ use crate::error::{Error, Result};
 use crate::token::{Module, Session};
 use cryptoki_sys::*;
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::sync::Arc;
 
 /// Runs the body of a C function.
 pub fn call(name: &'static str, body: impl FnOnce() -> Result<()>) -> CK_RV {
@@ -61,11 +60,20 @@ pub fn with_module(name: &'static str, body: impl FnOnce(&Module) -> Result<()>)
 pub fn with_session(
     name: &'static str,
     session: CK_SESSION_HANDLE,
+    body: impl FnOnce(&Session) -> Result<()>,
+) -> CK_RV {
+    call(name, || body(&*root::module()?.session(session)?))
+}
+
+/// The body of a function that works in a session and changes what other sessions see: login and logout.
+pub fn with_module_and_session(
+    name: &'static str,
+    session: CK_SESSION_HANDLE,
     body: impl FnOnce(&Module, &Session) -> Result<()>,
 ) -> CK_RV {
     call(name, || {
         let module = root::module()?;
-        let session: Arc<Session> = module.session(session)?;
+        let session = module.session(session)?;
         body(&module, &session)
     })
 }

@@ -10,10 +10,10 @@ use cryptoki_sys::*;
 /// `mechanism_` is null or points to a mechanism with a parameter as its type wants it.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn C_DigestInit(session: CK_SESSION_HANDLE, mechanism_: *mut CK_MECHANISM) -> CK_RV {
-    with_session("C_DigestInit", session, |module, session| {
+    with_session("C_DigestInit", session, |session| {
         // SAFETY: the application's promise.
         let mechanism = unsafe { mechanism(mechanism_) }?;
-        module.digest_init(session, mechanism)
+        session.digest_init(mechanism)
     })
 }
 
@@ -29,10 +29,10 @@ pub unsafe extern "C" fn C_Digest(
     digest: *mut CK_BYTE,
     digest_len: *mut CK_ULONG,
 ) -> CK_RV {
-    with_session("C_Digest", session, |module, session| {
+    with_session("C_Digest", session, |session| {
         // SAFETY: the application's promise.
         unsafe {
-            let produced = module.digest(session, bytes(data, len), room(digest, digest_len))?;
+            let produced = session.digest(bytes(data, len), room(digest, digest_len))?;
             deliver(digest, digest_len, produced)
         }
     })
@@ -44,16 +44,16 @@ pub unsafe extern "C" fn C_Digest(
 /// `part` is null or points to `len` bytes.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn C_DigestUpdate(session: CK_SESSION_HANDLE, part: *mut CK_BYTE, len: CK_ULONG) -> CK_RV {
-    with_session("C_DigestUpdate", session, |module, session| {
+    with_session("C_DigestUpdate", session, |session| {
         // SAFETY: the application's promise.
-        module.digest_update(session, unsafe { bytes(part, len) })
+        session.digest_update(unsafe { bytes(part, len) })
     })
 }
 
 /// `C_DigestKey`
 #[unsafe(no_mangle)]
 pub extern "C" fn C_DigestKey(session: CK_SESSION_HANDLE, key: CK_OBJECT_HANDLE) -> CK_RV {
-    with_session("C_DigestKey", session, |module, session| module.digest_key(session, key))
+    with_session("C_DigestKey", session, |session| session.digest_key(key))
 }
 
 /// `C_DigestFinal`
@@ -66,10 +66,10 @@ pub unsafe extern "C" fn C_DigestFinal(
     digest: *mut CK_BYTE,
     digest_len: *mut CK_ULONG,
 ) -> CK_RV {
-    with_session("C_DigestFinal", session, |module, session| {
+    with_session("C_DigestFinal", session, |session| {
         // SAFETY: the application's promise.
         unsafe {
-            let produced = module.digest_final(session, room(digest, digest_len))?;
+            let produced = session.digest_final(room(digest, digest_len))?;
             deliver(digest, digest_len, produced)
         }
     })

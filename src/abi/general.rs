@@ -30,7 +30,7 @@ pub unsafe extern "C" fn C_Initialize(args: *mut c_void) -> CK_RV {
 /// A run of its own, for any door: and whether forked children may go on with it.
 pub(crate) fn start(reserved: Option<&str>, threads: bool) -> (Module, bool) {
     #[cfg(windows)]
-    crate::windows::pin();
+    super::pin::pin();
     host::lend(Host {
         spawn: super::thread::spawn,
         quietly: super::signal::without_sigpipe,

@@ -21,7 +21,7 @@ pub unsafe extern "C" fn C_GenerateKeyPair(
     public_key: *mut CK_OBJECT_HANDLE,
     private_key: *mut CK_OBJECT_HANDLE,
 ) -> CK_RV {
-    with_session("C_GenerateKeyPair", session, |module, session| {
+    with_session("C_GenerateKeyPair", session, |session| {
         // Everything is checked before a key is made that could not be handed over.
         wanted(public_key)?;
         wanted(private_key)?;
@@ -29,7 +29,7 @@ pub unsafe extern "C" fn C_GenerateKeyPair(
         unsafe {
             let mechanism = mechanism(mechanism_)?.ok_or_else(|| Error::new(CKR_ARGUMENTS_BAD, "no mechanism"))?;
             let (public, private) = (template(public, public_count)?, template(private, private_count)?);
-            let made = module.generate_key_pair(session, mechanism, &public, &private)?;
+            let made = session.generate_key_pair(mechanism, &public, &private)?;
             put(public_key, made.0)?;
             put(private_key, made.1)
         }

@@ -25,10 +25,10 @@ pub unsafe extern "C" fn C_MessageSignInit(
     mechanism_: *mut CK_MECHANISM,
     key: CK_OBJECT_HANDLE,
 ) -> CK_RV {
-    with_session("C_MessageSignInit", session, |module, session| {
+    with_session("C_MessageSignInit", session, |session| {
         // SAFETY: the application's promise.
         let mechanism = unsafe { mechanism(mechanism_) }?;
-        module.message_sign_init(session, mechanism, key)
+        session.message_sign_init(mechanism, key)
     })
 }
 
@@ -47,11 +47,11 @@ pub unsafe extern "C" fn C_SignMessage(
     signature: *mut CK_BYTE,
     signature_len: *mut CK_ULONG,
 ) -> CK_RV {
-    with_session("C_SignMessage", session, |module, session| {
+    with_session("C_SignMessage", session, |session| {
         no_parameter(parameter, parameter_len)?;
         // SAFETY: the application's promise.
         unsafe {
-            let produced = module.sign_message(session, bytes(data, len), room(signature, signature_len))?;
+            let produced = session.sign_message(bytes(data, len), room(signature, signature_len))?;
             deliver(signature, signature_len, produced)
         }
     })
@@ -67,9 +67,9 @@ pub unsafe extern "C" fn C_SignMessageBegin(
     parameter: *mut c_void,
     parameter_len: CK_ULONG,
 ) -> CK_RV {
-    with_session("C_SignMessageBegin", session, |module, session| {
+    with_session("C_SignMessageBegin", session, |session| {
         no_parameter(parameter, parameter_len)?;
-        module.sign_message_begin(session)
+        session.sign_message_begin()
     })
 }
 
@@ -87,12 +87,12 @@ pub unsafe extern "C" fn C_SignMessageNext(
     signature: *mut CK_BYTE,
     signature_len: *mut CK_ULONG,
 ) -> CK_RV {
-    with_session("C_SignMessageNext", session, |module, session| {
+    with_session("C_SignMessageNext", session, |session| {
         no_parameter(parameter, parameter_len)?;
         // SAFETY: the application's promise.
         unsafe {
             let last = if signature_len.is_null() { None } else { Some(room(signature, signature_len)?) };
-            match module.sign_message_next(session, bytes(part, len), last)? {
+            match session.sign_message_next(bytes(part, len), last)? {
                 Some(produced) => deliver(signature, signature_len, produced),
                 None => Ok(()),
             }
@@ -103,7 +103,7 @@ pub unsafe extern "C" fn C_SignMessageNext(
 /// `C_MessageSignFinal`
 #[unsafe(no_mangle)]
 pub extern "C" fn C_MessageSignFinal(session: CK_SESSION_HANDLE) -> CK_RV {
-    with_session("C_MessageSignFinal", session, |module, session| module.message_sign_final(session))
+    with_session("C_MessageSignFinal", session, |session| session.message_sign_final())
 }
 
 /// `C_MessageVerifyInit`
@@ -116,10 +116,10 @@ pub unsafe extern "C" fn C_MessageVerifyInit(
     mechanism_: *mut CK_MECHANISM,
     key: CK_OBJECT_HANDLE,
 ) -> CK_RV {
-    with_session("C_MessageVerifyInit", session, |module, session| {
+    with_session("C_MessageVerifyInit", session, |session| {
         // SAFETY: the application's promise.
         let mechanism = unsafe { mechanism(mechanism_) }?;
-        module.message_verify_init(session, mechanism, key)
+        session.message_verify_init(mechanism, key)
     })
 }
 
@@ -137,11 +137,11 @@ pub unsafe extern "C" fn C_VerifyMessage(
     signature: *mut CK_BYTE,
     signature_len: CK_ULONG,
 ) -> CK_RV {
-    with_session("C_VerifyMessage", session, |module, session| {
+    with_session("C_VerifyMessage", session, |session| {
         no_parameter(parameter, parameter_len)?;
         // SAFETY: the application's promise.
         let (data, signature) = unsafe { (bytes(data, len), bytes(signature, signature_len)) };
-        module.verify_message(session, data, signature)
+        session.verify_message(data, signature)
     })
 }
 
@@ -155,9 +155,9 @@ pub unsafe extern "C" fn C_VerifyMessageBegin(
     parameter: *mut c_void,
     parameter_len: CK_ULONG,
 ) -> CK_RV {
-    with_session("C_VerifyMessageBegin", session, |module, session| {
+    with_session("C_VerifyMessageBegin", session, |session| {
         no_parameter(parameter, parameter_len)?;
-        module.verify_message_begin(session)
+        session.verify_message_begin()
     })
 }
 
@@ -175,17 +175,17 @@ pub unsafe extern "C" fn C_VerifyMessageNext(
     signature: *mut CK_BYTE,
     signature_len: CK_ULONG,
 ) -> CK_RV {
-    with_session("C_VerifyMessageNext", session, |module, session| {
+    with_session("C_VerifyMessageNext", session, |session| {
         no_parameter(parameter, parameter_len)?;
         // SAFETY: the application's promise.
         let (part, signature) =
             unsafe { (bytes(part, len), (!signature.is_null()).then(|| bytes(signature, signature_len))) };
-        module.verify_message_next(session, part, signature)
+        session.verify_message_next(part, signature)
     })
 }
 
 /// `C_MessageVerifyFinal`
 #[unsafe(no_mangle)]
 pub extern "C" fn C_MessageVerifyFinal(session: CK_SESSION_HANDLE) -> CK_RV {
-    with_session("C_MessageVerifyFinal", session, |module, session| module.message_verify_final(session))
+    with_session("C_MessageVerifyFinal", session, |session| session.message_verify_final())
 }

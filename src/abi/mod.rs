@@ -14,6 +14,8 @@ mod interface;
 mod message;
 mod object;
 mod parallel;
+#[cfg(windows)]
+mod pin;
 pub mod pointer;
 mod privilege;
 mod random;

@@ -15,11 +15,11 @@ pub unsafe extern "C" fn C_CreateObject(
     count: CK_ULONG,
     object: *mut CK_OBJECT_HANDLE,
 ) -> CK_RV {
-    with_session("C_CreateObject", session, |module, session| {
+    with_session("C_CreateObject", session, |session| {
         wanted(attributes)?;
         wanted(object)?;
         // SAFETY: the application's promise.
-        unsafe { put(object, module.create_object(session, &template(attributes, count)?)?) }
+        unsafe { put(object, session.create_object(&template(attributes, count)?)?) }
     })
 }
 
@@ -35,17 +35,17 @@ pub unsafe extern "C" fn C_CopyObject(
     count: CK_ULONG,
     object: *mut CK_OBJECT_HANDLE,
 ) -> CK_RV {
-    with_session("C_CopyObject", session, |module, session| {
+    with_session("C_CopyObject", session, |session| {
         wanted(object)?;
         // SAFETY: the application's promise.
-        unsafe { put(object, module.copy_object(session, original, &template(attributes, count)?)?) }
+        unsafe { put(object, session.copy_object(original, &template(attributes, count)?)?) }
     })
 }
 
 /// `C_DestroyObject`
 #[unsafe(no_mangle)]
 pub extern "C" fn C_DestroyObject(session: CK_SESSION_HANDLE, object: CK_OBJECT_HANDLE) -> CK_RV {
-    with_session("C_DestroyObject", session, |module, session| module.destroy_object(session, object))
+    with_session("C_DestroyObject", session, |session| session.destroy_object(object))
 }
 
 /// `C_GetObjectSize`
@@ -58,10 +58,10 @@ pub unsafe extern "C" fn C_GetObjectSize(
     object: CK_OBJECT_HANDLE,
     size: *mut CK_ULONG,
 ) -> CK_RV {
-    with_session("C_GetObjectSize", session, |module, session| {
+    with_session("C_GetObjectSize", session, |session| {
         wanted(size)?;
         // SAFETY: the application's promise.
-        unsafe { put(size, module.object_size(session, object)? as CK_ULONG) }
+        unsafe { put(size, session.object_size(object)? as CK_ULONG) }
     })
 }
 
@@ -76,11 +76,11 @@ pub unsafe extern "C" fn C_GetAttributeValue(
     attributes: *mut CK_ATTRIBUTE,
     count: CK_ULONG,
 ) -> CK_RV {
-    with_session("C_GetAttributeValue", session, |module, session| {
-        let object = module.readable(session, object)?;
+    with_session("C_GetAttributeValue", session, |session| {
+        let object = session.readable(object)?;
         wanted(attributes)?;
         // SAFETY: the application's promise.
-        unsafe { put_attributes(attributes, count, |wanted| module.attribute(session, &object, wanted)) }
+        unsafe { put_attributes(attributes, count, |wanted| session.attribute(&object, wanted)) }
     })
 }
 
@@ -95,11 +95,11 @@ pub unsafe extern "C" fn C_SetAttributeValue(
     attributes: *mut CK_ATTRIBUTE,
     count: CK_ULONG,
 ) -> CK_RV {
-    with_session("C_SetAttributeValue", session, |module, session| {
+    with_session("C_SetAttributeValue", session, |session| {
         wanted(attributes)?;
         // SAFETY: the application's promise.
         let template = unsafe { template(attributes, count) }?;
-        module.set_attributes(session, object, &template)
+        session.set_attributes(object, &template)
     })
 }
 
@@ -113,10 +113,10 @@ pub unsafe extern "C" fn C_FindObjectsInit(
     attributes: *mut CK_ATTRIBUTE,
     count: CK_ULONG,
 ) -> CK_RV {
-    with_session("C_FindObjectsInit", session, |module, session| {
+    with_session("C_FindObjectsInit", session, |session| {
         // SAFETY: the application's promise.
         let template = unsafe { template(attributes, count) }?;
-        module.find_init(session, &template)
+        session.find_init(&template)
     })
 }
 
@@ -135,13 +135,13 @@ pub unsafe extern "C" fn C_FindObjects(
         // SAFETY: not null, and the application's promise.
         let _ = unsafe { put(found, 0) };
     }
-    with_session("C_FindObjects", session, |module, session| {
+    with_session("C_FindObjects", session, |session| {
         wanted(found)?;
         let room = length(max)?;
         if room > 0 {
             wanted(objects)?;
         }
-        let handles = module.find(session, room)?;
+        let handles = session.find(room)?;
         for (place, handle) in handles.iter().enumerate() {
             // SAFETY: there are at most `max` handles, and `objects` has room for so many.
             unsafe { put(objects.add(place), *handle) }?;
@@ -154,5 +154,5 @@ pub unsafe extern "C" fn C_FindObjects(
 /// `C_FindObjectsFinal`
 #[unsafe(no_mangle)]
 pub extern "C" fn C_FindObjectsFinal(session: CK_SESSION_HANDLE) -> CK_RV {
-    with_session("C_FindObjectsFinal", session, |module, session| module.find_final(session))
+    with_session("C_FindObjectsFinal", session, |session| session.find_final())
 }

@@ -6,11 +6,11 @@ use cryptoki_sys::*;
 /// `C_GetFunctionStatus`
 #[unsafe(no_mangle)]
 pub extern "C" fn C_GetFunctionStatus(session: CK_SESSION_HANDLE) -> CK_RV {
-    with_session("C_GetFunctionStatus", session, |_, _| Err(CKR_FUNCTION_NOT_PARALLEL.into()))
+    with_session("C_GetFunctionStatus", session, |_| Err(CKR_FUNCTION_NOT_PARALLEL.into()))
 }
 
 /// `C_CancelFunction`
 #[unsafe(no_mangle)]
 pub extern "C" fn C_CancelFunction(session: CK_SESSION_HANDLE) -> CK_RV {
-    with_session("C_CancelFunction", session, |_, _| Err(CKR_FUNCTION_NOT_PARALLEL.into()))
+    with_session("C_CancelFunction", session, |_| Err(CKR_FUNCTION_NOT_PARALLEL.into()))
 }

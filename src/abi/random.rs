@@ -11,7 +11,7 @@ use cryptoki_sys::*;
 /// `seed` is null or points to `len` bytes.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn C_SeedRandom(session: CK_SESSION_HANDLE, seed: *mut CK_BYTE, len: CK_ULONG) -> CK_RV {
-    with_session("C_SeedRandom", session, |_, _| {
+    with_session("C_SeedRandom", session, |_| {
         // SAFETY: the application's promise.
         unsafe { bytes(seed, len) }?;
         Err(CKR_RANDOM_SEED_NOT_SUPPORTED.into())
@@ -24,7 +24,7 @@ pub unsafe extern "C" fn C_SeedRandom(session: CK_SESSION_HANDLE, seed: *mut CK_
 /// `random` is null or has room for `len` bytes.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn C_GenerateRandom(session: CK_SESSION_HANDLE, random: *mut CK_BYTE, len: CK_ULONG) -> CK_RV {
-    with_session("C_GenerateRandom", session, |_, _| {
+    with_session("C_GenerateRandom", session, |_| {
         let len = length(len)?;
         if len == 0 {
             return Ok(());

@@ -1,6 +1,6 @@
 //! Session management functions (PKCS#11 3.2, 5.6).
 
-use super::boundary::{with_module, with_session};
+use super::boundary::{with_module, with_module_and_session, with_session};
 use super::pointer::{bytes, get, optional_bytes, put, wanted};
 use crate::error::Error;
 use cryptoki_sys::*;
@@ -44,17 +44,17 @@ pub extern "C" fn C_CloseAllSessions(slot: CK_SLOT_ID) -> CK_RV {
 /// `info` is null or points to writable memory of its type.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn C_GetSessionInfo(session: CK_SESSION_HANDLE, info: *mut CK_SESSION_INFO) -> CK_RV {
-    with_session("C_GetSessionInfo", session, |module, session| {
+    with_session("C_GetSessionInfo", session, |session| {
         // SAFETY: the application's promise.
-        unsafe { put(info, module.session_info(session)) }
+        unsafe { put(info, session.session_info()) }
     })
 }
 
 /// `C_SessionCancel`
 #[unsafe(no_mangle)]
 pub extern "C" fn C_SessionCancel(session: CK_SESSION_HANDLE, flags: CK_FLAGS) -> CK_RV {
-    with_session("C_SessionCancel", session, |module, session| {
-        module.session_cancel(session, flags);
+    with_session("C_SessionCancel", session, |session| {
+        session.session_cancel(flags);
         Ok(())
     })
 }
@@ -69,7 +69,7 @@ pub unsafe extern "C" fn C_GetOperationState(
     _state: *mut CK_BYTE,
     len: *mut CK_ULONG,
 ) -> CK_RV {
-    with_session("C_GetOperationState", session, |_, _| {
+    with_session("C_GetOperationState", session, |_| {
         // SAFETY: the application's promise.
         unsafe { get(len) }?;
         Err(CKR_FUNCTION_NOT_SUPPORTED.into())
@@ -88,7 +88,7 @@ pub unsafe extern "C" fn C_SetOperationState(
     _encryption_key: CK_OBJECT_HANDLE,
     _authentication_key: CK_OBJECT_HANDLE,
 ) -> CK_RV {
-    with_session("C_SetOperationState", session, |_, _| {
+    with_session("C_SetOperationState", session, |_| {
         // SAFETY: the application's promise.
         unsafe { bytes(state, len) }?;
         Err(CKR_FUNCTION_NOT_SUPPORTED.into())
@@ -106,7 +106,7 @@ pub unsafe extern "C" fn C_Login(
     pin: *mut CK_UTF8CHAR,
     pin_len: CK_ULONG,
 ) -> CK_RV {
-    with_session("C_Login", session, |module, session| {
+    with_module_and_session("C_Login", session, |module, session| {
         // SAFETY: the application's promise.
         let pin = unsafe { optional_bytes(pin, pin_len) }?;
         module.login(session, user, pin)
@@ -126,7 +126,7 @@ pub unsafe extern "C" fn C_LoginUser(
     name: *mut CK_UTF8CHAR,
     name_len: CK_ULONG,
 ) -> CK_RV {
-    with_session("C_LoginUser", session, |module, session| {
+    with_module_and_session("C_LoginUser", session, |module, session| {
         // SAFETY: the application's promise.
         let (pin, name) = unsafe { (optional_bytes(pin, pin_len)?, bytes(name, name_len)?) };
         if !name.is_empty() {
@@ -139,7 +139,7 @@ pub unsafe extern "C" fn C_LoginUser(
 /// `C_Logout`
 #[unsafe(no_mangle)]
 pub extern "C" fn C_Logout(session: CK_SESSION_HANDLE) -> CK_RV {
-    with_session("C_Logout", session, |module, session| module.logout(session))
+    with_module_and_session("C_Logout", session, |module, session| module.logout(session))
 }
 
 /// `C_GetSessionValidationFlags`: no validation (FIPS 140 and the like) is claimed for this module.
@@ -152,7 +152,7 @@ pub unsafe extern "C" fn C_GetSessionValidationFlags(
     kind: CK_SESSION_VALIDATION_FLAGS_TYPE,
     flags: *mut CK_FLAGS,
 ) -> CK_RV {
-    with_session("C_GetSessionValidationFlags", session, |_, _| {
+    with_session("C_GetSessionValidationFlags", session, |_| {
         wanted(flags)?;
         if kind != CKS_LAST_VALIDATION_OK {
             return Err(Error::new(CKR_ARGUMENTS_BAD, "there is one type of validation flags"));

@@ -14,10 +14,10 @@ pub unsafe extern "C" fn C_SignInit(
     mechanism_: *mut CK_MECHANISM,
     key: CK_OBJECT_HANDLE,
 ) -> CK_RV {
-    with_session("C_SignInit", session, |module, session| {
+    with_session("C_SignInit", session, |session| {
         // SAFETY: the application's promise.
         let mechanism = unsafe { mechanism(mechanism_) }?;
-        module.sign_init(session, mechanism, key)
+        session.sign_init(mechanism, key)
     })
 }
 
@@ -34,10 +34,10 @@ pub unsafe extern "C" fn C_Sign(
     signature: *mut CK_BYTE,
     signature_len: *mut CK_ULONG,
 ) -> CK_RV {
-    with_session("C_Sign", session, |module, session| {
+    with_session("C_Sign", session, |session| {
         // SAFETY: the application's promise.
         unsafe {
-            let produced = module.sign(session, bytes(data, len), room(signature, signature_len))?;
+            let produced = session.sign(bytes(data, len), room(signature, signature_len))?;
             deliver(signature, signature_len, produced)
         }
     })
@@ -49,9 +49,9 @@ pub unsafe extern "C" fn C_Sign(
 /// `part` is null or points to `len` bytes.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn C_SignUpdate(session: CK_SESSION_HANDLE, part: *mut CK_BYTE, len: CK_ULONG) -> CK_RV {
-    with_session("C_SignUpdate", session, |module, session| {
+    with_session("C_SignUpdate", session, |session| {
         // SAFETY: the application's promise.
-        module.sign_update(session, unsafe { bytes(part, len) })
+        session.sign_update(unsafe { bytes(part, len) })
     })
 }
 
@@ -65,10 +65,10 @@ pub unsafe extern "C" fn C_SignFinal(
     signature: *mut CK_BYTE,
     signature_len: *mut CK_ULONG,
 ) -> CK_RV {
-    with_session("C_SignFinal", session, |module, session| {
+    with_session("C_SignFinal", session, |session| {
         // SAFETY: the application's promise.
         unsafe {
-            let produced = module.sign_final(session, room(signature, signature_len))?;
+            let produced = session.sign_final(room(signature, signature_len))?;
             deliver(signature, signature_len, produced)
         }
     })

@@ -106,7 +106,7 @@ pub unsafe extern "C" fn C_InitToken(
 /// `pin` is null or points to `pin_len` bytes.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn C_InitPIN(session: CK_SESSION_HANDLE, pin: *mut CK_UTF8CHAR, pin_len: CK_ULONG) -> CK_RV {
-    with_session("C_InitPIN", session, |_, _| {
+    with_session("C_InitPIN", session, |_| {
         // SAFETY: the application's promise.
         unsafe { bytes(pin, pin_len) }?;
         Err(CKR_FUNCTION_NOT_SUPPORTED.into())
@@ -125,7 +125,7 @@ pub unsafe extern "C" fn C_SetPIN(
     new: *mut CK_UTF8CHAR,
     new_len: CK_ULONG,
 ) -> CK_RV {
-    with_session("C_SetPIN", session, |_, _| {
+    with_session("C_SetPIN", session, |_| {
         // SAFETY: the application's promise.
         unsafe { (bytes(old, old_len)?, bytes(new, new_len)?) };
         Err(CKR_FUNCTION_NOT_SUPPORTED.into())

@@ -14,7 +14,7 @@ macro_rules! not_supported {
         /// No pointer is read or written.
         #[unsafe(no_mangle)]
         pub unsafe extern "C" fn $name(session: CK_SESSION_HANDLE $(, _: $argument)*) -> CK_RV {
-            with_session(stringify!($name), session, |_, _| Err(CKR_FUNCTION_NOT_SUPPORTED.into()))
+            with_session(stringify!($name), session, |_| Err(CKR_FUNCTION_NOT_SUPPORTED.into()))
         }
     )*};
 }

@@ -14,10 +14,10 @@ pub unsafe extern "C" fn C_VerifyInit(
     mechanism_: *mut CK_MECHANISM,
     key: CK_OBJECT_HANDLE,
 ) -> CK_RV {
-    with_session("C_VerifyInit", session, |module, session| {
+    with_session("C_VerifyInit", session, |session| {
         // SAFETY: the application's promise.
         let mechanism = unsafe { mechanism(mechanism_) }?;
-        module.verify_init(session, mechanism, key, None)
+        session.verify_init(mechanism, key, None)
     })
 }
 
@@ -33,10 +33,10 @@ pub unsafe extern "C" fn C_Verify(
     signature: *mut CK_BYTE,
     signature_len: CK_ULONG,
 ) -> CK_RV {
-    with_session("C_Verify", session, |module, session| {
+    with_session("C_Verify", session, |session| {
         // SAFETY: the application's promise.
         let (data, signature) = unsafe { (bytes(data, len), bytes(signature, signature_len)) };
-        module.verify(session, data, Some(signature))
+        session.verify(data, Some(signature))
     })
 }
 
@@ -46,9 +46,9 @@ pub unsafe extern "C" fn C_Verify(
 /// `part` is null or points to `len` bytes.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn C_VerifyUpdate(session: CK_SESSION_HANDLE, part: *mut CK_BYTE, len: CK_ULONG) -> CK_RV {
-    with_session("C_VerifyUpdate", session, |module, session| {
+    with_session("C_VerifyUpdate", session, |session| {
         // SAFETY: the application's promise.
-        module.verify_update(session, unsafe { bytes(part, len) }, false)
+        session.verify_update(unsafe { bytes(part, len) }, false)
     })
 }
 
@@ -62,9 +62,9 @@ pub unsafe extern "C" fn C_VerifyFinal(
     signature: *mut CK_BYTE,
     signature_len: CK_ULONG,
 ) -> CK_RV {
-    with_session("C_VerifyFinal", session, |module, session| {
+    with_session("C_VerifyFinal", session, |session| {
         // SAFETY: the application's promise.
-        module.verify_final(session, Some(unsafe { bytes(signature, signature_len) }))
+        session.verify_final(Some(unsafe { bytes(signature, signature_len) }))
     })
 }
 
@@ -80,7 +80,7 @@ pub unsafe extern "C" fn C_VerifySignatureInit(
     signature: *mut CK_BYTE,
     signature_len: CK_ULONG,
 ) -> CK_RV {
-    with_session("C_VerifySignatureInit", session, |module, session| {
+    with_session("C_VerifySignatureInit", session, |session| {
         // SAFETY: the application's promise.
         let mechanism = unsafe { mechanism(mechanism_) }?;
         if mechanism.is_some() {
@@ -88,7 +88,7 @@ pub unsafe extern "C" fn C_VerifySignatureInit(
         }
         // SAFETY: the application's promise.
         let signature = unsafe { bytes(signature, signature_len) }?;
-        module.verify_init(session, mechanism, key, Some(signature))
+        session.verify_init(mechanism, key, Some(signature))
     })
 }
 
@@ -98,9 +98,9 @@ pub unsafe extern "C" fn C_VerifySignatureInit(
 /// `data` is null or points to `len` bytes.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn C_VerifySignature(session: CK_SESSION_HANDLE, data: *mut CK_BYTE, len: CK_ULONG) -> CK_RV {
-    with_session("C_VerifySignature", session, |module, session| {
+    with_session("C_VerifySignature", session, |session| {
         // SAFETY: the application's promise.
-        module.verify(session, unsafe { bytes(data, len) }, None)
+        session.verify(unsafe { bytes(data, len) }, None)
     })
 }
 
@@ -114,14 +114,14 @@ pub unsafe extern "C" fn C_VerifySignatureUpdate(
     part: *mut CK_BYTE,
     len: CK_ULONG,
 ) -> CK_RV {
-    with_session("C_VerifySignatureUpdate", session, |module, session| {
+    with_session("C_VerifySignatureUpdate", session, |session| {
         // SAFETY: the application's promise.
-        module.verify_update(session, unsafe { bytes(part, len) }, true)
+        session.verify_update(unsafe { bytes(part, len) }, true)
     })
 }
 
 /// `C_VerifySignatureFinal`
 #[unsafe(no_mangle)]
 pub extern "C" fn C_VerifySignatureFinal(session: CK_SESSION_HANDLE) -> CK_RV {
-    with_session("C_VerifySignatureFinal", session, |module, session| module.verify_final(session, None))
+    with_session("C_VerifySignatureFinal", session, |session| session.verify_final(None))
 }

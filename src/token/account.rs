@@ -3,13 +3,14 @@
 //! Nothing is asked before something needs it, and then as little as answers the question ([`super::search`]).
 
 use super::attribute::Template;
-use super::catalog::{Catalog, Layout};
+use super::catalog::Catalog;
 use super::failure;
+use super::layout::Layout;
 use super::missing;
 use super::object::Object;
 use super::registry::Registry;
 use super::search::{Need, Permitted};
-use super::slot::SlotKind;
+use super::slot_kind::SlotKind;
 use crate::config::{Login, TokenSettings};
 use crate::error::Result;
 use crate::service::{Deadline, Keypair, NewKeypair, Service, Wanted};

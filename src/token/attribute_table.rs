@@ -4,7 +4,8 @@
 //! documentation all go through it. Attributes that are not here are not valid for any object of ours.
 
 use super::attribute::Value;
-use super::object::{Class, Object, Source};
+use super::class::Class;
+use super::object::{Object, Source};
 use super::vendor::*;
 use crate::mechanism::{self, Family, PublicKey};
 use crate::x509::Certificate;
@@ -68,6 +69,24 @@ impl Row {
     /// The value that this object has for this attribute.
     pub fn value<'a>(&self, object: &'a Object) -> Value<'a> {
         if self.whose.has(object) { (self.value)(object) } else { Value::Absent }
+    }
+}
+
+impl Object {
+    /// One attribute's value; [`Value::Absent`] where objects like this have no such attribute.
+    pub fn attribute(&self, wanted: CK_ATTRIBUTE_TYPE) -> Value<'_> {
+        match &self.source {
+            Source::Session(object) => object.attribute(wanted),
+            _ => row(wanted).map_or(Value::Absent, |row| row.value(self)),
+        }
+    }
+
+    /// `C_GetObjectSize`: the bytes of all its attributes.
+    pub fn size(&self) -> usize {
+        match &self.source {
+            Source::Session(object) => object.size(),
+            _ => ROWS.iter().map(|row| row.value(self).shown_len().unwrap_or(0)).sum(),
+        }
     }
 }
 

@@ -1,29 +1,16 @@
 //! What the service said exists: an immutable snapshot, replaced whole.
 
 use super::attribute::Template;
+use super::layout::Layout;
 use super::object::{Entry, Object};
-use super::registry::Registry;
 use super::shelf::Shelf;
-use super::slot::SlotKind;
+use super::slot_kind::SlotKind;
 use crate::service::Keypair;
 use cryptoki_sys::CK_SLOT_ID;
 use once_cell::sync::OnceCell;
 use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Instant;
-
-/// Where a catalog's objects live and what they look like.
-#[derive(Clone)]
-pub struct Layout {
-    /// The account's slots.
-    pub slots: Vec<(SlotKind, CK_SLOT_ID)>,
-    /// Whether chain certificates are shown.
-    pub chain: bool,
-    /// Whether private keys are hidden until login.
-    pub private: bool,
-    /// Where handles come from.
-    pub registry: Arc<Registry>,
-}
 
 /// The snapshot. Its indexes come to be when something first looks into them.
 pub struct Catalog {

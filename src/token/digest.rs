@@ -1,29 +1,23 @@
 //! Message digesting (PKCS#11 3.2, 5.12), done here: it costs no request.
 
-use super::module::Module;
-use super::session::{Produced, Room, Session};
+use super::operation::{DigestOperation, null_mechanism, require};
+use super::output::{Produced, Room};
+use super::session::Session;
 use crate::error::{Error, Result};
 use crate::mechanism::{Hasher, Mechanism, Parameter};
 use cryptoki_sys::*;
 
-/// An active digest operation.
-pub struct DigestOperation {
-    hasher: Hasher,
-    /// `C_DigestUpdate` was called: only `C_DigestFinal` may end it.
-    multipart: bool,
-}
-
-impl Module {
+impl Session {
     /// `C_DigestInit`. `mechanism` is `None` where the application passed a null pointer to cancel.
-    pub fn digest_init(&self, session: &Session, mechanism: Option<(CK_MECHANISM_TYPE, Parameter)>) -> Result<()> {
-        let mut state = session.state.lock();
+    pub fn digest_init(&self, mechanism: Option<(CK_MECHANISM_TYPE, Parameter)>) -> Result<()> {
+        let mut state = self.state.lock();
         let Some((mechanism, parameter)) = mechanism else {
             return state.digest.take().map(drop).ok_or_else(null_mechanism);
         };
         if state.digest.is_some() {
             return Err(CKR_OPERATION_ACTIVE.into());
         }
-        let listed = self.slot_of(session).mechanism(mechanism)?;
+        let listed = self.slot.mechanism(mechanism)?;
         require(listed, Mechanism::is_digest)?;
         if parameter != Parameter::None {
             return Err(Error::new(CKR_MECHANISM_PARAM_INVALID, "a digest mechanism has no parameter"));
@@ -33,8 +27,8 @@ impl Module {
     }
 
     /// `C_Digest`
-    pub fn digest(&self, session: &Session, data: Result<&[u8]>, room: Result<Room>) -> Result<Produced> {
-        let mut state = session.state.lock();
+    pub fn digest(&self, data: Result<&[u8]>, room: Result<Room>) -> Result<Produced> {
+        let mut state = self.state.lock();
         let mut operation = state.digest.take().ok_or(CKR_OPERATION_NOT_INITIALIZED)?;
         if operation.multipart {
             return Err(Error::new(CKR_OPERATION_NOT_INITIALIZED, "C_Digest cannot end a multiple-part operation"));
@@ -49,8 +43,8 @@ impl Module {
     }
 
     /// `C_DigestUpdate`: a wrong argument ends the operation.
-    pub fn digest_update(&self, session: &Session, part: Result<&[u8]>) -> Result<()> {
-        let mut state = session.state.lock();
+    pub fn digest_update(&self, part: Result<&[u8]>) -> Result<()> {
+        let mut state = self.state.lock();
         let mut operation = state.digest.take().ok_or(CKR_OPERATION_NOT_INITIALIZED)?;
         operation.hasher.update(part?);
         operation.multipart = true;
@@ -59,15 +53,15 @@ impl Module {
     }
 
     /// `C_DigestKey`: only secret keys can be digested, and this token has none.
-    pub fn digest_key(&self, session: &Session, key: CK_OBJECT_HANDLE) -> Result<()> {
-        session.state.lock().digest.take().ok_or(CKR_OPERATION_NOT_INITIALIZED)?;
-        self.key(session, key)?;
+    pub fn digest_key(&self, key: CK_OBJECT_HANDLE) -> Result<()> {
+        self.state.lock().digest.take().ok_or(CKR_OPERATION_NOT_INITIALIZED)?;
+        self.key(key)?;
         Err(Error::new(CKR_KEY_INDIGESTIBLE, "only secret keys can be digested"))
     }
 
     /// `C_DigestFinal`
-    pub fn digest_final(&self, session: &Session, room: Result<Room>) -> Result<Produced> {
-        let mut state = session.state.lock();
+    pub fn digest_final(&self, room: Result<Room>) -> Result<Produced> {
+        let mut state = self.state.lock();
         let operation = state.digest.take().ok_or(CKR_OPERATION_NOT_INITIALIZED)?;
         if let Some(other) = room?.check(operation.hasher.len()) {
             state.digest = Some(operation);
@@ -75,17 +69,4 @@ impl Module {
         }
         Ok(Produced::Bytes(operation.hasher.finish()))
     }
-}
-
-/// A null mechanism cancels an active operation (3.0 and later); without one it is a wrong argument.
-pub(super) fn null_mechanism() -> Error {
-    Error::new(CKR_ARGUMENTS_BAD, "pMechanism is a null pointer, and there is no operation to cancel")
-}
-
-/// `CKR_MECHANISM_INVALID` where a mechanism is for something else.
-pub(super) fn require(mechanism: &Mechanism, able: fn(&Mechanism) -> bool) -> Result<()> {
-    if able(mechanism) {
-        return Ok(());
-    }
-    Err(Error::new(CKR_MECHANISM_INVALID, format!("{} is not for this function", mechanism.name)))
 }

@@ -3,8 +3,9 @@
 
 use super::account::Account;
 use super::attribute::Template;
+use super::class::Class;
 use super::module::Module;
-use super::object::{Class, Entry, Object};
+use super::object::{Entry, Object};
 use super::signing;
 use super::slot::Slot;
 use crate::error::{Error, Result};
@@ -63,8 +64,8 @@ impl Module {
     }
 
     fn named(&self, token: Option<&str>) -> Result<Vec<&Slot>> {
-        let is = |slot: &&Slot| token.is_none_or(|token| slot.account.settings().name == token);
-        let slots: Vec<&Slot> = self.slots().iter().filter(is).collect();
+        let is = |slot: &&Arc<Slot>| token.is_none_or(|token| slot.account.settings().name == token);
+        let slots: Vec<&Slot> = self.slots().iter().filter(is).map(|slot| &**slot).collect();
         if let (true, Some(token)) = (slots.is_empty(), token) {
             let mut names: Vec<&str> = self.slots().iter().map(|slot| slot.account.settings().name.as_str()).collect();
             names.dedup();

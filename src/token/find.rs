@@ -1,8 +1,8 @@
 //! Finding objects and reading their attributes (PKCS#11 3.2, 5.7 "Object management functions").
 
 use super::attribute::{Template, Value};
-use super::module::Module;
 use super::object::Object;
+use super::operation::FindOperation;
 use super::session::Session;
 use super::shelf::matches;
 use super::vendor::CKA_STM_LAST_SIGNATURE_ID;
@@ -10,25 +10,20 @@ use crate::error::{Error, Result};
 use cryptoki_sys::*;
 use std::sync::Arc;
 
-/// An active search: what it found and was not fetched yet.
-pub struct FindOperation {
-    found: std::vec::IntoIter<CK_OBJECT_HANDLE>,
-}
-
-impl Module {
+impl Session {
     /// `C_FindObjectsInit`: the whole answer is worked out here; `C_FindObjects` only hands it over.
-    pub fn find_init(&self, session: &Session, template: &Template<'_>) -> Result<()> {
-        if session.state.lock().find.is_some() {
+    pub fn find_init(&self, template: &Template<'_>) -> Result<()> {
+        if self.state.lock().find.is_some() {
             return Err(CKR_OPERATION_ACTIVE.into());
         }
-        let slot = self.slot_of(session);
+        let slot = &self.slot;
         // Before the login that it needs, the service cannot be asked: only what is known already is there.
         let ask = !slot.login_required() || slot.login.lock().user;
         let of_token = slot.account.find(slot.id, slot.kind, template, ask)?;
-        let of_sessions = self.registry.session_objects(|o| o.slot() == slot.id && matches(o, template));
-        let visible = of_token.iter().chain(&of_sessions).filter(|object| self.visible(session, object));
+        let of_sessions = self.handles.session_objects(|o| o.slot() == slot.id && matches(o, template));
+        let visible = of_token.iter().chain(&of_sessions).filter(|object| self.visible(object));
         let found = visible.map(|object| object.handle()).collect::<Vec<_>>().into_iter();
-        let mut state = session.state.lock();
+        let mut state = self.state.lock();
         if state.find.is_some() {
             return Err(CKR_OPERATION_ACTIVE.into());
         }
@@ -37,41 +32,41 @@ impl Module {
     }
 
     /// `C_FindObjects`: at most `room` handles.
-    pub fn find(&self, session: &Session, room: usize) -> Result<Vec<CK_OBJECT_HANDLE>> {
-        let mut state = session.state.lock();
+    pub fn find(&self, room: usize) -> Result<Vec<CK_OBJECT_HANDLE>> {
+        let mut state = self.state.lock();
         let search = state.find.as_mut().ok_or(CKR_OPERATION_NOT_INITIALIZED)?;
         Ok(search.found.by_ref().take(room).collect())
     }
 
     /// `C_FindObjectsFinal`
-    pub fn find_final(&self, session: &Session) -> Result<()> {
-        session.state.lock().find.take().map(drop).ok_or_else(|| CKR_OPERATION_NOT_INITIALIZED.into())
+    pub fn find_final(&self) -> Result<()> {
+        self.state.lock().find.take().map(drop).ok_or_else(|| CKR_OPERATION_NOT_INITIALIZED.into())
     }
 
     /// The object that `C_GetAttributeValue` reads.
-    pub fn readable(&self, session: &Session, handle: CK_OBJECT_HANDLE) -> Result<Arc<Object>> {
-        self.object(session, handle)
+    pub fn readable(&self, handle: CK_OBJECT_HANDLE) -> Result<Arc<Object>> {
+        self.object(handle)
     }
 
     /// One attribute of an object, as this session sees it.
-    pub fn attribute<'a>(&self, session: &Session, object: &'a Object, wanted: CK_ATTRIBUTE_TYPE) -> Value<'a> {
+    pub fn attribute<'a>(&self, object: &'a Object, wanted: CK_ATTRIBUTE_TYPE) -> Value<'a> {
         if wanted != CKA_STM_LAST_SIGNATURE_ID || object.entry().is_none() || !object.class().is_key() {
             return object.attribute(wanted);
         }
-        match &session.state.lock().last_signature {
+        match &self.state.lock().last_signature {
             Some((key, id)) if *key == object.handle() => Value::owned(id.clone().into_bytes()),
             _ => Value::empty(),
         }
     }
 
     /// `C_GetObjectSize`
-    pub fn object_size(&self, session: &Session, handle: CK_OBJECT_HANDLE) -> Result<usize> {
-        Ok(self.object(session, handle)?.size())
+    pub fn object_size(&self, handle: CK_OBJECT_HANDLE) -> Result<usize> {
+        Ok(self.object(handle)?.size())
     }
 
     /// `C_DestroyObject`: session objects only; what the service holds is the service's.
-    pub fn destroy_object(&self, session: &Session, handle: CK_OBJECT_HANDLE) -> Result<()> {
-        let object = self.object(session, handle)?;
+    pub fn destroy_object(&self, handle: CK_OBJECT_HANDLE) -> Result<()> {
+        let object = self.object(handle)?;
         if object.owner().is_none() {
             let cause = "keypairs and certificates are deleted with the service's own tools";
             return Err(Error::new(CKR_ACTION_PROHIBITED, cause));
@@ -79,7 +74,7 @@ impl Module {
         if object.attribute(CKA_DESTROYABLE) == Value::flag(false) {
             return Err(CKR_ACTION_PROHIBITED.into());
         }
-        self.registry.end(|other| other.handle() == handle);
+        self.handles.end(|other| other.handle() == handle);
         Ok(())
     }
 }

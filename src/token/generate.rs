@@ -1,8 +1,7 @@
 //! Making keypairs (PKCS#11 3.2, 5.18 `C_GenerateKeyPair`): `POST /keypairs`.
 
 use super::attribute::Template;
-use super::module::Module;
-use super::object::Class;
+use super::class::Class;
 use super::session::Session;
 use super::vendor::{CKA_STM_KEY_STATUS, CKA_STM_KEY_STORAGE, CKA_STM_KEY_TYPE};
 use crate::error::{Error, Result};
@@ -10,23 +9,22 @@ use crate::mechanism::{self, Family, Mechanism, Parameter};
 use crate::service::NewKeypair;
 use cryptoki_sys::*;
 
-impl Module {
+impl Session {
     /// `C_GenerateKeyPair`: handles of the new public and private key.
     pub fn generate_key_pair(
         &self,
-        session: &Session,
         mechanism: (CK_MECHANISM_TYPE, Parameter),
         public: &Template<'_>,
         private: &Template<'_>,
     ) -> Result<(CK_OBJECT_HANDLE, CK_OBJECT_HANDLE)> {
-        let slot = self.slot_of(session);
+        let slot = &self.slot;
         let listed = slot.mechanism(mechanism.0)?;
-        super::digest::require(listed, Mechanism::is_generation)?;
+        super::operation::require(listed, Mechanism::is_generation)?;
         let family = listed.family().ok_or(CKR_MECHANISM_INVALID)?;
         if mechanism.1 != Parameter::None {
             return Err(Error::new(CKR_MECHANISM_PARAM_INVALID, format!("{} has no parameter", listed.name)));
         }
-        if !session.read_write {
+        if !self.read_write {
             return Err(Error::new(CKR_SESSION_READ_ONLY, "a keypair is made in a read/write session"));
         }
         if slot.login_required() && !slot.login.lock().user {
@@ -34,19 +32,13 @@ impl Module {
         }
         check_template(public, Class::PublicKey, family)?;
         check_template(private, Class::PrivateKey, family)?;
-        let new = self.new_keypair(session, family, public, private)?;
+        let new = self.new_keypair(family, public, private)?;
         let keypair = slot.account.create(&new)?;
-        self.made(session, &keypair.id, family)
+        self.made(&keypair.id, family)
     }
 
-    fn new_keypair(
-        &self,
-        session: &Session,
-        family: Family,
-        public: &Template<'_>,
-        private: &Template<'_>,
-    ) -> Result<NewKeypair> {
-        let defaults = &self.slot_of(session).account.settings().generate;
+    fn new_keypair(&self, family: Family, public: &Template<'_>, private: &Template<'_>) -> Result<NewKeypair> {
+        let defaults = &self.slot.account.settings().generate;
         let vendor = |attribute, default: &str| -> Result<String> {
             let given = match private.text(attribute)? {
                 Some(given) => Some(given),
@@ -80,8 +72,8 @@ impl Module {
     }
 
     /// The handles of the keypair that was just made.
-    fn made(&self, session: &Session, id: &str, family: Family) -> Result<(CK_OBJECT_HANDLE, CK_OBJECT_HANDLE)> {
-        let slot = self.slot_of(session);
+    fn made(&self, id: &str, family: Family) -> Result<(CK_OBJECT_HANDLE, CK_OBJECT_HANDLE)> {
+        let slot = &self.slot;
         let id = super::object::object_id(id);
         let handle = |class: Class| {
             let class = class.number().to_ne_bytes();

@@ -9,15 +9,6 @@ use super::session::Session;
 use crate::error::{Error, Result};
 use cryptoki_sys::*;
 
-/// The login state of one token, seen in all its sessions.
-#[derive(Debug, Default)]
-pub struct LoginState {
-    /// The normal user is logged in.
-    pub user: bool,
-    /// The last PIN given was wrong.
-    pub wrong_pin: bool,
-}
-
 impl Module {
     /// `C_Login`. `pin` is `None` where the application passed a null pointer.
     pub fn login(&self, session: &Session, user: CK_USER_TYPE, pin: Option<&[u8]>) -> Result<()> {
@@ -32,7 +23,7 @@ impl Module {
     }
 
     fn login_user(&self, session: &Session, pin: Option<&[u8]>) -> Result<()> {
-        let slot = self.slot_of(session);
+        let slot = &session.slot;
         if slot.login.lock().user {
             return Err(CKR_USER_ALREADY_LOGGED_IN.into());
         }
@@ -51,7 +42,7 @@ impl Module {
 
     /// The service has no security officer; the codes are those of a token whose SO PIN is locked.
     fn refuse_so(&self, session: &Session) -> Error {
-        let slot = self.slot_of(session);
+        let slot = &session.slot;
         if slot.login.lock().user {
             return CKR_USER_ANOTHER_ALREADY_LOGGED_IN.into();
         }
@@ -64,7 +55,7 @@ impl Module {
 
     /// `C_Logout`: private objects disappear, operations of the token's sessions end.
     pub fn logout(&self, session: &Session) -> Result<()> {
-        let slot = self.slot_of(session);
+        let slot = &session.slot;
         if !std::mem::take(&mut slot.login.lock().user) {
             return Err(CKR_USER_NOT_LOGGED_IN.into());
         }
@@ -84,16 +75,6 @@ impl Module {
         let slot = &self.slots()[slot as usize];
         if std::mem::take(&mut slot.login.lock().user) && slot.login_required() {
             slot.account.service().log_out();
-        }
-    }
-
-    /// `CKS_...` of a session.
-    pub(super) fn session_state(&self, session: &Session) -> CK_STATE {
-        match (session.read_write, self.slot_of(session).login.lock().user) {
-            (false, false) => CKS_RO_PUBLIC_SESSION,
-            (false, true) => CKS_RO_USER_FUNCTIONS,
-            (true, false) => CKS_RW_PUBLIC_SESSION,
-            (true, true) => CKS_RW_USER_FUNCTIONS,
         }
     }
 }

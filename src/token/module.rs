@@ -1,10 +1,11 @@
 //! One run of the library, from `C_Initialize` to `C_Finalize`.
 
 use super::account::Account;
-use super::object::Object;
 use super::registry::Registry;
-use super::session::{Session, Sessions};
-use super::slot::{MANUFACTURER, Slot, SlotKind, library_version, padded};
+use super::session::Session;
+use super::session_table::Sessions;
+use super::slot::{MANUFACTURER, Slot, library_version, padded};
+use super::slot_kind::SlotKind;
 use crate::config::Config;
 use crate::error::{Error, Result};
 use cryptoki_sys::*;
@@ -12,7 +13,7 @@ use std::sync::Arc;
 
 /// Slots, sessions and objects. Everything that `C_Finalize` ends is owned here.
 pub struct Module {
-    slots: Vec<Slot>,
+    slots: Vec<Arc<Slot>>,
     pub(super) sessions: Sessions,
     pub(super) registry: Arc<Registry>,
 }
@@ -25,9 +26,9 @@ impl Module {
         for settings in &config.tokens {
             let account =
                 Arc::new(Account::new(Arc::clone(settings), slots.len() as CK_SLOT_ID, Arc::clone(&registry)));
-            slots.push(Slot::new(slots.len() as CK_SLOT_ID, SlotKind::Classic, Arc::clone(&account)));
+            slots.push(Arc::new(Slot::new(slots.len() as CK_SLOT_ID, SlotKind::Classic, Arc::clone(&account))));
             if settings.modern_slot {
-                slots.push(Slot::new(slots.len() as CK_SLOT_ID, SlotKind::Modern, account));
+                slots.push(Arc::new(Slot::new(slots.len() as CK_SLOT_ID, SlotKind::Modern, account)));
             }
         }
         Self { slots, sessions: Sessions::default(), registry }
@@ -45,12 +46,12 @@ impl Module {
     }
 
     /// All slots, in list order. Every one has its token.
-    pub fn slots(&self) -> &[Slot] {
+    pub fn slots(&self) -> &[Arc<Slot>] {
         &self.slots
     }
 
     /// The slot with this id, or `CKR_SLOT_ID_INVALID`.
-    pub fn slot(&self, id: CK_SLOT_ID) -> Result<&Slot> {
+    pub fn slot(&self, id: CK_SLOT_ID) -> Result<&Arc<Slot>> {
         self.slots
             .iter()
             .find(|slot| slot.id == id)
@@ -64,38 +65,39 @@ impl Module {
         Ok(slot.token_info(all, read_write))
     }
 
-    /// The slot that a session is in.
-    pub(super) fn slot_of(&self, session: &Session) -> &Slot {
-        &self.slots[session.slot as usize]
+    /// `C_OpenSession`
+    pub fn open_session(&self, slot: CK_SLOT_ID, flags: CK_FLAGS) -> Result<CK_SESSION_HANDLE> {
+        let slot = self.slot(slot)?;
+        if flags & CKF_SERIAL_SESSION == 0 {
+            return Err(Error::new(CKR_SESSION_PARALLEL_NOT_SUPPORTED, "CKF_SERIAL_SESSION is always set"));
+        }
+        if flags & CKF_ASYNC_SESSION != 0 {
+            return Err(Error::new(CKR_SESSION_ASYNC_NOT_SUPPORTED, "this token has no asynchronous sessions"));
+        }
+        Ok(self.sessions.open(Arc::clone(slot), Arc::clone(&self.registry), flags & CKF_RW_SESSION != 0))
     }
 
-    /// The object behind a handle as this session may see it: of its slot's token, and, if private, only after login.
-    pub(super) fn object(&self, session: &Session, handle: CK_OBJECT_HANDLE) -> Result<Arc<Object>> {
-        let invalid =
-            || Error::new(CKR_OBJECT_HANDLE_INVALID, format!("there is no object {handle} in this session's token"));
-        let object = self.registry.get(handle).ok_or_else(invalid)?;
-        if object.slot() != session.slot || !self.visible(session, &object) {
-            return Err(invalid());
-        }
-        Ok(object)
+    /// The session behind a handle, or `CKR_SESSION_HANDLE_INVALID`.
+    pub fn session(&self, handle: CK_SESSION_HANDLE) -> Result<Arc<Session>> {
+        self.sessions.get(handle)
     }
 
-    /// The same for a key that an operation names: `CKR_KEY_HANDLE_INVALID` instead.
-    pub(super) fn key(&self, session: &Session, handle: CK_OBJECT_HANDLE) -> Result<Arc<Object>> {
-        let invalid =
-            || Error::new(CKR_KEY_HANDLE_INVALID, format!("object {handle} is not a key of this session's token"));
-        let object = self.registry.get(handle).filter(|object| object.slot() == session.slot).ok_or_else(invalid)?;
-        if !self.visible(session, &object) {
-            return Err(Error::new(CKR_USER_NOT_LOGGED_IN, "this token shows its private keys after C_Login"));
-        }
-        if object.public_key().is_none() || !object.class().is_key() {
-            return Err(invalid());
-        }
-        Ok(object)
+    /// `C_CloseSession`: its session objects end with it.
+    pub fn close_session(&self, handle: CK_SESSION_HANDLE) -> Result<()> {
+        let session = self.session(handle)?;
+        self.sessions.close(handle);
+        self.registry.end(|object| object.owner() == Some(handle));
+        self.log_out_without_sessions(session.slot.id);
+        Ok(())
     }
 
-    pub(super) fn visible(&self, session: &Session, object: &Object) -> bool {
-        !object.is_private() || !self.slot_of(session).login_required() || self.slot_of(session).login.lock().user
+    /// `C_CloseAllSessions`
+    pub fn close_all_sessions(&self, slot: CK_SLOT_ID) -> Result<()> {
+        let slot = self.slot(slot)?.id;
+        self.sessions.close_all(Some(slot));
+        self.registry.end(|object| object.slot() == slot);
+        self.log_out_without_sessions(slot);
+        Ok(())
     }
 
     fn accounts(&self) -> impl Iterator<Item = &Account> {

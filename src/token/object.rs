@@ -1,7 +1,6 @@
 //! An object: what a handle stands for (PKCS#11 3.2, chapter 4 "Objects").
 
-use super::attribute::Value;
-use super::attribute_table;
+use super::class::Class;
 use super::session_object::SessionObject;
 use crate::mechanism::PublicKey;
 use crate::service::{Keypair, KeypairCertificate};
@@ -9,44 +8,6 @@ use crate::x509::Certificate;
 use cryptoki_sys::*;
 use once_cell::sync::OnceCell;
 use std::sync::Arc;
-
-/// The object classes that this token has.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub enum Class {
-    /// `CKO_PRIVATE_KEY`
-    PrivateKey,
-    /// `CKO_PUBLIC_KEY`
-    PublicKey,
-    /// `CKO_CERTIFICATE`
-    Certificate,
-    /// `CKO_PROFILE`
-    Profile,
-}
-
-/// Every class with its number, for searches and templates.
-pub const CLASSES: [(Class, CK_OBJECT_CLASS); 4] = [
-    (Class::PrivateKey, CKO_PRIVATE_KEY),
-    (Class::PublicKey, CKO_PUBLIC_KEY),
-    (Class::Certificate, CKO_CERTIFICATE),
-    (Class::Profile, CKO_PROFILE),
-];
-
-impl Class {
-    /// The standard's number.
-    pub fn number(self) -> CK_OBJECT_CLASS {
-        CLASSES[self as usize].1
-    }
-
-    /// The class with this number, if this token can have such objects.
-    pub fn from_number(number: CK_OBJECT_CLASS) -> Option<Self> {
-        CLASSES.iter().find(|(_, known)| *known == number).map(|(class, _)| *class)
-    }
-
-    /// Whether it is one half of a keypair.
-    pub fn is_key(self) -> bool {
-        matches!(self, Self::PrivateKey | Self::PublicKey)
-    }
-}
 
 /// A keypair of the service with everything that its objects show, worked out once, and only when it is needed.
 #[derive(Debug)]
@@ -200,22 +161,6 @@ impl Object {
             _ => None,
         }
     }
-
-    /// One attribute's value; [`Value::Absent`] where objects like this have no such attribute.
-    pub fn attribute(&self, wanted: CK_ATTRIBUTE_TYPE) -> Value<'_> {
-        match &self.source {
-            Source::Session(object) => object.attribute(wanted),
-            _ => attribute_table::row(wanted).map_or(Value::Absent, |row| row.value(self)),
-        }
-    }
-
-    /// `C_GetObjectSize`: the bytes of all its attributes.
-    pub fn size(&self) -> usize {
-        match &self.source {
-            Source::Session(object) => object.size(),
-            _ => attribute_table::ROWS.iter().map(|row| row.value(self).shown_len().unwrap_or(0)).sum(),
-        }
-    }
 }
 
 /// `CKA_ID` of a keypair: the 16 bytes of its UUID, else the first 16 of SHA-256 of the id as it stands.
@@ -265,13 +210,5 @@ mod tests {
             assert_eq!(object_id(odd).len(), 16, "{odd}");
         }
         assert_ne!(object_id("a"), object_id("b"));
-    }
-
-    #[test]
-    fn class_numbers_are_the_standards() {
-        for (class, number) in CLASSES {
-            assert_eq!(class.number(), number);
-            assert_eq!(Class::from_number(number), Some(class));
-        }
     }
 }

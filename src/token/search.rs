@@ -2,8 +2,9 @@
 
 use super::attribute::Template;
 use super::attribute_table;
-use super::object::{Class, keypair_id};
-use super::slot::SlotKind;
+use super::class::Class;
+use super::object::keypair_id;
+use super::slot_kind::SlotKind;
 use super::vendor::{CKA_STM_ALIAS, CKA_STM_KEYPAIR_ID};
 use cryptoki_sys::*;
 

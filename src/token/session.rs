@@ -1,24 +1,21 @@
 //! Sessions (PKCS#11 3.2, 5.6) and the operations that are active in them.
 
-use super::digest::DigestOperation;
-use super::find::FindOperation;
-use super::message::MessageOperation;
-use super::module::Module;
-use super::sign::SignOperation;
-use super::verify::VerifyOperation;
+use super::object::Object;
+use super::operation::{DigestOperation, FindOperation, MessageOperation, SignOperation, VerifyOperation};
+use super::registry::Registry;
+use super::slot::Slot;
 use crate::error::{Error, Result};
 use cryptoki_sys::*;
-use parking_lot::{Mutex, RwLock};
-use std::collections::HashMap;
+use parking_lot::Mutex;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
 
 /// One session of an application with one token.
 pub struct Session {
     /// Its handle: never reused.
     pub handle: CK_SESSION_HANDLE,
     /// The slot whose token it is with.
-    pub slot: CK_SLOT_ID,
+    pub slot: Arc<Slot>,
+    pub(super) handles: Arc<Registry>,
     /// `CKF_RW_SESSION`
     pub read_write: bool,
     pub(super) state: Mutex<State>,
@@ -38,81 +35,6 @@ pub struct State {
     pub(super) last_signature: Option<(CK_OBJECT_HANDLE, String)>,
 }
 
-/// How much room the application gives for an answer.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Room {
-    /// None: it asks for the length (a null buffer).
-    Query,
-    /// So many bytes.
-    Bytes(usize),
-}
-
-/// What a function with an output buffer has to say (5.2 "Conventions for functions returning output in a
-/// variable-length buffer").
-#[derive(Debug, PartialEq, Eq)]
-pub enum Produced {
-    /// The answer.
-    Bytes(Vec<u8>),
-    /// The length that was asked for; the operation goes on.
-    Length(usize),
-    /// `CKR_BUFFER_TOO_SMALL` and the length that is needed; the operation goes on.
-    TooSmall(usize),
-}
-
-impl Room {
-    /// Whether an answer of this length is wanted and fits; else what to say instead.
-    pub fn check(self, needed: usize) -> Option<Produced> {
-        match self {
-            Self::Query => Some(Produced::Length(needed)),
-            Self::Bytes(room) if room < needed => Some(Produced::TooSmall(needed)),
-            Self::Bytes(_) => None,
-        }
-    }
-}
-
-/// All open sessions.
-#[derive(Default)]
-pub struct Sessions {
-    last: AtomicU64,
-    open: RwLock<HashMap<CK_SESSION_HANDLE, Arc<Session>>>,
-}
-
-impl Sessions {
-    fn open(&self, slot: CK_SLOT_ID, read_write: bool) -> CK_SESSION_HANDLE {
-        let handle = (self.last.fetch_add(1, Ordering::Relaxed) + 1) as CK_SESSION_HANDLE;
-        let session = Session { handle, slot, read_write, state: Mutex::default() };
-        self.open.write().insert(handle, Arc::new(session));
-        handle
-    }
-
-    fn get(&self, handle: CK_SESSION_HANDLE) -> Result<Arc<Session>> {
-        let found = self.open.read().get(&handle).cloned();
-        found.ok_or_else(|| Error::new(CKR_SESSION_HANDLE_INVALID, format!("there is no session {handle}")))
-    }
-
-    fn close(&self, handle: CK_SESSION_HANDLE) {
-        self.open.write().remove(&handle);
-    }
-
-    /// Closes the sessions of one slot, or all.
-    pub(super) fn close_all(&self, slot: Option<CK_SLOT_ID>) {
-        self.open.write().retain(|_, session| slot.is_some_and(|slot| slot != session.slot));
-    }
-
-    /// How many sessions a slot has: all, and read/write ones.
-    pub(super) fn count(&self, slot: CK_SLOT_ID) -> (u64, u64) {
-        let open = self.open.read();
-        let of_slot = || open.values().filter(|session| session.slot == slot);
-        (of_slot().count() as u64, of_slot().filter(|session| session.read_write).count() as u64)
-    }
-
-    pub(super) fn end_operations(&self, slot: CK_SLOT_ID) {
-        for session in self.open.read().values().filter(|session| session.slot == slot) {
-            *session.state.lock() = State::default();
-        }
-    }
-}
-
 /// Ends one kind of operation.
 type Cancel = fn(&mut State);
 
@@ -126,80 +48,60 @@ const CANCELLABLE: &[(CK_FLAGS, Cancel)] = &[
     (CKF_MESSAGE_VERIFY, |state| state.message_verify = None),
 ];
 
-impl Module {
-    /// `C_OpenSession`
-    pub fn open_session(&self, slot: CK_SLOT_ID, flags: CK_FLAGS) -> Result<CK_SESSION_HANDLE> {
-        let slot = self.slot(slot)?;
-        if flags & CKF_SERIAL_SESSION == 0 {
-            return Err(Error::new(CKR_SESSION_PARALLEL_NOT_SUPPORTED, "CKF_SERIAL_SESSION is always set"));
-        }
-        if flags & CKF_ASYNC_SESSION != 0 {
-            return Err(Error::new(CKR_SESSION_ASYNC_NOT_SUPPORTED, "this token has no asynchronous sessions"));
-        }
-        Ok(self.sessions.open(slot.id, flags & CKF_RW_SESSION != 0))
-    }
-
-    /// The session behind a handle, or `CKR_SESSION_HANDLE_INVALID`.
-    pub fn session(&self, handle: CK_SESSION_HANDLE) -> Result<Arc<Session>> {
-        self.sessions.get(handle)
-    }
-
-    /// `C_CloseSession`: its session objects end with it.
-    pub fn close_session(&self, handle: CK_SESSION_HANDLE) -> Result<()> {
-        let session = self.session(handle)?;
-        self.sessions.close(handle);
-        self.registry.end(|object| object.owner() == Some(handle));
-        self.log_out_without_sessions(session.slot);
-        Ok(())
-    }
-
-    /// `C_CloseAllSessions`
-    pub fn close_all_sessions(&self, slot: CK_SLOT_ID) -> Result<()> {
-        let slot = self.slot(slot)?.id;
-        self.sessions.close_all(Some(slot));
-        self.registry.end(|object| object.slot() == slot);
-        self.log_out_without_sessions(slot);
-        Ok(())
-    }
-
+impl Session {
     /// `C_GetSessionInfo`
-    pub fn session_info(&self, session: &Session) -> CK_SESSION_INFO {
-        let read_write = if session.read_write { CKF_RW_SESSION } else { 0 };
+    pub fn session_info(&self) -> CK_SESSION_INFO {
+        let read_write = if self.read_write { CKF_RW_SESSION } else { 0 };
         CK_SESSION_INFO {
-            slotID: session.slot,
-            state: self.session_state(session),
+            slotID: self.slot.id,
+            state: self.session_state(),
             flags: CKF_SERIAL_SESSION | read_write,
             ulDeviceError: 0,
         }
     }
 
     /// `C_SessionCancel`: flags without an active operation, and unknown ones, are passed over (5.6).
-    pub fn session_cancel(&self, session: &Session, flags: CK_FLAGS) {
-        let mut state = session.state.lock();
+    pub fn session_cancel(&self, flags: CK_FLAGS) {
+        let mut state = self.state.lock();
         CANCELLABLE.iter().filter(|(flag, _)| flags & flag != 0).for_each(|(_, cancel)| cancel(&mut state));
     }
-}
 
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn handles_of_closed_sessions_are_never_given_again() {
-        let sessions = Sessions::default();
-        let first = sessions.open(0, false);
-        sessions.close(first);
-        let second = sessions.open(0, true);
-        assert_ne!(first, second);
-        assert_eq!(sessions.get(first).err().map(|error| error.rv), Some(CKR_SESSION_HANDLE_INVALID));
-        assert_eq!(sessions.count(0), (1, 1));
-        assert_eq!(sessions.count(1), (0, 0));
+    /// `CKS_...` of a session.
+    fn session_state(&self) -> CK_STATE {
+        match (self.read_write, self.slot.login.lock().user) {
+            (false, false) => CKS_RO_PUBLIC_SESSION,
+            (false, true) => CKS_RO_USER_FUNCTIONS,
+            (true, false) => CKS_RW_PUBLIC_SESSION,
+            (true, true) => CKS_RW_USER_FUNCTIONS,
+        }
     }
 
-    #[test]
-    fn a_buffer_is_used_only_where_the_answer_fits() {
-        assert_eq!(Room::Query.check(5), Some(Produced::Length(5)));
-        assert_eq!(Room::Bytes(4).check(5), Some(Produced::TooSmall(5)));
-        assert_eq!(Room::Bytes(5).check(5), None);
+    /// The object behind a handle as this session may see it: of its slot's token, and, if private, only after login.
+    pub(super) fn object(&self, handle: CK_OBJECT_HANDLE) -> Result<Arc<Object>> {
+        let invalid =
+            || Error::new(CKR_OBJECT_HANDLE_INVALID, format!("there is no object {handle} in this session's token"));
+        let object = self.handles.get(handle).ok_or_else(invalid)?;
+        if object.slot() != self.slot.id || !self.visible(&object) {
+            return Err(invalid());
+        }
+        Ok(object)
+    }
+
+    /// The same for a key that an operation names: `CKR_KEY_HANDLE_INVALID` instead.
+    pub(super) fn key(&self, handle: CK_OBJECT_HANDLE) -> Result<Arc<Object>> {
+        let invalid =
+            || Error::new(CKR_KEY_HANDLE_INVALID, format!("object {handle} is not a key of this session's token"));
+        let object = self.handles.get(handle).filter(|object| object.slot() == self.slot.id).ok_or_else(invalid)?;
+        if !self.visible(&object) {
+            return Err(Error::new(CKR_USER_NOT_LOGGED_IN, "this token shows its private keys after C_Login"));
+        }
+        if object.public_key().is_none() || !object.class().is_key() {
+            return Err(invalid());
+        }
+        Ok(object)
+    }
+
+    pub(super) fn visible(&self, object: &Object) -> bool {
+        !object.is_private() || !self.slot.login_required() || self.slot.login.lock().user
     }
 }

@@ -3,9 +3,7 @@
 //! them to verify. Nothing of them ever reaches the service.
 
 use super::attribute::{Template, Value};
-use super::module::Module;
-use super::object::{Class, Object, Source};
-use super::session::Session;
+use super::class::Class;
 use crate::error::{Error, Result};
 use crate::mechanism::PublicKey;
 use crate::x509::Certificate;
@@ -96,7 +94,8 @@ const CERTIFICATE: &[Rule] = &[
 ];
 
 /// Attributes that only the token itself may set (4.1.3, footnotes 2 and 4).
-const TOKEN_SETS: &[CK_ATTRIBUTE_TYPE] = &[CKA_LOCAL, CKA_KEY_GEN_MECHANISM, CKA_UNIQUE_ID, CKA_ALLOWED_MECHANISMS];
+pub(super) const TOKEN_SETS: &[CK_ATTRIBUTE_TYPE] =
+    &[CKA_LOCAL, CKA_KEY_GEN_MECHANISM, CKA_UNIQUE_ID, CKA_ALLOWED_MECHANISMS];
 
 fn rules(class: Class) -> impl Iterator<Item = &'static Rule> {
     let own = if class == Class::Certificate { CERTIFICATE } else { PUBLIC_KEY };
@@ -114,12 +113,16 @@ impl SessionObject {
         self.attributes.values().map(Vec::len).sum()
     }
 
-    fn flag(&self, wanted: CK_ATTRIBUTE_TYPE) -> bool {
+    pub(super) fn flag(&self, wanted: CK_ATTRIBUTE_TYPE) -> bool {
         self.attributes.get(&wanted).is_some_and(|value| *value == [CK_TRUE])
     }
 
     /// Checks every attribute against the rules of its class, works out the key, and fills in the defaults.
-    fn build(session: CK_SESSION_HANDLE, class: Class, given: BTreeMap<CK_ATTRIBUTE_TYPE, Vec<u8>>) -> Result<Self> {
+    pub(super) fn build(
+        session: CK_SESSION_HANDLE,
+        class: Class,
+        given: BTreeMap<CK_ATTRIBUTE_TYPE, Vec<u8>>,
+    ) -> Result<Self> {
         for (attribute, value) in &given {
             let Some(rule) = rules(class).find(|rule| rule.attribute == *attribute) else {
                 let cause = format!("objects of this class have no attribute {attribute:#x}");
@@ -212,80 +215,8 @@ fn complete_certificate(attributes: &mut BTreeMap<CK_ATTRIBUTE_TYPE, Vec<u8>>) -
     Ok(())
 }
 
-impl Module {
-    /// `C_CreateObject`
-    pub fn create_object(&self, session: &Session, template: &Template<'_>) -> Result<CK_OBJECT_HANDLE> {
-        let class = template
-            .number(CKA_CLASS)?
-            .ok_or_else(|| Error::new(CKR_TEMPLATE_INCOMPLETE, "the template lacks CKA_CLASS"))?;
-        let class = match Class::from_number(class) {
-            Some(class @ (Class::PublicKey | Class::Certificate)) => class,
-            _ => {
-                let cause = format!("objects of class {class:#x} cannot be created: only public keys and certificates");
-                return Err(Error::new(CKR_ATTRIBUTE_VALUE_INVALID, cause));
-            }
-        };
-        if let Some((attribute, _)) = template.0.iter().find(|(attribute, _)| TOKEN_SETS.contains(attribute)) {
-            let cause = format!("attribute {attribute:#x} is for the token to set");
-            return Err(Error::new(CKR_ATTRIBUTE_READ_ONLY, cause));
-        }
-        refuse_token_object(session, template)?;
-        let given: BTreeMap<_, _> = template.0.iter().map(|(attribute, value)| (*attribute, value.to_vec())).collect();
-        self.keep(session, class, SessionObject::build(session.handle, class, given)?)
-    }
-
-    fn keep(&self, session: &Session, class: Class, object: SessionObject) -> Result<CK_OBJECT_HANDLE> {
-        let private = object.flag(CKA_PRIVATE);
-        if private && self.slot_of(session).login_required() && !self.slot_of(session).login.lock().user {
-            return Err(CKR_USER_NOT_LOGGED_IN.into());
-        }
-        let source = Source::Session(Box::new(object));
-        Ok(self.registry.add(|handle| Object::new(handle, session.slot, class, private, source)))
-    }
-
-    /// `C_CopyObject`: a session object, with what the template changes.
-    pub fn copy_object(
-        &self,
-        session: &Session,
-        handle: CK_OBJECT_HANDLE,
-        template: &Template<'_>,
-    ) -> Result<CK_OBJECT_HANDLE> {
-        let object = self.object(session, handle)?;
-        let Source::Session(original) = &object.source else {
-            return Err(Error::new(CKR_ACTION_PROHIBITED, "objects of the service have CKA_COPYABLE false"));
-        };
-        if !original.flag(CKA_COPYABLE) {
-            return Err(CKR_ACTION_PROHIBITED.into());
-        }
-        refuse_token_object(session, template)?;
-        // Besides what may be changed later, a copy may be given these (4.1.2).
-        let also = [CKA_TOKEN, CKA_PRIVATE, CKA_MODIFIABLE, CKA_DESTROYABLE, CKA_COPYABLE];
-        let attributes = changed(original, object.class(), template, &also)?;
-        self.keep(session, object.class(), SessionObject::build(session.handle, object.class(), attributes)?)
-    }
-
-    /// `C_SetAttributeValue`: all of the template, or nothing.
-    pub fn set_attributes(&self, session: &Session, handle: CK_OBJECT_HANDLE, template: &Template<'_>) -> Result<()> {
-        let object = self.object(session, handle)?;
-        let Source::Session(original) = &object.source else {
-            if !session.read_write {
-                return Err(CKR_SESSION_READ_ONLY.into());
-            }
-            return Err(Error::new(CKR_ACTION_PROHIBITED, "objects of the service have CKA_MODIFIABLE false"));
-        };
-        if !original.flag(CKA_MODIFIABLE) {
-            return Err(CKR_ACTION_PROHIBITED.into());
-        }
-        let attributes = changed(original, object.class(), template, &[])?;
-        let new = SessionObject::build(original.session, object.class(), attributes)?;
-        let source = Source::Session(Box::new(new));
-        self.registry.replace(Object::new(handle, object.slot(), object.class(), object.is_private(), source));
-        Ok(())
-    }
-}
-
 /// The original's attributes with the template's over them: `CKR_ATTRIBUTE_READ_ONLY` for what stays as it was made.
-fn changed(
+pub(super) fn changed(
     original: &SessionObject,
     class: Class,
     template: &Template<'_>,
@@ -303,15 +234,4 @@ fn changed(
         attributes.insert(*attribute, value.to_vec());
     }
     Ok(attributes)
-}
-
-/// Keys and certificates get into the service by its own ways, not through a token.
-fn refuse_token_object(session: &Session, template: &Template<'_>) -> Result<()> {
-    if template.flag(CKA_TOKEN)? != Some(true) {
-        return Ok(());
-    }
-    if !session.read_write {
-        return Err(CKR_SESSION_READ_ONLY.into());
-    }
-    Err(Error::new(CKR_TOKEN_WRITE_PROTECTED, "keys and certificates are imported with the service's own tools"))
 }

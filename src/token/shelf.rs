@@ -2,8 +2,9 @@
 //! one of ten thousand keypairs does not wait until ten thousand certificates are read.
 
 use super::attribute::Template;
-use super::catalog::Layout;
-use super::object::{CLASSES, ChainCertificate, Class, Entry, Object, Source};
+use super::class::{CLASSES, Class};
+use super::layout::Layout;
+use super::object::{ChainCertificate, Entry, Object, Source};
 use super::profile::profiles;
 use super::registry::ObjectKey;
 use crate::mechanism;

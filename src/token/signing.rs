@@ -1,30 +1,12 @@
 //! The way of a prepared digest to the service and of the signature back.
 
 use super::failure;
-use super::module::Module;
-use super::session::{Produced, Session};
-use super::sign::SignOperation;
 use crate::error::{Error, Result};
 use crate::mechanism::Prepared;
 use crate::service::{Deadline, Keypair, Signed};
 use cryptoki_sys::*;
 
 use super::account::Account;
-
-impl Module {
-    /// Ends an operation with exactly one `POST .../sign`, and verifies what comes back.
-    pub(super) fn finish_sign(&self, session: &Session, operation: SignOperation) -> Result<Produced> {
-        let SignOperation { key, signing, .. } = operation;
-        let entry = key.entry().ok_or(CKR_KEY_HANDLE_INVALID)?;
-        let account = &self.slot_of(session).account;
-        let prepared = signing.finish()?;
-        let (signature, id) = request(account, &entry.keypair, &prepared)?;
-        if let Some(id) = id {
-            session.state.lock().last_signature = Some((key.handle(), id));
-        }
-        Ok(Produced::Bytes(signature))
-    }
-}
 
 /// One signature of one keypair: verified, in the standard's encoding, with its id at the service.
 pub(super) fn request(account: &Account, keypair: &Keypair, prepared: &Prepared) -> Result<(Vec<u8>, Option<String>)> {

@@ -1,10 +1,10 @@
 //! A slot and the token in it (PKCS#11 3.2, 5.5 "Slot and token management functions").
 
 use super::account::Account;
-use super::login::LoginState;
+use super::slot_kind::SlotKind;
 use crate::config::Login;
 use crate::error::Result;
-use crate::mechanism::{self, Family, Mechanism};
+use crate::mechanism::{self, Mechanism};
 use cryptoki_sys::*;
 use parking_lot::Mutex;
 use std::sync::Arc;
@@ -12,23 +12,13 @@ use std::sync::Arc;
 /// Who made this library, as `CK_INFO`, `CK_SLOT_INFO` and `CK_TOKEN_INFO` say it.
 pub const MANUFACTURER: &str = "stm-pkcs11";
 
-/// Which keypairs of an account a slot holds.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub enum SlotKind {
-    /// RSA and ECDSA.
-    Classic,
-    /// EdDSA and post-quantum: older libp11 gives up on a whole slot when it meets a key of a type it does not know.
-    Modern,
-}
-
-impl SlotKind {
-    /// The kind of slot that holds keys of this family.
-    pub fn of(family: Family) -> Self {
-        match family {
-            Family::Rsa | Family::Ec => Self::Classic,
-            Family::Edwards | Family::MlDsa | Family::SlhDsa => Self::Modern,
-        }
-    }
+/// The login state of one token, seen in all its sessions.
+#[derive(Debug, Default)]
+pub struct LoginState {
+    /// The normal user is logged in.
+    pub user: bool,
+    /// The last PIN given was wrong.
+    pub wrong_pin: bool,
 }
 
 /// One slot; its token is always present.
@@ -162,11 +152,5 @@ mod tests {
         assert_eq!(padded::<4>("ab"), *b"ab  ");
         assert_eq!(padded::<4>("abcdef"), *b"abcd");
         assert_eq!(padded::<4>("abcé"), *b"abc ");
-    }
-
-    #[test]
-    fn every_family_has_a_slot() {
-        assert_eq!(SlotKind::of(Family::Rsa), SlotKind::Classic);
-        assert_eq!(SlotKind::of(Family::Edwards), SlotKind::Modern);
     }
 }

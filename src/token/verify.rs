@@ -1,64 +1,41 @@
 //! Verifying (PKCS#11 3.2, 5.15 and `C_VerifySignature*`), done here from the public key: it costs no request.
 
-use super::digest::{null_mechanism, require};
-use super::module::Module;
-use super::object::Class;
+use super::class::Class;
+use super::operation::{VerifyOperation, finish_verify, null_mechanism, require, single_part};
 use super::session::Session;
-use super::sign::single_part;
 use crate::error::{Error, Result};
 use crate::mechanism::{Mechanism, Parameter, Signing};
 use cryptoki_sys::*;
 
-/// An active verification.
-pub struct VerifyOperation {
-    pub(super) verifying: Signing,
-    multipart: bool,
-    /// Given beforehand by `C_VerifySignatureInit`.
-    signature: Option<Vec<u8>>,
-}
-
-impl VerifyOperation {
-    /// One more part of the data.
-    pub(super) fn update(&mut self, part: &[u8]) -> Result<()> {
-        if !self.verifying.multipart() {
-            return Err(single_part());
-        }
-        self.multipart = true;
-        self.verifying.update(part)
-    }
-}
-
-impl Module {
+impl Session {
     /// `C_VerifyInit`, and `C_VerifySignatureInit` with the signature to check.
     pub fn verify_init(
         &self,
-        session: &Session,
         mechanism: Option<(CK_MECHANISM_TYPE, Parameter)>,
         key: CK_OBJECT_HANDLE,
         signature: Option<&[u8]>,
     ) -> Result<()> {
         let Some((mechanism, parameter)) = mechanism else {
-            return session.state.lock().verify.take().map(drop).ok_or_else(null_mechanism);
+            return self.state.lock().verify.take().map(drop).ok_or_else(null_mechanism);
         };
-        if session.state.lock().verify.is_some() {
+        if self.state.lock().verify.is_some() {
             return Err(CKR_OPERATION_ACTIVE.into());
         }
-        let operation = self.verify_operation(session, mechanism, &parameter, key, signature)?;
-        session.state.lock().verify = Some(operation);
+        let operation = self.verify_operation(mechanism, &parameter, key, signature)?;
+        self.state.lock().verify = Some(operation);
         Ok(())
     }
 
     /// Checks mechanism, key and parameter, in this order.
     pub(super) fn verify_operation(
         &self,
-        session: &Session,
         mechanism: CK_MECHANISM_TYPE,
         parameter: &Parameter,
         key: CK_OBJECT_HANDLE,
         signature: Option<&[u8]>,
     ) -> Result<VerifyOperation> {
-        require(self.slot_of(session).mechanism(mechanism)?, Mechanism::is_sign)?;
-        let key = self.key(session, key)?;
+        require(self.slot.mechanism(mechanism)?, Mechanism::is_sign)?;
+        let key = self.key(key)?;
         let allowed = key.class() == Class::PublicKey && key.attribute(CKA_VERIFY).shown() == Some(&[CK_TRUE]);
         let Some(public_key) = key.public_key().filter(|_| allowed) else {
             return Err(Error::new(CKR_KEY_FUNCTION_NOT_PERMITTED, "only public keys with CKA_VERIFY verify"));
@@ -68,8 +45,8 @@ impl Module {
     }
 
     /// `C_Verify`, and `C_VerifySignature` (without a signature: it came with the Init). Always ends the operation.
-    pub fn verify(&self, session: &Session, data: Result<&[u8]>, signature: Option<Result<&[u8]>>) -> Result<()> {
-        let mut operation = self.take_verify(session, signature.is_none())?;
+    pub fn verify(&self, data: Result<&[u8]>, signature: Option<Result<&[u8]>>) -> Result<()> {
+        let mut operation = self.take_verify(signature.is_none())?;
         if operation.multipart {
             return Err(Error::new(CKR_OPERATION_NOT_INITIALIZED, "C_Verify cannot end a multiple-part operation"));
         }
@@ -78,16 +55,16 @@ impl Module {
     }
 
     /// `C_VerifyUpdate`, and `C_VerifySignatureUpdate` (`early`). Any error ends the operation.
-    pub fn verify_update(&self, session: &Session, part: Result<&[u8]>, early: bool) -> Result<()> {
-        let mut operation = self.take_verify(session, early)?;
+    pub fn verify_update(&self, part: Result<&[u8]>, early: bool) -> Result<()> {
+        let mut operation = self.take_verify(early)?;
         operation.update(part?)?;
-        session.state.lock().verify = Some(operation);
+        self.state.lock().verify = Some(operation);
         Ok(())
     }
 
     /// `C_VerifyFinal`, and `C_VerifySignatureFinal`. Always ends the operation.
-    pub fn verify_final(&self, session: &Session, signature: Option<Result<&[u8]>>) -> Result<()> {
-        let operation = self.take_verify(session, signature.is_none())?;
+    pub fn verify_final(&self, signature: Option<Result<&[u8]>>) -> Result<()> {
+        let operation = self.take_verify(signature.is_none())?;
         if !operation.verifying.multipart() {
             return Err(single_part());
         }
@@ -95,8 +72,8 @@ impl Module {
     }
 
     /// The operation, if it was begun by the Init that goes with this function.
-    fn take_verify(&self, session: &Session, early: bool) -> Result<VerifyOperation> {
-        let mut state = session.state.lock();
+    fn take_verify(&self, early: bool) -> Result<VerifyOperation> {
+        let mut state = self.state.lock();
         match &state.verify {
             Some(operation) if operation.signature.is_some() == early => {
                 state.verify.take().ok_or_else(|| CKR_OPERATION_NOT_INITIALIZED.into())
@@ -104,13 +81,4 @@ impl Module {
             _ => Err(CKR_OPERATION_NOT_INITIALIZED.into()),
         }
     }
-}
-
-fn finish_verify(operation: VerifyOperation, signature: Option<Result<&[u8]>>) -> Result<()> {
-    let VerifyOperation { verifying, signature: early, .. } = operation;
-    let prepared = match signature {
-        Some(signature) => (signature?, verifying.finish()?),
-        None => return verifying.finish()?.verify(&early.unwrap_or_default()),
-    };
-    prepared.1.verify(prepared.0)
 }

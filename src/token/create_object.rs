@@ -1,0 +1,88 @@
+//! Objects that an application makes (PKCS#11 3.2, 5.7 `C_CreateObject`, `C_CopyObject`, `C_SetAttributeValue`).
+
+use super::attribute::Template;
+use super::class::Class;
+use super::object::{Object, Source};
+use super::session::Session;
+use super::session_object::{SessionObject, TOKEN_SETS, changed};
+use crate::error::{Error, Result};
+use cryptoki_sys::*;
+use std::collections::BTreeMap;
+
+impl Session {
+    /// `C_CreateObject`
+    pub fn create_object(&self, template: &Template<'_>) -> Result<CK_OBJECT_HANDLE> {
+        let class = template
+            .number(CKA_CLASS)?
+            .ok_or_else(|| Error::new(CKR_TEMPLATE_INCOMPLETE, "the template lacks CKA_CLASS"))?;
+        let class = match Class::from_number(class) {
+            Some(class @ (Class::PublicKey | Class::Certificate)) => class,
+            _ => {
+                let cause = format!("objects of class {class:#x} cannot be created: only public keys and certificates");
+                return Err(Error::new(CKR_ATTRIBUTE_VALUE_INVALID, cause));
+            }
+        };
+        if let Some((attribute, _)) = template.0.iter().find(|(attribute, _)| TOKEN_SETS.contains(attribute)) {
+            let cause = format!("attribute {attribute:#x} is for the token to set");
+            return Err(Error::new(CKR_ATTRIBUTE_READ_ONLY, cause));
+        }
+        refuse_token_object(self, template)?;
+        let given: BTreeMap<_, _> = template.0.iter().map(|(attribute, value)| (*attribute, value.to_vec())).collect();
+        self.keep(class, SessionObject::build(self.handle, class, given)?)
+    }
+
+    fn keep(&self, class: Class, object: SessionObject) -> Result<CK_OBJECT_HANDLE> {
+        let private = object.flag(CKA_PRIVATE);
+        if private && self.slot.login_required() && !self.slot.login.lock().user {
+            return Err(CKR_USER_NOT_LOGGED_IN.into());
+        }
+        let source = Source::Session(Box::new(object));
+        Ok(self.handles.add(|handle| Object::new(handle, self.slot.id, class, private, source)))
+    }
+
+    /// `C_CopyObject`: a session object, with what the template changes.
+    pub fn copy_object(&self, handle: CK_OBJECT_HANDLE, template: &Template<'_>) -> Result<CK_OBJECT_HANDLE> {
+        let object = self.object(handle)?;
+        let Source::Session(original) = &object.source else {
+            return Err(Error::new(CKR_ACTION_PROHIBITED, "objects of the service have CKA_COPYABLE false"));
+        };
+        if !original.flag(CKA_COPYABLE) {
+            return Err(CKR_ACTION_PROHIBITED.into());
+        }
+        refuse_token_object(self, template)?;
+        // Besides what may be changed later, a copy may be given these (4.1.2).
+        let also = [CKA_TOKEN, CKA_PRIVATE, CKA_MODIFIABLE, CKA_DESTROYABLE, CKA_COPYABLE];
+        let attributes = changed(original, object.class(), template, &also)?;
+        self.keep(object.class(), SessionObject::build(self.handle, object.class(), attributes)?)
+    }
+
+    /// `C_SetAttributeValue`: all of the template, or nothing.
+    pub fn set_attributes(&self, handle: CK_OBJECT_HANDLE, template: &Template<'_>) -> Result<()> {
+        let object = self.object(handle)?;
+        let Source::Session(original) = &object.source else {
+            if !self.read_write {
+                return Err(CKR_SESSION_READ_ONLY.into());
+            }
+            return Err(Error::new(CKR_ACTION_PROHIBITED, "objects of the service have CKA_MODIFIABLE false"));
+        };
+        if !original.flag(CKA_MODIFIABLE) {
+            return Err(CKR_ACTION_PROHIBITED.into());
+        }
+        let attributes = changed(original, object.class(), template, &[])?;
+        let new = SessionObject::build(original.session, object.class(), attributes)?;
+        let source = Source::Session(Box::new(new));
+        self.handles.replace(Object::new(handle, object.slot(), object.class(), object.is_private(), source));
+        Ok(())
+    }
+}
+
+/// Keys and certificates get into the service by its own ways, not through a token.
+fn refuse_token_object(session: &Session, template: &Template<'_>) -> Result<()> {
+    if template.flag(CKA_TOKEN)? != Some(true) {
+        return Ok(());
+    }
+    if !session.read_write {
+        return Err(CKR_SESSION_READ_ONLY.into());
+    }
+    Err(Error::new(CKR_TOKEN_WRITE_PROTECTED, "keys and certificates are imported with the service's own tools"))
+}

@@ -1,0 +1,19 @@
+//! Where a catalog's objects live.
+
+use super::registry::Registry;
+use super::slot_kind::SlotKind;
+use cryptoki_sys::CK_SLOT_ID;
+use std::sync::Arc;
+
+/// Where a catalog's objects live and what they look like.
+#[derive(Clone)]
+pub struct Layout {
+    /// The account's slots.
+    pub slots: Vec<(SlotKind, CK_SLOT_ID)>,
+    /// Whether chain certificates are shown.
+    pub chain: bool,
+    /// Whether private keys are hidden until login.
+    pub private: bool,
+    /// Where handles come from.
+    pub registry: Arc<Registry>,
+}

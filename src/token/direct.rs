@@ -1,13 +1,9 @@
-//! Keys for doors that know nothing of sessions and templates (`src/windows`): found by alias, signed with in one call. What
+//! Keys for entry points that know nothing of sessions and templates (`src/windows`): found by alias, signed with in one call. What
 //! happens behind is what happens behind `C_FindObjects` and `C_Sign`.
 
-use super::account::Account;
-use super::attribute::Template;
-use super::class::Class;
 use super::module::Module;
-use super::object::{Entry, Object};
-use super::signing;
-use super::slot::Slot;
+use super::object::{Class, Entry, Object, Template};
+use super::slot::{Account, Slot};
 use crate::error::{Error, Result};
 use crate::mechanism::{Digest, Parameter, PublicKey, Signing};
 use cryptoki_sys::*;
@@ -121,7 +117,7 @@ impl DirectKey {
         };
         let mut signing = Signing::new(mechanism, &parameter, &self.entry.key)?;
         signing.update(&data)?;
-        let (signature, _) = signing::request(&self.account, &self.entry.keypair, &signing.finish()?)?;
+        let (signature, _) = self.account.sign(&self.entry.keypair, &signing.finish()?)?;
         Ok(signature)
     }
 }

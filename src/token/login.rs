@@ -3,7 +3,6 @@
 //! By default a token needs no login and takes any PIN: tools that always log in go on working. With the `login`
 //! setting the PIN is a secret of the identity, checked with the service when it is given.
 
-use super::failure;
 use super::module::Module;
 use super::session::Session;
 use crate::error::{Error, Result};
@@ -32,9 +31,9 @@ impl Module {
                 return Err(Error::new(CKR_ARGUMENTS_BAD, "this token wants a PIN, and has no PIN pad of its own"));
             };
             // The request runs without the lock: other sessions go on meanwhile.
-            let checked = slot.account.service().log_in(pin);
+            let checked = slot.account.log_in(pin);
             slot.login.lock().wrong_pin = checked.is_err();
-            checked.map_err(|failure| failure::login_error(&failure))?;
+            checked?;
         }
         slot.login.lock().user = true;
         Ok(())
@@ -60,9 +59,9 @@ impl Module {
             return Err(CKR_USER_NOT_LOGGED_IN.into());
         }
         if slot.login_required() {
-            slot.account.service().log_out();
+            slot.account.log_out();
             self.sessions.end_operations(slot.id);
-            self.registry.end(|object| object.slot() == slot.id && object.is_private());
+            self.handles.end(|object| object.slot() == slot.id && object.is_private());
         }
         Ok(())
     }
@@ -74,7 +73,7 @@ impl Module {
         }
         let slot = &self.slots()[slot as usize];
         if std::mem::take(&mut slot.login.lock().user) && slot.login_required() {
-            slot.account.service().log_out();
+            slot.account.log_out();
         }
     }
 }

@@ -1,11 +1,9 @@
 //! One run of the library, from `C_Initialize` to `C_Finalize`.
 
-use super::account::Account;
-use super::registry::Registry;
+use super::object::Handles;
 use super::session::Session;
 use super::session_table::Sessions;
-use super::slot::{MANUFACTURER, Slot, library_version, padded};
-use super::slot_kind::SlotKind;
+use super::slot::{Account, MANUFACTURER, Slot, SlotKind, library_version, padded};
 use crate::config::Config;
 use crate::error::{Error, Result};
 use cryptoki_sys::*;
@@ -15,23 +13,22 @@ use std::sync::Arc;
 pub struct Module {
     slots: Vec<Arc<Slot>>,
     pub(super) sessions: Sessions,
-    pub(super) registry: Arc<Registry>,
+    pub(super) handles: Arc<Handles>,
 }
 
 impl Module {
     /// Lays out the slots that the configuration asks for. No request, no file.
     pub fn new(config: &Config) -> Self {
-        let registry = Arc::new(Registry::default());
+        let handles = Arc::new(Handles::default());
         let mut slots = Vec::new();
         for settings in &config.tokens {
-            let account =
-                Arc::new(Account::new(Arc::clone(settings), slots.len() as CK_SLOT_ID, Arc::clone(&registry)));
+            let account = Arc::new(Account::new(Arc::clone(settings), slots.len() as CK_SLOT_ID, Arc::clone(&handles)));
             slots.push(Arc::new(Slot::new(slots.len() as CK_SLOT_ID, SlotKind::Classic, Arc::clone(&account))));
             if settings.modern_slot {
                 slots.push(Arc::new(Slot::new(slots.len() as CK_SLOT_ID, SlotKind::Modern, account)));
             }
         }
-        Self { slots, sessions: Sessions::default(), registry }
+        Self { slots, sessions: Sessions::default(), handles }
     }
 
     /// `C_GetInfo`: the version is the highest interface that `C_GetInterface` offers.
@@ -74,7 +71,7 @@ impl Module {
         if flags & CKF_ASYNC_SESSION != 0 {
             return Err(Error::new(CKR_SESSION_ASYNC_NOT_SUPPORTED, "this token has no asynchronous sessions"));
         }
-        Ok(self.sessions.open(Arc::clone(slot), Arc::clone(&self.registry), flags & CKF_RW_SESSION != 0))
+        Ok(self.sessions.open(Arc::clone(slot), Arc::clone(&self.handles), flags & CKF_RW_SESSION != 0))
     }
 
     /// The session behind a handle, or `CKR_SESSION_HANDLE_INVALID`.
@@ -86,7 +83,7 @@ impl Module {
     pub fn close_session(&self, handle: CK_SESSION_HANDLE) -> Result<()> {
         let session = self.session(handle)?;
         self.sessions.close(handle);
-        self.registry.end(|object| object.owner() == Some(handle));
+        self.handles.end(|object| object.owner() == Some(handle));
         self.log_out_without_sessions(session.slot.id);
         Ok(())
     }
@@ -95,7 +92,7 @@ impl Module {
     pub fn close_all_sessions(&self, slot: CK_SLOT_ID) -> Result<()> {
         let slot = self.slot(slot)?.id;
         self.sessions.close_all(Some(slot));
-        self.registry.end(|object| object.slot() == slot);
+        self.handles.end(|object| object.slot() == slot);
         self.log_out_without_sessions(slot);
         Ok(())
     }
@@ -108,7 +105,7 @@ impl Module {
     /// In a forked child: goes on with the parent's sessions and objects, over connections of its own. `false` where the
     /// fork caught the parent in the middle of something.
     pub fn adopt(&self) -> bool {
-        self.accounts().all(|account| account.service().adopt())
+        self.accounts().all(|account| account.adopt())
     }
 
     /// `C_Finalize`: ends every session and says what the run cost.

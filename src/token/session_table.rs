@@ -1,11 +1,11 @@
 //! The open sessions, by handle.
 
-use super::registry::Registry;
-use super::session::{Session, State};
+use super::object::Handles;
+use super::session::Session;
 use super::slot::Slot;
 use crate::error::{Error, Result};
 use cryptoki_sys::*;
-use parking_lot::{Mutex, RwLock};
+use parking_lot::RwLock;
 use std::collections::HashMap;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -18,9 +18,9 @@ pub struct Sessions {
 }
 
 impl Sessions {
-    pub(super) fn open(&self, slot: Arc<Slot>, handles: Arc<Registry>, read_write: bool) -> CK_SESSION_HANDLE {
+    pub(super) fn open(&self, slot: Arc<Slot>, handles: Arc<Handles>, read_write: bool) -> CK_SESSION_HANDLE {
         let handle = (self.last.fetch_add(1, Ordering::Relaxed) + 1) as CK_SESSION_HANDLE;
-        let session = Session { handle, slot, handles, read_write, state: Mutex::default() };
+        let session = Session::new(handle, slot, handles, read_write);
         self.open.write().insert(handle, Arc::new(session));
         handle
     }
@@ -48,15 +48,14 @@ impl Sessions {
 
     pub(super) fn end_operations(&self, slot: CK_SLOT_ID) {
         for session in self.open.read().values().filter(|session| session.slot.id == slot) {
-            *session.state.lock() = State::default();
+            session.end_operations();
         }
     }
 }
 
 #[cfg(test)]
 mod tests {
-    use super::super::account::Account;
-    use super::super::slot_kind::SlotKind;
+    use super::super::slot::{Account, SlotKind};
     use super::*;
     use crate::config::{Sources, load_from};
 

@@ -1,10 +1,10 @@
 //! A private key that was searched for by its label and is not there. For PKCS#11 that is no failure; for the person who
 //! typed the alias it is one, and the client says "key not found" at most.
 
-use super::attribute::Template;
 use super::catalog::Catalog;
 use crate::nearest::nearest;
 use crate::service::Service;
+use crate::token::object::Template;
 use cryptoki_sys::*;
 
 /// Tells of the alias in a template that nothing matched, if the template is for a private key and no keypair has it.

@@ -1,12 +1,12 @@
 //! Making keypairs (PKCS#11 3.2, 5.18 `C_GenerateKeyPair`): `POST /keypairs`.
 
-use super::attribute::Template;
-use super::class::Class;
 use super::session::Session;
-use super::vendor::{CKA_STM_KEY_STATUS, CKA_STM_KEY_STORAGE, CKA_STM_KEY_TYPE};
 use crate::error::{Error, Result};
 use crate::mechanism::{self, Family, Mechanism, Parameter};
 use crate::service::NewKeypair;
+use crate::token::object::vendor::{CKA_STM_KEY_STATUS, CKA_STM_KEY_STORAGE, CKA_STM_KEY_TYPE};
+use crate::token::object::{Class, Template, object_id};
+use crate::token::operation::require;
 use cryptoki_sys::*;
 
 impl Session {
@@ -19,7 +19,7 @@ impl Session {
     ) -> Result<(CK_OBJECT_HANDLE, CK_OBJECT_HANDLE)> {
         let slot = &self.slot;
         let listed = slot.mechanism(mechanism.0)?;
-        super::operation::require(listed, Mechanism::is_generation)?;
+        require(listed, Mechanism::is_generation)?;
         let family = listed.family().ok_or(CKR_MECHANISM_INVALID)?;
         if mechanism.1 != Parameter::None {
             return Err(Error::new(CKR_MECHANISM_PARAM_INVALID, format!("{} has no parameter", listed.name)));
@@ -74,7 +74,7 @@ impl Session {
     /// The handles of the keypair that was just made.
     fn made(&self, id: &str, family: Family) -> Result<(CK_OBJECT_HANDLE, CK_OBJECT_HANDLE)> {
         let slot = &self.slot;
-        let id = super::object::object_id(id);
+        let id = object_id(id);
         let handle = |class: Class| {
             let class = class.number().to_ne_bytes();
             let template = Template(vec![(CKA_CLASS, &class), (CKA_ID, &id)]);

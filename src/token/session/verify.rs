@@ -1,10 +1,9 @@
 //! Verifying (PKCS#11 3.2, 5.15 and `C_VerifySignature*`), done here from the public key: it costs no request.
 
-use super::class::Class;
-use super::operation::{VerifyOperation, finish_verify, null_mechanism, require, single_part};
 use super::session::Session;
 use crate::error::{Error, Result};
-use crate::mechanism::{Mechanism, Parameter, Signing};
+use crate::mechanism::{Mechanism, Parameter};
+use crate::token::operation::{VerifyOperation, null_mechanism, require, single_part};
 use cryptoki_sys::*;
 
 impl Session {
@@ -35,13 +34,7 @@ impl Session {
         signature: Option<&[u8]>,
     ) -> Result<VerifyOperation> {
         require(self.slot.mechanism(mechanism)?, Mechanism::is_sign)?;
-        let key = self.key(key)?;
-        let allowed = key.class() == Class::PublicKey && key.attribute(CKA_VERIFY).shown() == Some(&[CK_TRUE]);
-        let Some(public_key) = key.public_key().filter(|_| allowed) else {
-            return Err(Error::new(CKR_KEY_FUNCTION_NOT_PERMITTED, "only public keys with CKA_VERIFY verify"));
-        };
-        let verifying = Signing::new(mechanism, parameter, public_key)?;
-        Ok(VerifyOperation { verifying, multipart: false, signature: signature.map(<[u8]>::to_vec) })
+        VerifyOperation::new(mechanism, parameter, &*self.key(key)?, signature)
     }
 
     /// `C_Verify`, and `C_VerifySignature` (without a signature: it came with the Init). Always ends the operation.
@@ -51,7 +44,7 @@ impl Session {
             return Err(Error::new(CKR_OPERATION_NOT_INITIALIZED, "C_Verify cannot end a multiple-part operation"));
         }
         operation.verifying.update(data?)?;
-        finish_verify(operation, signature)
+        operation.finish(signature)
     }
 
     /// `C_VerifyUpdate`, and `C_VerifySignatureUpdate` (`early`). Any error ends the operation.
@@ -68,7 +61,7 @@ impl Session {
         if !operation.verifying.multipart() {
             return Err(single_part());
         }
-        finish_verify(operation, signature)
+        operation.finish(signature)
     }
 
     /// The operation, if it was begun by the Init that goes with this function.

@@ -1,7 +1,7 @@
 //! A slot and the token in it (PKCS#11 3.2, 5.5 "Slot and token management functions").
 
 use super::account::Account;
-use super::slot_kind::SlotKind;
+use super::kind::SlotKind;
 use crate::config::Login;
 use crate::error::Result;
 use crate::mechanism::{self, Mechanism};
@@ -30,11 +30,12 @@ pub struct Slot {
     /// Where they come from; shared with the account's other slot.
     pub account: Arc<Account>,
     /// Login is the token's, seen in all its sessions (5.6).
-    pub(super) login: Mutex<LoginState>,
+    pub(in crate::token) login: Mutex<LoginState>,
 }
 
 impl Slot {
-    pub(super) fn new(id: CK_SLOT_ID, kind: SlotKind, account: Arc<Account>) -> Self {
+    /// A slot of an account; logged out.
+    pub(in crate::token) fn new(id: CK_SLOT_ID, kind: SlotKind, account: Arc<Account>) -> Self {
         Self { id, kind, account, login: Mutex::new(LoginState::default()) }
     }
 

@@ -1,7 +1,7 @@
 //! Where a catalog's objects live.
 
-use super::registry::Registry;
-use super::slot_kind::SlotKind;
+use super::kind::SlotKind;
+use crate::token::object::Handles;
 use cryptoki_sys::CK_SLOT_ID;
 use std::sync::Arc;
 
@@ -15,5 +15,5 @@ pub struct Layout {
     /// Whether private keys are hidden until login.
     pub private: bool,
     /// Where handles come from.
-    pub registry: Arc<Registry>,
+    pub handles: Arc<Handles>,
 }

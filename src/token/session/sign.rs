@@ -3,13 +3,10 @@
 //! Every signature costs money, so the service is asked only with all data in hand and a buffer that is large
 //! enough: the length of every signature is known from the key.
 
-use super::class::Class;
-use super::operation::{SignOperation, null_mechanism, require, single_part};
-use super::output::{Produced, Room};
 use super::session::Session;
-use super::signing;
 use crate::error::{Error, Result};
-use crate::mechanism::{Mechanism, Parameter, Signing};
+use crate::mechanism::{Mechanism, Parameter};
+use crate::token::operation::{Produced, Room, SignOperation, null_mechanism, require, single_part};
 use cryptoki_sys::*;
 
 impl Session {
@@ -34,12 +31,7 @@ impl Session {
         key: CK_OBJECT_HANDLE,
     ) -> Result<SignOperation> {
         require(self.slot.mechanism(mechanism)?, Mechanism::is_sign)?;
-        let key = self.key(key)?;
-        let Some(public_key) = key.public_key().filter(|_| key.class() == Class::PrivateKey) else {
-            return Err(Error::new(CKR_KEY_FUNCTION_NOT_PERMITTED, "only private keys sign"));
-        };
-        let signing = Signing::new(mechanism, parameter, public_key)?;
-        Ok(SignOperation { key, signing, multipart: false })
+        SignOperation::new(mechanism, parameter, self.key(key)?)
     }
 
     /// `C_Sign`
@@ -86,7 +78,7 @@ impl Session {
         let entry = key.entry().ok_or(CKR_KEY_HANDLE_INVALID)?;
         let account = &self.slot.account;
         let prepared = signing.finish()?;
-        let (signature, id) = signing::request(account, &entry.keypair, &prepared)?;
+        let (signature, id) = account.sign(&entry.keypair, &prepared)?;
         if let Some(id) = id {
             self.state.lock().last_signature = Some((key.handle(), id));
         }

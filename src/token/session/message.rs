@@ -1,11 +1,12 @@
 //! Message-based signing and verifying (PKCS#11 3.2, 5.14 and 5.16): one key, many messages. Thin wrappers: each
 //! message is an ordinary operation.
 
-use super::operation::{Current, MessageOperation, SignOperation, VerifyOperation, idle, null_mechanism};
-use super::output::{Produced, Room};
 use super::session::Session;
 use crate::error::Result;
 use crate::mechanism::Parameter;
+use crate::token::operation::{
+    Current, MessageOperation, Produced, Room, SignOperation, VerifyOperation, null_mechanism, single_part,
+};
 use cryptoki_sys::*;
 
 impl Session {
@@ -31,7 +32,7 @@ impl Session {
         let (mechanism, parameter, key) = {
             let state = self.state.lock();
             let operation = state.message_sign.as_ref().ok_or(CKR_OPERATION_NOT_INITIALIZED)?;
-            idle(operation)?;
+            operation.idle()?;
             (operation.mechanism, operation.parameter.clone(), operation.key)
         };
         self.sign_operation(mechanism, &parameter, key)
@@ -75,7 +76,7 @@ impl Session {
             } else if room.is_some() && !operation.multipart {
                 operation.signing.update(part)?;
             } else {
-                return Err(super::operation::single_part());
+                return Err(single_part());
             }
         }
         if room.is_some() && other.is_none() {
@@ -90,7 +91,7 @@ impl Session {
     /// `C_MessageSignFinal`
     pub fn message_sign_final(&self) -> Result<()> {
         let mut state = self.state.lock();
-        idle(state.message_sign.as_ref().ok_or(CKR_OPERATION_NOT_INITIALIZED)?)?;
+        state.message_sign.as_ref().ok_or(CKR_OPERATION_NOT_INITIALIZED)?.idle()?;
         state.message_sign = None;
         Ok(())
     }
@@ -117,7 +118,7 @@ impl Session {
         let (mechanism, parameter, key) = {
             let state = self.state.lock();
             let operation = state.message_verify.as_ref().ok_or(CKR_OPERATION_NOT_INITIALIZED)?;
-            idle(operation)?;
+            operation.idle()?;
             (operation.mechanism, operation.parameter.clone(), operation.key)
         };
         self.verify_operation(mechanism, &parameter, key, None)
@@ -163,7 +164,7 @@ impl Session {
     /// `C_MessageVerifyFinal`
     pub fn message_verify_final(&self) -> Result<()> {
         let mut state = self.state.lock();
-        idle(state.message_verify.as_ref().ok_or(CKR_OPERATION_NOT_INITIALIZED)?)?;
+        state.message_verify.as_ref().ok_or(CKR_OPERATION_NOT_INITIALIZED)?.idle()?;
         state.message_verify = None;
         Ok(())
     }

@@ -1,11 +1,10 @@
 //! What the service said exists: an immutable snapshot, replaced whole.
 
-use super::attribute::Template;
+use super::kind::SlotKind;
 use super::layout::Layout;
-use super::object::{Entry, Object};
-use super::shelf::Shelf;
-use super::slot_kind::SlotKind;
+use super::object_index::ObjectIndex;
 use crate::service::Keypair;
+use crate::token::object::{Entry, Object, Template};
 use cryptoki_sys::CK_SLOT_ID;
 use once_cell::sync::OnceCell;
 use std::collections::HashMap;
@@ -17,7 +16,7 @@ pub struct Catalog {
     known: Vec<Known>,
     by_id: OnceCell<HashMap<String, usize>>,
     by_alias: OnceCell<HashMap<String, Vec<usize>>>,
-    shelves: Vec<Shelf>,
+    indexes: Vec<ObjectIndex>,
     complete: Option<Instant>,
 }
 
@@ -104,21 +103,21 @@ impl Catalog {
     }
 
     fn assemble(known: Vec<Known>, complete: Option<Instant>, layout: &Layout, before: Option<&Self>) -> Self {
-        let shelf = |&(kind, slot): &(SlotKind, CK_SLOT_ID)| {
+        let index = |&(kind, slot): &(SlotKind, CK_SLOT_ID)| {
             let own = known.iter().map(|known| &known.entry);
             let own = own.filter(|entry| SlotKind::of(entry.key.family()) == kind).cloned().collect();
-            Shelf::new(slot, own, layout, before.and_then(|before| before.shelf(slot)))
+            ObjectIndex::new(slot, own, layout, before.and_then(|before| before.index(slot)))
         };
-        let shelves = layout.slots.iter().map(shelf).collect();
-        Self { known, by_id: OnceCell::new(), by_alias: OnceCell::new(), shelves, complete }
+        let indexes = layout.slots.iter().map(index).collect();
+        Self { known, by_id: OnceCell::new(), by_alias: OnceCell::new(), indexes, complete }
     }
 
-    fn shelf(&self, slot: CK_SLOT_ID) -> Option<&Shelf> {
-        self.shelves.iter().find(|shelf| shelf.slot() == slot)
+    fn index(&self, slot: CK_SLOT_ID) -> Option<&ObjectIndex> {
+        self.indexes.iter().find(|index| index.slot() == slot)
     }
 
     /// The token objects of a slot that match every attribute of a template.
     pub fn find(&self, slot: CK_SLOT_ID, template: &Template<'_>) -> Vec<Arc<Object>> {
-        self.shelf(slot).map(|shelf| shelf.find(template)).unwrap_or_default()
+        self.index(slot).map(|index| index.find(template)).unwrap_or_default()
     }
 }

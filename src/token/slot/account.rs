@@ -1,19 +1,17 @@
 //! An account of the service as the slots see it: settings, service, and the catalog of what it showed so far.
 //!
-//! Nothing is asked before something needs it, and then as little as answers the question ([`super::search`]).
+//! Nothing is asked before something needs it, and then as little as answers the question ([`super::lookup`]).
 
-use super::attribute::Template;
 use super::catalog::Catalog;
 use super::failure;
+use super::kind::SlotKind;
 use super::layout::Layout;
-use super::missing;
-use super::object::Object;
-use super::registry::Registry;
-use super::search::{Need, Permitted};
-use super::slot_kind::SlotKind;
+use super::lookup::{Need, Permitted};
+use super::not_found;
 use crate::config::{Login, TokenSettings};
 use crate::error::Result;
 use crate::service::{Deadline, Keypair, NewKeypair, Service, Wanted};
+use crate::token::object::{Handles, Object, Template};
 use cryptoki_sys::CK_SLOT_ID;
 use parking_lot::{Mutex, RwLock};
 use std::sync::Arc;
@@ -25,7 +23,7 @@ const MISS_LIFETIME: Duration = Duration::from_secs(5);
 /// One set of credentials at one host.
 pub struct Account {
     settings: Arc<TokenSettings>,
-    service: Service,
+    pub(super) service: Service,
     layout: Layout,
     catalog: RwLock<Arc<Catalog>>,
     /// Held while a new catalog is put together, never during a request.
@@ -34,12 +32,12 @@ pub struct Account {
 
 impl Account {
     /// Touches nothing but memory. `first_slot` is the id that its classic slot has.
-    pub(super) fn new(settings: Arc<TokenSettings>, first_slot: CK_SLOT_ID, registry: Arc<Registry>) -> Self {
+    pub(in crate::token) fn new(settings: Arc<TokenSettings>, first_slot: CK_SLOT_ID, handles: Arc<Handles>) -> Self {
         let mut slots = vec![(SlotKind::Classic, first_slot)];
         if settings.modern_slot {
             slots.push((SlotKind::Modern, first_slot + 1));
         }
-        let layout = Layout { slots, chain: settings.chain, private: settings.login != Login::None, registry };
+        let layout = Layout { slots, chain: settings.chain, private: settings.login != Login::None, handles };
         let catalog = RwLock::new(Arc::new(Catalog::empty(&layout)));
         let service = Service::new(Arc::clone(&settings));
         Self { settings, service, layout, catalog, renewal: Mutex::new(()) }
@@ -48,11 +46,6 @@ impl Account {
     /// What the user set.
     pub fn settings(&self) -> &TokenSettings {
         &self.settings
-    }
-
-    /// The service behind it.
-    pub fn service(&self) -> &Service {
-        &self.service
     }
 
     /// The kinds and ids of its slots.
@@ -79,7 +72,7 @@ impl Account {
         let catalog = self.catalog();
         let found = catalog.find(slot, template);
         if ask && found.is_empty() {
-            missing::tell(template, &catalog, &self.service);
+            not_found::tell(template, &catalog, &self.service);
         }
         Ok(found)
     }
@@ -189,6 +182,22 @@ impl Account {
     pub fn forget(&self, keypair: &Keypair) {
         self.service.forget(keypair);
         self.renew(|catalog| Some(catalog.without(|known| known.id == keypair.id, &self.layout)));
+    }
+
+    /// Checks a PIN with one small request, and keeps it for the requests to come.
+    pub fn log_in(&self, pin: &[u8]) -> Result<()> {
+        self.service.log_in(pin).map_err(|failure| failure::login_error(&failure))
+    }
+
+    /// Forgets the PIN and ends the connections that were made with it.
+    pub fn log_out(&self) {
+        self.service.log_out();
+    }
+
+    /// In a forked child: goes on over connections of its own. `false` where a thread of the parent was at work when it
+    /// forked.
+    pub fn adopt(&self) -> bool {
+        self.service.adopt()
     }
 
     /// `C_Finalize`

@@ -1,11 +1,8 @@
 //! What a search needs to be asked of the service: the least that can answer it.
 
-use super::attribute::Template;
-use super::attribute_table;
-use super::class::Class;
-use super::object::keypair_id;
-use super::slot_kind::SlotKind;
-use super::vendor::{CKA_STM_ALIAS, CKA_STM_KEYPAIR_ID};
+use super::kind::SlotKind;
+use crate::token::object::vendor::{CKA_STM_ALIAS, CKA_STM_KEYPAIR_ID};
+use crate::token::object::{Class, Template, keypair_id, known};
 use cryptoki_sys::*;
 
 /// What has to be known before a search can be answered from memory.
@@ -36,7 +33,7 @@ impl Need {
     /// Reads it off the template of a search in a slot of this kind.
     pub fn of(template: &Template<'_>, kind: SlotKind) -> Self {
         if template.flag(CKA_TOKEN) == Ok(Some(false))
-            || template.0.iter().any(|(attribute, _)| !attribute_table::known(*attribute))
+            || template.0.iter().any(|(attribute, _)| !known(*attribute))
             || elsewhere(template, kind)
         {
             return Self::Nothing;

@@ -15,8 +15,8 @@ const MAX_VALUE: usize = 1 << 20;
 
 /// The object's own data.
 pub struct SessionObject {
-    pub(super) session: CK_SESSION_HANDLE,
-    pub(super) key: Option<PublicKey>,
+    pub(in crate::token) session: CK_SESSION_HANDLE,
+    pub(in crate::token) key: Option<PublicKey>,
     attributes: BTreeMap<CK_ATTRIBUTE_TYPE, Vec<u8>>,
 }
 
@@ -94,7 +94,7 @@ const CERTIFICATE: &[Rule] = &[
 ];
 
 /// Attributes that only the token itself may set (4.1.3, footnotes 2 and 4).
-pub(super) const TOKEN_SETS: &[CK_ATTRIBUTE_TYPE] =
+pub const TOKEN_SETS: &[CK_ATTRIBUTE_TYPE] =
     &[CKA_LOCAL, CKA_KEY_GEN_MECHANISM, CKA_UNIQUE_ID, CKA_ALLOWED_MECHANISMS];
 
 fn rules(class: Class) -> impl Iterator<Item = &'static Rule> {
@@ -113,12 +113,12 @@ impl SessionObject {
         self.attributes.values().map(Vec::len).sum()
     }
 
-    pub(super) fn flag(&self, wanted: CK_ATTRIBUTE_TYPE) -> bool {
+    pub(in crate::token) fn flag(&self, wanted: CK_ATTRIBUTE_TYPE) -> bool {
         self.attributes.get(&wanted).is_some_and(|value| *value == [CK_TRUE])
     }
 
     /// Checks every attribute against the rules of its class, works out the key, and fills in the defaults.
-    pub(super) fn build(
+    pub(in crate::token) fn build(
         session: CK_SESSION_HANDLE,
         class: Class,
         given: BTreeMap<CK_ATTRIBUTE_TYPE, Vec<u8>>,
@@ -216,7 +216,7 @@ fn complete_certificate(attributes: &mut BTreeMap<CK_ATTRIBUTE_TYPE, Vec<u8>>) -
 }
 
 /// The original's attributes with the template's over them: `CKR_ATTRIBUTE_READ_ONLY` for what stays as it was made.
-pub(super) fn changed(
+pub fn changed(
     original: &SessionObject,
     class: Class,
     template: &Template<'_>,

@@ -1,10 +1,9 @@
 //! Sessions (PKCS#11 3.2, 5.6) and the operations that are active in them.
 
-use super::object::Object;
-use super::operation::{DigestOperation, FindOperation, MessageOperation, SignOperation, VerifyOperation};
-use super::registry::Registry;
-use super::slot::Slot;
 use crate::error::{Error, Result};
+use crate::token::object::{Handles, Object};
+use crate::token::operation::{DigestOperation, FindOperation, MessageOperation, SignOperation, VerifyOperation};
+use crate::token::slot::Slot;
 use cryptoki_sys::*;
 use parking_lot::Mutex;
 use std::sync::Arc;
@@ -15,7 +14,7 @@ pub struct Session {
     pub handle: CK_SESSION_HANDLE,
     /// The slot whose token it is with.
     pub slot: Arc<Slot>,
-    pub(super) handles: Arc<Registry>,
+    pub(super) handles: Arc<Handles>,
     /// `CKF_RW_SESSION`
     pub read_write: bool,
     pub(super) state: Mutex<State>,
@@ -49,6 +48,21 @@ const CANCELLABLE: &[(CK_FLAGS, Cancel)] = &[
 ];
 
 impl Session {
+    /// A session without operations.
+    pub(in crate::token) fn new(
+        handle: CK_SESSION_HANDLE,
+        slot: Arc<Slot>,
+        handles: Arc<Handles>,
+        read_write: bool,
+    ) -> Self {
+        Self { handle, slot, handles, read_write, state: Mutex::default() }
+    }
+
+    /// Ends every operation (`C_Logout`).
+    pub(in crate::token) fn end_operations(&self) {
+        *self.state.lock() = State::default();
+    }
+
     /// `C_GetSessionInfo`
     pub fn session_info(&self) -> CK_SESSION_INFO {
         let read_write = if self.read_write { CKF_RW_SESSION } else { 0 };

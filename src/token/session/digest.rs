@@ -1,10 +1,9 @@
 //! Message digesting (PKCS#11 3.2, 5.12), done here: it costs no request.
 
-use super::operation::{DigestOperation, null_mechanism, require};
-use super::output::{Produced, Room};
 use super::session::Session;
 use crate::error::{Error, Result};
 use crate::mechanism::{Hasher, Mechanism, Parameter};
+use crate::token::operation::{DigestOperation, Produced, Room, null_mechanism, require};
 use cryptoki_sys::*;
 
 impl Session {

@@ -1,12 +1,11 @@
 //! Finding objects and reading their attributes (PKCS#11 3.2, 5.7 "Object management functions").
 
-use super::attribute::{Template, Value};
-use super::object::Object;
-use super::operation::FindOperation;
 use super::session::Session;
-use super::shelf::matches;
-use super::vendor::CKA_STM_LAST_SIGNATURE_ID;
 use crate::error::{Error, Result};
+use crate::token::object::vendor::CKA_STM_LAST_SIGNATURE_ID;
+use crate::token::object::{Object, Template, Value};
+use crate::token::operation::FindOperation;
+use crate::token::slot::matches;
 use cryptoki_sys::*;
 use std::sync::Arc;
 

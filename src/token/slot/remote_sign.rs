@@ -1,30 +1,32 @@
 //! The way of a prepared digest to the service and of the signature back.
 
+use super::account::Account;
 use super::failure;
 use crate::error::{Error, Result};
 use crate::mechanism::Prepared;
 use crate::service::{Deadline, Keypair, Signed};
 use cryptoki_sys::*;
 
-use super::account::Account;
-
-/// One signature of one keypair: verified, in the standard's encoding, with its id at the service.
-pub(super) fn request(account: &Account, keypair: &Keypair, prepared: &Prepared) -> Result<(Vec<u8>, Option<String>)> {
-    let deadline = account.service().deadline();
-    let signed = account.service().sign(keypair, prepared.sig_alg, &prepared.hash, deadline).map_err(|failure| {
-        if failure::outdated(&failure) {
-            account.forget(keypair);
+impl Account {
+    /// One signature of one keypair: exactly one `POST .../sign`. The signature is verified and in the standard's encoding;
+    /// with it comes its id at the service, if the service gives one.
+    pub fn sign(&self, keypair: &Keypair, prepared: &Prepared) -> Result<(Vec<u8>, Option<String>)> {
+        let deadline = self.service.deadline();
+        let signed = self.service.sign(keypair, prepared.sig_alg, &prepared.hash, deadline).map_err(|failure| {
+            if failure::outdated(&failure) {
+                self.forget(keypair);
+            }
+            failure::error(&failure)
+        })?;
+        let signature = prepared.accept(&signed.signature).map_err(|error| {
+            self.forget(keypair);
+            Error { cause: format!("keypair {}: {}", keypair.alias, error.cause).into(), ..error }
+        })?;
+        if self.settings().confirm_record {
+            confirm(self, keypair, prepared, &signed, deadline)?;
         }
-        failure::error(&failure)
-    })?;
-    let signature = prepared.accept(&signed.signature).map_err(|error| {
-        account.forget(keypair);
-        Error { cause: format!("keypair {}: {}", keypair.alias, error.cause).into(), ..error }
-    })?;
-    if account.settings().confirm_record {
-        confirm(account, keypair, prepared, &signed, deadline)?;
+        Ok((signature, signed.id))
     }
-    Ok((signature, signed.id))
 }
 
 /// `STM_PKCS11_CONFIRM=record`: the signature must stand in the service's record as it was asked for and answered.
@@ -42,7 +44,7 @@ fn confirm(
         )
     };
     let id = signed.id.as_deref().ok_or_else(|| refuse("the service gave it no id, so its record cannot be read"))?;
-    let record = account.service().signature(id, deadline).map_err(|failure| failure::error(&failure))?;
+    let record = account.service.signature(id, deadline).map_err(|failure| failure::error(&failure))?;
     let said = |what: &str, value: &Option<String>| {
         refuse(&format!("signature {id} is recorded with {what} {}", value.as_deref().unwrap_or("(none)")))
     };

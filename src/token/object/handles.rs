@@ -27,14 +27,14 @@ pub enum ObjectKey {
 
 /// All objects that have a handle. Session objects live apart: every search passes over all of them.
 #[derive(Default)]
-pub struct Registry {
+pub struct Handles {
     last: AtomicU64,
     by_key: Mutex<HashMap<ObjectKey, CK_OBJECT_HANDLE>>,
     token: RwLock<HashMap<CK_OBJECT_HANDLE, Arc<Object>>>,
     session: RwLock<BTreeMap<CK_OBJECT_HANDLE, Arc<Object>>>,
 }
 
-impl Registry {
+impl Handles {
     fn next(&self) -> CK_OBJECT_HANDLE {
         (self.last.fetch_add(1, Ordering::Relaxed) + 1) as CK_OBJECT_HANDLE
     }

@@ -1,13 +1,9 @@
 //! The token objects of one slot, made and indexed class by class when a search first looks at the class: who signs with
 //! one of ten thousand keypairs does not wait until ten thousand certificates are read.
 
-use super::attribute::Template;
-use super::class::{CLASSES, Class};
 use super::layout::Layout;
-use super::object::{ChainCertificate, Entry, Object, Source};
-use super::profile::profiles;
-use super::registry::ObjectKey;
 use crate::mechanism;
+use crate::token::object::{CLASSES, ChainCertificate, Class, Entry, Object, ObjectKey, Source, Template, profiles};
 use crate::x509::Certificate;
 use cryptoki_sys::*;
 use once_cell::sync::OnceCell;
@@ -16,7 +12,7 @@ use std::hash::{BuildHasher, RandomState};
 use std::sync::Arc;
 
 /// The objects of one slot.
-pub struct Shelf {
+pub struct ObjectIndex {
     slot: CK_SLOT_ID,
     layout: Layout,
     entries: Vec<Arc<Entry>>,
@@ -26,29 +22,29 @@ pub struct Shelf {
 /// The objects of one class, in the service's order.
 struct Group {
     objects: Vec<Arc<Object>>,
-    indexes: [OnceCell<Index>; INDEXED.len()],
+    indexes: [OnceCell<ValueIndex>; INDEXED.len()],
 }
 
 /// What clients search by, the narrowest first.
 const INDEXED: [CK_ATTRIBUTE_TYPE; 3] = [CKA_ID, CKA_LABEL, CKA_SUBJECT];
 
 /// Places of objects by the hash of an attribute's value, in the order of the hashes.
-struct Index {
+struct ValueIndex {
     hasher: RandomState,
     places: Vec<(u64, u32)>,
 }
 
-impl Shelf {
-    /// A slot's shelf. What was looked at `before` is made at once: handles that the application has stand for what the
+impl ObjectIndex {
+    /// A slot's objects. What was looked at `before` is made at once: handles that the application has stand for what the
     /// service says now.
     pub fn new(slot: CK_SLOT_ID, entries: Vec<Arc<Entry>>, layout: &Layout, before: Option<&Self>) -> Self {
-        let shelf = Self { slot, layout: layout.clone(), entries, groups: Default::default() };
+        let index = Self { slot, layout: layout.clone(), entries, groups: Default::default() };
         for (class, _) in CLASSES {
             if let Some(group) = before.and_then(|before| before.groups[class as usize].get()) {
-                let _ = shelf.groups[class as usize].set(Group::new(shelf.make(class, &group.objects)));
+                let _ = index.groups[class as usize].set(Group::new(index.make(class, &group.objects)));
             }
         }
-        shelf
+        index
     }
 
     /// The slot that it is of.
@@ -81,7 +77,7 @@ impl Shelf {
 
     fn profile(&self, id: CK_PROFILE_ID) -> Arc<Object> {
         let make = |handle| Object::new(handle, self.slot, Class::Profile, false, Source::Profile(id));
-        self.layout.registry.settle(ObjectKey::Profile(self.slot, id), make)
+        self.layout.handles.settle(ObjectKey::Profile(self.slot, id), make)
     }
 
     /// One for each entry. Those of entries that did not change are there already.
@@ -97,13 +93,13 @@ impl Shelf {
             known.cloned().unwrap_or_else(|| {
                 let source = Source::Keypair(Arc::clone(entry));
                 let make = |handle| Object::new(handle, self.slot, class, private, source);
-                self.layout.registry.settle(key(self.slot, entry.keypair.id.clone()), make)
+                self.layout.handles.settle(key(self.slot, entry.keypair.id.clone()), make)
             })
         };
         self.entries.iter().enumerate().map(object).collect()
     }
 
-    /// Those of keypairs, then every distinct chain certificate once. A certificate that a keypair of this shelf shows as
+    /// Those of keypairs, then every distinct chain certificate once. A certificate that a keypair of this slot shows as
     /// its own is not repeated.
     fn certificates(&self) -> Vec<Arc<Object>> {
         let mut objects = Vec::new();
@@ -114,7 +110,7 @@ impl Shelf {
             let key = ObjectKey::Certificate(self.slot, entry.keypair.id.clone(), mechanism::sha256(certificate.der()));
             let source = Source::Keypair(Arc::clone(entry));
             let make = |handle| Object::new(handle, self.slot, Class::Certificate, false, source);
-            objects.push(self.layout.registry.settle(key, make));
+            objects.push(self.layout.handles.settle(key, make));
         }
         if self.layout.chain {
             let shown = self.entries.iter().filter(|entry| entry.certificate().is_some());
@@ -132,7 +128,7 @@ impl Shelf {
 
     fn chain_certificate(&self, der: &[u8]) -> Option<Arc<Object>> {
         let key = ObjectKey::Chain(self.slot, mechanism::sha256(der));
-        if let Some(object) = self.layout.registry.settled(&key) {
+        if let Some(object) = self.layout.handles.settled(&key) {
             return Some(object);
         }
         let certificate = Certificate::parse(der.to_vec());
@@ -142,7 +138,7 @@ impl Shelf {
         let id = certificate.subject_public_key_sha1();
         let source = Source::Chain(Box::new(ChainCertificate { certificate, label, id }));
         let make = |handle| Object::new(handle, self.slot, Class::Certificate, false, source);
-        Some(self.layout.registry.settle(key, make))
+        Some(self.layout.handles.settle(key, make))
     }
 }
 
@@ -160,12 +156,12 @@ impl Group {
         let Some((attribute, index, value)) = indexed else {
             return self.objects.iter().filter(fits).cloned().collect();
         };
-        let index = index.get_or_init(|| Index::new(&self.objects, attribute));
+        let index = index.get_or_init(|| ValueIndex::new(&self.objects, attribute));
         index.places(value).map(|place| &self.objects[place]).filter(fits).cloned().collect()
     }
 }
 
-impl Index {
+impl ValueIndex {
     fn new(objects: &[Arc<Object>], attribute: CK_ATTRIBUTE_TYPE) -> Self {
         let hasher = RandomState::new();
         let hash =

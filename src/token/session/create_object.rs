@@ -1,11 +1,8 @@
 //! Objects that an application makes (PKCS#11 3.2, 5.7 `C_CreateObject`, `C_CopyObject`, `C_SetAttributeValue`).
 
-use super::attribute::Template;
-use super::class::Class;
-use super::object::{Object, Source};
 use super::session::Session;
-use super::session_object::{SessionObject, TOKEN_SETS, changed};
 use crate::error::{Error, Result};
+use crate::token::object::{Class, Object, SessionObject, Source, TOKEN_SETS, Template, changed};
 use cryptoki_sys::*;
 use std::collections::BTreeMap;
 

@@ -1,0 +1,24 @@
+//! Objects: what a handle stands for, what its attributes say, and which handle it has.
+
+#![allow(clippy::module_inception, reason = "object.rs holds the object itself")]
+
+mod attribute;
+mod attribute_table;
+mod class;
+mod entry;
+mod handles;
+mod keypair_id;
+mod object;
+mod profile;
+mod session_object;
+pub mod vendor;
+
+pub use attribute::{Template, Value};
+pub use attribute_table::{known, markdown};
+pub use class::{CLASSES, Class};
+pub use entry::Entry;
+pub use handles::{Handles, ObjectKey};
+pub use keypair_id::{keypair_id, object_id};
+pub use object::{ChainCertificate, Object, Source};
+pub use profile::profiles;
+pub use session_object::{SessionObject, TOKEN_SETS, changed};

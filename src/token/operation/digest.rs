@@ -1,0 +1,11 @@
+//! A digest in the making (PKCS#11 3.2, 5.12).
+
+use crate::mechanism::Hasher;
+
+/// From `C_DigestInit` to the call that fetches the digest.
+pub struct DigestOperation {
+    /// The data so far.
+    pub hasher: Hasher,
+    /// `C_DigestUpdate` was called: only `C_DigestFinal` may end it.
+    pub multipart: bool,
+}

@@ -94,8 +94,7 @@ const CERTIFICATE: &[Rule] = &[
 ];
 
 /// Attributes that only the token itself may set (4.1.3, footnotes 2 and 4).
-pub const TOKEN_SETS: &[CK_ATTRIBUTE_TYPE] =
-    &[CKA_LOCAL, CKA_KEY_GEN_MECHANISM, CKA_UNIQUE_ID, CKA_ALLOWED_MECHANISMS];
+pub const TOKEN_SETS: &[CK_ATTRIBUTE_TYPE] = &[CKA_LOCAL, CKA_KEY_GEN_MECHANISM, CKA_UNIQUE_ID, CKA_ALLOWED_MECHANISMS];
 
 fn rules(class: Class) -> impl Iterator<Item = &'static Rule> {
     let own = if class == Class::Certificate { CERTIFICATE } else { PUBLIC_KEY };

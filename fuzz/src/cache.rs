@@ -1,8 +1,6 @@
 //! The cache file: another process, another version or a fault of the disk may have written anything into it.
 
 use super::workplace::{cache_file, configuration, offline};
-use sha2::{Digest, Sha256};
-use std::fmt::Write as _;
 use std::os::unix::fs::PermissionsExt;
 use std::sync::{Arc, OnceLock};
 use stm_pkcs11::config::TokenSettings;
@@ -16,7 +14,8 @@ pub fn run(data: &[u8]) {
     if kind % 2 == 0 {
         write(body)
     } else {
-        write(&framed(body))
+        let Ok(body) = std::str::from_utf8(body) else { return };
+        write(fuzzing::framed(settings, body).as_bytes())
     }
     let Some(found) = fuzzing::find(settings, Wanted::All) else { return };
     for keypair in &found {
@@ -26,14 +25,6 @@ pub fn run(data: &[u8]) {
     // What was read is written so that it is read as the same, but for keypairs that are never kept.
     fuzzing::store(settings, &found);
     assert_eq!(fuzzing::find(settings, Wanted::All).as_ref(), Some(&found));
-}
-
-/// A body as the module frames it.
-fn framed(body: &[u8]) -> Vec<u8> {
-    let mut head = String::from("stm-pkcs11 cache 1\n");
-    Sha256::digest(body).iter().for_each(|byte| write!(head, "{byte:02x}").expect("a string takes it"));
-    head.push('\n');
-    [head.as_bytes(), body].concat()
 }
 
 fn write(content: &[u8]) {

@@ -6,6 +6,7 @@
 //! probes its modules is never disturbed.
 
 mod command;
+mod dsn;
 mod problem;
 mod properties;
 mod read;

@@ -218,9 +218,11 @@ impl Reader<'_> {
 
     fn asked_cache(&mut self) -> (CacheMode, Option<PathBuf>) {
         let offline = self.switch("SM_PKCS11_OFFLINE_MODE", false);
-        let file = self.text("SM_PKCS11_DB_DSN");
-        let memory = file.as_deref() == Some(":memory:");
-        let path = file.filter(|_| !memory).map(|file| self.expand(file.strip_prefix("file:").unwrap_or(&file)));
+        let (memory, path) = match self.find("SM_PKCS11_DB_DSN").map(|found| (dsn::parse(&found.value), found)) {
+            None => (false, None),
+            Some((dsn::Dsn::Memory, _)) => (true, None),
+            Some((dsn::Dsn::File(path), found)) => (false, Some(self.beside(&found, &path))),
+        };
         let default = match (offline, memory) {
             (_, true) => CacheMode::Off,
             (true, false) => CacheMode::Offline,

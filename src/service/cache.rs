@@ -1,92 +1,148 @@
 //! What the service said, on disk, so that the next process signs with one request.
 //!
-//! Public data only: keypairs, public keys, certificates. One folder an identity (host, API key, client certificate): the
-//! list in one file, and each keypair that was looked up alone in two small ones, by alias and by id, since reading a list
-//! of thousands costs more than a request. Files are written beside their place and renamed, so a hundred processes can
-//! read and write at once; what is damaged, of another version or of someone else is not there. Nothing here ever fails: no
-//! home, a full disk or a read-only one only mean that there is no cache.
+//! Public data only: keypairs, public keys, certificates. Each file says whose it is: an identity is the host and a hash of
+//! the credentials, and no other identity reads it. The list is one file, and each keypair that was looked up alone has two
+//! small ones, by alias and by id, since reading a list of thousands costs more than a request. A keypair that failed gets
+//! a note of doubt, and is asked for again: the rest of the list stays. Files are written beside their place and renamed,
+//! so a hundred processes can read and write at once; what is damaged, of another version or of someone else is not there.
+//! Nothing here ever fails: no home, a full disk or a read-only one only mean that there is no cache.
 
 use super::Wanted;
-use super::model::{Keypair, KeypairCertificate};
+use super::cache_file::{self, Found};
+use super::cache_record::{Doubt, Keypairs};
+use super::model::Keypair;
 use crate::config::{CacheMode, ClientCert, Secret, TokenSettings};
-use crate::mechanism::sha256;
-use base64::Engine;
-use base64::engine::general_purpose::STANDARD;
-use serde_json::{Value, json};
-use std::collections::HashMap;
+use serde::Serialize;
+use sha2::{Digest, Sha256};
+use std::collections::HashSet;
 use std::fs;
-use std::io;
+use std::num::NonZeroU32;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::time::{Duration, UNIX_EPOCH};
 
-/// First line of every file. Other versions do not match.
-const HEAD: &str = "stm-pkcs11 cache 1";
-/// A list longer than this is not read for the sake of one keypair.
+/// A list longer than this, in bytes, is not read for the sake of one keypair.
 const QUICK: u64 = 4 << 20;
-/// No file of ours is longer.
+/// No file of ours is longer, in bytes.
 const LONGEST: u64 = 1 << 30;
+/// With more doubtful keypairs than this the list is asked for as a whole.
+const MOST_DOUBTS: usize = 16;
+/// A PIN may be short: its hash, which is in every file, takes some work to try.
+const PIN_ROUNDS: NonZeroU32 = NonZeroU32::new(100_000).unwrap();
 
 /// The cache of one identity.
 pub struct Cache {
     place: Option<Place>,
+    /// What every file of this identity begins with.
+    identity: String,
+    /// How long a file is believed.
     lifetime: Duration,
 }
 
+/// Where the files are.
 struct Place {
     list: PathBuf,
     folder: PathBuf,
 }
 
-fn hex(bytes: &[u8]) -> String {
+/// What a file has.
+struct Stored {
+    keypairs: Vec<Arc<Keypair>>,
+    /// Whether they are all that there are.
+    complete: bool,
+    /// In milliseconds since 1970.
+    written: u64,
+}
+
+/// What the cache knows.
+#[derive(Debug, Default, PartialEq, Eq)]
+pub struct Known {
+    /// Keypairs, in the service's order.
+    pub keypairs: Vec<Arc<Keypair>>,
+    /// Which of them failed since they were listed, so that the service has to be asked for them again: places in
+    /// `keypairs`, rising.
+    pub doubtful: Vec<usize>,
+}
+
+/// Lower-case hexadecimal digits.
+pub fn hex(bytes: &[u8]) -> String {
     bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
 impl Cache {
-    /// Works out where the files are. Reads nothing but the client certificate file's size and time.
-    pub fn new(settings: &TokenSettings) -> Self {
+    /// Works out where the files are. `pin` is the one of who is logged in. Reads the client certificate file's size and
+    /// time, and the first bytes of a cache file that the settings name.
+    pub fn new(settings: &TokenSettings, pin: Option<&Secret>) -> Self {
+        let none = |lifetime| Self { place: None, identity: String::new(), lifetime };
         let lifetime = match settings.cache {
-            CacheMode::Off => return Self { place: None, lifetime: Duration::ZERO },
+            CacheMode::Off => return none(Duration::ZERO),
             CacheMode::For(lifetime) => lifetime,
             CacheMode::Offline => Duration::MAX,
         };
-        let place = match (&settings.cache_file, &settings.cache_dir) {
-            (Some(file), _) => {
-                let mut folder = file.clone().into_os_string();
-                folder.push(".d");
-                Some(Place { list: file.clone(), folder: folder.into() })
-            }
-            (None, Some(dir)) => {
-                let folder = dir.join("stm-pkcs11").join(identity(settings));
-                Some(Place { list: folder.join("list"), folder })
-            }
-            (None, None) => None,
-        };
-        Self { place, lifetime }
+        let identity = identity(settings, pin);
+        Self { place: Place::of(settings, &identity), identity, lifetime }
     }
 
     /// What is known and fresh; `None` where the service has to be asked.
-    pub fn find(&self, wanted: Wanted<'_>) -> Option<Vec<Arc<Keypair>>> {
+    pub fn find(&self, wanted: Wanted<'_>) -> Option<Known> {
         let place = self.place.as_ref()?;
         match wanted {
             Wanted::All => {
-                self.read(&place.list, LONGEST).filter(|stored| stored.complete).map(|stored| stored.keypairs)
+                let list = self.read(&place.list, LONGEST).filter(|list| list.complete)?;
+                self.with_doubts(place, list)
             }
             Wanted::Alias(name) | Wanted::Id(name) => {
-                let own = self.read(&place.single(wanted)?, QUICK).map(|stored| stored.keypairs);
-                let found = own.or_else(|| {
-                    let stored = self.read(&place.list, QUICK)?;
-                    let fits = |keypair: &Arc<Keypair>| match wanted {
-                        Wanted::Alias(_) => keypair.alias == name,
-                        _ => keypair.id == name,
-                    };
-                    Some(stored.keypairs.into_iter().filter(fits).collect())
-                });
-                // A name that is not here may be new: it is asked for at once.
-                found.filter(|found| !found.is_empty())
+                let fits = |keypair: &Arc<Keypair>| match wanted {
+                    Wanted::Alias(_) => keypair.alias == name,
+                    _ => keypair.id == name,
+                };
+                let single = self.read(&place.single(wanted)?, QUICK).map(|single| single.keypairs);
+                let keypairs: Vec<_> = single.into_iter().flatten().filter(fits).collect();
+                if !keypairs.is_empty() {
+                    return Some(Known { keypairs, doubtful: Vec::new() });
+                }
+                let list = self.read(&place.list, QUICK)?;
+                let keypairs: Vec<_> = list.keypairs.into_iter().filter(fits).collect();
+                // A name that is not here may be new, and one that failed may be anything: the service is asked at once.
+                let doubtful = |keypair: &Arc<Keypair>| self.doubt(place, &keypair.id, list.written).is_some();
+                let found = !keypairs.is_empty() && !keypairs.iter().any(doubtful);
+                found.then_some(Known { keypairs, doubtful: Vec::new() })
             }
         }
+    }
+
+    /// A list, with what was learnt of single keypairs since it was written.
+    fn with_doubts(&self, place: &Place, list: Stored) -> Option<Known> {
+        let doubts = place.doubts();
+        if doubts.is_empty() {
+            return Some(Known { keypairs: list.keypairs, doubtful: Vec::new() });
+        }
+        let mut known = Known::default();
+        for keypair in list.keypairs {
+            let noted = doubts.contains(&name("doubt", &keypair.id));
+            let doubt = if noted { self.doubt(place, &keypair.id, list.written) } else { None };
+            let Some((doubt, since)) = doubt else {
+                known.keypairs.push(keypair);
+                continue;
+            };
+            let newer = place.single(Wanted::Id(&keypair.id)).and_then(|path| self.read(&path, QUICK));
+            match newer.filter(|newer| newer.written >= since) {
+                Some(newer) => known.keypairs.extend(newer.keypairs.into_iter().filter(|newer| newer.id == keypair.id)),
+                None if doubt.gone => {}
+                None => {
+                    known.doubtful.push(known.keypairs.len());
+                    known.keypairs.push(keypair);
+                }
+            }
+        }
+        (known.doubtful.len() <= MOST_DOUBTS).then_some(known)
+    }
+
+    /// The doubt about a keypair of a list that was written at `listed`, and when it came up.
+    fn doubt(&self, place: &Place, id: &str, listed: u64) -> Option<(Doubt, u64)> {
+        let content = self.content(&place.doubt(id), QUICK).filter(|content| content.written >= listed)?;
+        let doubt = serde_json::from_str(content.body()).unwrap_or(Doubt { gone: false });
+        Some((doubt, content.written))
     }
 
     /// Keeps what the service answered.
@@ -95,7 +151,13 @@ impl Cache {
         let lasting: Vec<Arc<Keypair>> = found.iter().filter(|keypair| !keypair.dynamic).cloned().collect();
         let complete = lasting.len() == found.len();
         match wanted {
-            Wanted::All => write(&place.list, &encode(&lasting, complete)),
+            Wanted::All => {
+                // What came up before is answered by this list.
+                for name in place.doubts() {
+                    cache_file::remove(&place.folder.join(name));
+                }
+                self.write(&place.list, &Keypairs::of(&lasting, complete));
+            }
             _ if complete => lasting.iter().for_each(|keypair| self.store_one(keypair, &lasting)),
             _ => {}
         }
@@ -106,7 +168,7 @@ impl Cache {
         let alone: Vec<_> = same_name.iter().filter(|other| other.id == keypair.id).cloned().collect();
         for (wanted, keypairs) in [(Wanted::Alias(&keypair.alias), same_name), (Wanted::Id(&keypair.id), &alone)] {
             if let Some(path) = place.single(wanted) {
-                write(&path, &encode(keypairs, true));
+                self.write(&path, &Keypairs::of(keypairs, true));
             }
         }
     }
@@ -114,208 +176,139 @@ impl Cache {
     /// A keypair was made: the list is no longer all.
     pub fn outdate_list(&self) {
         if let Some(place) = &self.place {
-            let _ = fs::remove_file(&place.list);
+            cache_file::remove(&place.list);
         }
     }
 
-    /// Drops what is known of a keypair; whether anything was.
+    /// Does not believe any more what is kept of a keypair; whether anything was kept.
     pub fn forget(&self, alias: &str, id: &str) -> bool {
         let Some(place) = &self.place else { return false };
-        let singles = [place.single(Wanted::Alias(alias)), place.single(Wanted::Id(id))];
-        let mut known = false;
-        for path in singles.into_iter().flatten().chain([place.list.clone()]) {
-            known |= fs::remove_file(path).is_ok();
+        let singles = [Wanted::Alias(alias), Wanted::Id(id)];
+        let known = singles.map(|wanted| place.single(wanted).is_some_and(|path| cache_file::remove(&path)));
+        let listed = cache_file::look(&place.list) == Found::Ours;
+        if listed {
+            self.write(&place.doubt(id), &Doubt { gone: false });
         }
-        known
+        listed || known.contains(&true)
+    }
+
+    /// The service has no keypair of this id any more.
+    pub fn note_gone(&self, id: &str) {
+        if let Some(place) = &self.place {
+            self.write(&place.doubt(id), &Doubt { gone: true });
+        }
+    }
+
+    fn write(&self, path: &Path, body: &impl Serialize) {
+        if let Err(error) = cache_file::write(path, &self.identity, body) {
+            log::debug!("the cache {} cannot be written: {error}", path.display());
+        }
+    }
+
+    fn content(&self, path: &Path, longest: u64) -> Option<cache_file::Content> {
+        cache_file::read(path, &self.identity, longest, self.lifetime).unwrap_or_else(|error| {
+            log::debug!("the cache {} is not used: {error}", path.display());
+            None
+        })
     }
 
     fn read(&self, path: &Path, longest: u64) -> Option<Stored> {
-        match self.try_read(path, longest) {
-            Ok(stored) => Some(stored),
-            Err(error) if error.kind() == io::ErrorKind::NotFound => None,
-            Err(error) => {
-                log::debug!("the cache {} is not used: {error}", path.display());
-                None
-            }
+        let content = self.content(path, longest)?;
+        let decoded = serde_json::from_str::<Keypairs<'_>>(content.body()).ok().and_then(|read| {
+            let complete = read.complete();
+            Some(Stored { complete, keypairs: read.into_keypairs()?, written: content.written })
+        });
+        if decoded.is_none() {
+            log::debug!("the cache {} is not used: it is damaged", path.display());
         }
-    }
-
-    fn try_read(&self, path: &Path, longest: u64) -> io::Result<Stored> {
-        panic_point!("cache");
-        let meta = fs::metadata(path)?;
-        let refuse = |why: &str| Err(io::Error::other(why.to_owned()));
-        if !meta.is_file() || meta.len() > longest {
-            return refuse("it is too long to be read for this");
-        }
-        if !ours(&meta) {
-            return refuse("others can write to it");
-        }
-        let age = meta.modified()?.elapsed();
-        // A time in the future is not trusted further than the lifetime either.
-        if age.unwrap_or_else(|ahead| ahead.duration()) > self.lifetime {
-            return Err(io::ErrorKind::NotFound.into());
-        }
-        let text = fs::read_to_string(path)?;
-        let damaged = || io::Error::other("it is damaged or of another version");
-        let body = text.strip_prefix(HEAD).and_then(|rest| rest.strip_prefix('\n')).ok_or_else(damaged)?;
-        let (checksum, body) = body.split_once('\n').ok_or_else(damaged)?;
-        if checksum != hex(&sha256(body.as_bytes())) {
-            return Err(damaged());
-        }
-        serde_json::from_str(body).ok().and_then(|body: Value| decode(&body)).ok_or_else(damaged)
+        decoded
     }
 }
 
 impl Place {
-    fn single(&self, wanted: Wanted<'_>) -> Option<PathBuf> {
-        let (kind, name) = match wanted {
-            Wanted::All => return None,
-            Wanted::Alias(alias) => ("alias", alias),
-            Wanted::Id(id) => ("id", id),
+    /// The file that the settings name, unless it is somebody else's; else a folder of this identity in the user's cache.
+    fn of(settings: &TokenSettings, identity: &str) -> Option<Self> {
+        let own = settings.cache_dir.as_ref().map(|folder| folder.join("stm-pkcs11").join(identity));
+        let own = own.map(|folder| Self { list: folder.join("list"), folder });
+        let Some(list) = &settings.cache_file else { return own };
+        if cache_file::look(list) != Found::Foreign {
+            let mut folder = list.clone().into_os_string();
+            folder.push(".d");
+            return Some(Self { list: list.clone(), folder: Path::new(&folder).join(identity) });
+        }
+        let instead = match &own {
+            Some(own) => format!("the cache is in {}", own.folder.display()),
+            None => "nothing is cached".to_owned(),
         };
-        Some(self.folder.join(format!("{kind}-{}", hex(&sha256(name.as_bytes())[..16]))))
+        log::warn!(
+            "SM_PKCS11_DB_DSN: {} is not a cache file of this module (it may be the database of DigiCert's own module); it is \
+             left as it is, and {instead}",
+            list.display()
+        );
+        own
+    }
+
+    fn single(&self, wanted: Wanted<'_>) -> Option<PathBuf> {
+        match wanted {
+            Wanted::All => None,
+            Wanted::Alias(alias) => Some(self.folder.join(name("alias", alias))),
+            Wanted::Id(id) => Some(self.folder.join(name("id", id))),
+        }
+    }
+
+    fn doubt(&self, id: &str) -> PathBuf {
+        self.folder.join(name("doubt", id))
+    }
+
+    /// The names of the files of doubts.
+    fn doubts(&self) -> HashSet<String> {
+        let entries = fs::read_dir(&self.folder).into_iter().flatten().flatten();
+        entries
+            .filter_map(|entry| entry.file_name().into_string().ok().filter(|name| name.starts_with("doubt-")))
+            .collect()
     }
 }
 
-/// A name for the host and the credentials: other credentials see other keypairs.
-fn identity(settings: &TokenSettings) -> String {
-    let mut all = vec![settings.host.clone().unwrap_or_default()];
-    all.push(settings.api_key.as_ref().map(Secret::reveal).unwrap_or_default().to_owned());
-    all.push(match &settings.client_cert {
-        None => String::new(),
-        Some(ClientCert::Inline(text)) => text.reveal().to_owned(),
+/// A file's name for what may have any name.
+fn name(kind: &str, name: &str) -> String {
+    format!("{kind}-{}", hex(&Sha256::digest(name)[..16]))
+}
+
+/// A name for the host and the credentials, the PIN included: other credentials see other keypairs.
+pub fn identity(settings: &TokenSettings, pin: Option<&Secret>) -> String {
+    let mut hash = Sha256::new();
+    let mut add = |part: &[u8]| {
+        hash.update((part.len() as u64).to_le_bytes());
+        hash.update(part);
+    };
+    add(settings.host.as_deref().unwrap_or_default().as_bytes());
+    add(settings.api_key.as_ref().map(Secret::reveal).unwrap_or_default().as_bytes());
+    match &settings.client_cert {
+        None => add(b""),
+        Some(ClientCert::Inline(text)) => add(text.reveal().as_bytes()),
         Some(ClientCert::File(path)) => {
             let meta = fs::metadata(path).ok();
             let time = meta
                 .as_ref()
                 .and_then(|meta| meta.modified().ok())
                 .and_then(|time| time.duration_since(UNIX_EPOCH).ok());
-            format!("{} {:?} {time:?}", path.display(), meta.map(|meta| meta.len()))
+            add(format!("{} {:?} {time:?}", path.display(), meta.map(|meta| meta.len())).as_bytes());
         }
-    });
-    all.push(settings.keypairs.join(","));
-    let all = zeroize::Zeroizing::new(all.join("\0"));
-    hex(&sha256(all.as_bytes())[..16])
-}
-
-/// Whether only this user can have written it.
-fn ours(meta: &fs::Metadata) -> bool {
-    #[cfg(unix)]
-    {
-        use std::os::unix::fs::MetadataExt;
-        let user = fs::metadata("/proc/self").map(|own| own.uid());
-        meta.mode() & 0o022 == 0 && user.is_ok_and(|user| user == meta.uid())
     }
-    #[cfg(not(unix))]
-    {
-        let _ = meta;
-        true
+    add(settings.keypairs.join(",").as_bytes());
+    if let Some(pin) = pin {
+        let mut slow = [0; 32];
+        let salt = settings.host.as_deref().unwrap_or_default().as_bytes();
+        let algorithm = aws_lc_rs::pbkdf2::PBKDF2_HMAC_SHA256;
+        aws_lc_rs::pbkdf2::derive(algorithm, PIN_ROUNDS, salt, pin.reveal().as_bytes(), &mut slow);
+        add(&slow);
     }
-}
-
-/// Writes a file as a whole or not at all.
-fn write(path: &Path, body: &Value) {
-    static COUNT: AtomicU64 = AtomicU64::new(0);
-    let body = body.to_string();
-    let text = format!("{HEAD}\n{}\n{body}", hex(&sha256(body.as_bytes())));
-    let mut beside = path.to_owned().into_os_string();
-    beside.push(format!(".{}.{}", std::process::id(), COUNT.fetch_add(1, Ordering::Relaxed)));
-    let beside = PathBuf::from(beside);
-    let written = path.parent().map_or(Ok(()), crate::log::make_folder).and_then(|()| {
-        let mut options = fs::OpenOptions::new();
-        options.write(true).create_new(true);
-        #[cfg(unix)]
-        std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
-        io::Write::write_all(&mut options.open(&beside)?, text.as_bytes())?;
-        fs::rename(&beside, path)
-    });
-    if let Err(error) = written {
-        log::debug!("the cache {} cannot be written: {error}", path.display());
-        let _ = fs::remove_file(&beside);
-    }
-}
-
-struct Stored {
-    keypairs: Vec<Arc<Keypair>>,
-    complete: bool,
-}
-
-/// Chain certificates stand once, and keypairs name them by number.
-fn encode(keypairs: &[Arc<Keypair>], complete: bool) -> Value {
-    let mut numbers: HashMap<&[u8], usize> = HashMap::new();
-    let mut chains: Vec<String> = Vec::new();
-    let mut number = |der: &'_ [u8], own: Option<usize>| {
-        own.unwrap_or_else(|| {
-            chains.push(STANDARD.encode(der));
-            chains.len() - 1
-        })
-    };
-    let mut list = Vec::with_capacity(keypairs.len());
-    for keypair in keypairs {
-        let mut certificates = Vec::new();
-        for certificate in &keypair.certificates {
-            let mut chain = Vec::new();
-            for der in certificate.chain.iter() {
-                let place = number(der, numbers.get(&**der).copied());
-                numbers.insert(der, place);
-                chain.push(place);
-            }
-            certificates.push(json!({
-                "id": certificate.id, "alias": certificate.alias, "status": certificate.status,
-                "default": certificate.default, "from": certificate.valid_from, "to": certificate.valid_to,
-                "der": STANDARD.encode(&certificate.der), "chain": chain,
-            }));
-        }
-        list.push(json!({
-            "id": keypair.id, "alias": keypair.alias, "alg": keypair.key_alg, "type": keypair.key_type,
-            "storage": keypair.key_storage, "status": keypair.key_status, "signable": keypair.signable,
-            "key": keypair.public_key.as_ref().map(|key| STANDARD.encode(key)), "certificates": certificates,
-        }));
-    }
-    let now = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |now| now.as_secs());
-    json!({"complete": complete, "written": now, "chains": chains, "keypairs": list})
-}
-
-fn decode(body: &Value) -> Option<Stored> {
-    let bytes = |value: &Value| STANDARD.decode(value.as_str()?).ok();
-    let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
-    let chains: Option<Vec<Arc<[u8]>>> =
-        body["chains"].as_array()?.iter().map(|der| bytes(der).map(Arc::from)).collect();
-    let chains = chains?;
-    let certificate = |value: &Value| {
-        let chain = value["chain"].as_array()?.iter();
-        Some(KeypairCertificate {
-            id: text(&value["id"]),
-            alias: text(&value["alias"]),
-            status: text(&value["status"]),
-            default: value["default"].as_bool()?,
-            valid_from: text(&value["from"]),
-            valid_to: text(&value["to"]),
-            der: bytes(&value["der"])?,
-            chain: chain.map(|place| chains.get(place.as_u64()? as usize).cloned()).collect::<Option<_>>()?,
-        })
-    };
-    let keypair = |value: &Value| {
-        Some(Arc::new(Keypair {
-            id: text(&value["id"]),
-            alias: text(&value["alias"]),
-            key_alg: text(&value["alg"]),
-            key_type: text(&value["type"]),
-            key_storage: text(&value["storage"]),
-            key_status: text(&value["status"]),
-            dynamic: false,
-            signable: value["signable"].as_bool(),
-            public_key: bytes(&value["key"]),
-            certificates: value["certificates"].as_array()?.iter().map(certificate).collect::<Option<_>>()?,
-            certificates_given: true,
-        }))
-    };
-    let keypairs = body["keypairs"].as_array()?.iter().map(keypair).collect::<Option<_>>()?;
-    Some(Stored { keypairs, complete: body["complete"].as_bool()? })
+    hex(&hash.finalize()[..16])
 }
 
 #[cfg(test)]
 mod tests {
+    use super::super::model::KeypairCertificate;
     use super::*;
 
     fn keypair(id: &str, alias: &str, dynamic: bool) -> Arc<Keypair> {
@@ -346,10 +339,15 @@ mod tests {
     }
 
     fn cache(folder: &Path, lifetime: Duration) -> Cache {
-        Cache { place: Some(Place { list: folder.join("list"), folder: folder.to_owned() }), lifetime }
+        let place = Some(Place { list: folder.join("list"), folder: folder.to_owned() });
+        Cache { place, identity: "one".into(), lifetime }
     }
 
     const LONG: Duration = Duration::from_secs(600);
+
+    fn found(cache: &Cache, wanted: Wanted<'_>) -> Option<Vec<Arc<Keypair>>> {
+        cache.find(wanted).map(|known| known.keypairs)
+    }
 
     #[test]
     fn what_was_stored_is_found_again_by_list_alias_and_id() {
@@ -357,12 +355,12 @@ mod tests {
         let cache = cache(folder.path(), LONG);
         let pair = [keypair("1", "a", false), keypair("2", "b", false)];
         cache.store(Wanted::All, &pair);
-        assert_eq!(cache.find(Wanted::All).unwrap(), pair);
-        assert_eq!(cache.find(Wanted::Alias("b")).unwrap(), pair[1..]);
+        assert_eq!(found(&cache, Wanted::All).unwrap(), pair);
+        assert_eq!(found(&cache, Wanted::Alias("b")).unwrap(), pair[1..]);
         assert_eq!(cache.find(Wanted::Alias("c")), None);
         let third = [keypair("3", "c", false)];
         cache.store(Wanted::Alias("c"), &third);
-        assert_eq!(cache.find(Wanted::Id("3")).unwrap(), third);
+        assert_eq!(found(&cache, Wanted::Id("3")).unwrap(), third);
     }
 
     #[test]
@@ -377,7 +375,7 @@ mod tests {
     }
 
     #[test]
-    fn damaged_old_foreign_and_forgotten_files_are_not_there() {
+    fn damaged_old_and_open_files_are_not_there() {
         let folder = tempfile::tempdir().unwrap();
         let list = folder.path().join("list");
         let keep = |lifetime| {
@@ -385,16 +383,17 @@ mod tests {
             cache.store(Wanted::All, &[keypair("1", "a", false)]);
             cache
         };
-        assert_eq!(keep(Duration::ZERO).find(Wanted::All), None);
+        let short = keep(Duration::ZERO);
+        std::thread::sleep(Duration::from_millis(3));
+        assert_eq!(short.find(Wanted::All), None);
         let cache = keep(LONG);
+        assert!(cache.find(Wanted::All).is_some());
         let good = fs::read_to_string(&list).unwrap();
-        for bad in [&good[..good.len() - 1], "", "stm-pkcs11 cache 2\n", &good.replace("RSA", "EC"), "\u{0}"] {
+        for bad in [&good[..good.len() - 1], "", "stm-pkcs11 cache 1\n", &good.replace("RSA", "EC"), "\u{0}"] {
             fs::write(&list, bad).unwrap();
             assert_eq!(cache.find(Wanted::All), None);
         }
-        let cache = keep(LONG);
-        assert!(cache.forget("a", "1"));
-        assert_eq!(cache.find(Wanted::Alias("a")), None);
+        fs::remove_file(&list).unwrap();
         #[cfg(unix)]
         {
             use std::os::unix::fs::PermissionsExt;
@@ -403,6 +402,117 @@ mod tests {
             fs::set_permissions(&list, fs::Permissions::from_mode(0o666)).unwrap();
             assert_eq!(cache.find(Wanted::All), None);
         }
+    }
+
+    #[test]
+    fn a_file_of_another_identity_or_another_time_is_not_there() {
+        let folder = tempfile::tempdir().unwrap();
+        let one = cache(folder.path(), LONG);
+        one.store(Wanted::All, &[keypair("1", "a", false)]);
+        let other = Cache { identity: "two".into(), ..cache(folder.path(), LONG) };
+        assert_eq!(other.find(Wanted::All), None);
+        let list = folder.path().join("list");
+        let text = fs::read_to_string(&list).unwrap();
+        let body = text.splitn(3, '\n').nth(2).unwrap();
+        for (age, there) in [(0, true), (599_000, true), (601_000, false)] {
+            for written in [cache_file::now() - age, cache_file::now() + age] {
+                fs::write(&list, cache_file::framed("one", written, body)).unwrap();
+                assert_eq!(one.find(Wanted::All).is_some(), there, "{age}");
+            }
+        }
+        // Who writes another time or another name into it has to know how; an accident does not.
+        fs::write(&list, text.replacen("\none ", "\ntwo ", 1)).unwrap();
+        assert_eq!(other.find(Wanted::All), None);
+    }
+
+    #[test]
+    fn nothing_but_our_own_files_is_replaced_or_removed() {
+        let folder = tempfile::tempdir().unwrap();
+        let list = folder.path().join("list");
+        let cache = cache(folder.path(), LONG);
+        for theirs in [&b"SQLite format 3\0data"[..], b"", b"stm-pkcs11", b"\xff\xfe"] {
+            fs::write(&list, theirs).unwrap();
+            cache.store(Wanted::All, &[keypair("1", "a", false)]);
+            cache.outdate_list();
+            assert!(!cache.forget("a", "1"));
+            assert_eq!(fs::read(&list).unwrap(), theirs);
+        }
+        for version in ["stm-pkcs11 cache 1\n", "stm-pkcs11 cache 99\nx"] {
+            fs::write(&list, version).unwrap();
+            cache.store(Wanted::All, &[keypair("1", "a", false)]);
+            assert!(cache.find(Wanted::All).is_some());
+        }
+        fs::remove_file(&list).unwrap();
+        #[cfg(unix)]
+        {
+            let elsewhere = folder.path().join("elsewhere");
+            fs::write(&elsewhere, "stm-pkcs11 cache 1\n").unwrap();
+            std::os::unix::fs::symlink(&elsewhere, &list).unwrap();
+            cache.store(Wanted::All, &[keypair("1", "a", false)]);
+            assert_eq!((cache.find(Wanted::All), fs::read(&elsewhere).unwrap().len()), (None, 19));
+        }
+        let names: Vec<_> = fs::read_dir(folder.path()).unwrap().flatten().map(|entry| entry.file_name()).collect();
+        assert!(names.iter().all(|name| !name.to_string_lossy().starts_with(".stm")), "{names:?}");
+    }
+
+    #[test]
+    fn a_keypair_that_failed_is_doubted_and_the_rest_of_the_list_stays() {
+        let folder = tempfile::tempdir().unwrap();
+        let cache = cache(folder.path(), LONG);
+        let all = [keypair("1", "a", false), keypair("2", "b", false), keypair("3", "c", false)];
+        cache.store(Wanted::All, &all);
+        assert!(cache.forget("b", "2"));
+        let known = cache.find(Wanted::All).unwrap();
+        assert_eq!((known.keypairs.as_slice(), known.doubtful.as_slice()), (&all[..], &[1][..]));
+        assert_eq!(found(&cache, Wanted::Alias("b")), None);
+        assert_eq!(found(&cache, Wanted::Id("2")), None);
+        assert_eq!(found(&cache, Wanted::Alias("c")).unwrap(), all[2..]);
+        // The service shows it under another name.
+        let renamed = [keypair("2", "B", false)];
+        cache.store(Wanted::Id("2"), &renamed);
+        let known = cache.find(Wanted::All).unwrap();
+        assert_eq!(known.keypairs, [&all[..1], &renamed, &all[2..]].concat());
+        assert_eq!(known.doubtful, [0; 0]);
+        // It is gone.
+        assert!(cache.forget("B", "2"));
+        cache.note_gone("2");
+        let known = cache.find(Wanted::All).unwrap();
+        assert_eq!((known.keypairs.len(), known.doubtful.len()), (2, 0));
+        // A newer list knows better.
+        cache.store(Wanted::All, &all);
+        assert_eq!(found(&cache, Wanted::All).unwrap(), all);
+    }
+
+    #[test]
+    fn with_many_doubts_the_list_is_asked_for() {
+        let folder = tempfile::tempdir().unwrap();
+        let cache = cache(folder.path(), LONG);
+        let all: Vec<_> = (0..20).map(|number| keypair(&number.to_string(), "a", false)).collect();
+        cache.store(Wanted::All, &all);
+        assert!(all.iter().take(MOST_DOUBTS).all(|keypair| cache.forget("a", &keypair.id)));
+        assert_eq!(cache.find(Wanted::All).unwrap().doubtful.len(), MOST_DOUBTS);
+        cache.forget("a", "19");
+        assert_eq!(cache.find(Wanted::All), None);
+    }
+
+    #[test]
+    fn every_part_of_the_credentials_and_the_pin_make_an_identity() {
+        let settings =
+            |pairs: &str| crate::config::load_from(crate::config::Sources::new(Some(pairs), Default::default()));
+        let of = |pairs: &str, pin: Option<&str>| identity(&settings(pairs).tokens[0], pin.map(Secret::new).as_ref());
+        let plain = of("SM_HOST=https://h;SM_API_KEY=k", None);
+        for other in [
+            of("SM_HOST=https://i;SM_API_KEY=k", None),
+            of("SM_HOST=https://h;SM_API_KEY=l", None),
+            of("SM_HOST=https://h;SM_API_KEY=k;SM_CLIENT_CERT_FILE_B64=AAAA", None),
+            of("SM_HOST=https://h;SM_API_KEY=k;STM_PKCS11_KEYPAIRS=a", None),
+            of("SM_HOST=https://h;SM_API_KEY=k", Some("1")),
+            of("SM_HOST=https://h;SM_API_KEY=k", Some("2")),
+        ] {
+            assert_ne!(plain, other);
+        }
+        assert_eq!(plain, of("SM_HOST=https://h;SM_API_KEY=k", None));
+        assert_ne!(of("SM_HOST=https://h", Some("1")), of("SM_HOST=https://h", Some("2")));
     }
 
     #[test]

@@ -1,6 +1,7 @@
 //! Doors for the fuzz targets: what reads the service's words, the cache file and the client certificate, each alone.
 
-use super::cache::Cache;
+use super::cache::{self, Cache};
+use super::cache_file;
 use super::model::{self, Chains};
 use super::{Failure, Keypair, KeypairCertificate, SignatureRecord, Wanted, answer, identity, listing, page, wire};
 use crate::config::TokenSettings;
@@ -47,12 +48,17 @@ pub fn record(value: &Value) -> SignatureRecord {
 
 /// Writes the list into the cache file that the settings name.
 pub fn store(settings: &TokenSettings, keypairs: &[Arc<Keypair>]) {
-    Cache::new(settings).store(Wanted::All, keypairs);
+    Cache::new(settings, None).store(Wanted::All, keypairs);
 }
 
 /// What the cache file has, if it is as it should be.
 pub fn find(settings: &TokenSettings, wanted: Wanted<'_>) -> Option<Vec<Arc<Keypair>>> {
-    Cache::new(settings).find(wanted)
+    Cache::new(settings, None).find(wanted).map(|known| known.keypairs)
+}
+
+/// A body with the lines that the module writes before it, for these settings' identity.
+pub fn framed(settings: &TokenSettings, body: &str) -> String {
+    cache_file::framed(&cache::identity(settings, None), cache_file::now(), body)
 }
 
 /// Reads the client certificate; how many certificates came with the key.

@@ -5,6 +5,8 @@
 
 mod answer;
 mod cache;
+mod cache_file;
+mod cache_record;
 mod connections;
 mod deadline;
 mod failure;
@@ -40,7 +42,6 @@ use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use cache::Cache;
 use connections::Connections;
-use once_cell::sync::OnceCell;
 use parking_lot::{Mutex, RwLock};
 use request::{Endpoint, Line, Request, segment};
 use serde_json::json;
@@ -78,7 +79,8 @@ pub struct Service {
     opening: Mutex<()>,
     pin: Mutex<Option<Secret>>,
     single_flight: SingleFlight,
-    cache: OnceCell<Cache>,
+    /// That of who is logged in; made when it is first needed.
+    cache: Mutex<Option<Arc<Cache>>>,
     /// The last alias that was asked for, and one that differs from it by case only.
     similar: Mutex<Option<(String, String)>>,
 }
@@ -94,7 +96,7 @@ impl Service {
             opening: Mutex::default(),
             pin: Mutex::default(),
             single_flight: SingleFlight::default(),
-            cache: OnceCell::new(),
+            cache: Mutex::default(),
             similar: Mutex::default(),
         }
     }
@@ -166,12 +168,13 @@ impl Service {
             return Ok(Vec::new());
         }
         let found = self.single_flight.share(key, deadline, || {
-            if let Some(found) = self.cache().find(wanted) {
+            let cache = self.cache();
+            if let Some(known) = cache.find(wanted) {
                 Stats::add(&self.stats.cache_hits, 1);
-                return Ok(found);
+                return Ok(self.without_doubts(&cache, known, deadline));
             }
             let found = self.ask(wanted, deadline)?;
-            self.cache().store(wanted, &found);
+            self.keep(&cache, wanted, &found);
             Ok(found)
         })?;
         Ok(found.into_iter().filter(|keypair| self.shows(&keypair.alias)).collect())
@@ -192,8 +195,36 @@ impl Service {
         }
     }
 
-    fn cache(&self) -> &Cache {
-        self.cache.get_or_init(|| Cache::new(&self.settings))
+    fn cache(&self) -> Arc<Cache> {
+        let mut cache = self.cache.lock();
+        let made = || Arc::new(Cache::new(&self.settings, self.pin.lock().as_ref()));
+        Arc::clone(cache.get_or_insert_with(made))
+    }
+
+    /// Keeps what the service answered in the cache that was looked into before, unless somebody else logged in meanwhile.
+    fn keep(&self, cache: &Arc<Cache>, wanted: Wanted<'_>, found: &[Arc<Keypair>]) {
+        if Arc::ptr_eq(cache, &self.cache()) {
+            cache.store(wanted, found);
+        }
+    }
+
+    /// What the cache knows, with the service's answer for each keypair that failed since: one small request for each.
+    fn without_doubts(&self, cache: &Arc<Cache>, known: cache::Known, deadline: Deadline) -> Vec<Arc<Keypair>> {
+        let cache::Known { mut keypairs, doubtful } = known;
+        for place in doubtful.into_iter().rev() {
+            let id = keypairs[place].id.clone();
+            match self.ask(Wanted::Id(&id), deadline) {
+                Ok(found) => {
+                    match found.is_empty() {
+                        true => cache.note_gone(&id),
+                        false => self.keep(cache, Wanted::Id(&id), &found),
+                    }
+                    keypairs.splice(place..=place, found);
+                }
+                Err(failure) => log::info!("keypair {} is shown as it was: {failure}", keypairs[place].alias),
+            }
+        }
+        keypairs
     }
 
     /// An alias that differs from this one by case only, if the service's last answer about it had one.
@@ -296,6 +327,7 @@ impl Service {
         run_on(&open, self.deadline(), async |line| line.run(&request).await)?;
         *self.pin.lock() = Some(pin);
         *self.open.write() = Some(open);
+        *self.cache.lock() = None;
         Ok(())
     }
 
@@ -314,6 +346,7 @@ impl Service {
     /// Forgets the PIN and ends the connections that were made with it.
     pub fn log_out(&self) {
         *self.pin.lock() = None;
+        *self.cache.lock() = None;
         quietly(|| *self.open.write() = None);
     }
 

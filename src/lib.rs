@@ -18,6 +18,7 @@ mod host;
 pub mod log;
 pub mod mechanism;
 pub mod nearest;
+pub mod pattern;
 pub mod service;
 pub mod token;
 pub mod trusted_file;

@@ -292,7 +292,7 @@ pub(super) fn token(sources: &mut Sources) -> TokenSettings {
         chain: reader.switch("STM_PKCS11_CHAIN", true),
         confirm_record: reader.choice("STM_PKCS11_CONFIRM", &[("off", false), ("record", true)], false),
         login: reader.choice("STM_PKCS11_LOGIN", &logins, Login::None),
-        keypairs: reader.text("STM_PKCS11_KEYPAIRS").map(|list| names(&list)).unwrap_or_default(),
+        keypairs: reader.text("STM_PKCS11_KEYPAIRS").map(|list| crate::pattern::split(&list)).unwrap_or_default(),
         generate,
         refresh: DEFAULT_LIFETIME,
         host: reader.host(),
@@ -335,10 +335,6 @@ fn plain_authority(url: &str) -> bool {
     let authority = rest.split(['/', '?', '#', '\\']).next().unwrap_or_default();
     let host = authority.rsplit('@').next().unwrap_or_default();
     !host.is_empty() && !host.ends_with(':') && url.bytes().all(|byte| byte.is_ascii_graphic()) && !host.contains('%')
-}
-
-fn names(list: &str) -> Vec<String> {
-    list.split(',').map(str::trim).filter(|name| !name.is_empty()).map(str::to_owned).collect()
 }
 
 /// The log's settings. A wrong value is warned about; the log works with the default.

@@ -230,7 +230,7 @@ fn text_of(value: &DeValue<'_>) -> Option<String> {
             let items: Option<Vec<String>> = items
                 .iter()
                 .map(|item| match item.get_ref() {
-                    DeValue::String(text) => Some(text.to_string()),
+                    DeValue::String(text) => Some(crate::pattern::item(text)),
                     _ => None,
                 })
                 .collect();

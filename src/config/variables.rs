@@ -45,7 +45,10 @@ pub const VARIABLES: &[Variable] = &[
     open("STM_PKCS11_CHAIN", "off: do not show chain certificates; default on"),
     open("STM_PKCS11_MODERN_SLOT", "off: no second slot for EdDSA and post-quantum keypairs; default on"),
     open("STM_PKCS11_CONFIRM", "record: check each signature's record at the service, one more request; default off"),
-    open("STM_PKCS11_KEYPAIRS", "only these keypairs: aliases and patterns, separated by commas; default all"),
+    open(
+        "STM_PKCS11_KEYPAIRS",
+        "only these keypairs: aliases and patterns, separated by commas (write \\, for a comma in an alias); default all",
+    ),
     open("STM_PKCS11_LOGIN", "what a PIN means: none, password (of the client certificate) or api-key; default none"),
     open("STM_PKCS11_TIMEOUT", "seconds that an operation may take, retries included; default 60"),
     open(

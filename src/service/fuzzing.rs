@@ -8,7 +8,7 @@ use crate::config::TokenSettings;
 use serde_json::Value;
 use std::sync::Arc;
 
-pub use listing::glob;
+pub use crate::pattern::matches as glob;
 
 /// An answer that is not a success.
 pub fn failure(status: u16, content_type: &str, body: &[u8]) -> Failure {

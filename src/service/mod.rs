@@ -37,6 +37,7 @@ pub use transport::user_agent;
 
 use crate::config::{Login, Secret, TokenSettings};
 use crate::host::quietly;
+use crate::pattern;
 use crate::x509::Certificate;
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
@@ -235,18 +236,18 @@ impl Service {
     /// Whether the `keypairs` setting lets an alias through.
     pub fn shows(&self, alias: &str) -> bool {
         let patterns = &self.settings.keypairs;
-        patterns.is_empty() || patterns.iter().any(|pattern| listing::glob(pattern, alias))
+        patterns.is_empty() || patterns.iter().any(|pattern| pattern::matches(pattern, alias))
     }
 
     /// The list; where the settings name the keypairs one by one, each is asked for instead.
     fn list(&self, deadline: Deadline) -> Found {
-        let names = &self.settings.keypairs;
-        if names.is_empty() || names.iter().any(|name| name.contains(['*', '?'])) {
+        let names: Option<Vec<String>> = self.settings.keypairs.iter().map(|name| pattern::literal(name)).collect();
+        let Some(names) = names.filter(|names| !names.is_empty()) else {
             return self.run(deadline, async |line| listing::keypairs(&line).await);
-        }
+        };
         self.run(deadline, async |line| {
             let mut found = Vec::new();
-            for name in names {
+            for name in &names {
                 found.extend(listing::by_alias(&line, name).await?.0);
             }
             Ok(found)

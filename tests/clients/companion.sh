@@ -6,6 +6,7 @@
 # needs: pkcs11-tool opensc
 # needs: script bsdutils
 # needs: xxd xxd
+# needs: python:jsonschema python3-jsonschema
 source "$(dirname "$0")/../lib/client.sh"
 
 start_service
@@ -135,6 +136,33 @@ check "standard error may be gone, too" bash -c "'$COMPANION' sign demo-ec-p256 
 "$COMPANION" doctor --keypair no-such-keypair 2>/dev/null | true
 same "a doctor whose reader is gone still says by its status what it found" "${PIPESTATUS[0]}" 6
 set -o pipefail
+
+# Every command that prints JSON prints what its schema says.
+# schema NAME COMMAND...
+schema() {
+    local name=$1
+    shift
+    # shellcheck disable=SC2016 # for the inner shell
+    check "the JSON of $name is as docs/companion.schema.json has it" bash -c '"${@:3}" >answer.json 2>/dev/null
+        python3 -c "
+import json, jsonschema, sys
+schema = json.load(open(sys.argv[1]))
+assert sys.argv[2] in schema[\"\$defs\"], \"no such schema\"
+jsonschema.Draft202012Validator({**schema, \"\$ref\": \"#/\$defs/\" + sys.argv[2].replace(\" \", \"%20\")}).validate(json.load(open(\"answer.json\")))
+" "$1" "$2"' bash "$ROOT/docs/companion.schema.json" "$name" "$@"
+}
+schema 'keypair list' "$COMPANION" keypair list --json
+schema 'keypair show' "$COMPANION" keypair show demo-bare --json
+schema 'keypair create' "$COMPANION" keypair create made-for-json --algorithm p-256 --json
+schema 'certificate list' "$COMPANION" certificate list --json
+schema 'signature show' "$COMPANION" signature show "$record" --json
+schema verify "$COMPANION" verify demo-ec-p256 file file.sig --json
+schema doctor "$COMPANION" doctor --json
+schema doctor "$COMPANION" doctor --json --keypair no-such-keypair
+schema config "$COMPANION" config --json
+same "  and every schema is tried" "$(jq -r '."$defs" | keys[]' "$ROOT/docs/companion.schema.json" | grep -Evx 'keypair|certificate' | while read -r name; do
+    grep -qE "^schema '?$name'? " "$ROOT/tests/clients/companion.sh" || echo "$name"
+done)" ''
 
 says "a trace tells calls and requests" 'C_FindObjectsInit: CKR_OK' \
     bash -c "'$COMPANION' trace -- pkcs11-tool --module '$MODULE' --list-objects 2>&1"

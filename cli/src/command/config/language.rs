@@ -31,7 +31,7 @@ pub enum Language {
     PlainJson,
     /// The name under which Java's PKCS11 key store has a label: it reads each byte of the label as one character of Latin-1.
     JavaName,
-    /// The last operand of `jarsigner` and `keytool`, which read `-...` as an option and `@...` as a file of arguments.
+    /// The last operand of `jarsigner` and `keytool`, which read `-...` as an option.
     JarsignerOperand,
     /// Text that Maven fills `${...}` into, and trims.
     Maven,
@@ -127,7 +127,6 @@ impl Language {
             Self::JavaName => Ok(value.bytes().map(char::from).collect()),
             Self::JarsignerOperand => match value.as_bytes() {
                 [b'-', ..] => refuse("- at the beginning", "jarsigner's command line, where it begins an option"),
-                [b'@', _, ..] => Ok(format!("@{value}")),
                 _ => Ok(value.to_owned()),
             },
             Self::Maven if value.trim() != value => refuse("white space at an end", "Maven, which trims values"),
@@ -136,7 +135,7 @@ impl Language {
             Self::JavaConfig => {
                 without(value, "a SunPKCS11 configuration", |c| c.is_control())?;
                 without_text(value, &["${"], "a SunPKCS11 configuration, which fills it in")?;
-                Ok(format!("\"{}\"", value.replace('\\', r"\\").replace('"', "\\\"")))
+                java_config(value)
             }
             Self::OpensslConfig => quoted(value, "an OpenSSL configuration"),
             Self::Nss => quoted(value, "a module specification of NSS"),
@@ -238,6 +237,21 @@ fn powershell(value: &str) -> Result<String, Refusal> {
     Ok(if text.contains(" + ") { format!("({text})") } else { text })
 }
 
+/// Java reads the file as Latin-1, and in quotes the escapes of C, octal ones among them.
+fn java_config(value: &str) -> Result<String, Refusal> {
+    without(value, "a SunPKCS11 configuration, which is Latin-1", |c| c > '\u{ff}')?;
+    let mut text = String::from("\"");
+    for character in value.chars() {
+        match character {
+            '\\' | '"' => text.extend(['\\', character]),
+            ' '..='~' => text.push(character),
+            _ => _ = write!(text, "\\{:03o}", u32::from(character)),
+        }
+    }
+    text.push('"');
+    Ok(text)
+}
+
 fn cmd(value: &str) -> Result<String, Refusal> {
     without(value, "a batch file, which is read in the console's code page", |c| c == '"' || !matches!(c, ' '..='~'))?;
     Ok(value.replace('%', "%%"))
@@ -303,9 +317,8 @@ mod tests {
             (&[Cmd], r"C:\50%\a&b", r"C:\50%%\a&b"),
             (&[PlainJson], "a\"%PATH%\u{1f600}", r"a\u0022\u0025PATH\u0025\ud83d\ude00"),
             (&[JavaName], "\u{fc}", "\u{c3}\u{bc}"),
-            (&[JarsignerOperand], "@file", "@@file"),
-            (&[JarsignerOperand], "@", "@"),
-            (&[JavaConfig], r#"/a "b" \c"#, r#""/a \"b\" \\c""#),
+            (&[JarsignerOperand], "@file", "@file"),
+            (&[JavaConfig], "/a \"b\" \\c \u{fc}", r#""/a \"b\" \\c \374""#),
             (&[OpensslConfig], "/usr/lib/x.so", "/usr/lib/x.so"),
             (&[OpensslConfig], "/a b#$c.so", "\"/a b#$c.so\""),
         ] {
@@ -329,6 +342,7 @@ mod tests {
             (Maven, "a ", "white space at an end"),
             (Ant, "a$$b", "$$"),
             (JavaConfig, "/${user.home}/x.so", "${"),
+            (JavaConfig, "/\u{9375}.so", "\u{9375} (U+9375)"),
             (Shell, "a\0b", "U+0000"),
         ] {
             assert_eq!(refused(&[language], value), what, "{language:?}");

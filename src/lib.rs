@@ -13,6 +13,7 @@ mod panic_point;
 
 pub mod abi;
 pub mod config;
+pub mod encoding;
 pub mod error;
 mod host;
 pub mod log;
@@ -20,6 +21,7 @@ pub mod mechanism;
 pub mod nearest;
 pub mod pattern;
 pub mod service;
+pub mod shown;
 pub mod token;
 pub mod trusted_file;
 #[cfg(windows)]

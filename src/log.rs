@@ -1,15 +1,19 @@
 //! The log: one line a record, for people. Errors go to stderr unless the settings say otherwise.
 //!
-//! A library in someone else's process writes with care: one `write` a line, so that many processes can share a file; no
+//! A library in someone else's process writes with care: one `write` a line, so that many processes can share a file; an
+//! error that is met again is counted on stderr, and is in a log file in full; text of others cannot act as anything else; no
 //! failure of writing matters; no lock is waited for long, and a forked child has one of its own.
 
 mod own;
+mod repeats;
 mod stream;
 
 use crate::config::{LogOutput, LogSettings};
+use crate::shown::shown;
 use crate::trusted_file::{self, Refusal};
 use log::{Level, LevelFilter, Log, Metadata, Record};
 use own::Own;
+use repeats::{Repeats, Verdict};
 use std::collections::HashSet;
 use std::fs::File;
 use std::path::Path;
@@ -19,9 +23,6 @@ use stream::{Number, Stream};
 
 /// Longest message that is written, in bytes: a service's answer may be a web page.
 const MAX_MESSAGE: usize = 2000;
-
-/// How many different error lines are remembered to write each only once.
-const MAX_REMEMBERED: usize = 256;
 
 /// Target of warnings that are written at every level, and once a process.
 const NOTICE: &str = "stm_pkcs11::notice";
@@ -34,7 +35,7 @@ struct State {
     output: LogOutput,
     file: Option<Arc<File>>,
     level: LevelFilter,
-    written: HashSet<u64, FixedHasher>,
+    repeats: Repeats,
     /// Notices that were written, in this and former runs.
     noticed: HashSet<u64, FixedHasher>,
     stdout: Stream,
@@ -47,11 +48,16 @@ impl State {
             output,
             file: None,
             level: LevelFilter::Error,
-            written: HashSet::with_hasher(FixedHasher),
+            repeats: Repeats::new(),
             noticed: HashSet::with_hasher(FixedHasher),
             stdout: Stream::new(Number::Stdout),
             stderr: Stream::new(Number::Stderr),
         }
+    }
+
+    /// Where people see lines.
+    fn stream(&self) -> &Stream {
+        if matches!(self.output, LogOutput::Stdout) { &self.stdout } else { &self.stderr }
     }
 
     /// The state that a forked child begins with: it goes on as its parent did.
@@ -59,7 +65,7 @@ impl State {
         Self {
             output: self.output.clone(),
             file: self.file.clone(),
-            written: HashSet::with_hasher(FixedHasher),
+            repeats: Repeats::new(),
             noticed: self.noticed.clone(),
             ..*self
         }
@@ -78,7 +84,7 @@ pub fn start(settings: &LogSettings) {
     if let Some(mut state) = LOGGER.own.state() {
         state.level = settings.level;
         state.output = settings.output.clone();
-        state.written.clear();
+        state.repeats.take();
         state.file = None;
         state.stdout.begin();
         state.stderr.begin();
@@ -101,6 +107,17 @@ pub fn start(settings: &LogSettings) {
     }
     settings.notices.iter().for_each(|notice| log::warn!(target: NOTICE, "{notice}"));
     settings.warnings.iter().for_each(|warning| log::warn!("{warning}"));
+    settings.notes.iter().for_each(|note| log::info!("{note}"));
+}
+
+/// Tells how many errors were counted and not written. Called by `C_Finalize`.
+pub fn finish() {
+    let Some(mut state) = LOGGER.own.state() else { return };
+    for line in state.repeats.take() {
+        if !matches!(state.output, LogOutput::Discard) {
+            state.stream().write(&plain(Level::Error, &line));
+        }
+    }
 }
 
 fn open(path: &Path) -> Result<File, Refusal> {
@@ -147,40 +164,32 @@ impl Log for Logger {
         } else if level > state.level {
             return;
         }
-        let mut level = level;
-        if level == Level::Error && !state.remember(&message) {
-            if state.level < LevelFilter::Debug {
-                return;
-            }
-            level = Level::Debug;
-            message.insert_str(0, "(again) ");
-        }
         panic_point!("log");
-        let State { output, file, stdout, stderr, .. } = &mut *state;
-        match (output, file) {
-            (LogOutput::Discard, _) => {}
-            (LogOutput::Stdout, _) => stdout.write(&plain(level, &message)),
+        if matches!(state.output, LogOutput::Discard) {
+            return;
+        }
+        let to_file = match (&state.output, &state.file) {
             (LogOutput::File(_), Some(file)) => {
                 stream::write(&mut &**file, &dated(level, &message));
-                if level == Level::Error || notice {
-                    stderr.write(&plain(level, &message));
-                }
+                true
             }
-            _ => stderr.write(&plain(level, &message)),
+            _ => false,
+        };
+        if to_file && level != Level::Error && !notice {
+            return;
         }
+        // Who asked for every call gets every line.
+        if level == Level::Error && (to_file || state.level < LevelFilter::Debug) {
+            match state.repeats.judge(&message) {
+                Verdict::Write => {}
+                Verdict::Count => return,
+                Verdict::Tell(count) => message = count,
+            }
+        }
+        state.stream().write(&plain(level, &message));
     }
 
     fn flush(&self) {}
-}
-
-impl State {
-    /// Whether the line is new. A client that tries an operation ten times needs to be told once.
-    fn remember(&mut self, message: &str) -> bool {
-        if self.written.len() >= MAX_REMEMBERED {
-            self.written.clear();
-        }
-        self.written.insert(hash(message))
-    }
 }
 
 /// FNV-1a.
@@ -226,9 +235,10 @@ fn timestamp(seconds: u64, millis: u32) -> String {
     format!("{year:04}-{month:02}-{day:02}T{hour:02}:{minute:02}:{second:02}.{millis:03}Z")
 }
 
-/// Control characters become spaces, and what is too long is cut: a record is a line, whatever a service answered.
+/// What would act on a terminal or a pipeline is made visible, and what is too long is cut: a record is a line, whatever a
+/// service answered.
 fn one_line(text: &str) -> String {
-    let mut line: String = text.chars().map(|c| if c.is_control() { ' ' } else { c }).collect();
+    let mut line = shown(text).into_owned();
     if line.len() > MAX_MESSAGE {
         let mut end = MAX_MESSAGE;
         while !line.is_char_boundary(end) {
@@ -246,7 +256,7 @@ mod tests {
 
     #[test]
     fn a_record_is_one_line_of_bounded_length() {
-        assert_eq!(one_line("a\nb\r\u{1b}c"), "a b  c");
+        assert_eq!(one_line("a\nb\u{1b}c\u{2028}d\u{202e}e"), r"a\u{a}b\u{1b}c\u{2028}d\u{202e}e");
         assert!(one_line(&"é".repeat(5000)).len() < MAX_MESSAGE + 8);
     }
 
@@ -255,13 +265,5 @@ mod tests {
         assert_eq!(timestamp(0, 7), "1970-01-01T00:00:00.007Z");
         assert_eq!(timestamp(1_709_208_000, 0), "2024-02-29T12:00:00.000Z");
         assert_eq!(timestamp(4_102_444_799, 999), "2099-12-31T23:59:59.999Z");
-    }
-
-    #[test]
-    fn the_same_error_is_new_only_once() {
-        let mut state = State::new(LogOutput::Discard);
-        assert!(state.remember("x"));
-        assert!(!state.remember("x"));
-        assert!(state.remember("y"));
     }
 }

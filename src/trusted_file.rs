@@ -17,6 +17,12 @@ use zeroize::Zeroizing;
 /// The machine's settings: the only place that a privileged host reads.
 pub const MACHINE: &str = "/etc/stm-pkcs11";
 
+/// The machine's settings directory, where the system has such a place.
+#[cfg(unix)]
+pub fn machine() -> Option<PathBuf> {
+    Some(MACHINE.into())
+}
+
 /// Why a file is not used.
 #[derive(Debug)]
 pub enum Refusal {

@@ -8,6 +8,7 @@ mod support;
 
 use std::fmt::Write;
 use std::path::Path;
+use stm_pkcs11::config::setting::{self, Scope};
 
 /// Every function of the 3.2 list and what this token does with it. `tests/errors.rs` calls each of them.
 const FUNCTIONS: &[(&str, &str, &[&str])] = &[
@@ -179,36 +180,87 @@ fn page() -> String {
 
 #[test]
 fn the_page_is_what_the_code_does() {
-    check("conformance.md", &page());
+    check("docs/conformance.md", &page());
 }
+
+/// The sections of the page: which settings, under which heading.
+const SECTIONS: &[(Scope, &str, &str)] = &[
+    (Scope::Token, "An account", "In the settings file: keys of a `[[token]]`."),
+    (Scope::Log, "The log", "In the settings file: keys of `[log]`."),
+    (Scope::File, "The process", "In the settings file: keys at its top."),
+    (Scope::Process, "Where to begin", "Not in the settings file."),
+];
+
+const TAIL: &str = "
+## Values
+
+- Whitespace and one pair of quotes around a value are removed. Whitespace within the quotes stays: a password that ends in a space,
+  or has quotes of its own, is written in quotes.
+- Every setting is read strictly: what it does not accept is an error before any request. An empty value counts as unset; an
+  empty `SM_API_KEY` or `SM_CLIENT_CERT_FILE`, or one that is still a pipeline's placeholder (`***`, `$(NAME)`, `${{ ... }}`), is an
+  error, since a job without its secrets should say so.
+- Secrets in the settings file are given literally or by reference: `env:NAME`, `file:PATH`, `command:PROGRAM ARGUMENTS`.
+- Text files may be UTF-8 or UTF-16, with or without a byte order mark, with any line ends. In the properties file `export NAME=value`
+  sets NAME.
+
+## Files
+
+The module reads a file with settings, certificates, keys or secrets only if it is a regular file of at most 1 MiB that belongs to
+root or to the user that runs the program, and that its group and others cannot write to (`chmod go-w FILE`). It follows a symbolic
+link only if root or that user made it. If others can read a file with a key or a secret, it warns at every log level
+(`chmod 600 FILE`). On Windows a machine-wide file counts only if Administrators, SYSTEM or TrustedInstaller own it and no other
+account can change it.
+
+A program that runs with rights that its caller does not have (set-uid, set-gid, file capabilities) takes nothing from the environment
+or a home directory. It reads `/etc/stm-pkcs11/stm-pkcs11.toml` and files beside it that belong to root, runs no `command:`, and
+writes no cache and no log file.
+";
 
 fn settings() -> String {
     let mut page = String::from(
-        "# Settings\n\nGenerated from the code: `UPDATE_DOCS=1 cargo test --test conformance`.\n\n\
-         Each is looked for in the initialise arguments (`pReserved`: text of `NAME=value` pairs, separated by `;` or lines), in the \
-         environment, and in `~/.signingmanager/ssm-config.properties`. Blanks and quotes around a value do no harm.\n\n\
-         | setting | meaning |\n| --- | --- |\n",
+        "# Settings\n\nGenerated from the code: `UPDATE_DOCS=1 cargo test --test conformance`. \
+         [config/stm-pkcs11.toml](../config/stm-pkcs11.toml) is a settings file with every key.\n\n\
+         ## Sources\n\nA setting is looked for in this order; what comes first is used:\n\n",
     );
-    for variable in stm_pkcs11::config::VARIABLES {
-        let secret = if variable.secret { " (secret: never shown)" } else { "" };
-        let _ = writeln!(page, "| `{}` | {}{secret} |", variable.name, variable.meaning);
+    for (number, (source, meaning)) in (1..).zip(stm_pkcs11::config::ORDER) {
+        let _ = writeln!(page, "{number}. {source}: {meaning}");
     }
-    page
+    for (scope, title, place) in SECTIONS {
+        let keys = scope.table().is_some();
+        let _ = writeln!(
+            page,
+            "\n## {title}\n\n{place}\n\n| setting |{} default | meaning |",
+            if keys { " key |" } else { "" }
+        );
+        let _ = writeln!(page, "| --- |{} --- | --- |", if keys { " --- |" } else { "" });
+        for setting in setting::of(*scope) {
+            let key = if keys { format!(" `{}` |", setting.key) } else { String::new() };
+            let default = setting.default.map(|default| format!(" `{default}`")).unwrap_or_default();
+            let secret = if setting.secret { " (secret: never shown)" } else { "" };
+            let _ = writeln!(page, "| `{}` |{key}{default} | {}{secret} |", setting.name, setting.meaning);
+        }
+    }
+    page + TAIL
 }
 
 /// Compares a page with what it has to be, or writes it.
 fn check(name: &str, page: &str) {
-    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("docs").join(name);
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join(name);
     if std::env::var_os("UPDATE_DOCS").is_some() {
         std::fs::write(&path, page).expect("the page is written");
     }
     let written = std::fs::read_to_string(&path).unwrap_or_default();
-    assert!(written == page, "docs/{name} is out of date: UPDATE_DOCS=1 cargo test --test conformance");
+    assert!(written == page, "{name} is out of date: UPDATE_DOCS=1 cargo test --test conformance");
 }
 
 #[test]
 fn the_settings_page_is_what_the_code_reads() {
-    check("settings.md", &settings());
+    check("docs/settings.md", &settings());
+}
+
+#[test]
+fn the_example_settings_file_has_every_setting() {
+    check("config/stm-pkcs11.toml", &stm_pkcs11::config::example());
 }
 
 #[test]

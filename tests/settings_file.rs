@@ -121,9 +121,9 @@ service_test!(a_mistake_in_the_file_stops_everything_with_a_line_that_names_it, 
     let folder = tempfile::tempdir().expect("a folder");
     let log = format!("SM_LOG_DIR={}", folder.path().display());
     for (text, words) in [
-        ("[[token]]\nnmae = 'x'\n", "line 2 has 'nmae', which is no key of [[token]]: did you mean 'name'?"),
-        ("[[token]\n", "line 1 is no TOML"),
-        ("[[token]]\ntimeout = 'soon'\n", "STM_PKCS11_TIMEOUT (from "),
+        ("[[token]]\nnmae = 'x'\n", "line 2 has 'nmae', which is not a key of [[token]]: did you mean 'name'?"),
+        ("[[token]\n", "line 1 is not valid TOML"),
+        ("[[token]]\ntimeout = 'soon'\n", "STM_PKCS11_TIMEOUT is invalid ('soon', from "),
         ("[[token]]\napi_key = 'env:NOT_SET_ANYWHERE'\n", "the variable NOT_SET_ANYWHERE, which is not set"),
         ("[[token]]\napi_key = 'file:no-such-file'\n", "no-such-file, which cannot be read"),
         ("[[token]]\napi_key = 'command:false'\n", "the command 'false' failed"),

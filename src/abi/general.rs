@@ -96,7 +96,9 @@ pub unsafe extern "C" fn C_Finalize(reserved: *mut c_void) -> CK_RV {
             root::module()?;
             return Err(Error::new(CKR_ARGUMENTS_BAD, "pReserved must be a null pointer"));
         }
-        root::end()
+        root::end()?;
+        crate::log::finish();
+        Ok(())
     })
 }
 

@@ -1,24 +1,28 @@
 //! Where the service is, who we are, and how the token behaves: read once, at `C_Initialize`, without any request.
 //!
-//! A value comes from the initialise arguments, the environment, the settings file ([`settings_file`]), or
-//! `~/.signingmanager/ssm-config.properties`, in this order. Nothing fails here: what is
-//! wrong is kept with the token that it concerns and reported when something first needs it, so that a host that only
-//! probes its modules is never disturbed.
+//! Where a value may come from, and what comes first, is in [`ORDER`]; every setting is a row of [`SETTINGS`]. Nothing fails
+//! here: what is wrong is kept with the token that it concerns and reported when something first needs it, so that a host
+//! that only probes its modules is never disturbed.
 
 mod command;
 mod dsn;
+mod example;
+mod host;
+mod mistaken;
 mod problem;
 mod properties;
 mod read;
+mod reader;
 mod secret;
+pub mod setting;
 pub mod settings_file;
 mod sources;
-mod variables;
 
+pub use example::example;
 pub use problem::Problem;
 pub use secret::Secret;
-pub use sources::{Found, LONGEST_FILE, Origin, Sources};
-pub use variables::{VARIABLES, Variable};
+pub use setting::{SETTINGS, Scope, Setting};
+pub use sources::{Found, LONGEST_FILE, ORDER, Origin, Sources};
 
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -100,7 +104,9 @@ pub struct TokenSettings {
     pub api_key: Option<Secret>,
     /// The client certificate.
     pub client_cert: Option<ClientCert>,
-    /// Its password.
+    /// Its private key (PEM), where it is in a file of its own.
+    pub client_key_file: Option<PathBuf>,
+    /// Its password, or that of its key.
     pub client_cert_password: Option<Secret>,
     /// Certificates that the service's TLS certificate is checked against, instead of the system's.
     pub ca_file: Option<PathBuf>,
@@ -141,6 +147,8 @@ pub struct LogSettings {
     pub warnings: Vec<String>,
     /// What the user has to know at every level, once a process.
     pub notices: Vec<String>,
+    /// What to say at INFO.
+    pub notes: Vec<String>,
 }
 
 /// Where the log goes.
@@ -189,6 +197,12 @@ pub fn load_from(mut sources: Sources) -> Config {
     // A file that is wrong somewhere is believed nowhere.
     tokens.iter_mut().for_each(|token| token.problems.splice(0..0, problems.iter().cloned()).for_each(drop));
     let lenient_fork = read::lenient_fork(&mut sources);
-    let log = read::log(&mut sources);
+    let mut log = read::log(&mut sources);
+    if read::hides_unconfigured(&mut sources) && !sources.is_configured() && problems.is_empty() {
+        // Nobody asked for this module: it came with the package, through p11-kit.
+        let note = format!("no token is shown: nothing is configured (looked in {})", sources.places());
+        log = LogSettings { notes: vec![note], warnings: Vec::new(), ..log };
+        tokens.clear();
+    }
     Config { tokens: tokens.into_iter().map(Arc::new).collect(), log, lenient_fork }
 }

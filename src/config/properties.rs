@@ -17,9 +17,50 @@ pub fn parse(text: &str) -> HashMap<String, String> {
         let (name, rest) = line.split_at(end);
         let rest = rest.trim_start();
         let value = rest.strip_prefix(['=', ':']).unwrap_or(rest).trim();
-        found.insert(name.to_owned(), unescape(value));
+        match (name, value.split_once('=')) {
+            // A line of a shell's file.
+            ("export" | "set" | "$env", Some((name, value))) if is_name(name.trim()) => {
+                found.insert(name.trim().to_owned(), unescape(value.trim()));
+            }
+            _ => drop(found.insert(name.to_owned(), unescape(value))),
+        }
     }
     found
+}
+
+/// Reads the text of the initialise arguments: `NAME=value`, separated by `;` or lines. In quotes a value may have both. No
+/// line goes on in the next: a value may end in a backslash.
+pub fn parse_arguments(text: &str) -> HashMap<String, String> {
+    let mut found = HashMap::new();
+    let mut rest = text.trim_start_matches('\u{feff}');
+    while !rest.is_empty() {
+        let (entry, after) = rest.split_at(entry_length(rest));
+        rest = after.strip_prefix([';', '\n', '\r']).unwrap_or(after);
+        if let Some((name, value)) = entry.split_once('=') {
+            found.insert(name.trim().to_owned(), unescape(value.trim()));
+        }
+    }
+    found
+}
+
+/// How long the first entry of initialise arguments is.
+fn entry_length(text: &str) -> usize {
+    const ENDS: [char; 3] = [';', '\n', '\r'];
+    let plain = text.find(ENDS).unwrap_or(text.len());
+    let Some(begins) = text[..plain].find('=').map(|place| place + 1) else { return plain };
+    let value = text[begins..].trim_start_matches([' ', '\t']);
+    let Some(quote) = value.chars().next().filter(|first| matches!(first, '"' | '\'')) else { return plain };
+    // The quotes count if an end of the entry follows the second one.
+    let offset = text.len() - value.len() + 1;
+    let closes = text[offset..].match_indices(quote).map(|(place, _)| offset + place + 1).find(|place| {
+        let after = text[*place..].trim_start_matches([' ', '\t']);
+        after.is_empty() || after.starts_with(ENDS)
+    });
+    closes.map_or(plain, |place| place + text[place..].find(ENDS).unwrap_or(text.len() - place))
+}
+
+fn is_name(name: &str) -> bool {
+    !name.is_empty() && name.bytes().all(|byte| byte == b'_' || byte.is_ascii_alphanumeric())
 }
 
 /// Lines with continuations joined: a line that ends in an odd number of backslashes goes on in the next.
@@ -100,6 +141,39 @@ mod tests {
     fn escapes_are_decoded() {
         assert_eq!(value(r"K=a\u00e9\=\:b"), "aé=:b");
         assert_eq!(value(r"K=\u12"), r"\u12");
+    }
+
+    #[test]
+    fn lines_of_shells_files_are_read() {
+        for text in ["export K=v", "  export\tK=v", "set K=v", "$env:K=v", "$env:K = v"] {
+            assert_eq!(value(text), "v", "{text}");
+        }
+        assert_eq!(value("export K=a=b"), "a=b");
+        // A setting of that name would be none of ours.
+        assert_eq!(parse("set = 5").get("set").map(String::as_str), Some("5"));
+    }
+
+    #[test]
+    fn arguments_are_separated_by_semicolons_and_lines_outside_of_quotes() {
+        let read = |text: &str| {
+            let mut all: Vec<_> = parse_arguments(text).into_iter().collect();
+            all.sort();
+            all.into_iter().map(|(name, value)| format!("{name}={value}")).collect::<Vec<_>>().join(" | ")
+        };
+        for (text, expected) in [
+            ("A=1;B=2", "A=1 | B=2"),
+            ("A=1\nB=2\r\n;C=3;", "A=1 | B=2 | C=3"),
+            (r#"A="x;y";B=2"#, r#"A="x;y" | B=2"#),
+            ("A='x;\ny' ;B=2", "A='x;\ny' | B=2"),
+            (r#"A="x;B=2"#, r#"A="x | B=2"#),
+            (r#"A="x"y;B=2"#, r#"A="x"y | B=2"#),
+            (r"A=C:\dir\;B=2", r"A=C:\dir\ | B=2"),
+            ("A", ""),
+            ("\u{feff}A = 1", "A=1"),
+            ("", ""),
+        ] {
+            assert_eq!(read(text), expected, "{text}");
+        }
     }
 
     #[test]

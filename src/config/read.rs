@@ -1,284 +1,21 @@
-//! Values into settings, each checked as it is read.
+//! Settings into the structures that the floors above use. What a kind of value looks like is in [`super::reader`].
 
+use super::reader::Reader;
+use super::setting as row;
 use super::*;
-use crate::trusted_file::{self, MACHINE};
-use sources::LONGEST_FILE;
+use crate::trusted_file::MACHINE;
 
-/// Reads settings and collects what is wrong with them.
-struct Reader<'a> {
-    sources: &'a mut Sources,
-    problems: Vec<Problem>,
-    origins: Vec<(&'static str, Origin)>,
-}
-
-const DEFAULT_LIFETIME: Duration = Duration::from_secs(600);
-
-impl Reader<'_> {
-    fn find(&mut self, name: &'static str) -> Option<Found> {
-        let found = self.sources.get(name)?;
-        self.origins.push((name, found.origin.clone()));
-        Some(found)
-    }
-
-    fn text(&mut self, name: &'static str) -> Option<String> {
-        self.find(name).map(|found| found.value)
-    }
-
-    /// A secret; in the settings file it may be a reference: `env:NAME`, `file:PATH`, `command:PROGRAM ARGUMENTS`.
-    fn secret(&mut self, name: &'static str) -> Option<Secret> {
-        let found = self.find(name)?;
-        if !matches!(found.origin, Origin::SettingsFile(_)) {
-            return Some(Secret::new(found.value));
-        }
-        let (kind, rest) = found.value.split_once(':').unwrap_or_default();
-        let (cause, remedy) = match kind {
-            "env" => match self.sources.environment(rest) {
-                Some(value) => return Some(Secret::new(value.trim())),
-                None => (format!("the variable {rest}, which is not set"), "set it".to_owned()),
-            },
-            "file" => {
-                let path = self.beside(&found, rest);
-                let read = self.sources.read(&path);
-                match read.as_ref().map(|content| std::str::from_utf8(&content.bytes)) {
-                    Ok(Ok(text)) => return Some(Secret::new(text.trim())),
-                    Ok(Err(_)) => {
-                        (format!("the file {}, which is not UTF-8 text", path.display()), "save it as UTF-8".to_owned())
-                    }
-                    Err(refusal) => {
-                        let cause = format!("the file {}, which {}", path.display(), refusal.clause());
-                        (cause, refusal.remedy().to_owned())
-                    }
-                }
-            }
-            "command" if self.sources.privileged => {
-                let cause = "a program, and this host runs with rights that its caller does not have";
-                (cause.to_owned(), format!("keep the secret in a file in {MACHINE}, and write file:PATH"))
-            }
-            "command" => return Some(Secret::printed_by(rest.trim())),
-            _ => return Some(Secret::new(found.value)),
-        };
-        let cause = format!("(from {}) names {cause}", found.origin);
-        self.problems.push(Problem { setting: name, cause, remedy });
-        None
-    }
-
-    /// A path as its origin means it: in the settings file it is relative to that.
-    fn beside(&self, found: &Found, path: &str) -> PathBuf {
-        let path = self.expand(path);
-        match &found.origin {
-            Origin::SettingsFile(file) => file.parent().map_or(path.clone(), |folder| folder.join(&path)),
-            _ => path,
-        }
-    }
-
-    fn wrong(&mut self, setting: &'static str, found: &Found, remedy: &str) {
-        let secret = VARIABLES.iter().any(|variable| variable.name == setting && variable.secret);
-        // Credentials get into the wrong variable, too: what is long or looks like them is not repeated.
-        let hidden =
-            secret || found.value.len() > 200 || found.value.contains("-----BEGIN") || found.value.contains('@');
-        let value = if hidden { String::new() } else { format!(" '{}'", found.value) };
-        let cause = format!("(from {}) is wrong{value}", found.origin);
-        self.problems.push(Problem { setting, cause, remedy: remedy.to_owned() });
-    }
-
-    /// One of some words, in any case; `default` where none is given or it is wrong.
-    fn choice<T: Copy>(&mut self, name: &'static str, words: &[(&str, T)], default: T) -> T {
-        let Some(found) = self.find(name) else { return default };
-        if let Some((_, meaning)) = words.iter().find(|(word, _)| found.value.eq_ignore_ascii_case(word)) {
-            return *meaning;
-        }
-        let known: Vec<&str> = words.iter().map(|(word, _)| *word).collect();
-        self.wrong(name, &found, &format!("it is one of {}", known.join(", ")));
-        default
-    }
-
-    fn switch(&mut self, name: &'static str, default: bool) -> bool {
-        let words = [
-            ("on", true),
-            ("off", false),
-            ("true", true),
-            ("false", false),
-            ("1", true),
-            ("0", false),
-            ("yes", true),
-            ("no", false),
-        ];
-        self.choice(name, &words, default)
-    }
-
-    /// A positive number of some unit, at most a day's worth.
-    fn duration(&mut self, name: &'static str, unit: Duration, default: Duration) -> Duration {
-        let Some(found) = self.find(name) else { return default };
-        let longest = Duration::from_secs(86_400);
-        let number = found.value.parse::<u32>().ok().filter(|number| *number > 0);
-        match number.and_then(|number| unit.checked_mul(number)).filter(|duration| *duration <= longest) {
-            Some(duration) => duration,
-            None => {
-                let unit = if unit.as_millis() == 1 { "milliseconds" } else { "seconds" };
-                self.wrong(name, &found, &format!("it is a whole number of {unit}, at most a day"));
-                default
-            }
-        }
-    }
-
-    /// A file that is there and may be trusted, and whether others can read it.
-    fn file(&mut self, name: &'static str) -> Option<(PathBuf, bool)> {
-        let found = self.find(name)?;
-        let path = self.beside(&found, &found.value);
-        match trusted_file::check(&path, LONGEST_FILE) {
-            Ok(open_to_others) => Some((path, open_to_others)),
-            Err(refusal) => {
-                let remedy = format!("the file {}; {}", refusal.clause(), refusal.remedy());
-                self.wrong(name, &found, &remedy);
-                None
-            }
-        }
-    }
-
-    /// `~/` is the home directory: shells expand it, quotes and configuration files do not.
-    fn expand(&self, path: &str) -> PathBuf {
-        match (path.strip_prefix("~/"), &self.sources.home) {
-            (Some(rest), Some(home)) => home.join(rest),
-            _ => PathBuf::from(path),
-        }
-    }
-
-    fn host(&mut self) -> Option<String> {
-        let Some(found) = self.find("SM_HOST") else {
-            let cause = format!("is not set (looked in {})", self.sources.places());
-            let remedy = "set it to the service's URL, such as https://clientauth.one.digicert.com".to_owned();
-            self.problems.push(Problem { setting: "SM_HOST", cause, remedy });
-            return None;
-        };
-        let value = found.value.trim_end_matches('/');
-        if !plain_authority(value) {
-            self.wrong("SM_HOST", &found, "it is a URL with a host in ASCII (write an international one as xn--...)");
-            return None;
-        }
-        // A bare host name can only mean one thing.
-        let url = if value.contains("://") { value.to_owned() } else { format!("https://{value}") };
-        let parsed = reqwest::Url::parse(&url).ok().filter(|url| url.host_str().is_some());
-        match parsed {
-            Some(parsed)
-                if url.get(..8).is_some_and(|scheme| scheme.eq_ignore_ascii_case("https://"))
-                    && parsed.username().is_empty()
-                    && parsed.query().is_none() =>
-            {
-                Some(format!("https://{}", url[8..].trim_end_matches('/')))
-            }
-            Some(parsed) if parsed.scheme() != "https" => {
-                self.wrong("SM_HOST", &found, "the service is reached over https:// only");
-                None
-            }
-            _ => {
-                self.wrong("SM_HOST", &found, "it is a URL such as https://clientauth.one.digicert.com");
-                None
-            }
-        }
-    }
-
-    fn proxy(&mut self) -> Option<Secret> {
-        let (name, found) = ["HTTPS_PROXY", "https_proxy"].iter().find_map(|name| Some((*name, self.find(name)?)))?;
-        let reference = ["env:", "file:", "command:"].iter().any(|kind| found.value.starts_with(kind));
-        if matches!(found.origin, Origin::SettingsFile(_)) && reference {
-            return self.secret(name);
-        }
-        if !plain_authority(&found.value) {
-            self.wrong(name, &found, "write it as http://user:password@host:port");
-            return None;
-        }
-        Some(Secret::new(found.value))
-    }
-
-    fn client_cert(&mut self) -> Option<ClientCert> {
-        if let Some(secret) = self.secret("SM_CLIENT_CERT_FILE_B64") {
-            return Some(ClientCert::Inline(secret));
-        }
-        let found = self.sources.get("SM_CLIENT_CERT_FILE")?;
-        // CI scripts put the content where the path belongs: PEM text, or base64 of a DER sequence, which begins with MI.
-        let base64 = |text: &str| text.bytes().all(|b| b.is_ascii_alphanumeric() || b"+/=\r\n ".contains(&b));
-        let content = found.value.contains("-----BEGIN ")
-            || (found.value.len() > 200 && found.value.starts_with("MI") && base64(&found.value));
-        if content {
-            self.origins.push(("SM_CLIENT_CERT_FILE", found.origin));
-            return Some(ClientCert::Inline(Secret::new(found.value)));
-        }
-        let (path, open_to_others) = self.file("SM_CLIENT_CERT_FILE")?;
-        if open_to_others {
-            self.sources.warn_open(&path);
-        }
-        Some(ClientCert::File(path))
-    }
-
-    fn cache(&mut self) -> (CacheMode, Option<PathBuf>) {
-        let asked = self.asked_cache();
-        // Nothing is written where the rights to do so are not the caller's.
-        if self.sources.privileged { (CacheMode::Off, None) } else { asked }
-    }
-
-    fn asked_cache(&mut self) -> (CacheMode, Option<PathBuf>) {
-        let offline = self.switch("SM_PKCS11_OFFLINE_MODE", false);
-        let (memory, path) = match self.find("SM_PKCS11_DB_DSN").map(|found| (dsn::parse(&found.value), found)) {
-            None => (false, None),
-            Some((dsn::Dsn::Memory, _)) => (true, None),
-            Some((dsn::Dsn::File(path), found)) => (false, Some(self.beside(&found, &path))),
-        };
-        let default = match (offline, memory) {
-            (_, true) => CacheMode::Off,
-            (true, false) => CacheMode::Offline,
-            (false, false) => CacheMode::For(DEFAULT_LIFETIME),
-        };
-        let Some(found) = self.find("STM_PKCS11_CACHE") else { return (default, path) };
-        let mode = match found.value.to_ascii_lowercase().as_str() {
-            "off" | "0" => CacheMode::Off,
-            "on" => CacheMode::For(DEFAULT_LIFETIME),
-            "offline" => CacheMode::Offline,
-            seconds => match seconds.parse::<u32>() {
-                Ok(seconds) => CacheMode::For(Duration::from_secs(seconds.into())),
-                Err(_) => {
-                    self.wrong("STM_PKCS11_CACHE", &found, "it is off, a number of seconds, or offline");
-                    default
-                }
-            },
-        };
-        (mode, path)
-    }
-
-    /// The XDG base directory; `%LOCALAPPDATA%` on Windows.
-    fn cache_dir(&self) -> Option<PathBuf> {
-        let named = ["XDG_CACHE_HOME", "LOCALAPPDATA"].iter().find_map(|name| self.sources.get(name));
-        let named = named.map(|found| PathBuf::from(found.value)).filter(|path| path.is_absolute());
-        named.or_else(|| self.sources.home.as_ref().map(|home| home.join(".cache")))
-    }
-
-    fn missing_credentials(&mut self, token: &TokenSettings) {
-        let key = token.api_key.is_some() || token.login == Login::ApiKey;
-        let certificate = token.client_cert.is_some();
-        let said = |name: &str| self.problems.iter().any(|problem| problem.setting == name);
-        if !key && !certificate && !said("SM_CLIENT_CERT_FILE") {
-            let cause = format!("and SM_CLIENT_CERT_FILE are not set (looked in {})", self.sources.places());
-            let remedy = "set both to the credentials that the service's web page gave you".to_owned();
-            self.problems.push(Problem { setting: "SM_API_KEY", cause, remedy });
-        } else if !key {
-            self.sources.warnings.push("SM_API_KEY is not set: the service may refuse what needs it".into());
-        } else if !certificate && !said("SM_CLIENT_CERT_FILE") {
-            let warning = "SM_CLIENT_CERT_FILE is not set: the service signs only for clients with a certificate";
-            self.sources.warnings.push(warning.into());
-        }
-    }
-}
-
-/// The account's settings.
+/// An account's settings.
 pub(super) fn token(sources: &mut Sources) -> TokenSettings {
-    let mut reader = Reader { sources, problems: Vec::new(), origins: Vec::new() };
-    let (cache, cache_file) = reader.cache();
-    let word = |reader: &mut Reader<'_>, name, words: [&'static str; 2]| {
-        reader.choice(name, &[(words[0], words[0]), (words[1], words[1])], words[0]).to_owned()
+    let mut reader = Reader::new(sources);
+    let (cache, cache_file) = cache(&mut reader);
+    let word = |reader: &mut Reader<'_>, setting, words: [&'static str; 2]| {
+        reader.choice(setting, &[(words[0], words[0]), (words[1], words[1])]).to_owned()
     };
     let generate = GenerateDefaults {
-        storage: word(&mut reader, "STM_PKCS11_KEY_STORAGE", ["HSM", "DISK"]),
-        key_type: word(&mut reader, "STM_PKCS11_KEY_TYPE", ["PRODUCTION", "TEST"]),
-        status: word(&mut reader, "STM_PKCS11_KEY_STATUS", ["ONLINE", "OFFLINE"]),
+        storage: word(&mut reader, &row::KEY_STORAGE, ["HSM", "DISK"]),
+        key_type: word(&mut reader, &row::KEY_TYPE, ["PRODUCTION", "TEST"]),
+        status: word(&mut reader, &row::KEY_STATUS, ["ONLINE", "OFFLINE"]),
     };
     let logins = [
         ("none", Login::None),
@@ -286,61 +23,239 @@ pub(super) fn token(sources: &mut Sources) -> TokenSettings {
         ("api-key", Login::ApiKey),
         ("api_key", Login::ApiKey),
     ];
+    let login = reader.choice(&row::LOGIN, &logins);
     let mut token = TokenSettings {
-        name: reader.text("STM_PKCS11_TOKEN").unwrap_or_else(|| "STM".into()),
-        modern_slot: reader.switch("STM_PKCS11_MODERN_SLOT", true),
-        chain: reader.switch("STM_PKCS11_CHAIN", true),
-        confirm_record: reader.choice("STM_PKCS11_CONFIRM", &[("off", false), ("record", true)], false),
-        login: reader.choice("STM_PKCS11_LOGIN", &logins, Login::None),
-        keypairs: reader.text("STM_PKCS11_KEYPAIRS").map(|list| crate::pattern::split(&list)).unwrap_or_default(),
+        name: reader.text_or_default(&row::TOKEN),
+        modern_slot: reader.switch(&row::MODERN_SLOT),
+        chain: reader.switch(&row::CHAIN),
+        confirm_record: reader.choice(&row::CONFIRM, &[("off", false), ("record", true)]),
+        login,
+        keypairs: reader.text(&row::KEYPAIRS).map(|list| crate::pattern::split(&list)).unwrap_or_default(),
         generate,
-        refresh: DEFAULT_LIFETIME,
-        host: reader.host(),
-        api_key: reader.secret("SM_API_KEY"),
-        client_cert: reader.client_cert(),
-        client_cert_password: reader.secret("SM_CLIENT_CERT_PASSWORD"),
-        ca_file: reader.file("SM_CA_FILE").map(|(path, _)| path),
-        skip_verify: reader.switch("SM_TLS_SKIP_VERIFY", false),
-        connect_timeout: reader.duration("SM_CONN_TIMEOUT", Duration::from_millis(1), Duration::from_secs(30)),
-        timeout: reader.duration("STM_PKCS11_TIMEOUT", Duration::from_secs(1), Duration::from_secs(60)),
-        proxy: reader.proxy(),
-        no_proxy: reader.text("NO_PROXY").or_else(|| reader.text("no_proxy")),
+        refresh: default_lifetime(),
+        host: host(&mut reader),
+        api_key: api_key(&mut reader, login),
+        client_cert: client_cert(&mut reader),
+        client_key_file: optional_file(&mut reader, &row::CLIENT_KEY_FILE, true),
+        client_cert_password: password(&mut reader),
+        ca_file: optional_file(&mut reader, &row::CA_FILE, false),
+        skip_verify: reader.switch(&row::SKIP_VERIFY),
+        connect_timeout: reader.duration(&row::CONN_TIMEOUT, Duration::from_millis(1)),
+        timeout: reader.duration(&row::TIMEOUT, Duration::from_secs(1)),
+        proxy: proxy(&mut reader),
+        no_proxy: reader.text(&row::NO_PROXY),
         cache,
         cache_file,
-        cache_dir: reader.cache_dir(),
+        cache_dir: cache_dir(&reader),
         home: reader.sources.home.clone(),
         privileged: reader.sources.privileged,
         problems: Vec::new(),
         origins: Vec::new(),
     };
-    reader.missing_credentials(&token);
+    check_credentials(&mut reader, &token);
     token.problems = reader.problems;
     token.origins = reader.origins;
     token
 }
 
+fn host(reader: &mut Reader<'_>) -> Option<String> {
+    let Some(found) = reader.credential(&row::HOST) else {
+        if !reader.problems.iter().any(|problem| problem.setting == row::HOST.name) {
+            let cause = format!("is not set (looked in {})", reader.sources.places());
+            reader.problem(
+                &row::HOST,
+                cause,
+                "set it to the service's URL, such as https://clientauth.one.digicert.com",
+            );
+        }
+        return None;
+    };
+    let origin = &found.origin;
+    if let Some(mistake) = reader.other_secret(&found.value) {
+        let cause = format!("contains the value of {} (from {origin}; not shown)", mistake.belongs_to.name);
+        reader.problem(&row::HOST, cause, "set it to the service's URL, such as https://clientauth.one.digicert.com");
+        return None;
+    }
+    match super::host::parse(&found.value) {
+        Ok(host) => Some(host),
+        Err(remedy) if super::host::is_plain(&found.value) => {
+            reader.invalid(&row::HOST, &found, &remedy);
+            None
+        }
+        Err(remedy) => {
+            reader.problem(&row::HOST, format!("is invalid (value not shown, from {origin})"), remedy);
+            None
+        }
+    }
+}
+
+fn api_key(reader: &mut Reader<'_>, login: Login) -> Option<Secret> {
+    // A PIN takes its place.
+    let found = if login == Login::ApiKey { reader.find(&row::API_KEY) } else { reader.credential(&row::API_KEY) }?;
+    if found.value.contains("://") {
+        let cause = format!("is a URL (from {})", found.origin);
+        reader.problem(&row::API_KEY, cause, "set it to the API key, and SM_HOST to the URL");
+        return None;
+    }
+    reader.secret(&row::API_KEY, found)
+}
+
+fn password(reader: &mut Reader<'_>) -> Option<Secret> {
+    let found = reader.find(&row::CLIENT_CERT_PASSWORD)?;
+    reader.secret(&row::CLIENT_CERT_PASSWORD, found)
+}
+
+fn client_cert(reader: &mut Reader<'_>) -> Option<ClientCert> {
+    if reader.sources.get(&row::CLIENT_CERT_B64).is_some() {
+        let found = reader.credential(&row::CLIENT_CERT_B64)?;
+        return reader.secret(&row::CLIENT_CERT_B64, found).map(ClientCert::Inline);
+    }
+    let Some(found) = reader.sources.get(&row::CLIENT_CERT_FILE) else {
+        // An empty variable is said once, whichever of the two it is.
+        let empty = [&row::CLIENT_CERT_FILE, &row::CLIENT_CERT_B64]
+            .into_iter()
+            .find(|row| reader.sources.emptied(row).is_some());
+        return empty.and_then(|row| reader.credential(row)).and(None);
+    };
+    // CI scripts put the content where the path belongs: PEM text, or base64 of a DER sequence, which begins with MI.
+    let base64 = |text: &str| text.bytes().all(|b| b.is_ascii_alphanumeric() || b"+/=\r\n ".contains(&b));
+    let content = found.value.contains("-----BEGIN ")
+        || (found.value.len() > 200 && found.value.starts_with("MI") && base64(&found.value));
+    let found = reader.credential(&row::CLIENT_CERT_FILE)?;
+    if content {
+        return Some(ClientCert::Inline(Secret::new(found.value)));
+    }
+    reader.private_file(&row::CLIENT_CERT_FILE, &found).map(ClientCert::File)
+}
+
+/// A file that need not be named.
+fn optional_file(reader: &mut Reader<'_>, setting: &'static Setting, private: bool) -> Option<PathBuf> {
+    let found = reader.find(setting)?;
+    if private { reader.private_file(setting, &found) } else { reader.file(setting, &found).map(|(path, _)| path) }
+}
+
+fn proxy(reader: &mut Reader<'_>) -> Option<Secret> {
+    let found = reader.find(&row::PROXY)?;
+    let reference = ["env:", "file:", "command:"].iter().any(|kind| found.value.starts_with(kind));
+    if matches!(found.origin, Origin::SettingsFile(_)) && reference {
+        return reader.secret(&row::PROXY, found);
+    }
+    if !super::host::has_plain_authority(&found.value) {
+        reader.invalid(&row::PROXY, &found, "write it as http://user:password@host:port");
+        return None;
+    }
+    Some(Secret::new(found.value))
+}
+
+/// How long a list is kept unless a setting says otherwise: on disk, and in memory.
+fn default_lifetime() -> Duration {
+    Duration::from_secs(row::CACHE.default.and_then(|text| text.parse().ok()).unwrap_or(600))
+}
+
+/// Nothing is written where the rights to do so are not the caller's.
+fn cache(reader: &mut Reader<'_>) -> (CacheMode, Option<PathBuf>) {
+    let asked = asked_cache(reader);
+    if reader.sources.privileged { (CacheMode::Off, None) } else { asked }
+}
+
+fn asked_cache(reader: &mut Reader<'_>) -> (CacheMode, Option<PathBuf>) {
+    let offline = reader.switch(&row::OFFLINE_MODE);
+    let (memory, path) = match reader.find(&row::DB_DSN).map(|found| (dsn::parse(&found.value), found)) {
+        None => (false, None),
+        Some((dsn::Dsn::Memory, _)) => (true, None),
+        Some((dsn::Dsn::File(path), found)) => (false, Some(reader.beside(&found, &path))),
+    };
+    let default = match (offline, memory) {
+        (_, true) => CacheMode::Off,
+        (true, false) => CacheMode::Offline,
+        (false, false) => CacheMode::For(default_lifetime()),
+    };
+    let Some(found) = reader.find(&row::CACHE) else { return (default, path) };
+    let mode = match found.value.to_ascii_lowercase().as_str() {
+        "off" | "0" => CacheMode::Off,
+        "on" => CacheMode::For(default_lifetime()),
+        "offline" => CacheMode::Offline,
+        seconds => match seconds.parse::<u32>() {
+            Ok(seconds) => CacheMode::For(Duration::from_secs(seconds.into())),
+            Err(_) => {
+                reader.invalid(&row::CACHE, &found, "use off, a number of seconds, or offline");
+                default
+            }
+        },
+    };
+    (mode, path)
+}
+
+/// The XDG base directory; `%LOCALAPPDATA%` on Windows.
+fn cache_dir(reader: &Reader<'_>) -> Option<PathBuf> {
+    if reader.sources.privileged {
+        return None;
+    }
+    let named = reader.sources.directory(if cfg!(windows) { "LOCALAPPDATA" } else { "XDG_CACHE_HOME" });
+    named.or_else(|| reader.sources.home.as_ref().map(|home| home.join(".cache")))
+}
+
+/// The service lets users sign in with a client certificate, an API key, or both, as the account is set up: one of them is
+/// needed, and a hint is worth while where the other is missing.
+fn check_credentials(reader: &mut Reader<'_>, token: &TokenSettings) {
+    let key = token.api_key.is_some() || token.login == Login::ApiKey;
+    let certificate = token.client_cert.is_some();
+    let said = |name: &str| reader.problems.iter().any(|problem| problem.setting == name);
+    let (no_key, no_certificate) =
+        (!said(row::API_KEY.name), !said(row::CLIENT_CERT_FILE.name) && !said(row::CLIENT_CERT_B64.name));
+    if token.client_key_file.is_some() && !certificate && no_certificate {
+        let remedy = "set SM_CLIENT_CERT_FILE to the certificate of this key";
+        reader.problem(&row::CLIENT_KEY_FILE, "is set, and SM_CLIENT_CERT_FILE is not", remedy);
+    } else if !key && !certificate && no_certificate && no_key {
+        let cause = format!("and SM_CLIENT_CERT_FILE are not set (looked in {})", reader.sources.places());
+        reader.problem(&row::API_KEY, cause, "set both to the credentials that the service's web page gave you");
+    } else if !key && no_key {
+        reader.sources.warnings.push("SM_API_KEY is not set: signing in with the client certificate alone".into());
+    } else if !certificate && no_certificate {
+        reader.sources.warnings.push("SM_CLIENT_CERT_FILE is not set: signing in with the API key alone".into());
+    }
+}
+
 /// Whether a forked child goes on with the parent's run.
 pub(super) fn lenient_fork(sources: &mut Sources) -> bool {
-    let mut reader = Reader { sources, problems: Vec::new(), origins: Vec::new() };
-    let lenient = reader.choice("STM_PKCS11_FORK", &[("strict", false), ("lenient", true)], false);
+    let mut reader = Reader::new(sources);
+    let lenient = reader.choice(&row::FORK, &[("strict", false), ("lenient", true)]);
     let problems: Vec<String> = reader.problems.iter().map(ToString::to_string).collect();
     sources.warnings.extend(problems);
     lenient
 }
 
-/// Whether a URL has a host, right behind the slashes, that is written in ASCII and without escapes. (Credentials before it
-/// may have escapes.) The URL standard would pass over any number of further slashes.
-fn plain_authority(url: &str) -> bool {
-    let rest = url.split_once("://").map_or(url, |(_, rest)| rest);
-    let authority = rest.split(['/', '?', '#', '\\']).next().unwrap_or_default();
-    let host = authority.rsplit('@').next().unwrap_or_default();
-    !host.is_empty() && !host.ends_with(':') && url.bytes().all(|byte| byte.is_ascii_graphic()) && !host.contains('%')
+/// Whether the module shows no token where nothing is configured.
+pub(super) fn hides_unconfigured(sources: &mut Sources) -> bool {
+    Reader::new(sources).choice(&row::UNCONFIGURED, &[("error", false), ("no-token", true)])
 }
+
+#[derive(Clone, Copy, PartialEq)]
+enum Output {
+    Default,
+    Stderr,
+    Stdout,
+    Discard,
+    File,
+}
+
+/// `console` is what the service's own tools call the terminal. What a host prints to standard output is its product, so the
+/// console is standard error here.
+const OUTPUTS: &[(&str, Output)] = &[
+    ("", Output::Default),
+    ("stderr", Output::Stderr),
+    ("console", Output::Stderr),
+    ("stdout", Output::Stdout),
+    ("discard", Output::Discard),
+    ("none", Output::Discard),
+    ("null", Output::Discard),
+    ("file", Output::File),
+];
 
 /// The log's settings. A wrong value is warned about; the log works with the default.
 pub(super) fn log(sources: &mut Sources) -> LogSettings {
     use ::log::LevelFilter::*;
-    let mut reader = Reader { sources, problems: Vec::new(), origins: Vec::new() };
+    let mut reader = Reader::new(sources);
     // FATAL has no level of its own here: what ends a call is an error.
     let levels = [
         ("FATAL", Error),
@@ -351,41 +266,19 @@ pub(super) fn log(sources: &mut Sources) -> LogSettings {
         ("DEBUG", Debug),
         ("TRACE", Trace),
     ];
-    let level = reader.choice("SM_LOG_LEVEL", &levels, Error);
-    let folder = reader.text("SM_LOG_DIR").map(|folder| reader.expand(&folder));
-    let name = reader.text("SM_LOG_FILE_NAME");
-    #[derive(Clone, Copy, PartialEq)]
-    enum Output {
-        Default,
-        Stderr,
-        Stdout,
-        Discard,
-        File,
-    }
-    let outputs = [
-        ("stderr", Output::Stderr),
-        ("stdout", Output::Stdout),
-        ("console", Output::Stdout),
-        ("discard", Output::Discard),
-        ("none", Output::Discard),
-        ("null", Output::Discard),
-        ("file", Output::File),
-    ];
-    let output = reader.choice("SM_LOG_OUTPUT", &outputs, Output::Default);
-    let wants_file = output == Output::File || (output == Output::Default && (folder.is_some() || name.is_some()));
+    let level = reader.choice(&row::LOG_LEVEL, &levels);
+    let folder = reader.text(&row::LOG_DIR).map(|folder| reader.expand(&folder));
+    let named = reader.sources.get(&row::LOG_FILE_NAME).is_some();
+    let name = reader.text_or_default(&row::LOG_FILE_NAME);
+    let output = reader.choice(&row::LOG_OUTPUT, OUTPUTS);
+    let to_file = output == Output::File || (output == Output::Default && (folder.is_some() || named));
     let home = reader.sources.home.as_ref().map(|home| home.join(".signingmanager").join("logs"));
     let output = match (output, folder.or(home)) {
         (Output::Stdout, _) => LogOutput::Stdout,
         (Output::Discard, _) => LogOutput::Discard,
-        (_, Some(folder)) if wants_file => LogOutput::File(folder.join(name.unwrap_or_else(|| "smpkcs11.log".into()))),
+        (_, Some(folder)) if to_file && !reader.sources.privileged => LogOutput::File(folder.join(name)),
         _ => LogOutput::Stderr,
     };
-    let output = match output {
-        LogOutput::File(_) if reader.sources.privileged => LogOutput::Stderr,
-        output => output,
-    };
-    let mut warnings: Vec<String> = reader.problems.iter().map(ToString::to_string).collect();
-    warnings.append(&mut reader.sources.warnings);
     let mut notices = std::mem::take(&mut reader.sources.notices);
     if reader.sources.privileged {
         notices.push(format!(
@@ -393,64 +286,175 @@ pub(super) fn log(sources: &mut Sources) -> LogSettings {
              home directory, cache and log file are not used; configure it in {MACHINE}/stm-pkcs11.toml, owned by root"
         ));
     }
-    LogSettings { level, output, warnings, notices }
+    let mut warnings: Vec<String> = reader.problems.iter().map(ToString::to_string).collect();
+    warnings.append(&mut reader.sources.warnings);
+    LogSettings { level, output, warnings, notices, notes: Vec::new() }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use std::collections::{HashMap, HashSet};
+
+    fn sources(pairs: &[(&str, &str)]) -> Sources {
+        Sources::new(None, pairs.iter().map(|(name, value)| ((*name).into(), (*value).into())).collect())
+    }
 
     fn settings(pairs: &[(&str, &str)]) -> TokenSettings {
-        token(&mut Sources::new(None, pairs.iter().map(|(name, value)| ((*name).into(), (*value).into())).collect()))
+        token(&mut sources(pairs))
     }
 
     fn problems(pairs: &[(&str, &str)]) -> String {
         settings(pairs).problems.iter().map(ToString::to_string).collect::<Vec<_>>().join("\n")
     }
 
+    /// With a host and an API key that are right.
+    fn problems_beside(pairs: &[(&str, &str)]) -> String {
+        problems(&[&[("SM_HOST", "https://h.example"), ("SM_API_KEY", "a-key-of-the-service")], pairs].concat())
+    }
+
     #[test]
-    fn the_host_loses_slashes_and_gains_https() {
-        for host in
-            ["https://h.example", "HTTPS://h.example/", "https://h.example/", " 'https://h.example//' ", "h.example"]
-        {
-            assert_eq!(settings(&[("SM_HOST", host)]).host.as_deref(), Some("https://h.example"), "{host}");
-        }
+    fn every_row_is_read_and_every_default_is_a_value_of_its_setting() {
+        let mut sources = Sources::new(None, HashMap::new());
+        let _ = settings_file::find(&mut sources);
+        // The defaults are parsed here; a debug assertion fails where one is not the setting's own value.
+        token(&mut sources);
+        lenient_fork(&mut sources);
+        hides_unconfigured(&mut sources);
+        log(&mut sources);
+        let asked: HashSet<&str> = sources.asked.borrow().iter().copied().collect();
+        let rows: HashSet<&str> = SETTINGS.iter().map(|row| row.name).collect();
+        assert_eq!(asked, rows);
     }
 
     #[test]
     fn mistakes_name_the_setting_the_value_its_origin_and_the_remedy() {
-        let text = problems(&[("SM_HOST", "http://h.example"), ("SM_API_KEY", "k")]);
         assert_eq!(
-            text,
-            "SM_HOST (from the environment) is wrong 'http://h.example': the service is reached over https:// only"
+            problems(&[("SM_HOST", "http://h.example"), ("SM_API_KEY", "k")]),
+            "SM_HOST is invalid ('http://h.example', from the environment): use an https:// URL; the module sends credentials \
+             over TLS only"
         );
         let text = problems(&[("SM_API_KEY", "k")]);
         assert!(
             text.starts_with("SM_HOST is not set (looked in the environment): set it to the service's URL"),
             "{text}"
         );
-        let text = problems(&[("SM_HOST", "h"), ("SM_API_KEY", "k"), ("SM_CLIENT_CERT_FILE", "/no/such.p12")]);
-        assert!(
-            text.contains("SM_CLIENT_CERT_FILE (from the environment) is wrong '/no/such.p12': the file"),
-            "{text}"
-        );
-        let text = problems(&[("SM_HOST", "h"), ("SM_API_KEY", "k"), ("SM_CONN_TIMEOUT", "soon")]);
-        assert!(text.contains("SM_CONN_TIMEOUT") && text.contains("milliseconds"), "{text}");
-        let text = problems(&[("SM_HOST", "h"), ("SM_API_KEY", "k"), ("STM_PKCS11_CHAIN", "maybe")]);
-        assert!(text.contains("'maybe'") && text.contains("on, off"), "{text}");
-        let text = problems(&[("SM_HOST", "https://me:secret@h"), ("SM_API_KEY", "k")]);
-        assert!(text.contains("SM_HOST") && !text.contains("secret"), "{text}");
-        for host in ["https:///h.example", "//h.example", "https://", "https://%68.example"] {
-            let text = problems(&[("SM_HOST", host), ("SM_API_KEY", "k")]);
-            assert!(text.contains("SM_HOST (from the environment)"), "{host}: {text}");
+        for (name, value, words) in [
+            (
+                "SM_CLIENT_CERT_FILE",
+                "/no/such.p12",
+                "(from the environment) names /no/such.p12, which cannot be read (",
+            ),
+            (
+                "SM_CONN_TIMEOUT",
+                "soon",
+                "is invalid ('soon', from the environment): use a whole number of milliseconds",
+            ),
+            ("STM_PKCS11_CHAIN", "maybe", "is invalid ('maybe', from the environment): use one of on, off"),
+            ("SM_CLIENT_KEY_FILE", "/etc/hostname", "is set, and SM_CLIENT_CERT_FILE is not: set SM_CLIENT_CERT_FILE"),
+        ] {
+            let text = problems_beside(&[(name, value)]);
+            assert!(text.starts_with(name) && text.contains(words), "{text}");
         }
-        assert!(problems(&[("SM_HOST", "h")]).contains("SM_API_KEY and SM_CLIENT_CERT_FILE are not set"));
+        assert!(problems(&[("SM_HOST", "h.example")]).contains("SM_API_KEY and SM_CLIENT_CERT_FILE are not set"));
+    }
+
+    #[test]
+    fn a_host_with_more_than_a_host_is_refused_and_what_may_be_secret_not_shown() {
+        for (host, words) in [
+            ("https://me:s3cret@h.example", "remove user name and password"),
+            ("https://:s3cret@h.example", "remove user name and password"),
+            ("https://h.example/#s3cret", "remove what follows the host"),
+            ("s3cret0123456789s3cret0123456789", "use a URL such as"),
+            ("https://h.example/other/path", "remove the path: SM_HOST is the host alone"),
+        ] {
+            let text = problems(&[("SM_HOST", host), ("SM_API_KEY", "k")]);
+            assert!(text.starts_with("SM_HOST is invalid (") && text.contains(words), "{text}");
+            assert!(!text.contains("s3cret"), "{text}");
+        }
+    }
+
+    #[test]
+    fn credentials_in_the_wrong_setting_are_recognised_and_not_shown() {
+        let key = "0123456789abcdef_fedcba9876543210";
+        let swapped = [
+            (vec![("SM_HOST", key), ("SM_API_KEY", key)], "SM_HOST contains the value of SM_API_KEY"),
+            (vec![("SM_HOST", key), ("SM_API_KEY", "https://h.example")], "SM_API_KEY is a URL"),
+            (
+                vec![
+                    ("SM_HOST", "h.example"),
+                    ("SM_CLIENT_CERT_FILE", "pa55word-of-it"),
+                    ("SM_CLIENT_CERT_PASSWORD", "pa55word-of-it"),
+                ],
+                "SM_CLIENT_CERT_FILE contains the value of SM_CLIENT_CERT_PASSWORD",
+            ),
+            (
+                vec![
+                    ("SM_HOST", "h.example"),
+                    ("SM_CLIENT_CERT_FILE", "pa55word-of-it"),
+                    ("SM_CLIENT_CERT_PASSWORD", "client.p12"),
+                ],
+                "names a name that is not shown, which cannot be read",
+            ),
+        ];
+        for (pairs, words) in swapped {
+            let text = problems(&pairs);
+            assert!(text.contains(words), "{text}");
+            assert!(!text.contains(key) && !text.contains("pa55word"), "{text}");
+        }
+        let text = problems_beside(&[("STM_PKCS11_CHAIN", key)]);
+        assert!(text.contains("STM_PKCS11_CHAIN is invalid (value not shown") && !text.contains(key), "{text}");
+    }
+
+    #[test]
+    fn what_a_pipeline_left_empty_or_unfilled_is_refused_before_any_request() {
+        let host = ("SM_HOST", "https://h.example");
+        for value in ["***", "${{ secrets.SM_API_KEY }}", "$(SM_API_KEY)", "%SM_API_KEY%"] {
+            let text = problems(&[host, ("SM_API_KEY", value)]);
+            assert!(text.starts_with("SM_API_KEY is still a placeholder (from the environment): check"), "{text}");
+        }
+        for name in ["SM_API_KEY", "SM_CLIENT_CERT_FILE", "SM_CLIENT_CERT_FILE_B64"] {
+            for value in ["", "  ", "\"\""] {
+                let others =
+                    if name == "SM_API_KEY" { ("SM_CLIENT_CERT_FILE_B64", "MIIB") } else { ("SM_API_KEY", "k") };
+                let text = problems(&[host, others, (name, value)]);
+                assert!(text.starts_with(&format!("{name} is empty (from the environment): set it")), "{text}");
+                assert_eq!(text.lines().count(), 1, "{text}");
+            }
+        }
+        // A mark that an editor left is not part of the value.
+        let marked = settings(&[("SM_HOST", "\u{feff}h.example"), ("SM_API_KEY", "\u{feff}key")]);
+        assert_eq!((marked.host.as_deref(), marked.api_key.unwrap().reveal()), (Some("https://h.example"), "key"));
+    }
+
+    #[test]
+    fn a_certificate_without_a_key_and_a_key_without_a_certificate_are_enough() {
+        let host = ("SM_HOST", "https://h.example");
+        for (name, value, warning) in [
+            ("SM_API_KEY", "k", "SM_CLIENT_CERT_FILE is not set: signing in with the API key alone"),
+            ("SM_CLIENT_CERT_FILE_B64", "MIIB", "SM_API_KEY is not set: signing in with the client certificate alone"),
+        ] {
+            let mut sources = sources(&[host, (name, value)]);
+            assert!(token(&mut sources).problems.is_empty());
+            assert_eq!(sources.warnings, [warning]);
+        }
+    }
+
+    #[test]
+    fn timeouts_have_units() {
+        let read = settings(&[("SM_CONN_TIMEOUT", "30s"), ("STM_PKCS11_TIMEOUT", "2m")]);
+        assert_eq!((read.connect_timeout, read.timeout), (Duration::from_secs(30), Duration::from_secs(120)));
+        let read = settings(&[("SM_CONN_TIMEOUT", "500"), ("STM_PKCS11_TIMEOUT", "500ms")]);
+        assert_eq!((read.connect_timeout, read.timeout), (Duration::from_millis(500), Duration::from_millis(500)));
+        let read = settings(&[]);
+        assert_eq!((read.connect_timeout, read.timeout), (Duration::from_secs(30), Duration::from_secs(60)));
     }
 
     #[test]
     fn the_cache_follows_our_setting_and_the_older_ones() {
         let mode = |pairs: &[(&str, &str)]| settings(pairs).cache;
-        assert_eq!(mode(&[]), CacheMode::For(DEFAULT_LIFETIME));
+        assert_eq!(mode(&[]), CacheMode::For(default_lifetime()));
+        assert_eq!(default_lifetime(), Duration::from_secs(600));
         assert_eq!(mode(&[("STM_PKCS11_CACHE", "off")]), CacheMode::Off);
         assert_eq!(mode(&[("STM_PKCS11_CACHE", "30")]), CacheMode::For(Duration::from_secs(30)));
         assert_eq!(mode(&[("SM_PKCS11_OFFLINE_MODE", "TRUE")]), CacheMode::Offline);
@@ -459,13 +463,40 @@ mod tests {
 
     #[test]
     fn log_settings_are_read_in_any_case_and_a_folder_means_a_file() {
-        let read = |pairs: &[(&str, &str)]| {
-            log(&mut Sources::new(None, pairs.iter().map(|(name, value)| ((*name).into(), (*value).into())).collect()))
-        };
+        let read = |pairs: &[(&str, &str)]| log(&mut sources(pairs));
         assert_eq!(read(&[("SM_LOG_LEVEL", "trace")]).level, ::log::LevelFilter::Trace);
         assert_eq!(read(&[]).output, LogOutput::Stderr);
         assert_eq!(read(&[("SM_LOG_DIR", "/x")]).output, LogOutput::File("/x/smpkcs11.log".into()));
         assert_eq!(read(&[("SM_LOG_OUTPUT", "NULL")]).output, LogOutput::Discard);
+        assert_eq!(read(&[("SM_LOG_OUTPUT", "console")]).output, LogOutput::Stderr);
         assert_eq!(read(&[("SM_LOG_LEVEL", "loud")]).warnings.len(), 1);
+    }
+
+    #[test]
+    fn a_privileged_host_has_no_cache_no_log_file_and_one_notice() {
+        let mut sources =
+            sources(&[("SM_LOG_DIR", "/x"), ("SM_PKCS11_DB_DSN", "/x/cache"), ("STM_PKCS11_CACHE", "600")]);
+        sources.privileged = true;
+        let read = token(&mut sources);
+        assert_eq!((read.cache, read.cache_file, read.cache_dir), (CacheMode::Off, None, None));
+        let log = log(&mut sources);
+        assert_eq!((log.output, log.notices.len()), (LogOutput::Stderr, 1));
+    }
+
+    #[test]
+    fn without_any_setting_a_packaged_module_shows_no_token() {
+        let load = |reserved: &str, pairs: &[(&str, &str)]| {
+            let environment = pairs.iter().map(|(name, value)| ((*name).into(), (*value).into())).collect();
+            load_from(Sources::new(Some(reserved), environment))
+        };
+        const HIDE: &str = "STM_PKCS11_UNCONFIGURED=no-token;STM_PKCS11_CONFIG=none";
+        let hidden = load("STM_PKCS11_UNCONFIGURED=no-token", &[("SM_LOG_LEVEL", "INFO")]);
+        // Where this machine has settings of its own, they count.
+        if !std::path::Path::new(MACHINE).exists() {
+            assert_eq!((hidden.tokens.len(), hidden.log.notes.len(), hidden.log.warnings.len()), (0, 1, 0));
+        }
+        assert_eq!(load(HIDE, &[]).tokens.len(), 1, "a setting in the arguments counts");
+        assert_eq!(load("STM_PKCS11_UNCONFIGURED=no-token", &[("SM_HOST", "h.example")]).tokens.len(), 1);
+        assert_eq!(load("", &[]).tokens.len(), 1);
     }
 }

@@ -1,48 +1,17 @@
 //! `stm-pkcs11.toml`: settings for people who have more than one account, or no environment to set.
 //!
-//! Strict: a key that is not known is an error that names the line and the nearest right one. Each key of a token is a
-//! variable under another name ([`TOKEN_KEYS`]), so the values are checked where those of the environment are.
+//! Strict: a key that is not known is an error that names the line and the nearest right one. Each key is a setting under
+//! another name (`key` in the table of settings), so the values are checked where those of the environment are.
 
 use super::problem::Problem;
+use super::setting::{self, Scope};
 use super::sources::Sources;
+use crate::encoding;
 use crate::nearest::nearest;
 use crate::trusted_file;
 use std::collections::{HashMap, HashSet};
 use std::path::{Path, PathBuf};
 use toml::de::{DeArray, DeTable, DeValue};
-
-/// Keys of `[[token]]` and the variables that mean the same.
-pub const TOKEN_KEYS: &[(&str, &str)] = &[
-    ("name", "STM_PKCS11_TOKEN"),
-    ("host", "SM_HOST"),
-    ("api_key", "SM_API_KEY"),
-    ("client_cert_file", "SM_CLIENT_CERT_FILE"),
-    ("client_cert_b64", "SM_CLIENT_CERT_FILE_B64"),
-    ("client_cert_password", "SM_CLIENT_CERT_PASSWORD"),
-    ("ca_file", "SM_CA_FILE"),
-    ("tls_skip_verify", "SM_TLS_SKIP_VERIFY"),
-    ("keypairs", "STM_PKCS11_KEYPAIRS"),
-    ("login", "STM_PKCS11_LOGIN"),
-    ("proxy", "HTTPS_PROXY"),
-    ("no_proxy", "NO_PROXY"),
-    ("connect_timeout_ms", "SM_CONN_TIMEOUT"),
-    ("timeout", "STM_PKCS11_TIMEOUT"),
-    ("cache", "STM_PKCS11_CACHE"),
-    ("cache_file", "SM_PKCS11_DB_DSN"),
-    ("chain", "STM_PKCS11_CHAIN"),
-    ("modern_slot", "STM_PKCS11_MODERN_SLOT"),
-    ("confirm", "STM_PKCS11_CONFIRM"),
-    ("key_storage", "STM_PKCS11_KEY_STORAGE"),
-    ("key_type", "STM_PKCS11_KEY_TYPE"),
-    ("key_status", "STM_PKCS11_KEY_STATUS"),
-];
-
-/// Keys of `[log]`.
-pub const LOG_KEYS: &[(&str, &str)] =
-    &[("level", "SM_LOG_LEVEL"), ("output", "SM_LOG_OUTPUT"), ("dir", "SM_LOG_DIR"), ("file_name", "SM_LOG_FILE_NAME")];
-
-/// Keys of the file itself, beside `[log]` and `[[token]]`.
-pub const FILE_KEYS: &[(&str, &str)] = &[("fork", "STM_PKCS11_FORK")];
 
 /// The name that every folder has it under.
 const NAME: &str = "stm-pkcs11.toml";
@@ -62,7 +31,7 @@ pub struct SettingsFile {
 
 /// The file that the sources lead to: by name, else in the user's folder, else in the system's.
 pub fn find(sources: &mut Sources) -> Option<SettingsFile> {
-    let path = match sources.get("STM_PKCS11_CONFIG") {
+    let path = match sources.get(&setting::CONFIG) {
         Some(found) if found.value.eq_ignore_ascii_case("none") => return None,
         Some(found) => PathBuf::from(found.value),
         None => folders(sources).into_iter().map(|folder| folder.join(NAME)).find(|path| path.is_file())?,
@@ -73,14 +42,12 @@ pub fn find(sources: &mut Sources) -> Option<SettingsFile> {
 /// Where a file is looked for that nothing names.
 pub fn folders(sources: &Sources) -> Vec<PathBuf> {
     if sources.privileged {
-        return vec![PathBuf::from(trusted_file::MACHINE)];
+        return trusted_file::machine().into_iter().collect();
     }
-    let named =
-        |name: &str| sources.get(name).map(|found| PathBuf::from(found.value)).filter(|path| path.is_absolute());
-    let users = named("XDG_CONFIG_HOME").or_else(|| named("APPDATA"));
+    let users = sources.directory(if cfg!(windows) { "APPDATA" } else { "XDG_CONFIG_HOME" });
     let users = users.or_else(|| sources.home.as_ref().map(|home| home.join(".config")));
-    let systems = named("PROGRAMDATA").unwrap_or_else(|| PathBuf::from("/etc"));
-    users.into_iter().chain([systems]).map(|folder| folder.join("stm-pkcs11")).collect()
+    let users = users.map(|folder| folder.join("stm-pkcs11"));
+    users.into_iter().chain(trusted_file::machine()).collect()
 }
 
 fn problem(cause: String, remedy: impl Into<String>) -> Problem {
@@ -91,10 +58,10 @@ fn problem(cause: String, remedy: impl Into<String>) -> Problem {
 fn read(sources: &mut Sources, path: &Path) -> SettingsFile {
     let mut file = SettingsFile { path: path.to_owned(), ..SettingsFile::default() };
     match sources.read(path) {
-        Ok(content) => match std::str::from_utf8(&content.bytes) {
-            Ok(text) => file.parse(text),
-            Err(_) => {
-                let cause = format!("{} is not UTF-8 text", path.display());
+        Ok(content) => match encoding::decode(&content.bytes) {
+            Some(text) => file.parse(&text),
+            None => {
+                let cause = format!("{} is not text in UTF-8 or UTF-16", path.display());
                 file.problems.push(problem(cause, "save it as UTF-8"));
             }
         },
@@ -115,8 +82,8 @@ impl SettingsFile {
                 let message = error.message().lines().next().unwrap_or_default().to_owned();
                 return self.wrong(
                     line,
-                    format!("is no TOML ({message})"),
-                    "see config/stm-pkcs11.toml for a whole one",
+                    format!("is not valid TOML ({message})"),
+                    "compare it with config/stm-pkcs11.toml",
                 );
             }
         };
@@ -124,21 +91,27 @@ impl SettingsFile {
             let at = line(text, key.span().start);
             match (key.get_ref().as_ref(), value.get_ref()) {
                 ("log", DeValue::Table(log)) => {
-                    let values = self.values(text, "[log]", log, LOG_KEYS);
+                    let values = self.values(text, Scope::Log, log);
                     self.process.extend(values);
                 }
                 ("token", DeValue::Array(tokens)) => self.add_tokens(text, at, tokens),
                 ("token", DeValue::Table(token)) => {
-                    let values = self.values(text, "[token]", token, TOKEN_KEYS);
+                    let values = self.values(text, Scope::Token, token);
                     self.tokens.push(values);
                 }
-                ("log" | "token", _) => self.wrong(at, "wants a table there".into(), "write [log] or [[token]]"),
-                (name, value) => match FILE_KEYS.iter().find(|(known, _)| *known == name) {
-                    Some((_, variable)) => match text_of(value) {
-                        Some(value) => drop(self.process.insert((*variable).to_owned(), value)),
-                        None => self.wrong(at, format!("has a wrong value for '{name}'"), "it is text"),
+                ("log" | "token", _) => self.wrong(at, "requires a table there".into(), "write [log] or [[token]]"),
+                (name, value) => match setting::of(Scope::File).find(|known| known.key == name) {
+                    Some(known) => match text_of(value) {
+                        Some(value) => drop(self.process.insert(known.name.to_owned(), value)),
+                        None => self.wrong(at, format!("has an invalid value for '{name}'"), "write it as text"),
                     },
-                    None => self.unknown(at, name, "the file", &["token", "log", "fork"]),
+                    None => {
+                        let known: Vec<&str> = ["token", "log"]
+                            .into_iter()
+                            .chain(setting::of(Scope::File).map(|known| known.key))
+                            .collect();
+                        self.unknown(at, name, Scope::File, &known);
+                    }
                 },
             }
         }
@@ -149,10 +122,10 @@ impl SettingsFile {
         for token in tokens.iter() {
             match token.get_ref() {
                 DeValue::Table(token) => {
-                    let values = self.values(text, "[[token]]", token, TOKEN_KEYS);
+                    let values = self.values(text, Scope::Token, token);
                     self.tokens.push(values);
                 }
-                _ => self.wrong(at, "wants tables there".into(), "write [[token]]"),
+                _ => self.wrong(at, "requires tables there".into(), "write [[token]]"),
             }
         }
     }
@@ -172,43 +145,38 @@ impl SettingsFile {
                 Some(_) => continue,
             };
             let cause = format!("{} {cause}", self.path.display());
-            self.problems.push(problem(cause, "of several tokens each has a name of its own"));
+            self.problems.push(problem(cause, "give each [[token]] a unique name"));
         }
     }
 
-    fn values(
-        &mut self,
-        text: &str,
-        place: &str,
-        table: &DeTable<'_>,
-        keys: &[(&str, &str)],
-    ) -> HashMap<String, String> {
+    fn values(&mut self, text: &str, scope: Scope, table: &DeTable<'_>) -> HashMap<String, String> {
         let mut values = HashMap::new();
         for (key, value) in table {
             let (name, at) = (key.get_ref().as_ref(), line(text, key.span().start));
-            let Some((_, variable)) = keys.iter().find(|(known, _)| *known == name) else {
-                let known: Vec<&str> = keys.iter().map(|(known, _)| *known).collect();
-                self.unknown(at, name, place, &known);
+            let Some(known) = setting::of(scope).find(|known| known.key == name) else {
+                let known: Vec<&str> = setting::of(scope).map(|known| known.key).collect();
+                self.unknown(at, name, scope, &known);
                 continue;
             };
             match text_of(value.get_ref()) {
-                Some(value) => drop(values.insert((*variable).to_owned(), value)),
+                Some(value) => drop(values.insert(known.name.to_owned(), value)),
                 None => self.wrong(
                     at,
-                    format!("has a value for '{name}' that no setting has"),
-                    "it is text, a number, true or false, or a list of text",
+                    format!("has an invalid value for '{name}'"),
+                    "write text, a number, true or false, or a list of text",
                 ),
             }
         }
         values
     }
 
-    fn unknown(&mut self, at: usize, name: &str, place: &str, known: &[&str]) {
+    fn unknown(&mut self, at: usize, name: &str, scope: Scope, known: &[&str]) {
+        let place = scope.table().unwrap_or_default();
         let remedy = match nearest(name, known) {
             Some(known) => format!("did you mean '{known}'?"),
-            None => format!("{place} has {}", known.join(", ")),
+            None => format!("use one of the keys of {place}: {}", known.join(", ")),
         };
-        self.wrong(at, format!("has '{name}', which is no key of {place}"), remedy);
+        self.wrong(at, format!("has '{name}', which is not a key of {place}"), remedy);
     }
 
     fn wrong(&mut self, line: usize, what: String, remedy: impl Into<String>) {
@@ -275,18 +243,20 @@ mod tests {
     fn an_unknown_key_names_its_line_and_the_nearest_right_one() {
         assert_eq!(
             said("[[token]]\nname = 'a'\nhots = 'x'\n"),
-            "STM_PKCS11_CONFIG f.toml line 3 has 'hots', which is no key of [[token]]: did you mean 'host'?"
+            "STM_PKCS11_CONFIG f.toml line 3 has 'hots', which is not a key of [[token]]: did you mean 'host'?"
         );
         assert!(said("[log]\nlevle = 'x'\n").contains("line 2") && said("[log]\nlevle = 'x'\n").contains("'level'"));
         assert!(said("tokens = 1\n").contains("did you mean 'token'?"));
-        assert!(said("[[token]]\nsomething_else_entirely = 1\n").contains("[[token]] has name, host"));
+        assert!(
+            said("[[token]]\nsomething_else_entirely = 1\n").contains("use one of the keys of [[token]]: name, host")
+        );
     }
 
     #[test]
     fn what_is_no_toml_or_of_another_shape_names_the_line() {
         assert!(said("[[token]]\nname = \n").contains("line 2"));
-        assert!(said("token = 5\n").contains("line 1 wants a table"));
-        assert!(said("[[token]]\nhost = {a = 1}\n").contains("line 2 has a value for 'host'"));
+        assert!(said("token = 5\n").contains("line 1 requires a table"));
+        assert!(said("[[token]]\nhost = {a = 1}\n").contains("line 2 has an invalid value for 'host'"));
         assert!(said("[[token]]\nhost = 'a'\nhost = 'b'\n").contains("line 3"));
     }
 
@@ -299,31 +269,23 @@ mod tests {
 
     #[test]
     fn the_file_that_we_ship_has_every_key_and_reads_without_a_problem() {
-        let shipped = include_str!("../../config/stm-pkcs11.toml");
+        let shipped = super::super::example();
         // Comments that are settings: a hash with no blank behind it.
         let whole: String = shipped.lines().map(|line| format!("{}\n", uncommented(line))).collect();
-        for text in [shipped, &whole] {
+        for text in [&shipped, &whole] {
             assert_eq!(said(text), "");
         }
         let file = parsed(&whole);
-        let keys =
-            |keys: &[(&str, &str)]| keys.iter().map(|(_, variable)| (*variable).to_owned()).collect::<HashSet<_>>();
+        let names = |scopes: &[Scope]| {
+            let rows = scopes.iter().flat_map(|scope| setting::of(*scope));
+            rows.map(|row| row.name.to_owned()).collect::<HashSet<_>>()
+        };
         assert_eq!(file.tokens.len(), 2);
-        assert_eq!(file.tokens[0].keys().cloned().collect::<HashSet<_>>(), keys(TOKEN_KEYS));
-        assert_eq!(file.process.keys().cloned().collect::<HashSet<_>>(), keys(&[LOG_KEYS, FILE_KEYS].concat()));
+        assert_eq!(file.tokens[0].keys().cloned().collect::<HashSet<_>>(), names(&[Scope::Token]));
+        assert_eq!(file.process.keys().cloned().collect::<HashSet<_>>(), names(&[Scope::Log, Scope::File]));
     }
 
     fn uncommented(line: &str) -> &str {
         line.strip_prefix('#').filter(|rest| !rest.starts_with([' ', '#']) && !rest.is_empty()).unwrap_or(line)
-    }
-
-    #[test]
-    fn every_key_stands_for_a_setting_of_its_own() {
-        let all = [TOKEN_KEYS, LOG_KEYS, FILE_KEYS].concat();
-        let variables: HashSet<&str> = all.iter().map(|(_, variable)| *variable).collect();
-        assert_eq!(variables.len(), all.len());
-        for variable in variables {
-            assert!(super::super::VARIABLES.iter().any(|known| known.name == variable), "{variable}");
-        }
     }
 }

@@ -1,6 +1,8 @@
 //! Where values come from, in order of precedence.
 
-use super::{properties, variables};
+use super::properties;
+use super::setting::{self, Scope, Setting};
+use crate::encoding;
 use crate::host;
 use crate::trusted_file::{self, Content, Refusal};
 use std::collections::HashMap;
@@ -32,6 +34,25 @@ impl fmt::Display for Origin {
     }
 }
 
+/// The order of the sources, for the documentation: what comes first is used.
+pub const ORDER: &[(&str, &str)] = &[
+    (
+        "initialise arguments",
+        "`pReserved` of `C_Initialize`: `NAME=value` pairs, separated by `;` or lines. A value that contains a `;` is written \
+         in quotes: `NAME=\"a;b\"`",
+    ),
+    ("environment", "variables of the process. Not in a program that runs with rights its caller does not have"),
+    (
+        "settings file",
+        "`stm-pkcs11.toml`, by the keys in the table: the one that `STM_PKCS11_CONFIG` names, else the user's, else the \
+         machine's. With several `[[token]]`, each takes its settings from its own table alone",
+    ),
+    (
+        "properties file",
+        "`~/.signingmanager/ssm-config.properties`: `NAME=value` lines, as the service's own tools write it",
+    ),
+];
+
 /// A value with its origin.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Found {
@@ -42,8 +63,7 @@ pub struct Found {
 }
 
 /// What the environment says of the machine, for every token of a settings file.
-const MACHINES: &[&str] =
-    &["HTTPS_PROXY", "https_proxy", "NO_PROXY", "no_proxy", "XDG_CACHE_HOME", "LOCALAPPDATA", "STM_PKCS11_CACHE"];
+static MACHINES: [&Setting; 3] = [&setting::PROXY, &setting::NO_PROXY, &setting::CACHE];
 
 /// No file of settings, with a key or with a secret is longer, in bytes.
 pub const LONGEST_FILE: u64 = 1 << 20;
@@ -62,6 +82,9 @@ pub struct Sources {
     pub looked_at: Vec<PathBuf>,
     /// Whether the host has rights that its caller may not have: no environment, no home, and only root's files.
     pub privileged: bool,
+    /// The rows that were asked for.
+    #[cfg(test)]
+    pub asked: std::cell::RefCell<Vec<&'static str>>,
 }
 
 impl Sources {
@@ -96,9 +119,11 @@ impl Sources {
             notices: Vec::new(),
             looked_at: Vec::new(),
             privileged: false,
+            #[cfg(test)]
+            asked: Default::default(),
         };
         if let Some(reserved) = reserved {
-            sources.add(Origin::Reserved, properties::parse(&reserved.replace(';', "\n")));
+            sources.add(Origin::Reserved, properties::parse_arguments(reserved));
         }
         sources.add(Origin::Environment, environment);
         if let Some(home) = home {
@@ -118,8 +143,8 @@ impl Sources {
     /// Those of one of several tokens: what the settings file says of it, and of the environment only what is the
     /// machine's and not an account's. One account's credentials never reach another's host.
     pub fn of_token(&self, path: &Path, values: HashMap<String, String>) -> Self {
-        let machine = self.environment.iter().filter(|(name, _)| MACHINES.contains(&name.as_str()));
-        let machine = machine.map(|(name, value)| (name.clone(), value.clone())).collect();
+        let names = MACHINES.iter().flat_map(|setting| [Some(setting.name), setting.alias]).flatten();
+        let machine = names.filter_map(|name| Some((name.to_owned(), self.environment.get(name)?.clone()))).collect();
         Self {
             layers: vec![(Origin::SettingsFile(path.to_owned()), values), (Origin::Environment, machine)],
             environment: Arc::clone(&self.environment),
@@ -128,6 +153,8 @@ impl Sources {
             notices: Vec::new(),
             looked_at: vec![path.to_owned()],
             privileged: self.privileged,
+            #[cfg(test)]
+            asked: Default::default(),
         }
     }
 
@@ -140,8 +167,8 @@ impl Sources {
         let mut names: Vec<&String> = values.keys().collect();
         names.sort();
         for name in names {
-            if let Some(meant) = variables::meant(name) {
-                self.warnings.push(format!("{name} in {origin} is no setting; did you mean {meant}?"));
+            if let Some(meant) = setting::meant(name) {
+                self.warnings.push(format!("{name} in {origin} is not a known setting; did you mean {meant}?"));
             }
         }
         self.layers.push((origin, values));
@@ -151,7 +178,7 @@ impl Sources {
         self.looked_at.push(path.to_owned());
         match self.read(path) {
             Ok(content) => {
-                self.add(Origin::File(path.to_owned()), properties::parse(&String::from_utf8_lossy(&content.bytes)));
+                self.add(Origin::File(path.to_owned()), properties::parse(&text(&content.bytes)));
             }
             Err(refusal) if refusal.is_not_found() => {}
             Err(refusal) => {
@@ -176,12 +203,44 @@ impl Sources {
         self.notices.push(format!("{path} can be read by other users; run: chmod 600 {path}"));
     }
 
-    /// The first value of a setting: trimmed, unquoted; empty ones count as not given.
-    pub fn get(&self, name: &str) -> Option<Found> {
+    /// The first value of a setting, in the order of the sources: trimmed, unquoted; empty ones count as not given.
+    pub fn get(&self, setting: &'static Setting) -> Option<Found> {
+        #[cfg(test)]
+        self.asked.borrow_mut().push(setting.name);
         self.layers.iter().find_map(|(origin, values)| {
-            let value = unquote(values.get(name)?);
+            let value = unquote(given(values, setting)?);
             (!value.is_empty()).then(|| Found { value: value.to_owned(), origin: origin.clone() })
         })
+    }
+
+    /// Where a setting that has no value was given an empty one.
+    pub fn emptied(&self, setting: &'static Setting) -> Option<Origin> {
+        if self.get(setting).is_some() {
+            return None;
+        }
+        self.layers.iter().find(|(_, values)| given(values, setting).is_some()).map(|(origin, _)| origin.clone())
+    }
+
+    /// Whether anything is set that concerns an account, in any source: then somebody means this module to work.
+    pub fn is_configured(&self) -> bool {
+        let counts = |setting: &&&Setting| {
+            !matches!(setting.scope, Scope::Log) && !MACHINES.iter().any(|machines| machines.name == setting.name)
+        };
+        let own = |setting: &&Setting| setting.name != setting::UNCONFIGURED.name;
+        let names = setting::SETTINGS.iter().filter(counts).filter(|setting| own(setting));
+        let mut names = names.map(|setting| setting.name);
+        names.any(|name| {
+            self.layers.iter().any(|(_, values)| values.get(name).is_some_and(|value| !value.trim().is_empty()))
+        }) || self.layers.iter().any(|(origin, _)| matches!(origin, Origin::SettingsFile(_)))
+    }
+
+    /// An absolute directory that a variable of the environment names.
+    pub fn directory(&self, name: &str) -> Option<PathBuf> {
+        let named = self.layers.iter().find_map(|(origin, values)| match origin {
+            Origin::Reserved => values.get(name),
+            _ => self.environment.get(name),
+        });
+        named.map(PathBuf::from).filter(|path| path.is_absolute())
     }
 
     /// Where a missing setting was looked for, for people.
@@ -191,12 +250,30 @@ impl Sources {
     }
 }
 
-/// Without blanks and quotes around it.
+/// Under its name, else under its second spelling.
+fn given<'a>(values: &'a HashMap<String, String>, setting: &Setting) -> Option<&'a str> {
+    let second = || setting.alias.and_then(|alias| values.get(alias));
+    values
+        .get(setting.name)
+        .filter(|value| !value.is_empty())
+        .or_else(second)
+        .or_else(|| values.get(setting.name))
+        .map(String::as_str)
+}
+
+/// A text file; where it is not in an encoding of Unicode, in Latin-1, as Java reads properties.
+fn text(bytes: &[u8]) -> zeroize::Zeroizing<String> {
+    encoding::decode(bytes)
+        .unwrap_or_else(|| zeroize::Zeroizing::new(bytes.iter().map(|byte| char::from(*byte)).collect()))
+}
+
+/// Without a byte order mark, blanks and one pair of quotes around it. Blanks within the quotes stay: so a password that ends
+/// in one, or in a quote, can be written.
 fn unquote(value: &str) -> &str {
-    let value = value.trim();
+    let value = value.trim_start_matches('\u{feff}').trim();
     for quote in ['"', '\''] {
         if let Some(inner) = value.strip_prefix(quote).and_then(|value| value.strip_suffix(quote)) {
-            return inner.trim();
+            return inner;
         }
     }
     value
@@ -212,12 +289,40 @@ mod tests {
 
     #[test]
     fn values_are_trimmed_and_unquoted_and_empty_ones_do_not_count() {
-        let sources = sources(&[("A", " \"x y\" "), ("B", "'z'"), ("C", "  "), ("D", "\"")]);
-        let value = |name| sources.get(name).map(|found| found.value);
-        assert_eq!(value("A").as_deref(), Some("x y"));
-        assert_eq!(value("B").as_deref(), Some("z"));
-        assert_eq!(value("C"), None);
-        assert_eq!(value("D").as_deref(), Some("\""));
+        for (given, expected) in [
+            (" \"x y\" ", Some("x y")),
+            ("'z'", Some("z")),
+            ("  ", None),
+            ("\"\"", None),
+            ("\"", Some("\"")),
+            ("\u{feff}marked", Some("marked")),
+            ("' blanks '", Some(" blanks ")),
+            ("'\"quoted\"'", Some("\"quoted\"")),
+        ] {
+            let sources = sources(&[("SM_CLIENT_CERT_PASSWORD", given)]);
+            let found = sources.get(&setting::CLIENT_CERT_PASSWORD).map(|found| found.value);
+            assert_eq!(found.as_deref(), expected, "{given}");
+        }
+    }
+
+    #[test]
+    fn the_lower_case_spelling_of_the_proxy_counts_too() {
+        let sources =
+            sources(&[("https_proxy", "http://p:1"), ("HTTPS_PROXY", ""), ("no_proxy", "a"), ("NO_PROXY", "b")]);
+        assert_eq!(sources.get(&setting::PROXY).map(|found| found.value).as_deref(), Some("http://p:1"));
+        assert_eq!(sources.get(&setting::NO_PROXY).map(|found| found.value).as_deref(), Some("b"));
+    }
+
+    #[test]
+    fn an_account_is_configured_by_any_source_but_not_by_what_is_the_machines_or_the_logs() {
+        for name in ["SM_HOST", "SM_API_KEY", "SM_CLIENT_CERT_FILE", "STM_PKCS11_TOKEN", "STM_PKCS11_CONFIG"] {
+            assert!(sources(&[(name, "x")]).is_configured(), "{name}");
+        }
+        for name in ["HTTPS_PROXY", "NO_PROXY", "SM_LOG_LEVEL", "PATH", "STM_PKCS11_UNCONFIGURED"] {
+            assert!(!sources(&[(name, "x")]).is_configured(), "{name}");
+        }
+        assert!(Sources::new(Some("SM_HOST=x"), HashMap::new()).is_configured());
+        assert!(!Sources::new(Some("STM_PKCS11_UNCONFIGURED=no-token"), HashMap::new()).is_configured());
     }
 
     #[test]
@@ -230,14 +335,15 @@ mod tests {
         let environment = [("HOME", home.to_str().unwrap()), ("SM_HOST", "env"), ("SM_API_KEY", "env")];
         let environment = environment.iter().map(|(name, value)| ((*name).into(), (*value).into())).collect();
         let sources = Sources::new(Some("SM_HOST=args"), environment);
-        let value = |name| sources.get(name).map(|found| found.value).unwrap();
-        assert_eq!([value("SM_HOST"), value("SM_API_KEY"), value("SM_CA_FILE")], ["args", "env", "file"]);
+        let value = |row| sources.get(row).map(|found| found.value).unwrap();
+        let rows = [&setting::HOST, &setting::API_KEY, &setting::CA_FILE];
+        assert_eq!(rows.map(value), ["args", "env", "file"]);
         std::fs::remove_dir_all(home).unwrap();
     }
 
     #[test]
     fn misspelt_names_are_warned_about() {
         let sources = sources(&[("SM_HOSTS", "x")]);
-        assert_eq!(sources.warnings, ["SM_HOSTS in the environment is no setting; did you mean SM_HOST?"]);
+        assert_eq!(sources.warnings, ["SM_HOSTS in the environment is not a known setting; did you mean SM_HOST?"]);
     }
 }

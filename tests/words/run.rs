@@ -25,7 +25,11 @@ pub fn said(emulator: &Emulator, p11: &P11, entry: &Entry) -> Result<String, Str
     // There may be more than one warning, but never more than one error.
     let told =
         |line: &str| line.contains(" ERROR ") || entry.works && line.contains(" WARN ") && line.contains(entry.words);
-    let lines: Vec<&str> = log.lines().filter(|line| told(line)).collect();
+    // The file has each error as often as it was met; what is written to standard error is written once.
+    let text =
+        |line: &str| line.split_once(" ERROR ").map(|(_, text)| text.split(" [C_").next().unwrap_or(text).to_owned());
+    let mut lines: Vec<&str> = log.lines().filter(|line| told(line)).collect();
+    lines.dedup_by(|next, line| text(next).is_some() && text(next) == text(line));
     match lines[..] {
         // A search that finds nothing is no failure of PKCS#11's.
         [line] if line.contains(entry.words) && (rv == CKR_OK) == (entry.works || line.contains(" keypair '")) => {

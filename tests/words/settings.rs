@@ -9,23 +9,39 @@ pub const SETTINGS: Group = Group {
     title: "Settings",
     entries: &[
         entry(
-            "The host is no URL",
+            "Invalid SM_HOST",
             Find(KEY),
             "SM_HOST",
-            "`SM_HOST` is the service's address and nothing more: `https://clientauth.one.digicert.com`, without a path. The \
-             line says where the value came from: the environment, a settings file, or `ssm-config.properties`. Without any \
-             `SM_HOST` the line is the same with \"is not set\" and the places that were looked at.",
+            "`SM_HOST` is the service's address and nothing more: `https://clientauth.one.digicert.com`. The message says where \
+             the value came from: the environment, a settings file, or `ssm-config.properties`. A user name, a password, a \
+             query or a path is refused, and a value that may be a secret is not shown. Without any `SM_HOST` the message says \
+             \"is not set\" and where it was looked for.",
         )
         .with(&[("SM_HOST", "https:///clientauth.example")]),
         entry(
-            "The host is not https",
+            "SM_HOST is not an https:// URL",
             Find(KEY),
-            "https:// only",
+            "use an https:// URL",
             "The API key would travel in the clear. There is no setting for that.",
         )
         .with(&[("SM_HOST", "http://clientauth.example")]),
         entry(
-            "A value that the setting does not have",
+            "A secret in the wrong setting",
+            Find(KEY),
+            "contains the value of SM_API_KEY",
+            "Credentials got into each other's variables. The value is neither shown nor sent anywhere, not even to the name server.",
+        )
+        .with(&[("SM_API_KEY", "0123456789abcdef_0123456789"), ("SM_HOST", "0123456789abcdef_0123456789")]),
+        entry(
+            "A pipeline without its secrets",
+            Find(KEY),
+            "is still a placeholder",
+            "The pipeline had no value for the secret: its name is mistyped, or this job may not read it (pull requests of forks). \
+             An empty `SM_API_KEY` or `SM_CLIENT_CERT_FILE` is refused in the same way, before any request.",
+        )
+        .with(&[("SM_API_KEY", "$(SM_API_KEY)")]),
+        entry(
+            "Invalid value for a setting",
             Find(KEY),
             "STM_PKCS11_TIMEOUT",
             "Every setting is read strictly: a value that would be ignored is an error, because a release must not depend on \
@@ -33,7 +49,7 @@ pub const SETTINGS: Group = Group {
         )
         .with(&[("STM_PKCS11_TIMEOUT", "soon")]),
         entry(
-            "A name that is no setting",
+            "Unknown setting",
             Start,
             "did you mean",
             "A warning (`SM_LOG_LEVEL=WARN` shows it): a variable that begins with `SM_` or `STM_PKCS11_` and is nearly the name \

@@ -15,7 +15,7 @@ fn harmless(json: &str) -> String {
     let mut hashes = 0;
     for character in json.chars() {
         hashes = if character == '#' { hashes + 1 } else { 0 };
-        let acted_on = super::shown::is_acted_on(character) && character != '\n';
+        let acted_on = stm_pkcs11::shown::is_acted_on(character) && character != '\n';
         if acted_on || hashes == 2 {
             let mut units = [0; 2];
             for unit in character.encode_utf16(&mut units) {
@@ -42,7 +42,7 @@ mod tests {
         assert!(!text.contains("##"), "{text}");
         assert!(text.contains('é') && text.contains('😀'), "{text}");
         assert!(
-            !text.chars().any(|character| character != '\n' && super::super::shown::is_acted_on(character)),
+            !text.chars().any(|character| character != '\n' && stm_pkcs11::shown::is_acted_on(character)),
             "{text}"
         );
     }

@@ -7,13 +7,12 @@ mod exit;
 mod failure;
 mod json;
 pub mod progress;
-mod shown;
 pub mod table;
 
 pub use exit::Exit;
 pub use failure::Failure;
 pub use json::json;
-pub use shown::shown;
+pub use stm_pkcs11::shown::shown;
 
 use std::io::{self, ErrorKind, Write};
 use std::path::Path;

@@ -9,7 +9,7 @@ use crate::print::{self, Exit, Failure};
 use std::net::ToSocketAddrs;
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
-use stm_pkcs11::config::{TokenSettings, VARIABLES};
+use stm_pkcs11::config::{TokenSettings, setting};
 use stm_pkcs11::service::{self, Kind, Service};
 use visit::Visit;
 
@@ -60,7 +60,7 @@ pub fn run(arguments: &Arguments) -> Result<(), Failure> {
 
 fn look_at_settings(visit: &mut Visit, settings: &TokenSettings) {
     for (name, origin) in &settings.origins {
-        let secret = VARIABLES.iter().any(|variable| variable.name == *name && variable.secret);
+        let secret = setting::is_secret(name);
         visit.fine("settings", format!("{name} from {origin}{}", if secret { " (secret)" } else { "" }));
     }
     for problem in &settings.problems {

@@ -1,4 +1,4 @@
-//! Names that come from outside, made fit for a terminal and for the log of a pipeline.
+//! Text of others (aliases, names, messages of the service) made fit for a terminal, a log, and the log of a pipeline.
 
 use std::borrow::Cow;
 use std::fmt::Write;

@@ -1,0 +1,79 @@
+//! The example settings file, made from the table of settings.
+
+use super::setting::{Scope, Setting, of};
+use std::fmt::Write;
+
+const HEAD: &str = "\
+# Settings of the stm-pkcs11 module: for setups with several accounts, or where environment variables are impractical.
+#
+# Put it at ~/.config/stm-pkcs11/stm-pkcs11.toml or /etc/stm-pkcs11/stm-pkcs11.toml, or set its path in STM_PKCS11_CONFIG
+# (in the environment, or in the module's initialise arguments). It must belong to you or to root, and nobody else may be
+# able to change it: chmod 600.
+#
+# With one [[token]] the environment comes first: a variable that is set there overrides the file. With several, the
+# environment sets nothing for them (except HTTPS_PROXY, NO_PROXY and STM_PKCS11_CACHE, where a token does not set them),
+# so that one account's credentials are never sent to another's host.
+#
+# An unknown key is an error that names the line. Keys in comments show their defaults, or an example.
+#
+# Secrets are given literally or by reference:
+#   env:NAME                 a variable of the environment
+#   file:PATH                the content of a file; relative paths are relative to this file
+#   command:PROGRAM ARGS     what a program prints; it runs without a shell, once, when the secret is first needed
+";
+
+const TAIL: &str = "
+# A second account, with TEST keypairs to practise with.
+#[[token]]
+#name = \"demo\"
+#host = \"https://clientauth.demo.one.digicert.com\"
+#api_key = \"file:demo-api-key\"
+#client_cert_file = \"demo.p12\"
+#client_cert_password = \"env:STM_DEMO_PASSWORD\"
+";
+
+/// The text of config/stm-pkcs11.toml.
+pub fn example() -> String {
+    let mut text = HEAD.to_owned();
+    of(Scope::File).for_each(|setting| add(&mut text, setting));
+    text += "\n[log]";
+    of(Scope::Log).for_each(|setting| add(&mut text, setting));
+    text += "\n# Each [[token]] is an account with a slot of its own, and a second one for EdDSA and post-quantum keypairs.\n[[token]]";
+    of(Scope::Token).for_each(|setting| add(&mut text, setting));
+    text += TAIL;
+    text
+}
+
+/// Its meaning as a comment, and its line.
+fn add(text: &mut String, setting: &Setting) {
+    // Ends the head of a table, or sets the key apart from the one before.
+    text.push('\n');
+    let mut line = String::from("#");
+    for word in setting.meaning.split_whitespace() {
+        if line.len() + word.len() >= 118 {
+            let _ = writeln!(text, "{line}");
+            line = String::from("#");
+        }
+        line.push(' ');
+        line += word;
+    }
+    let _ = writeln!(text, "{line}");
+    match (setting.example, setting.default) {
+        ("", Some(default)) => {
+            let _ = writeln!(text, "#{} = {}", setting.key, as_toml(default));
+        }
+        (example, _) => {
+            let _ = writeln!(text, "{example}");
+        }
+    }
+}
+
+/// Numbers and truth values are bare in TOML, all else is text.
+fn as_toml(value: &str) -> String {
+    match value {
+        "TRUE" | "on" => "true".into(),
+        "FALSE" => "false".into(),
+        number if number.parse::<u64>().is_ok() => number.into(),
+        text => format!("\"{text}\""),
+    }
+}

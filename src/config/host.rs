@@ -1,0 +1,114 @@
+//! `SM_HOST`: the service's address and nothing more.
+
+/// `https://host[:port]` of a value, or what to do instead. The value itself is not in the words: it may be a secret.
+///
+/// A bare name means https. The paths that the service's documentation has, `/signingmanager` and
+/// `/signingmanager/api/v1`, are dropped.
+pub(super) fn parse(value: &str) -> Result<String, String> {
+    const LIKE: &str = "use a URL such as https://clientauth.one.digicert.com";
+    let bare = !value.contains("://");
+    let url = if bare { format!("https://{value}") } else { value.to_owned() };
+    let Some(rest) = url.get(..8).filter(|scheme| scheme.eq_ignore_ascii_case("https://")).map(|_| &url[8..]) else {
+        return Err("use an https:// URL; the module sends credentials over TLS only".into());
+    };
+    if !url.bytes().all(|byte| byte.is_ascii_graphic()) {
+        return Err("write the host in ASCII (an international name as xn--...)".into());
+    }
+    let (authority, path) = rest.split_at(rest.find(['/', '?', '#', '\\']).unwrap_or(rest.len()));
+    if authority.contains('@') {
+        return Err("remove user name and password from the URL; the service has none".into());
+    }
+    if path.contains(['#', '?', '\\']) {
+        return Err("remove what follows the host".into());
+    }
+    // The URL standard would pass over any number of further slashes, and decode the host.
+    let fits = !authority.is_empty() && !authority.ends_with(':') && !authority.contains('%');
+    if !fits || reqwest::Url::parse(&url).ok().and_then(|url| url.host_str().map(drop)).is_none() {
+        return Err(LIKE.into());
+    }
+    // One word is a host's name on some networks, and a credential in the wrong setting on all others.
+    let host = authority.split(':').next().unwrap_or_default();
+    if bare && !authority.contains(['.', ':']) && !host.eq_ignore_ascii_case("localhost") {
+        return Err(format!("{LIKE}, with https:// before a name without dots"));
+    }
+    match path.trim_end_matches('/') {
+        "" | "/signingmanager" | "/signingmanager/api" | "/signingmanager/api/v1" => Ok(format!("https://{authority}")),
+        _ => Err("remove the path: SM_HOST is the host alone".into()),
+    }
+}
+
+/// Whether a value may be shown: not if it has anything beside scheme, host and port.
+pub(super) fn is_plain(value: &str) -> bool {
+    let rest = value.split_once("://").map_or(value, |(_, rest)| rest);
+    let host = rest.split('/').next().unwrap_or_default();
+    value.contains("://") && !rest.contains(['@', '#', '?', '\\']) && (host.contains('.') || host.is_empty())
+        || !value.contains("://") && host.contains('.') && !rest.contains(['@', '#', '?', '\\'])
+}
+
+/// Whether a proxy's URL has a host, right behind the slashes, in ASCII and without escapes. (Credentials before it may have
+/// escapes.)
+pub(super) fn has_plain_authority(url: &str) -> bool {
+    let rest = url.split_once("://").map_or(url, |(_, rest)| rest);
+    let authority = rest.split(['/', '?', '#', '\\']).next().unwrap_or_default();
+    let host = authority.rsplit('@').next().unwrap_or_default();
+    !host.is_empty() && !host.ends_with(':') && url.bytes().all(|byte| byte.is_ascii_graphic()) && !host.contains('%')
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_host_loses_slashes_and_documented_paths_and_gains_https() {
+        for value in [
+            "https://h.example",
+            "HTTPS://h.example/",
+            "https://h.example//",
+            "h.example",
+            "https://h.example/signingmanager",
+            "h.example/signingmanager/api/v1/",
+        ] {
+            assert_eq!(parse(value).as_deref(), Ok("https://h.example"), "{value}");
+        }
+        assert_eq!(parse("https://emulator:8443").as_deref(), Ok("https://emulator:8443"));
+        assert_eq!(parse("localhost:8443").as_deref(), Ok("https://localhost:8443"));
+        assert_eq!(parse("https://[::1]:8443").as_deref(), Ok("https://[::1]:8443"));
+    }
+
+    #[test]
+    fn what_is_more_or_less_than_a_host_is_refused_with_the_remedy() {
+        for (value, words) in [
+            ("http://h.example", "use an https:// URL"),
+            ("ftp://h.example", "use an https:// URL"),
+            ("https://me@h.example", "user name and password"),
+            ("https://:secret@h.example", "user name and password"),
+            ("https://h.example/#x", "remove what follows"),
+            ("https://h.example?x=y", "remove what follows"),
+            ("https://h.example/stm", "remove the path"),
+            ("https://h.example/signingmanager/api/v2", "remove the path"),
+            ("https:///h.example", "such as"),
+            ("https://", "such as"),
+            ("https://h.example:", "such as"),
+            ("https://%68.example", "such as"),
+            ("https://h\u{e9}.example", "ASCII"),
+            ("0123456789_abcdef", "such as"),
+            ("gateway", "with https:// before"),
+        ] {
+            assert!(
+                parse(value).is_err_and(|remedy| remedy.contains(words) && !remedy.contains("secret")),
+                "{value}: {:?}",
+                parse(value)
+            );
+        }
+    }
+
+    #[test]
+    fn only_plain_values_are_shown() {
+        assert!(is_plain("http://h.example") && is_plain("https:///h.example") && is_plain("h.example/stm"));
+        for value in
+            ["https://me:x@h.example", "https://h.example/#key", "0123456789_abcdef", "https://0123456789_abcdef"]
+        {
+            assert!(!is_plain(value), "{value}");
+        }
+    }
+}

@@ -1,0 +1,284 @@
+//! Values of settings, each checked as it is read. A reader knows the kinds of values; which settings there are is in
+//! [`super::setting`].
+
+use super::mistaken::{self, Mistake};
+use super::setting::{self, Setting};
+use super::sources::{Found, LONGEST_FILE, Origin, Sources};
+use super::{Problem, Secret};
+use crate::encoding;
+use crate::trusted_file::{self, MACHINE};
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+/// Longest time that a setting may name.
+const A_DAY: Duration = Duration::from_secs(86_400);
+
+/// Reads settings and collects what is wrong with them.
+pub(super) struct Reader<'a> {
+    pub sources: &'a mut Sources,
+    pub problems: Vec<Problem>,
+    /// Where each value came from.
+    pub origins: Vec<(&'static str, Origin)>,
+}
+
+impl<'a> Reader<'a> {
+    pub fn new(sources: &'a mut Sources) -> Self {
+        Self { sources, problems: Vec::new(), origins: Vec::new() }
+    }
+
+    /// The value that comes first, in the order of the sources.
+    pub fn find(&mut self, setting: &'static Setting) -> Option<Found> {
+        let found = self.sources.get(setting)?;
+        self.origins.push((setting.name, found.origin.clone()));
+        Some(found)
+    }
+
+    pub fn text(&mut self, setting: &'static Setting) -> Option<String> {
+        self.find(setting).map(|found| found.value)
+    }
+
+    /// The value, or the setting's default.
+    pub fn text_or_default(&mut self, setting: &'static Setting) -> String {
+        self.text(setting).unwrap_or_else(|| setting.default.unwrap_or_default().to_owned())
+    }
+
+    /// A credential in the clear is not one where a pipeline had nothing to put: empty, or still the pipeline's words.
+    /// Then nothing is sent.
+    pub fn credential(&mut self, setting: &'static Setting) -> Option<Found> {
+        let Some(found) = self.find(setting) else {
+            if let Some(origin) = self.sources.emptied(setting) {
+                let cause = format!("is empty (from {origin})");
+                self.problem(setting, cause, "set it, or unset the variable; pipelines of forks get no secrets");
+            }
+            return None;
+        };
+        if mistaken::is_placeholder(&found.value) {
+            self.placeholder(setting, &found.origin);
+            return None;
+        }
+        Some(found)
+    }
+
+    fn placeholder(&mut self, setting: &'static Setting, origin: &Origin) {
+        let cause = format!("is still a placeholder (from {origin})");
+        self.problem(setting, cause, "check the name of the pipeline's secret, and that this job may read it");
+    }
+
+    /// A secret; in the settings file it may be a reference: `env:NAME`, `file:PATH`, `command:PROGRAM ARGUMENTS`.
+    pub fn secret(&mut self, setting: &'static Setting, found: Found) -> Option<Secret> {
+        if !matches!(found.origin, Origin::SettingsFile(_)) {
+            return Some(Secret::new(found.value));
+        }
+        let (kind, rest) = found.value.split_once(':').unwrap_or_default();
+        let (cause, remedy) = match kind {
+            "env" => match self.sources.environment(rest) {
+                Some(value)
+                    if setting.name != setting::CLIENT_CERT_PASSWORD.name && mistaken::is_placeholder(value) =>
+                {
+                    self.placeholder(setting, &Origin::Environment);
+                    return None;
+                }
+                Some(value) => return Some(Secret::new(value.trim())),
+                None => (format!("the variable {rest}, which is not set"), "set it".to_owned()),
+            },
+            "file" => {
+                let path = self.beside(&found, rest);
+                match self.sources.read(&path) {
+                    Ok(content) => match encoding::decode(&content.bytes) {
+                        Some(text) if !text.trim().is_empty() => return Some(Secret::new(text.trim())),
+                        Some(_) => {
+                            (format!("the file {}, which is empty", path.display()), "check the path".to_owned())
+                        }
+                        None => {
+                            let cause = format!("the file {}, which is not text in UTF-8 or UTF-16", path.display());
+                            (cause, "save it as UTF-8".to_owned())
+                        }
+                    },
+                    Err(refusal) => {
+                        let cause = format!("the file {}, which {}", path.display(), refusal.clause());
+                        (cause, refusal.remedy().to_owned())
+                    }
+                }
+            }
+            "command" if self.sources.privileged => {
+                let cause = "a program, and this host runs with rights that its caller does not have";
+                (cause.to_owned(), format!("keep the secret in a file in {MACHINE}, and write file:PATH"))
+            }
+            "command" => return Some(Secret::printed_by(rest.trim())),
+            _ => return Some(Secret::new(found.value)),
+        };
+        self.problem(setting, format!("(from {}) names {cause}", found.origin), remedy);
+        None
+    }
+
+    /// A path as its origin means it: in the settings file it is relative to that.
+    pub fn beside(&self, found: &Found, path: &str) -> PathBuf {
+        let path = self.expand(path);
+        match &found.origin {
+            Origin::SettingsFile(file) => file.parent().map_or(path.clone(), |folder| folder.join(&path)),
+            _ => path,
+        }
+    }
+
+    /// `~/` is the home directory: shells expand it, quotes and configuration files do not.
+    pub fn expand(&self, path: &str) -> PathBuf {
+        match (path.strip_prefix("~/"), &self.sources.home) {
+            (Some(rest), Some(home)) => home.join(rest),
+            _ => PathBuf::from(path),
+        }
+    }
+
+    pub fn problem(&mut self, setting: &'static Setting, cause: impl Into<String>, remedy: impl Into<String>) {
+        self.problems.push(Problem { setting: setting.name, cause: cause.into(), remedy: remedy.into() });
+    }
+
+    /// A value that the setting does not accept: shown, unless it may be a secret.
+    pub fn invalid(&mut self, setting: &'static Setting, found: &Found, remedy: &str) {
+        let hidden = setting.secret || self.may_be_secret(&found.value);
+        let value = if hidden { "value not shown".to_owned() } else { format!("'{}'", found.value) };
+        self.problem(setting, format!("is invalid ({value}, from {})", found.origin), remedy);
+    }
+
+    /// Credentials get into the wrong setting, too: what is long, looks like one or is one elsewhere is not repeated.
+    fn may_be_secret(&self, value: &str) -> bool {
+        value.len() > 200
+            || value.contains("-----BEGIN")
+            || value.contains('@')
+            || mistaken::looks_like_credential(value)
+            || self.other_secret(value).is_some()
+    }
+
+    /// The secret setting whose value is in this one.
+    pub fn other_secret(&self, value: &str) -> Option<Mistake> {
+        let rows = setting::SETTINGS.iter().copied().filter(|row| row.secret);
+        rows.filter_map(|row| Some((row, self.sources.get(row)?))).find_map(|(row, found)| {
+            let secret = found.value.as_str();
+            // Short ones are in everything.
+            (secret.len() >= 8 && value.contains(secret)).then_some(Mistake { belongs_to: row })
+        })
+    }
+
+    /// One of some words, in any case; the default where none is given or it is wrong.
+    pub fn choice<T: Copy>(&mut self, setting: &'static Setting, words: &[(&str, T)]) -> T {
+        let meaning =
+            |text: &str| words.iter().find(|(word, _)| text.eq_ignore_ascii_case(word)).map(|(_, meaning)| *meaning);
+        // A test reads every setting without a value.
+        let default = setting.default.and_then(meaning).unwrap_or(words[0].1);
+        debug_assert!(setting.default.is_none_or(|text| meaning(text).is_some()), "the default of {}", setting.name);
+        let Some(found) = self.find(setting) else { return default };
+        if let Some(meaning) = meaning(&found.value) {
+            return meaning;
+        }
+        let known: Vec<&str> = words.iter().map(|(word, _)| *word).collect();
+        self.invalid(setting, &found, &format!("use one of {}", known.join(", ")));
+        default
+    }
+
+    pub fn switch(&mut self, setting: &'static Setting) -> bool {
+        let words = [
+            ("on", true),
+            ("off", false),
+            ("true", true),
+            ("false", false),
+            ("1", true),
+            ("0", false),
+            ("yes", true),
+            ("no", false),
+        ];
+        self.choice(setting, &words)
+    }
+
+    /// A positive time of at most a day; a bare number is of `unit`.
+    pub fn duration(&mut self, setting: &'static Setting, unit: Duration) -> Duration {
+        let default = setting.default.and_then(|text| duration(text, unit));
+        debug_assert!(default.is_some(), "the default of {}", setting.name);
+        let default = default.unwrap_or(unit);
+        let Some(found) = self.find(setting) else { return default };
+        duration(&found.value, unit).unwrap_or_else(|| {
+            let unit = if unit.as_millis() == 1 { "milliseconds" } else { "seconds" };
+            self.invalid(
+                setting,
+                &found,
+                &format!("use a whole number of {unit}, or one with a unit (500ms, 30s, 2m), at most a day"),
+            );
+            default
+        })
+    }
+
+    /// A file that is there and may be trusted, and whether others can read it.
+    pub fn file(&mut self, setting: &'static Setting, found: &Found) -> Option<(PathBuf, bool)> {
+        let path = self.beside(found, &found.value);
+        match trusted_file::check(&path, LONGEST_FILE) {
+            Ok(open_to_others) => Some((path, open_to_others)),
+            Err(refusal) => {
+                self.refused(setting, found, &path, &refusal);
+                None
+            }
+        }
+    }
+
+    /// A file with a key, which others should not be able to read.
+    pub fn private_file(&mut self, setting: &'static Setting, found: &Found) -> Option<PathBuf> {
+        let (path, open_to_others) = self.file(setting, found)?;
+        if open_to_others {
+            self.sources.warn_open(&path);
+        }
+        Some(path)
+    }
+
+    fn refused(&mut self, setting: &'static Setting, found: &Found, path: &Path, refusal: &trusted_file::Refusal) {
+        let origin = &found.origin;
+        // A name without directory or extension is a password or a key as likely as a file.
+        let bare = !found.value.contains(['/', '\\', '.']);
+        if let Some(Mistake { belongs_to }) = self.other_secret(&found.value) {
+            let cause = format!("contains the value of {} (from {origin}; not shown)", belongs_to.name);
+            return self.problem(setting, cause, format!("set {} to the path of the file", setting.name));
+        }
+        let shown = if bare || self.may_be_secret(&found.value) {
+            "a name that is not shown".to_owned()
+        } else {
+            path.display().to_string()
+        };
+        self.problem(setting, format!("(from {origin}) names {shown}, which {}", refusal.clause()), refusal.remedy());
+    }
+}
+
+/// A whole number with an optional unit; `None` where it is not one, nothing, or more than a day.
+fn duration(text: &str, unit: Duration) -> Option<Duration> {
+    let digits = text.len() - text.trim_start_matches(|c: char| c.is_ascii_digit()).len();
+    let (number, name) = text.split_at(digits);
+    let unit = match name.trim().to_ascii_lowercase().as_str() {
+        "" => unit,
+        "ms" => Duration::from_millis(1),
+        "s" | "sec" | "second" | "seconds" => Duration::from_secs(1),
+        "m" | "min" | "minute" | "minutes" => Duration::from_secs(60),
+        "h" | "hour" | "hours" => Duration::from_secs(3600),
+        _ => return None,
+    };
+    let number = number.parse::<u32>().ok().filter(|number| *number > 0)?;
+    unit.checked_mul(number).filter(|duration| *duration <= A_DAY)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn durations_have_units() {
+        let milli = Duration::from_millis(1);
+        for (text, expected) in [
+            ("30000", 30_000),
+            ("30s", 30_000),
+            ("30 s", 30_000),
+            ("500ms", 500),
+            ("2m", 120_000),
+            ("1H", 3_600_000),
+            ("24h", 86_400_000),
+        ] {
+            assert_eq!(duration(text, milli), Some(Duration::from_millis(expected)), "{text}");
+        }
+        for text in ["", "0", "soon", "s", "-1", "1.5s", "30 fortnights", "25h", "4294967296"] {
+            assert_eq!(duration(text, milli), None, "{text}");
+        }
+    }
+}

@@ -23,6 +23,14 @@ pub fn machine() -> Option<PathBuf> {
     Some(MACHINE.into())
 }
 
+/// Windows has no directory that every user may read and only administrators may make files in, unless an installer gives
+/// it such rights: so none is read. `STM_PKCS11_CONFIG` in the machine's environment, which only administrators can set,
+/// names a file for everybody.
+#[cfg(not(unix))]
+pub fn machine() -> Option<PathBuf> {
+    None
+}
+
 /// Why a file is not used.
 #[derive(Debug)]
 pub enum Refusal {

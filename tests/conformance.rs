@@ -208,8 +208,8 @@ const TAIL: &str = "
 The module reads a file with settings, certificates, keys or secrets only if it is a regular file of at most 1 MiB that belongs to
 root or to the user that runs the program, and that its group and others cannot write to (`chmod go-w FILE`). It follows a symbolic
 link only if root or that user made it. If others can read a file with a key or a secret, it warns at every log level
-(`chmod 600 FILE`). On Windows a machine-wide file counts only if Administrators, SYSTEM or TrustedInstaller own it and no other
-account can change it.
+(`chmod 600 FILE`). On Windows no machine-wide file is looked for, since any user
+could make one: set `STM_PKCS11_CONFIG` in the machine's environment, which only administrators can.
 
 A program that runs with rights that its caller does not have (set-uid, set-gid, file capabilities) takes nothing from the environment
 or a home directory. It reads `/etc/stm-pkcs11/stm-pkcs11.toml` and files beside it that belong to root, runs no `command:`, and

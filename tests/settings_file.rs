@@ -146,3 +146,132 @@ service_test!(a_mistake_in_the_file_stops_everything_with_a_line_that_names_it, 
     assert!(said.contains("no-such-file.toml, which cannot be read"), "{said}");
     assert!(emulator.requests().is_empty());
 });
+
+service_test!(files_that_others_could_have_made_or_changed_set_nothing_and_run_nothing, |emulator: &Emulator| {
+    use std::os::unix::fs::PermissionsExt;
+    let folder = tempfile::tempdir().expect("a folder");
+    let log = format!("SM_LOG_DIR={};SM_API_KEY=", folder.path().join("logs").display());
+    let ran = folder.path().join("ran");
+    let _ = without_environment();
+    let text = format!("[[token]]\nhost = '{}'\napi_key = 'command:touch {}'\n", emulator.host, ran.display());
+    let said = |file: &Path| {
+        let p11 = start(file, &log);
+        assert!(p11.try_find(p11.open(0), &Attributes::new().class(CKO_PRIVATE_KEY)).is_err());
+        p11.finish();
+        let path = folder.path().join("logs/smpkcs11.log");
+        let said = std::fs::read_to_string(&path).expect("a log");
+        std::fs::remove_file(path).expect("it is there");
+        said
+    };
+    let file = write(folder.path(), &text);
+    for (mode, words) in [(0o620, "mode 0620"), (0o602, "mode 0602"), (0o666, "mode 0666")] {
+        std::fs::set_permissions(&file, std::fs::Permissions::from_mode(mode)).expect("its mode");
+        let said = said(&file);
+        assert!(said.contains("is refused (other users can change it (") && said.contains(words), "{said}");
+        assert!(said.contains("run: chmod go-w "), "{said}");
+    }
+    assert!(said(folder.path()).contains("is refused (it is a directory): name a regular file"));
+    let fifo = folder.path().join("fifo");
+    assert!(std::process::Command::new("mkfifo").arg(&fifo).status().expect("mkfifo").success());
+    assert!(said(&fifo).contains("is refused (it is a FIFO): name a regular file"));
+    assert!(!ran.exists(), "no command ran");
+    // The same file, once nobody else can change it, runs its command, which prints nothing.
+    std::fs::set_permissions(&file, std::fs::Permissions::from_mode(0o600)).expect("its mode");
+    assert!(said(&file).contains("the command 'touch' printed nothing"));
+    assert!(ran.exists());
+});
+
+service_test!(a_fifo_in_place_of_the_log_file_keeps_nobody_waiting, |_emulator: &Emulator| {
+    let folder = tempfile::tempdir().expect("a folder");
+    let fifo = folder.path().join("smpkcs11.log");
+    assert!(std::process::Command::new("mkfifo").arg(&fifo).status().expect("mkfifo").success());
+    let begun = std::time::Instant::now();
+    let p11 = P11::load();
+    p11.begin(&format!("SM_LOG_DIR={}", folder.path().display()));
+    assert!(begun.elapsed() < std::time::Duration::from_secs(5), "{:?}", begun.elapsed());
+    let session = p11.open(0);
+    let key = p11.private_key(session, "demo-ec-p256");
+    assert!(p11.sign(session, CKM_ECDSA, key, &[7; 32]).is_ok());
+    p11.finish();
+});
+
+service_test!(settings_and_properties_may_be_utf16_as_powershell_writes_them, |emulator: &Emulator| {
+    let utf16 = |text: &str| -> Vec<u8> {
+        let units: Vec<u16> = format!("\u{feff}{text}").encode_utf16().collect();
+        units.iter().flat_map(|unit| unit.to_le_bytes()).collect()
+    };
+    let folder = tempfile::tempdir().expect("a folder");
+    let [host, key, certificate, password, ca] = without_environment();
+    let file = write(folder.path(), "");
+    std::fs::write(&file, utf16("[[token]]\r\nname = 'größe'\r\n")).expect("a file");
+    let properties = Path::new(&variable("HOME")).join(".signingmanager");
+    std::fs::create_dir_all(&properties).expect("a folder");
+    let text = format!(
+        "export SM_HOST={host}/signingmanager/api/v1/\r\nSM_API_KEY=\"{key}\"\r\nSM_CLIENT_CERT_FILE={certificate}\r\n\
+         SM_CLIENT_CERT_PASSWORD={password}\r\nSM_CA_FILE={ca}\r\n"
+    );
+    std::fs::write(properties.join("ssm-config.properties"), utf16(&text)).expect("a file");
+    let p11 = start(&file, "");
+    assert_eq!(label(&p11, 0), "größe");
+    let session = p11.open(0);
+    let key = p11.private_key(session, "demo-ec-p256");
+    assert!(p11.sign(session, CKM_ECDSA, key, &[7; 32]).is_ok());
+    assert_eq!(emulator.signs(), 1);
+    p11.finish();
+});
+
+service_test!(without_a_key_a_refusal_says_that_it_is_not_set, |_emulator: &Emulator| {
+    let folder = tempfile::tempdir().expect("a folder");
+    unsafe { std::env::remove_var("SM_API_KEY") };
+    let p11 = P11::load();
+    p11.begin(&format!("SM_LOG_DIR={}", folder.path().display()));
+    assert!(p11.try_find(p11.open(0), &Attributes::new().class(CKO_PRIVATE_KEY)).is_err());
+    p11.finish();
+    let said = std::fs::read_to_string(folder.path().join("smpkcs11.log")).expect("a log");
+    assert!(said.contains("HTTP 401") && said.contains("SM_API_KEY is not set"), "{said}");
+    assert!(!said.contains("mistyped"), "{said}");
+});
+
+service_test!(a_packaged_module_that_nobody_configured_shows_no_token, |emulator: &Emulator| {
+    let folder = tempfile::tempdir().expect("a folder");
+    let variables = without_environment();
+    let begin = || {
+        let p11 = P11::load();
+        let log = folder.path().display();
+        p11.begin(&format!("STM_PKCS11_UNCONFIGURED=no-token;SM_LOG_DIR={log};SM_LOG_LEVEL=INFO"));
+        p11
+    };
+    let p11 = begin();
+    assert!(p11.slots().is_empty());
+    p11.finish();
+    let said = std::fs::read_to_string(folder.path().join("smpkcs11.log")).expect("a log");
+    let lines: Vec<&str> =
+        said.lines().filter(|line| line.contains("no token is shown: nothing is configured")).collect();
+    assert_eq!((lines.len(), said.contains(" WARN ") || said.contains(" ERROR ")), (1, false), "{said}");
+    // Any setting brings the token back, and with it the message about what is missing.
+    unsafe { std::env::set_var("SM_HOST", &variables[0]) };
+    let p11 = begin();
+    assert!(!p11.slots().is_empty());
+    assert!(p11.try_find(p11.open(0), &Attributes::new().class(CKO_PRIVATE_KEY)).is_err());
+    p11.finish();
+    assert!(emulator.requests().is_empty());
+});
+
+service_test!(an_alias_cannot_write_lines_of_its_own_into_the_log, |_emulator: &Emulator| {
+    let folder = tempfile::tempdir().expect("a folder");
+    let p11 = P11::load();
+    p11.begin(&format!("SM_LOG_DIR={}", folder.path().display()));
+    let alias = "evil\n2026-01-01 ERROR forged\u{1b}[2J\u{2028}\u{202e}##vso[task.complete]";
+    let wanted = Attributes::new().class(CKO_PRIVATE_KEY).label(alias);
+    for _ in 0..3 {
+        assert_eq!(p11.try_find(p11.open(0), &wanted), Ok(vec![]));
+    }
+    p11.finish();
+    let said = std::fs::read_to_string(folder.path().join("smpkcs11.log")).expect("a log");
+    let lines: Vec<&str> = said.lines().filter(|line| line.contains("forged") && !line.contains(" GET ")).collect();
+    assert_eq!(lines.len(), 3, "the file has each: {said}");
+    assert!(
+        lines.iter().all(|line| line.contains(r"evil\u{a}2026-01-01 ERROR forged\u{1b}[2J\u{2028}\u{202e}#\u{23}vso[")),
+        "{said}"
+    );
+});

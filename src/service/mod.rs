@@ -155,7 +155,17 @@ impl Service {
     {
         Stats::add(&self.stats.operations, 1);
         let open = self.line()?;
-        run_on(&open, deadline, work)
+        run_on(&open, deadline, work).map_err(|failure| self.without_key(failure))
+    }
+
+    /// Where no API key was sent, a refusal of the credentials has one likely reason.
+    fn without_key(&self, failure: Failure) -> Failure {
+        let sent = self.settings.api_key.is_some() || self.settings.login == Login::ApiKey;
+        if sent || failure.kind() != Kind::Unauthorized {
+            return failure;
+        }
+        let remedy = "SM_API_KEY is not set: set it, or ask whether the client certificate alone may sign in";
+        Failure { remedy: remedy.into(), ..failure }
     }
 
     /// Keypairs. Those who want the same at the same time share one fetch.

@@ -4,6 +4,7 @@ use super::failure::{Failure, Kind};
 use super::identity;
 use super::provider::provider;
 use crate::config::{LONGEST_FILE, TokenSettings};
+use crate::encoding;
 use crate::trusted_file;
 use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
 use rustls::crypto::{WebPkiSupportedAlgorithms, verify_tls12_signature, verify_tls13_signature};
@@ -103,7 +104,10 @@ fn read_certificates(path: &Path) -> Result<Vec<CertificateDer<'static>>, Failur
     if bytes.first() == Some(&0x30) {
         return Ok(vec![CertificateDer::from(bytes.to_vec())]);
     }
-    Ok(CertificateDer::pem_slice_iter(&bytes).filter_map(Result::ok).collect())
+    // Windows' programs write text in UTF-16, too.
+    let text = encoding::decode(&bytes);
+    let bytes = text.as_ref().map_or(bytes.as_slice(), |text| text.as_bytes());
+    Ok(CertificateDer::pem_slice_iter(bytes).filter_map(Result::ok).collect())
 }
 
 /// `SM_TLS_SKIP_VERIFY`: any certificate will do, but the handshake's signatures are still checked.

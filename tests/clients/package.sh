@@ -45,6 +45,12 @@ before=$(find /usr/bin /usr/lib /usr/include /usr/share -name '*stm*pkcs11*' -o 
 check "they are installed" as_root dpkg --install "$deb" "$(grep '/stm-emulator_' made)"
 installed=$(dpkg -L stm-pkcs11 | grep '/libstm_pkcs11.so$')
 says "p11-kit knows the token" 'token: STM$' p11-kit list-modules
+# A user without a setting sees no token, and nothing on standard error.
+unset_all=() && while read -r name; do unset_all+=(-u "$name"); done < <(compgen -e | grep -E '^(SM_|STM_PKCS11_)')
+env "${unset_all[@]}" HOME="$WORK/nobody" XDG_CONFIG_HOME="$WORK/nobody" p11-kit list-modules >listed 2>complaints
+same "  for a user without settings the module has no token" "$(grep -c 'token: STM' listed || true)" 0
+same "  is there all the same" "$(grep -c '^module: stm-pkcs11\|^stm-pkcs11:' listed || true)" 1
+same "  and says nothing" "$(grep -i 'stm-pkcs11' complaints || true)" ''
 signs_once "certtool signs by URI alone" certtool --p7-detached-sign --outder --hash sha256 --infile file --outfile file.p7s \
     --load-privkey 'pkcs11:token=STM;object=demo-rsa-3072;type=private' --load-certificate demo-rsa-3072.pem
 cat "$ROOT_PEM" demo-rsa-3072-chain.pem >issuers.pem

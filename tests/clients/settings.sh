@@ -6,6 +6,8 @@
 # needs: jq jq
 source "$(dirname "$0")/../lib/client.sh"
 
+# Files with keys are for their owner alone; the module warns about others.
+umask 077
 start_service
 export PKCS11_MODULE_PATH=$MODULE
 text file
@@ -64,7 +66,7 @@ works "the settings are right to begin with"
 # Missing.
 complains "no SM_HOST" 'SM.HOST' -SM_HOST
 complains "no SM_CLIENT_CERT_PASSWORD" 'SM.CLIENT.CERT.PASSWORD' -SM_CLIENT_CERT_PASSWORD
-complains "no SM_API_KEY" 'SM.API.KEY' -SM_API_KEY
+complains "no SM_API_KEY" 'SM.API.KEY_is_not_set' -SM_API_KEY
 complains "no client certificate" 'SM.CLIENT.CERT.FILE' -SM_CLIENT_CERT_FILE -SM_CLIENT_CERT_PASSWORD
 complains "nothing set at all" 'SM.HOST' -SM_HOST -SM_API_KEY -SM_CLIENT_CERT_FILE -SM_CLIENT_CERT_PASSWORD -SM_CA_FILE
 

@@ -5,6 +5,7 @@ use crate::faults::{Latency, Rule};
 use crate::pipeline::Shared;
 use crate::seed;
 use crate::store::AddError;
+use crate::tsa::Disturbance;
 use http_body_util::{BodyExt, Limited};
 use hyper::body::{Bytes, Incoming};
 use hyper::service::service_fn;
@@ -66,6 +67,8 @@ static ROUTES: &[Route] = &[
     Route { method: "GET", path: "/latency", does: "the delays in force", run: latency },
     Route { method: "PUT", path: "/latency", does: "sets the delays: all_ms, sign_ms", run: set_latency },
     Route { method: "POST", path: "/seed", does: "adds keypairs by the thousand: keypairs, prefix", run: seed },
+    Route { method: "GET", path: "/tsa", does: "the time-stamping server: fault, delay, queries so far", run: tsa },
+    Route { method: "PUT", path: "/tsa", does: "makes it fail or wait: fault, delay_ms; {} clears", run: set_tsa },
     Route { method: "GET", path: "/signatures", does: "every signature recorded, oldest first", run: signatures },
     Route { method: "GET", path: "/stats", does: "connections, TLS handshakes and requests by kind", run: stats },
 ];
@@ -150,6 +153,15 @@ fn latency(shared: &Arc<Shared>, _: &[u8]) -> Result<Outcome, String> {
 fn set_latency(shared: &Arc<Shared>, body: &[u8]) -> Result<Outcome, String> {
     shared.weather.set_latency(read::<Latency>(body)?);
     latency(shared, body)
+}
+
+fn tsa(shared: &Arc<Shared>, _: &[u8]) -> Result<Outcome, String> {
+    ok(shared.tsa.report())
+}
+
+fn set_tsa(shared: &Arc<Shared>, body: &[u8]) -> Result<Outcome, String> {
+    shared.tsa.disturb(read::<Disturbance>(body)?);
+    tsa(shared, body)
 }
 
 /// The body of `POST /seed`.

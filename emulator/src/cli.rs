@@ -1,7 +1,7 @@
 //! The command line.
 
+use crate::behaviour::Behaviour;
 use crate::seed::Seed;
-use crate::store::AliasMatch;
 use clap::Parser;
 use std::net::SocketAddr;
 use std::path::PathBuf;
@@ -25,6 +25,7 @@ When it is ready it prints one line,
 and has written into the state directory DIR what clients need:
 
   client.env          settings for a shell:  . DIR/client.env
+                      and STM_EMULATOR_ADMIN, STM_EMULATOR_TSA: the other ports
   client.p12          client certificate and key; the password is in client.env
   client.pem          the same as PEM, without a password
   client-legacy.p12   the same, encrypted with SHA-1 and triple DES
@@ -34,7 +35,9 @@ and has written into the state directory DIR what clients need:
   client-other.p12    a client certificate of an unrelated CA, same password
   tls-ca.pem          the CA of the server's certificate
   other-ca.pem        an unrelated CA
-  signing-root.pem    the root of all code-signing certificates
+  signing-root.pem    the root of all code-signing certificates, and of the
+                      time-stamping server's
+  pid                 the number of the process, while it runs
   certs/              every keypair's certificate, alone and with its chain";
 
 /// What `--help` says after the options.
@@ -43,14 +46,15 @@ It stops cleanly on SIGTERM and SIGINT. Started again with the same directory,
 it has the same keys, certificates, credentials and recorded signatures.
 
 The admin port shows what came in (GET /requests, /signatures, /stats), makes
-requests fail or wait (PUT /faults, /latency) and adds keypairs by the thousand
-(POST /seed); GET / lists its calls.
+requests fail or wait (PUT /faults, /latency, /tsa) and adds keypairs by the
+thousand (POST /seed); GET / lists its calls.
 
 Example:
-  stm-emulator --state /tmp/stm --seed full &
+  stm-emulator --state /tmp/stm --seed full --background
   . /tmp/stm/client.env
   curl --cacert \"$SM_CA_FILE\" --cert /tmp/stm/client.pem \\
-       -H \"x-api-key: $SM_API_KEY\" \"$SM_HOST/signingmanager/api/v1/keypairs\"";
+       -H \"x-api-key: $SM_API_KEY\" \"$SM_HOST/signingmanager/api/v1/keypairs\"
+  kill \"$(cat /tmp/stm/pid)\"";
 
 /// The options.
 #[derive(Parser, Debug)]
@@ -68,21 +72,24 @@ pub struct Cli {
     #[arg(long, value_name = "ADDRESS:PORT", default_value = "127.0.0.1:0", value_parser = loopback)]
     pub admin: SocketAddr,
 
+    /// Address of the time-stamping server (RFC 3161 over plain HTTP); port 0 takes a free one
+    #[arg(long, value_name = "ADDRESS:PORT", default_value = "127.0.0.1:0")]
+    pub tsa: SocketAddr,
+
+    /// Return when it is ready, and print how to stop it
+    #[arg(long)]
+    pub background: bool,
+
     /// Keypairs to start with; those that the directory has already stay as they are
     #[arg(long, value_enum, default_value = "demo")]
     pub seed: Seed,
-
-    /// The most items that a client gets in one page of a list
-    #[arg(long, value_name = "N", default_value = "100", value_parser = positive)]
-    pub page_limit: u32,
 
     /// Answer 429 with Retry-After to more than N requests a second; no limit unless given
     #[arg(long, value_name = "N", value_parser = positive)]
     pub rate_limit: Option<u32>,
 
-    /// How `alias=` in a list request selects
-    #[arg(long, value_enum, default_value = "exact")]
-    pub alias_match: AliasMatch,
+    #[command(flatten)]
+    pub behaviour: Behaviour,
 }
 
 fn loopback(text: &str) -> Result<SocketAddr, String> {

@@ -50,8 +50,8 @@ pub fn write_credentials(service: &Service) -> io::Result<()> {
     Ok(())
 }
 
-/// Writes `client.env`, which names the address and so is new at every start.
-pub fn write_env(service: &Service, address: SocketAddr) -> io::Result<()> {
+/// Writes `client.env`, which names the addresses and so is new at every start.
+pub fn write_env(service: &Service, address: SocketAddr, admin: SocketAddr, tsa: SocketAddr) -> io::Result<()> {
     let state = &service.state;
     let mut text = String::new();
     for (name, value) in [
@@ -60,6 +60,8 @@ pub fn write_env(service: &Service, address: SocketAddr) -> io::Result<()> {
         ("SM_CLIENT_CERT_FILE", state.file("client.p12").display().to_string()),
         ("SM_CLIENT_CERT_PASSWORD", service.who.password.clone()),
         ("SM_CA_FILE", state.file("tls-ca.pem").display().to_string()),
+        ("STM_EMULATOR_ADMIN", format!("http://{admin}")),
+        ("STM_EMULATOR_TSA", format!("http://{tsa}")),
     ] {
         text.push_str(&format!("export {name}={}\n", shell_quoted(&value)));
     }

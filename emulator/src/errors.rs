@@ -76,9 +76,9 @@ impl ApiError {
         ApiError::by_status(404, "invalid_input_field", message)
     }
 
-    /// 404 of `POST /keypairs/{id}/sign`.
-    pub fn keypair_not_found(id_or_alias: &str) -> ApiError {
-        ApiError::listed(404, "KEYPAIR_NOT_FOUND", format!("No keypair found for {id_or_alias}"))
+    /// 404 of `POST /keypairs/{id}/sign`; code and sentence are the tutorial's.
+    pub fn keypair_not_found() -> ApiError {
+        ApiError::listed(404, "KEYPAIR_NOT_FOUND", "Keypair not found or you do not have access")
     }
 
     /// 404 of `GET /signatures/{id}` and `GET /certificates/{id}`.
@@ -88,19 +88,24 @@ impl ApiError {
         ApiError::by_status(404, "invalid_input_field", message)
     }
 
-    /// 400: `key_alg` names no algorithm of the service.
-    pub fn invalid_key_alg(message: impl Into<String>) -> ApiError {
-        ApiError::listed(400, "INVALID_KEY_ALG", message)
+    /// 400: `key_alg` is not an algorithm of the service; code and sentence are the tutorial's.
+    pub fn invalid_key_alg() -> ApiError {
+        ApiError::listed(400, "INVALID_KEY_ALG", "Invalid key algorithm specified")
     }
 
-    /// 400: `properties` do not describe a key of the algorithm asked for.
-    pub fn invalid_properties(message: impl Into<String>) -> ApiError {
-        ApiError::listed(400, "INVALID_PROPERTIES", message)
+    /// 400: `properties` do not describe a key of the algorithm; code and sentence are the tutorial's.
+    pub fn invalid_properties() -> ApiError {
+        ApiError::listed(400, "INVALID_PROPERTIES", "Key properties are required for the specified algorithm")
     }
 
-    /// 400: `sig_alg` is unknown or not one that this key can do.
-    pub fn invalid_sig_alg(message: impl Into<String>) -> ApiError {
-        ApiError::listed(400, "INVALID_SIG_ALG", message)
+    /// 400: `sig_alg` is unknown or not one that this key can do; code and sentence are the tutorial's.
+    pub fn invalid_sig_alg() -> ApiError {
+        ApiError::listed(400, "INVALID_SIG_ALG", "Signature algorithm is not compatible with keypair algorithm")
+    }
+
+    /// 400: the query has a parameter that the request does not have.
+    pub fn unknown_parameter(name: &str) -> ApiError {
+        ApiError::by_status(400, "invalid_input_field", format!("Unknown query parameter '{name}'."))
     }
 
     /// 409: the alias belongs to another keypair.

@@ -49,6 +49,8 @@ pub struct Journal {
 struct Inner {
     records: Vec<Arc<SignatureRecord>>,
     by_id: HashMap<String, usize>,
+    /// How often each record was asked for in this run.
+    reads: HashMap<String, u32>,
     file: File,
 }
 
@@ -70,7 +72,7 @@ impl Journal {
         if whole < bytes.len() {
             file.set_len(whole as u64)?;
         }
-        Ok(Journal { inner: Mutex::new(Inner { records, by_id, file }) })
+        Ok(Journal { inner: Mutex::new(Inner { records, by_id, reads: HashMap::new(), file }) })
     }
 
     /// Records a signature. The line goes to the file at once, but nothing waits for the disk: a signature lost in a
@@ -86,10 +88,13 @@ impl Journal {
         Ok(())
     }
 
-    /// The signature with that id.
-    pub fn by_id(&self, id: &str) -> Option<Arc<SignatureRecord>> {
-        let inner = self.inner.lock();
-        inner.by_id.get(id).map(|&place| inner.records[place].clone())
+    /// The signature with that id, and how often it was asked for before in this run.
+    pub fn read(&self, id: &str) -> Option<(Arc<SignatureRecord>, u32)> {
+        let mut inner = self.inner.lock();
+        let record = inner.records[*inner.by_id.get(id)?].clone();
+        let reads = inner.reads.entry(id.to_owned()).or_default();
+        *reads = reads.saturating_add(1);
+        Some((record, *reads - 1))
     }
 
     /// All signatures, oldest first.

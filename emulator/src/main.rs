@@ -4,6 +4,8 @@
 
 mod admin;
 mod api;
+mod background;
+mod behaviour;
 mod body;
 mod cli;
 mod client_files;
@@ -23,8 +25,10 @@ mod sig_alg;
 mod slh;
 mod state;
 mod store;
+mod timestamp;
 mod tls;
 mod traffic;
+mod tsa;
 
 use clap::Parser;
 use cli::Cli;
@@ -39,12 +43,23 @@ use std::io::Write;
 use std::process::ExitCode;
 use std::sync::Arc;
 use store::AddError;
+use timestamp::TimeStamper;
 use tokio::net::TcpListener;
 use tokio::sync::oneshot;
 use tokio_rustls::TlsAcceptor;
+use tsa::Tsa;
 
 fn main() -> ExitCode {
     let cli = Cli::parse();
+    if cli.background {
+        return match background::start(&cli.state) {
+            Ok(text) => {
+                println!("{text}");
+                ExitCode::SUCCESS
+            }
+            Err(error) => fail(&*error),
+        };
+    }
     let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
         Ok(runtime) => runtime,
         Err(error) => return fail(&error),
@@ -71,46 +86,65 @@ async fn run(cli: Cli) -> Result<(), Box<dyn Error>> {
         signals.forever().next();
         let _ = told.send(());
     });
+    let pid_file = cli.state.join(PID_FILE);
     let serving = start(cli);
-    tokio::select! {
+    let result = tokio::select! {
         result = serving => result,
         _ = asked_to_stop => Ok(()),
+    };
+    // Another emulator may work in this directory, and may be why this one ends.
+    if std::fs::read_to_string(&pid_file).is_ok_and(|text| text == own_pid()) {
+        let _ = std::fs::remove_file(&pid_file);
     }
+    result
+}
+
+/// The number of the process that works in a state directory, for whoever stops it.
+const PID_FILE: &str = "pid";
+
+fn own_pid() -> String {
+    format!("{}\n", std::process::id())
 }
 
 /// Opens the state directory, serves, and returns only when something fails.
 async fn start(cli: Cli) -> Result<(), Box<dyn Error>> {
     let listener = TcpListener::bind(cli.listen).await.map_err(|error| format!("--listen {}: {error}", cli.listen))?;
     let admin = TcpListener::bind(cli.admin).await.map_err(|error| format!("--admin {}: {error}", cli.admin))?;
+    let tsa_listener = TcpListener::bind(cli.tsa).await.map_err(|error| format!("--tsa {}: {error}", cli.tsa))?;
     let (address, admin_address) = (listener.local_addr()?, admin.local_addr()?);
+    let tsa_address = tsa_listener.local_addr()?;
 
     // Making the first keys takes a while, and signals must get through meanwhile.
-    let (service, tls) = tokio::task::spawn_blocking(move || -> Result<_, Box<dyn Error + Send + Sync>> {
-        let service = Service::open(StateDir::open(&cli.state)?, cli.alias_match)?;
+    let (service, tls, stamper) = tokio::task::spawn_blocking(move || -> Result<_, Box<dyn Error + Send + Sync>> {
+        let service = Service::open(StateDir::open(&cli.state)?, cli.behaviour)?;
         cli.seed.plant(&service).map_err(|error| match error {
             AddError::Duplicate(alias) => format!("two keypairs of the seed are called {alias}"),
             AddError::Io(error) => error.to_string(),
         })?;
         client_files::write_credentials(&service)?;
-        client_files::write_env(&service, address)?;
+        client_files::write_env(&service, address, admin_address, tsa_address)?;
+        service.state.write(PID_FILE, own_pid().as_bytes())?;
+        let stamper = TimeStamper::open(&service)?;
         let tls = tls::server_config(&service, address.ip()).map_err(|error| error.to_string())?;
-        Ok((service, tls))
+        Ok((service, tls, stamper))
     })
     .await?
     .map_err(|error| error as Box<dyn Error>)?;
 
+    let tsa = Arc::new(Tsa::new(stamper));
     let shared = Arc::new(Shared {
         service,
         traffic: Default::default(),
         weather: Default::default(),
         rate_limit: cli.rate_limit.map(RateLimit::new),
-        page_limit: cli.page_limit as usize,
+        tsa: tsa.clone(),
     });
+    let stamping = tokio::spawn(tsa::serve(tsa_listener, tsa));
     let serving = tokio::spawn(server::serve(listener, TlsAcceptor::from(tls), shared.clone()));
     let administering = tokio::spawn(admin::serve(admin, shared));
     let mut out = std::io::stdout();
     writeln!(out, "ready https://{address} admin http://{admin_address}")?;
     out.flush()?;
-    tokio::try_join!(serving, administering)?;
+    tokio::try_join!(serving, administering, stamping)?;
     Ok(())
 }

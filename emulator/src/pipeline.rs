@@ -6,6 +6,7 @@ use crate::faults::{Drop, Rule, Weather};
 use crate::rate_limit::RateLimit;
 use crate::service::Service;
 use crate::traffic::{Ticket, Traffic};
+use crate::tsa::Tsa;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -19,8 +20,8 @@ pub struct Shared {
     pub weather: Weather,
     /// Requests per second, where they are limited.
     pub rate_limit: Option<RateLimit>,
-    /// The most items that a client gets in one page.
-    pub page_limit: usize,
+    /// The time-stamping server.
+    pub tsa: Arc<Tsa>,
 }
 
 /// How a request ends.
@@ -86,9 +87,9 @@ async fn wait(duration: Duration) {
 async fn execute(shared: Arc<Shared>, call: Call) -> Answer {
     // Signing and making keys take the processor for milliseconds to seconds; reading does not.
     if call.method == "GET" {
-        return api::answer(&shared.service, shared.page_limit, &call);
+        return api::answer(&shared.service, &call);
     }
     let path = call.path.clone();
-    let work = move || api::answer(&shared.service, shared.page_limit, &call);
+    let work = move || api::answer(&shared.service, &call);
     tokio::task::spawn_blocking(work).await.unwrap_or_else(|_| ApiError::internal(&path).into())
 }

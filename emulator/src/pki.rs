@@ -2,8 +2,8 @@
 
 use crate::keys::{Curve, KeyError, KeyKind, KeyMaterial};
 use rcgen::{
-    BasicConstraints, CertificateParams, DistinguishedName, DnType, ExtendedKeyUsagePurpose, IsCa, Issuer, KeyPair,
-    KeyUsagePurpose, PublicKeyData, SanType, SerialNumber, SignatureAlgorithm,
+    BasicConstraints, CertificateParams, CustomExtension, DistinguishedName, DnType, ExtendedKeyUsagePurpose, IsCa,
+    Issuer, KeyIdMethod, KeyPair, KeyUsagePurpose, PublicKeyData, SanType, SerialNumber, SignatureAlgorithm,
 };
 use std::io;
 use std::net::IpAddr;
@@ -18,6 +18,8 @@ pub enum Role {
     RsaIssuer,
     /// Signs the certificates of all other keypairs, under the root.
     EcIssuer,
+    /// Signs the certificate of the time-stamping server, under the root.
+    TimeStampIssuer,
     /// Signs the server's TLS certificate.
     TlsCa,
     /// Signs client certificates that the service accepts.
@@ -28,8 +30,15 @@ pub enum Role {
 
 impl Role {
     /// Every authority, an issuer before those it signs.
-    pub const ALL: [Role; 6] =
-        [Role::SigningRoot, Role::RsaIssuer, Role::EcIssuer, Role::TlsCa, Role::ClientCa, Role::OtherCa];
+    pub const ALL: [Role; 7] = [
+        Role::SigningRoot,
+        Role::RsaIssuer,
+        Role::EcIssuer,
+        Role::TimeStampIssuer,
+        Role::TlsCa,
+        Role::ClientCa,
+        Role::OtherCa,
+    ];
 
     /// The file name without extension in the state directory.
     pub fn file_stem(self) -> &'static str {
@@ -37,6 +46,7 @@ impl Role {
             Role::SigningRoot => "signing-root",
             Role::RsaIssuer => "signing-rsa-intermediate",
             Role::EcIssuer => "signing-ec-intermediate",
+            Role::TimeStampIssuer => "time-stamp-intermediate",
             Role::TlsCa => "tls-ca",
             Role::ClientCa => "client-ca",
             Role::OtherCa => "other-ca",
@@ -48,6 +58,7 @@ impl Role {
             Role::SigningRoot => "STM Emulator Code Signing Root",
             Role::RsaIssuer => "STM Emulator Code Signing RSA Issuer",
             Role::EcIssuer => "STM Emulator Code Signing EC Issuer",
+            Role::TimeStampIssuer => "STM Emulator Time Stamping Issuer",
             Role::TlsCa => "STM Emulator TLS CA",
             Role::ClientCa => "STM Emulator Client CA",
             Role::OtherCa => "Unrelated CA",
@@ -58,6 +69,7 @@ impl Role {
     pub fn kind(self) -> KeyKind {
         match self {
             Role::SigningRoot | Role::RsaIssuer => KeyKind::Rsa(3072),
+            Role::TimeStampIssuer => KeyKind::Rsa(2048),
             _ => KeyKind::Ec(Curve::P256),
         }
     }
@@ -65,7 +77,7 @@ impl Role {
     /// The authority above this one; `None` for a self-signed one.
     pub fn parent(self) -> Option<Role> {
         match self {
-            Role::RsaIssuer | Role::EcIssuer => Some(Role::SigningRoot),
+            Role::RsaIssuer | Role::EcIssuer | Role::TimeStampIssuer => Some(Role::SigningRoot),
             _ => None,
         }
     }
@@ -78,11 +90,21 @@ impl Role {
             _ => IsCa::Ca(BasicConstraints::Constrained(0)),
         };
         if self.parent().is_some() {
-            params.extended_key_usages = vec![ExtendedKeyUsagePurpose::CodeSigning];
+            params.extended_key_usages = match self {
+                Role::TimeStampIssuer => vec![ExtendedKeyUsagePurpose::TimeStamping],
+                _ => vec![ExtendedKeyUsagePurpose::CodeSigning],
+            };
             params.use_authority_key_identifier_extension = true;
         }
         params
     }
+}
+
+/// Subject key identifier as public CAs write it: the SHA-1 of the public key's bits (RFC 5280, section 4.2.1.2,
+/// method 1).
+fn key_identifier(public_bits: &[u8]) -> Vec<u8> {
+    use sha1::Digest as _;
+    sha1::Sha1::digest(public_bits).to_vec()
 }
 
 /// From when until when a certificate is valid.
@@ -131,7 +153,8 @@ impl Authority {
     /// Makes the certificate of an authority for a fresh key.
     pub fn found(role: Role, key: &KeyMaterial, parent: Option<&Authority>) -> Result<Authority, KeyError> {
         let pair = key_pair(key)?;
-        let params = role.params();
+        let mut params = role.params();
+        params.key_identifier_method = KeyIdMethod::PreSpecified(key_identifier(&key.public_bits));
         let certificate = match parent {
             Some(parent) => params.signed_by(&pair, &parent.issuer),
             None => params.self_signed(&pair),
@@ -142,7 +165,13 @@ impl Authority {
 
     /// An authority whose certificate and key were kept from an earlier run.
     pub fn revive(role: Role, key: &KeyMaterial, der: Vec<u8>) -> Result<Authority, KeyError> {
-        Ok(Authority { der, issuer: Issuer::new(role.params(), key_pair(key)?) })
+        let mut params = role.params();
+        let identifier = key_identifier(&key.public_bits);
+        // What it issues must name the identifier that its own certificate has; early versions wrote another one.
+        if der.windows(identifier.len()).any(|window| window == identifier) {
+            params.key_identifier_method = KeyIdMethod::PreSpecified(identifier);
+        }
+        Ok(Authority { der, issuer: Issuer::new(params, key_pair(key)?) })
     }
 
     /// A code-signing certificate for `key`; `None` for a key that certificates cannot be made for (SLH-DSA).
@@ -157,6 +186,20 @@ impl Authority {
         params.key_usages = vec![KeyUsagePurpose::DigitalSignature];
         params.extended_key_usages = vec![ExtendedKeyUsagePurpose::CodeSigning];
         Some(self.sign(params, &public))
+    }
+
+    /// The certificate of a time-stamping server (RFC 3161, section 2.3: its one extended key usage is critical).
+    pub fn issue_time_stamper(&self, key: &KeyMaterial) -> Result<Vec<u8>, KeyError> {
+        /// `2.5.29.37`, and a sequence of the one object identifier `id-kp-timeStamping` (1.3.6.1.5.5.7.3.8).
+        const EXTENDED_KEY_USAGE: [u64; 4] = [2, 5, 29, 37];
+        const TIME_STAMPING: [u8; 12] = [0x30, 10, 0x06, 8, 0x2b, 6, 1, 5, 5, 7, 3, 8];
+        let mut params = params("STM Emulator Time Stamping Server", Validity::years(10));
+        params.key_usages = vec![KeyUsagePurpose::DigitalSignature];
+        // The library's own extension is not critical.
+        let mut usage = CustomExtension::from_oid_content(&EXTENDED_KEY_USAGE, TIME_STAMPING.to_vec());
+        usage.set_criticality(true);
+        params.custom_extensions = vec![usage];
+        self.sign(params, &key_pair(key)?)
     }
 
     /// A certificate that names a client of the service.
@@ -188,6 +231,7 @@ impl Authority {
         params.use_authority_key_identifier_extension = true;
         // The library writes a subject key identifier only where basic constraints are written as well.
         params.is_ca = IsCa::ExplicitNoCa;
+        params.key_identifier_method = KeyIdMethod::PreSpecified(key_identifier(public.der_bytes()));
         let certificate = params.signed_by(public, &self.issuer).map_err(KeyError::from_display)?;
         Ok(certificate.der().to_vec())
     }

@@ -1,5 +1,6 @@
 //! Keypairs and certificates: what is kept of them on disk, and how the service shows them.
 
+use crate::behaviour::{Behaviour, ListedCertificates};
 use crate::keys::{KeyKind, KeyMaterial};
 use crate::state::Credentials;
 use base64::Engine as _;
@@ -115,8 +116,10 @@ pub struct Keypair {
     pub key: Arc<KeyMaterial>,
     /// Its certificates.
     pub certificates: Vec<Certificate>,
-    /// The JSON object up to and with the `[` of `certificates`.
+    /// The JSON object up to `public_key`, which may be left out.
     head: Box<str>,
+    /// The member `public_key`, with the comma before it.
+    public_key: Box<str>,
     /// The JSON object from the `]` of `certificates`.
     tail: Box<str>,
 }
@@ -133,7 +136,8 @@ impl Keypair {
             .collect();
         let active = certificates.iter().filter(|certificate| certificate.record.status == "ACTIVE").count();
         let (head, tail) = keypair_json(&record, &key, active, who);
-        Keypair { record, key, certificates, head, tail }
+        let public_key = format!(",\"public_key\":\"{}\"", BASE64.encode(&key.spki)).into_boxed_str();
+        Keypair { record, key, certificates, head, public_key, tail }
     }
 
     /// The record with its certificates, as it is kept.
@@ -142,14 +146,32 @@ impl Keypair {
         KeypairRecord { certificates, ..self.record.clone() }
     }
 
-    /// Appends the keypair's JSON object.
+    /// Appends the keypair's JSON object, with all that the service knows of it.
     pub fn write_json(&self, out: &mut Vec<u8>) {
+        self.write(true, ListedCertificates::Full, out);
+    }
+
+    /// Appends the keypair's JSON object as lists show it.
+    pub fn write_listed(&self, behaviour: &Behaviour, out: &mut Vec<u8>) {
+        self.write(!behaviour.no_listed_public_key, behaviour.listed_certificates, out);
+    }
+
+    fn write(&self, public_key: bool, certificates: ListedCertificates, out: &mut Vec<u8>) {
         out.extend_from_slice(self.head.as_bytes());
-        for (index, certificate) in self.certificates.iter().enumerate() {
+        if public_key {
+            out.extend_from_slice(self.public_key.as_bytes());
+        }
+        out.extend_from_slice(b",\"certificates\":[");
+        let shown = if certificates == ListedCertificates::None { &[] } else { self.certificates.as_slice() };
+        for (index, certificate) in shown.iter().enumerate() {
             if index > 0 {
                 out.push(b',');
             }
-            out.extend_from_slice(certificate.json.as_bytes());
+            let (id, alias) = (&certificate.record.id, &certificate.record.alias);
+            match certificates {
+                ListedCertificates::Stubs => out.extend(json!({"id": id, "alias": alias}).to_string().into_bytes()),
+                _ => out.extend_from_slice(certificate.json.as_bytes()),
+            }
         }
         out.extend_from_slice(self.tail.as_bytes());
     }
@@ -171,7 +193,7 @@ fn user(who: &Credentials) -> Value {
     json!({"id": who.user_id, "name": USER_NAME, "auth_type": "BASIC"})
 }
 
-/// The members of a keypair object in the order of the recorded responses, in two parts around its certificates.
+/// The members of a keypair object in the order of the recorded responses, in two parts around its public key and certificates.
 fn keypair_json(record: &KeypairRecord, key: &KeyMaterial, active: usize, who: &Credentials) -> (Box<str>, Box<str>) {
     let mut head = Members::default();
     head.add("id", json!(record.id));
@@ -186,8 +208,7 @@ fn keypair_json(record: &KeypairRecord, key: &KeyMaterial, active: usize, who: &
     head.add("key_alg", json!(key.kind.key_alg()));
     head.add("key_type", json!(record.key_type));
     head.add("key_storage", json!(record.key_storage));
-    head.add("public_key", json!(BASE64.encode(&key.spki)));
-    let head = format!("{{{},\"certificates\":[", head.text);
+    let head = format!("{{{}", head.text);
 
     let mut tail = Members::default();
     tail.add("account", account(who));

@@ -1,11 +1,12 @@
 //! The service behind the API: authorities, keypairs and signatures, without a word of HTTP.
 
+use crate::behaviour::Behaviour;
 use crate::journal::Journal;
 use crate::keys::{KeyError, KeyKind, KeyMaterial};
 use crate::pki::{self, Authority, Role, Validity};
 use crate::records::{CertificateRecord, ChainKind, Chains, Keypair, KeypairRecord};
 use crate::state::{Credentials, StateDir, invalid, new_id};
-use crate::store::{AddError, AliasMatch, Store};
+use crate::store::{AddError, Store};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD as BASE64;
 use std::collections::HashMap;
@@ -24,6 +25,8 @@ pub struct Service {
     pub store: Store,
     /// The signatures.
     pub journal: Journal,
+    /// What the command line says of how it behaves.
+    pub behaviour: Behaviour,
     authorities: HashMap<&'static str, Authority>,
     chains: Chains,
 }
@@ -67,7 +70,7 @@ impl Plan {
 
 impl Service {
     /// Opens the state directory's service, making what is missing.
-    pub fn open(state: StateDir, alias_match: AliasMatch) -> io::Result<Service> {
+    pub fn open(state: StateDir, behaviour: Behaviour) -> io::Result<Service> {
         let who = Credentials::of(&state)?;
         let authorities = authorities(&state)?;
         let der = |role: Role| authorities[role.file_stem()].der.as_slice();
@@ -85,9 +88,9 @@ impl Service {
             };
             keypairs.push(Keypair::new(record, key, &chains, &who));
         }
-        let store = Store::open(&state, alias_match, keypairs)?;
+        let store = Store::open(&state, behaviour.alias_match, keypairs)?;
         let journal = Journal::open(&state)?;
-        Ok(Service { state, who, store, journal, authorities, chains })
+        Ok(Service { state, who, store, journal, behaviour, authorities, chains })
     }
 
     /// One of the authorities.

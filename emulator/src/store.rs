@@ -1,5 +1,6 @@
 //! The keypairs of the service: found by id, alias or certificate, listed in pages, kept in `keypairs.jsonl`.
 
+use crate::behaviour::{AliasMatch, Behaviour};
 use crate::records::{Certificate, Keypair, KeypairRecord};
 use crate::state::{StateDir, invalid};
 use parking_lot::{Mutex, RwLock};
@@ -19,15 +20,6 @@ enum Line {
     Remove(String),
 }
 
-/// How `alias=` selects keypairs.
-#[derive(Clone, Copy, PartialEq, Eq, Debug, clap::ValueEnum)]
-pub enum AliasMatch {
-    /// The alias is exactly the value.
-    Exact,
-    /// The alias contains the value, in any case.
-    Contains,
-}
-
 /// What a list is restricted to; an absent member restricts nothing.
 #[derive(Default, Debug)]
 pub struct Filter {
@@ -45,6 +37,8 @@ pub struct Filter {
 pub struct Page {
     /// How many items the filter selects over all pages.
     pub total: usize,
+    /// How many of them are on this page.
+    pub count: usize,
     /// The page's items as the inside of a JSON array.
     pub items: Vec<u8>,
 }
@@ -201,14 +195,15 @@ impl Store {
         Some(inner.keypairs.get(place)?.certificates[*index].json.as_bytes().to_vec())
     }
 
-    /// A page of keypairs.
-    pub fn keypairs(&self, filter: &Filter, offset: usize, limit: usize) -> Page {
+    /// A page of keypairs, each shown as `behaviour` says of lists.
+    pub fn keypairs(&self, filter: &Filter, offset: usize, limit: usize, behaviour: &Behaviour) -> Page {
         let inner = self.inner.read();
+        let write = |keypair: &Arc<Keypair>, out: &mut Vec<u8>| keypair.write_listed(behaviour, out);
         // Without a filter, or with one that an index answers, nothing is looked at but what is shown.
         let selected: Vec<&Arc<Keypair>> = match (&filter.id, &filter.alias) {
             (None, None) => {
                 let page = inner.keypairs.values().skip(offset).take(limit);
-                return Page::of(inner.keypairs.len(), page, |keypair, out| keypair.write_json(out));
+                return Page::of(inner.keypairs.len(), page, write);
             }
             (Some(id), _) => inner.at(inner.by_id.get(id)).into_iter().collect(),
             (None, Some(alias)) if self.alias_match == AliasMatch::Exact => {
@@ -219,7 +214,7 @@ impl Store {
         let selected: Vec<_> =
             selected.into_iter().filter(|keypair| self.alias_selects(filter, &keypair.record.alias)).collect();
         let page = selected.iter().skip(offset).take(limit);
-        Page::of(selected.len(), page, |keypair, out| keypair.write_json(out))
+        Page::of(selected.len(), page, |keypair, out| write(keypair, out))
     }
 
     /// A page of certificates.
@@ -238,12 +233,14 @@ impl Store {
             .map(|(_, certificate)| certificate)
             .collect();
         let page = selected.iter().skip(offset).take(limit);
-        Page::of(selected.len(), page, |certificate, out| out.extend_from_slice(certificate.json.as_bytes()))
+        Page::of(selected.len(), page, |certificate: &&Certificate, out| {
+            out.extend_from_slice(certificate.json.as_bytes())
+        })
     }
 
     fn alias_selects(&self, filter: &Filter, alias: &str) -> bool {
         match (&filter.alias, self.alias_match) {
-            (None, _) => true,
+            (None, _) | (_, AliasMatch::Ignore | AliasMatch::Refuse) => true,
             (Some(wanted), AliasMatch::Exact) => wanted == alias,
             (Some(wanted), AliasMatch::Contains) => alias.to_lowercase().contains(&wanted.to_lowercase()),
         }
@@ -252,14 +249,15 @@ impl Store {
 
 impl Page {
     fn of<T>(total: usize, items: impl Iterator<Item = T>, write: impl Fn(T, &mut Vec<u8>)) -> Page {
-        let mut out = Vec::new();
-        for (index, item) in items.enumerate() {
-            if index > 0 {
+        let (mut out, mut count) = (Vec::new(), 0);
+        for item in items {
+            if count > 0 {
                 out.push(b',');
             }
             write(item, &mut out);
+            count += 1;
         }
-        Page { total, items: out }
+        Page { total, count, items: out }
     }
 }
 

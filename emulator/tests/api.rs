@@ -99,6 +99,14 @@ fn every_certificate_chains_to_the_root_and_is_for_code_signing() {
             let text = String::from_utf8(openssl(&["x509", "-noout", "-text", "-in", file]).stdout).unwrap();
             assert!(text.contains(wanted), "{alias}: {wanted}");
             assert!(text.contains("Subject Key Identifier") && text.contains("Authority Key Identifier"), "{alias}");
+            // As public CAs write it: SHA-1 of the public key's bits, which end the SubjectPublicKeyInfo.
+            let spki = unbase64(keypair["public_key"].as_str().unwrap());
+            if file == &files[0] {
+                use sha1::Digest as _;
+                let identifier = common::subject_key_identifier(&text);
+                let found = (0..spki.len()).any(|start| sha1::Sha1::digest(&spki[start..])[..] == identifier[..]);
+                assert!(found && identifier.len() == 20, "{alias}: {identifier:02x?}");
+            }
         }
         let chain = directory.text(&format!("state/certs/{alias}-chain.pem"));
         assert_eq!(chain.matches("BEGIN CERTIFICATE").count(), 3);
@@ -115,7 +123,7 @@ fn lists_come_in_pages_and_say_which_limit_was_in_force() {
     let emulator = Emulator::start(&directory, &["--page-limit", "4"]);
     let mut seen = Vec::new();
     while seen.len() < 9 {
-        let page = emulator.get(&format!("/keypairs?limit=1000&offset={}", seen.len())).json();
+        let page = emulator.get(&format!("/keypairs?limit=4&offset={}", seen.len())).json();
         assert_eq!((&page["limit"], &page["offset"], &page["total"]), (&json!(4), &json!(seen.len()), &json!(9)));
         seen.extend(page["items"].as_array().unwrap().iter().map(|item| item["alias"].as_str().unwrap().to_owned()));
     }
@@ -211,8 +219,14 @@ fn every_refusal_has_the_status_and_the_words_of_the_service() {
     assert!(text.starts_with("User - ") && text.contains("does not have rights to access the keypair - "));
     assert_eq!(emulator.keypair("demo-not-mine")["is_signable_by_me"], false);
 
-    let (status, word, _) = sign(NOBODY);
+    let (status, word, text) = sign(NOBODY);
     assert_eq!((status, &*word), (404, "KEYPAIR_NOT_FOUND"));
+    assert_eq!(text, "Keypair not found or you do not have access");
+    for (sig_alg, known) in [("SHA256WithRSA", true), ("SHA256WithDSA", false)] {
+        let (status, word, text) = refusal(&emulator.try_sign("demo-ec-p256", sig_alg, &[7; 32]));
+        assert_eq!((status, &*word), (400, "INVALID_SIG_ALG"), "{sig_alg}, {known}");
+        assert_eq!(text, "Signature algorithm is not compatible with keypair algorithm");
+    }
 
     let (status, word, text) = refusal(&emulator.get(&format!("/keypairs/{NOBODY}")));
     assert_eq!((status, &*word), (404, "invalid_input_field"));
@@ -231,7 +245,15 @@ fn every_refusal_has_the_status_and_the_words_of_the_service() {
     assert_eq!(answer.json()["status"], "405");
 
     let url = emulator.api("/keypairs/demo-ec-p256/sign");
-    for body in ["{", "[]", "\"hash\"", r#"{"hash": 5, "sig_alg": "SHA256WithECDSA"}"#] {
+    let wrong = [
+        "{",
+        "[]",
+        "\"hash\"",
+        r#"{"hash": 5, "sig_alg": "SHA256WithECDSA"}"#,
+        r#"{"hash": "Bw==", "sig_alg": "SHA256WithECDSA", "account": "mine"}"#,
+        r#"{"hash": "Bw==", "sig_alg": "SHA256WithECDSA", "digest": "Bw=="}"#,
+    ];
+    for body in wrong {
         let (status, word, _) = refusal(&emulator.call(&["--data", body, &url]));
         assert_eq!((status, &*word), (400, "invalid_request"), "{body}");
     }
@@ -268,11 +290,11 @@ fn a_keypair_is_created_listed_and_signs() {
     for (alias, key_alg, properties) in [
         ("e", "ECDSA", json!({"curve": "P-384"})),
         ("d", "EdDSA", json!({"curve": "Ed25519"})),
-        ("m", "MLDSA", json!({"parameter_set": "ML-DSA-65"})),
+        ("m", "MLDSA", json!({"security_level": "MLDSA65"})),
         ("s", "SLHDSA", json!({})),
     ] {
         let body = json!({"alias": alias, "key_alg": key_alg, "properties": properties, "generate_cert": true,
-                          "key_type": "TEST", "key_storage": "DISK"});
+                          "key_type": "TEST", "key_storage": "DISK", "status": "ONLINE"});
         let answer = emulator.post("/keypairs", &body);
         assert_eq!(answer.status, 201, "{key_alg}: {}", String::from_utf8_lossy(&answer.body));
         let created = answer.json();
@@ -280,11 +302,18 @@ fn a_keypair_is_created_listed_and_signs() {
         let certificates = if key_alg == "SLHDSA" { 0 } else { 1 };
         assert_eq!(created["certificates"].as_array().unwrap().len(), certificates, "{key_alg}");
     }
-    assert_eq!(refusal(&emulator.post("/keypairs", &json!({"alias": "x", "key_alg": "DSA"}))).1, "INVALID_KEY_ALG");
-    assert_eq!(refusal(&emulator.post("/keypairs", &json!({"alias": "x", "key_alg": "RSA"}))).1, "INVALID_PROPERTIES");
-    assert_eq!(refusal(&emulator.post("/keypairs", &json!({"key_alg": "RSA"}))).1, "invalid_input_field");
-    let status = json!({"alias": "x", "key_alg": "EdDSA", "status": "BUSY"});
-    assert_eq!(refusal(&emulator.post("/keypairs", &status)).1, "invalid_input_field");
+    let changed = |name: &str, value: Value| {
+        let mut changed = body.clone();
+        (changed["alias"], changed[name]) = (json!("x"), value);
+        refusal(&emulator.post("/keypairs", &changed))
+    };
+    let listed = |code: &str, message: &str| (400, code.to_owned(), message.to_owned());
+    assert_eq!(changed("key_alg", json!("DSA")), listed("INVALID_KEY_ALG", "Invalid key algorithm specified"));
+    let needed = listed("INVALID_PROPERTIES", "Key properties are required for the specified algorithm");
+    assert_eq!(changed("properties", json!({})), needed);
+    assert_eq!(changed("status", json!("BUSY")).1, "invalid_input_field");
+    let (_, word, text) = changed("colour", json!("red"));
+    assert_eq!((&*word, &*text), ("invalid_request", "Unknown member 'colour' in the request body."));
 }
 
 #[test]
@@ -292,7 +321,7 @@ fn an_alias_with_odd_characters_signs_when_it_is_escaped() {
     let directory = Directory::new();
     let emulator = Emulator::start(&directory, &["--seed", "empty"]);
     let alias = "Ünïcode / & release #1";
-    let body = json!({"alias": alias, "key_alg": "EdDSA", "generate_cert": true});
+    let body = common::eddsa(alias);
     assert_eq!(emulator.post("/keypairs", &body).status, 201);
     let escaped = "%C3%9Cn%C3%AFcode%20%2F%20%26%20release%20%231";
     assert_eq!(emulator.keypair(escaped)["alias"], alias);

@@ -15,7 +15,7 @@ fn run(arguments: &[&str]) -> (Option<i32>, String) {
 fn a_restart_keeps_keys_certificates_credentials_and_signatures() {
     let directory = Directory::new();
     let emulator = Emulator::start(&directory, &["--seed", "full"]);
-    assert_eq!(emulator.post("/keypairs", &json!({"alias": "mine", "key_alg": "EdDSA"})).status, 201);
+    assert_eq!(emulator.post("/keypairs", &common::eddsa("mine")).status, 201);
     emulator.sign("mine", "Ed25519", b"x");
     emulator.sign("demo-dynamic", "SHA256WithECDSA", &[1; 32]);
     let seeded = emulator.admin("POST", "/seed", Some(&json!({"keypairs": 5, "prefix": "bulk-"})));
@@ -75,6 +75,50 @@ fn both_signals_end_it_cleanly_even_while_clients_are_connected() {
 }
 
 #[test]
+fn in_the_background_it_returns_when_it_is_ready_and_says_how_to_stop_it() {
+    let directory = Directory::new();
+    let state = directory.path("new/state").display().to_string();
+    let start = |state: &str| {
+        let arguments = ["--state", state, "--seed", "empty", "--background"];
+        Command::new(env!("CARGO_BIN_EXE_stm-emulator")).args(arguments).output().unwrap()
+    };
+    let out = start(&state);
+    let text = String::from_utf8(out.stdout).unwrap();
+    assert!(out.status.success(), "{}", String::from_utf8_lossy(&out.stderr));
+    let line = |start: &str| text.lines().find_map(|line| line.strip_prefix(start)).unwrap_or_else(|| panic!("{text}"));
+    let admin = line("ready https://").split_once(" admin ").unwrap().1;
+    let pid = line("stop it with: kill ");
+    assert_eq!(std::fs::read_to_string(format!("{state}/pid")).unwrap().trim(), pid);
+    // It goes on when the process that started it is gone, and its settings are the shell's line.
+    let settings = line("settings: ");
+    let ask = format!("{settings} && test \"$STM_EMULATOR_ADMIN\" = {admin} && curl -sSf $STM_EMULATOR_ADMIN/stats");
+    let asked = Command::new("sh").arg("-c").arg(ask).output().unwrap();
+    assert!(asked.status.success(), "{}", String::from_utf8_lossy(&asked.stderr));
+
+    // A second one ends with the reason on standard error, and leaves the first alone.
+    let second = start(&state);
+    assert_eq!(second.status.code(), Some(1));
+    let complaint = String::from_utf8(second.stderr).unwrap();
+    assert!(
+        complaint.starts_with("stm-emulator: ") && complaint.contains("another stm-emulator works in"),
+        "{complaint}"
+    );
+    assert_eq!(std::fs::read_to_string(format!("{state}/pid")).unwrap().trim(), pid);
+
+    assert!(Command::new("kill").arg(pid).status().unwrap().success());
+    let patience = std::time::Instant::now();
+    while std::fs::exists(format!("{state}/pid")).unwrap() {
+        assert!(patience.elapsed().as_secs() < 10, "it does not end");
+        std::thread::sleep(std::time::Duration::from_millis(20));
+    }
+    let third = start(&state);
+    assert!(third.status.success());
+    let text = String::from_utf8(third.stdout).unwrap();
+    let pid = text.lines().find_map(|line| line.strip_prefix("stop it with: kill ")).unwrap();
+    assert!(Command::new("kill").arg(pid).status().unwrap().success());
+}
+
+#[test]
 fn two_emulators_never_share_a_state_directory() {
     let directory = Directory::new();
     let emulator = Emulator::start(&directory, &["--seed", "empty"]);
@@ -121,6 +165,20 @@ fn the_help_names_every_option_and_every_file() {
         "--page-limit",
         "--rate-limit",
         "--alias-match",
+        "--over-limit",
+        "--unknown-parameter",
+        "--total",
+        "--listed-certificates",
+        "--no-listed-public-key",
+        "--wrapped-answers",
+        "--late-records",
+        "--asynchronous-signatures",
+        "--unknown-path",
+        "--require-api-key",
+        "--tsa",
+        "--background",
+        "STM_EMULATOR_TSA",
+        "STM_EMULATOR_ADMIN",
         "client.env",
         "client.p12",
         "client.pem",

@@ -37,19 +37,27 @@ fn without_a_client_certificate_one_may_read_but_neither_sign_nor_generate() {
 }
 
 #[test]
-fn a_missing_or_wrong_api_key_is_refused_everywhere() {
-    let directory = Directory::new();
-    let emulator = Emulator::start(&directory, &["--seed", "empty"]);
-    let certificate = emulator.state.join("client.pem").display().to_string();
-    for header in ["x-other: 1", "x-api-key: wrong", "x-api-key;"] {
-        for path in ["/keypairs", "/nothing"] {
-            let answer = emulator.curl(&["--cert", &certificate, "--header", header, &emulator.api(path)]);
-            assert_eq!(answer.status, 401, "{header}");
-            assert_eq!(answer.json()["error"]["code"], "invalid_api_key");
+fn a_client_certificate_stands_for_the_api_key_unless_the_account_is_strict() {
+    for strict in [false, true] {
+        let directory = Directory::new();
+        let options: &[&str] = if strict { &["--seed", "empty", "--require-api-key"] } else { &["--seed", "empty"] };
+        let emulator = Emulator::start(&directory, options);
+        let certificate = emulator.state.join("client.pem").display().to_string();
+        let url = emulator.api("/keypairs");
+        let alone = emulator.curl(&["--cert", &certificate, &url]);
+        assert_eq!(alone.status, if strict { 401 } else { 200 });
+        let neither = emulator.curl(&[&url]);
+        assert_eq!((neither.status, &neither.json()["error"]["code"]), (401, &"invalid_api_key".into()));
+        for header in ["x-api-key: wrong", "x-api-key;"] {
+            for path in ["/keypairs", "/nothing"] {
+                let answer = emulator.curl(&["--cert", &certificate, "--header", header, &emulator.api(path)]);
+                assert_eq!(answer.status, 401, "{header}");
+                assert_eq!(answer.json()["error"]["code"], "invalid_api_key");
+            }
         }
+        let key = format!("X-API-Key: {}", emulator.setting("SM_API_KEY"));
+        assert_eq!(emulator.curl(&["--cert", &certificate, "--header", &key, &url]).status, 200);
     }
-    let key = format!("X-API-Key: {}", emulator.setting("SM_API_KEY"));
-    assert_eq!(emulator.curl(&["--cert", &certificate, "--header", &key, &emulator.api("/keypairs")]).status, 200);
 }
 
 #[test]

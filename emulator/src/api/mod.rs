@@ -7,6 +7,7 @@ mod lists;
 mod sign;
 mod signatures;
 
+use crate::behaviour::{Behaviour, UnknownParameter, UnknownPath, Wrapped};
 use crate::errors::ApiError;
 use crate::service::Service;
 use hyper::body::Bytes;
@@ -52,7 +53,26 @@ impl Answer {
         let headers = vec![("content-type".to_owned(), "application/json".to_owned())];
         Answer { status, headers, body: body.into() }
     }
+
+    /// One JSON object, in what `behaviour` puts around it.
+    fn object(status: u16, object: Vec<u8>, behaviour: &Behaviour) -> Answer {
+        let (before, after): (&[u8], &[u8]) = match behaviour.wrapped_answers {
+            Wrapped::None => return Answer::json(status, object),
+            Wrapped::Data => (b"{\"data\":", b"}"),
+            Wrapped::List => (b"[", b"]"),
+        };
+        Answer::json(status, [before, &object, after].concat())
+    }
+
+    /// The web application, which the service's host serves for every path that is not the API's.
+    fn web_page() -> Answer {
+        let headers = vec![("content-type".to_owned(), "text/html; charset=utf-8".to_owned())];
+        Answer { status: 200, headers, body: Bytes::from_static(WEB_PAGE.as_bytes()) }
+    }
 }
+
+const WEB_PAGE: &str = "<!doctype html>\n<html lang=\"en\"><head><meta charset=\"utf-8\"><title>DigiCert ONE</title></head>\n\
+    <body><noscript>You need to enable JavaScript to run this app.</noscript><div id=\"root\"></div></body></html>\n";
 
 impl From<ApiError> for Answer {
     fn from(error: ApiError) -> Answer {
@@ -84,6 +104,10 @@ impl Resource {
             Resource::Certificates => "/certificates",
             Resource::Certificate => "/certificates/{id}",
         }
+    }
+
+    fn is_list(self) -> bool {
+        matches!(self, Resource::Keypairs | Resource::Certificates)
     }
 
     /// The value of an `Allow` header.
@@ -126,29 +150,38 @@ pub fn is_sign(method: &str, path: &str) -> bool {
 }
 
 /// Answers a request. Blocks while keys are made and used.
-pub fn answer(service: &Service, page_limit: usize, call: &Call) -> Answer {
-    route(service, page_limit, call).unwrap_or_else(Answer::from)
+pub fn answer(service: &Service, call: &Call) -> Answer {
+    route(service, call).unwrap_or_else(Answer::from)
 }
 
-fn route(service: &Service, page_limit: usize, call: &Call) -> Result<Answer, ApiError> {
+fn route(service: &Service, call: &Call) -> Result<Answer, ApiError> {
+    let found = Resource::of(&call.path);
+    if found.is_none() && service.behaviour.unknown_path == UnknownPath::WebPage {
+        return Ok(Answer::web_page());
+    }
     authenticate(service, call)?;
-    let (resource, id) = Resource::of(&call.path).ok_or_else(ApiError::no_such_path)?;
+    let (resource, id) = found.ok_or_else(ApiError::no_such_path)?;
+    if !resource.is_list() {
+        parameters(call, &service.behaviour, &[])?;
+    }
     let id = percent_decode_str(id).decode_utf8_lossy();
     match (call.method.as_str(), resource) {
-        ("GET", Resource::Keypairs) => keypairs::list(service, page_limit, call),
+        ("GET", Resource::Keypairs) => keypairs::list(service, call),
         ("POST", Resource::Keypairs) => create::create(service, call),
         ("GET", Resource::Keypair) => keypairs::get(service, &id),
         ("POST", Resource::Sign) => sign::sign(service, call, &id),
         ("GET", Resource::Signature) => signatures::get(service, &id),
-        ("GET", Resource::Certificates) => certificates::list(service, page_limit, call),
+        ("GET", Resource::Certificates) => certificates::list(service, call),
         ("GET", Resource::Certificate) => certificates::get(service, &id),
         _ => Err(ApiError::wrong_method(&call.path, resource.methods())),
     }
 }
 
-/// The first factor. The second, the client certificate, is asked for by the operations that need it.
+/// Who asks. A client certificate can stand for the API key, unless the account is strict about it; a key that is wrong
+/// is refused with any certificate. The operations that need the certificate ask for it themselves.
 fn authenticate(service: &Service, call: &Call) -> Result<(), ApiError> {
     match &call.api_key {
+        None if call.client_certificate && !service.behaviour.require_api_key => Ok(()),
         None => Err(ApiError::invalid_api_key("API key is missing. Send it in the x-api-key header.")),
         Some(key) if *key != service.who.api_key => {
             Err(ApiError::invalid_api_key("The API key is not valid for this host, or it has expired."))
@@ -157,17 +190,48 @@ fn authenticate(service: &Service, call: &Call) -> Result<(), ApiError> {
     }
 }
 
+/// The query's parameters, decoded.
+///
+/// # Errors
+/// 400 for one that is not among `known`, unless `behaviour` ignores it.
+fn parameters(call: &Call, behaviour: &Behaviour, known: &[&str]) -> Result<Vec<(String, String)>, ApiError> {
+    let mut found = Vec::new();
+    for (name, value) in form_urlencoded::parse(call.query.as_bytes()) {
+        if known.contains(&&*name) {
+            found.push((name.into_owned(), value.into_owned()));
+        } else if behaviour.unknown_parameter == UnknownParameter::Refuse {
+            return Err(ApiError::unknown_parameter(&name));
+        }
+    }
+    Ok(found)
+}
+
 /// The second factor.
 fn need_multi_factor(call: &Call, operation: &str) -> Result<(), ApiError> {
     if call.client_certificate { Ok(()) } else { Err(ApiError::not_multi_factor(operation)) }
 }
 
-/// A body that must be a JSON object.
-fn object(body: &[u8]) -> Result<serde_json::Map<String, serde_json::Value>, ApiError> {
-    match serde_json::from_slice(body) {
-        Ok(serde_json::Value::Object(members)) => Ok(members),
-        Ok(_) => Err(ApiError::invalid_request("The request body is not a JSON object.")),
-        Err(error) => Err(ApiError::invalid_request(format!("The request body is not valid JSON: {error}"))),
+/// A body that must be a JSON object with no other members than `known`.
+fn object(body: &[u8], known: &[&str]) -> Result<serde_json::Map<String, serde_json::Value>, ApiError> {
+    let members = match serde_json::from_slice(body) {
+        Ok(serde_json::Value::Object(members)) => members,
+        Ok(_) => return Err(ApiError::invalid_request("The request body is not a JSON object.")),
+        Err(error) => return Err(ApiError::invalid_request(format!("The request body is not valid JSON: {error}"))),
+    };
+    match members.keys().find(|name| !known.contains(&name.as_str())) {
+        Some(name) => Err(ApiError::invalid_request(format!("Unknown member '{name}' in the request body."))),
+        None => Ok(members),
+    }
+}
+
+/// A member that must be a string with something in it.
+fn text<'a>(body: &'a serde_json::Map<String, serde_json::Value>, name: &str) -> Result<&'a str, ApiError> {
+    match body.get(name) {
+        Some(serde_json::Value::String(text)) if !text.trim().is_empty() => Ok(text),
+        Some(serde_json::Value::String(_) | serde_json::Value::Null) | None => {
+            Err(ApiError::invalid_field(format!("{name} must not be empty.")))
+        }
+        Some(_) => Err(ApiError::invalid_request(format!("{name} must be a string."))),
     }
 }
 

@@ -203,3 +203,16 @@ pub fn unbase64(text: &str) -> Vec<u8> {
 pub fn openssl(arguments: &[&str]) -> Output {
     Command::new("openssl").args(arguments).output().unwrap()
 }
+
+/// The body that creates an Ed25519 keypair with a certificate.
+pub fn eddsa(alias: &str) -> Value {
+    serde_json::json!({"alias": alias, "key_alg": "EdDSA", "key_storage": "HSM", "key_type": "PRODUCTION",
+                       "properties": {"curve": "Ed25519"}, "status": "ONLINE", "generate_cert": true})
+}
+
+/// The octets of the subject key identifier in what `openssl x509 -text` prints.
+pub fn subject_key_identifier(text: &str) -> Vec<u8> {
+    let mut lines = text.lines().skip_while(|line| !line.contains("Subject Key Identifier"));
+    let hex = lines.nth(1).unwrap_or_default().trim();
+    hex.split(':').map(|octet| u8::from_str_radix(octet, 16).unwrap()).collect()
+}

@@ -1,0 +1,59 @@
+//! `--background`: the emulator in a process of its own, started and waited for.
+
+use std::error::Error;
+use std::ffi::OsString;
+use std::fs::{DirBuilder, File, OpenOptions};
+use std::io::{BufRead, BufReader, Read, Seek, SeekFrom};
+use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
+use std::os::unix::process::CommandExt;
+use std::path::Path;
+use std::process::{Command, Stdio};
+
+/// The option itself, which the process in the background does not get.
+const OPTION: &str = "--background";
+
+/// Its standard error, in the state directory.
+const LOG: &str = "emulator.log";
+
+/// Starts this program again with the same arguments, waits until it is ready, and says how to use and stop it.
+///
+/// # Errors
+/// It cannot be started, or ends before it is ready; the text is what it wrote to its standard error.
+pub fn start(state: &Path) -> Result<String, Box<dyn Error>> {
+    DirBuilder::new().recursive(true).mode(0o700).create(state)?;
+    let state = state.canonicalize()?;
+    let path = state.join(LOG);
+    let mut log = OpenOptions::new().create(true).append(true).read(true).mode(0o600).open(&path)?;
+    let begins = log.seek(SeekFrom::End(0))?;
+    let arguments: Vec<OsString> = std::env::args_os().skip(1).filter(|argument| argument != OPTION).collect();
+    let mut child = Command::new(std::env::current_exe()?)
+        .args(arguments)
+        .stdin(Stdio::null())
+        .stdout(Stdio::piped())
+        .stderr(log.try_clone()?)
+        // An interrupt at the terminal is for the program in front.
+        .process_group(0)
+        .spawn()?;
+    let mut line = String::new();
+    if let Some(output) = child.stdout.take() {
+        BufReader::new(output).read_line(&mut line)?;
+    }
+    if line.is_empty() {
+        child.wait()?;
+        return Err(said(&mut log, begins).into());
+    }
+    Ok(format!(
+        "{line}settings: . '{}'\nlog: {}\nstop it with: kill {}",
+        state.join("client.env").display(),
+        path.display(),
+        child.id()
+    ))
+}
+
+/// The log from a position on, without the program's name in front, which the caller adds.
+fn said(log: &mut File, begins: u64) -> String {
+    let mut text = String::new();
+    let read = log.seek(SeekFrom::Start(begins)).and_then(|_| log.read_to_string(&mut text));
+    let text = text.trim().trim_start_matches("stm-emulator: ");
+    if read.is_err() || text.is_empty() { "it ended before it was ready".to_owned() } else { text.to_owned() }
+}

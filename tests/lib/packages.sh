@@ -2,12 +2,17 @@
 # What must be installed. Each script in tests/clients/ says so itself, in lines of its head:
 #
 #   # needs: PROBE PACKAGE
+#   # needs with VARIABLE: PROBE PACKAGE      only if the variable is set: without it the script does not run
 #
 # PROBE is a command, `engine:NAME` (an OpenSSL engine), `python:MODULE` or `file:PATH`; PACKAGE is Debian's.
 
 # needs FILE: its "PROBE PACKAGE" lines.
 needs() {
+    local variable need
     sed -n 's/^# needs: //p' "$1"
+    sed -n 's/^# needs with \([A-Z_]*\): /\1 /p' "$1" | while read -r variable need; do
+        [[ -z ${!variable:-} ]] || echo "$need"
+    done
 }
 
 present() { # PROBE

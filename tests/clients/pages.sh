@@ -32,7 +32,7 @@
 source "$(dirname "$0")/../lib/client.sh"
 source "$ROOT/tests/lib/python.sh"
 
-python_with python-pkcs11 PyKCS11 'pyHanko[pkcs11]' pyhanko-cli
+python_with python-pkcs11 PyKCS11 'pyHanko[pkcs11]' pyhanko-cli 'esptool[hsm]'
 packages=$TARGET/test-node
 (
     flock 9
@@ -44,7 +44,7 @@ export NODE_PATH=$packages/node_modules
 start_service
 export MODULE KEYPAIR=demo-rsa-3072
 MODULE=$(realpath "$MODULE")
-PATH=$(dirname "$COMPANION"):$(dirname "$PYTHON"):$PATH
+PATH=$(dirname "$COMPANION"):$(dirname "$PYTHON"):${STM_TEST_JSIGN:+$STM_TEST_JSIGN:}$PATH
 GNUPGHOME=$(mktemp -d /tmp/gpg-XXXXXX) # the agent's sockets want a short path
 export GNUPGHOME
 trap 'rm -rf "$GNUPGHOME"; end' EXIT
@@ -55,6 +55,7 @@ mkdir given given/bundle
 "$COMPANION" keypair certificate "$KEYPAIR" --issuers --out given/chain.pem
 cp "$ROOT_PEM" given/root.pem
 text given/file
+head -c 5000 /dev/zero >given/app.bin
 "$COMPANION" sample pe given/program.exe
 cp given/program.exe given/program.efi
 jar --create --file given/program.jar -C given file
@@ -78,6 +79,10 @@ for page in "$ROOT"/docs/clients/*.md; do
     done
     # Tried by tests/windows/run.
     [[ $name != windows ]] || continue
+    if [[ $name == jsign && -z ${STM_TEST_JSIGN:-} ]]; then
+        echo "jsign.md is not tried: no package registry has jsign; set STM_TEST_JSIGN to its folder"
+        continue
+    fi
     same "$name.md: the packages that it names are those that the tests install" \
         "$(blocks "$page" Install | sed -n 's/^apt-get install //p' | tr ' ' '\n' | while read -r package; do
             grep -q "^# needs: [^ ]* $package$" "$ROOT"/tests/clients/*.sh || echo "$package"
@@ -110,6 +115,27 @@ for name in android gnutls node openssl pdf pkcs11-tool python rauc uefi; do
     read -r made _ <<<"$(bill)"
     same "  for the signatures that the page names" "$made" \
         "$(sed -n 's/^<!-- signatures: \([0-9]*\) -->$/\1/p' "$ROOT/docs/clients/$page.md")"
+done
+
+# What the READMEs say of the emulator, as it stands there, but for the build and the port of a state that is there already.
+# readme FILE HEADING: the code under it
+readme() {
+    awk -v heading="$2" '/^##/ { on = ($0 == heading) } /^```/ { code = on && !code; next } code' "$ROOT/$1" |
+        sed -E -e '/^cargo build/d' -e '/^export PATH=/d' -e "s,target/release/stm-emulator,$EMULATOR," -e "s,/tmp/stm,$WORK/two-minutes,g"
+}
+mkdir readme
+cp "$ROOT/README.md" readme
+cp -r "$(seed)" "$HOME/stm"
+readme README.md '### Without an account' >readme/commands.sh
+says "README's way from a clone to a signed archive works" '^jar verified' \
+    env -u SM_LOG_OUTPUT PATH="$(dirname "$EMULATOR"):$PATH" bash -c 'cd readme && set -eu && . ./commands.sh'
+cp "$SAID" verified
+refuses "  with a time stamp" grep 'does not contain a timestamp\|without a timestamp' verified
+readme emulator/README.md '## Two minutes' >two-minutes.sh
+says "the emulator's two minutes list its keypairs" 'demo-rsa-3072' bash -euc '. ./two-minutes.sh'
+for pid in "$HOME/stm/pid" two-minutes/pid; do
+    for _ in $(seq 100); do [[ -e $pid ]] || break; sleep 0.1; done
+    same "  and the emulator is stopped" "$(ls "$pid" 2>/dev/null)" ''
 done
 
 # Each page stands in the index, and each link of the pages leads somewhere.

@@ -48,7 +48,7 @@ as_it_stands() {
     cp -r given "$place"
     {
         # shellcheck disable=SC2016 # for the page's shell
-        echo 'set -eu; trap '\''jobs=$(jobs -p); [ -z "$jobs" ] || kill $jobs'\'' EXIT; curl() { command curl -sSf "$@"; }'
+        echo 'set -eu; trap '\''jobs=$(jobs -p); [ -z "$jobs" ] || kill $jobs; [ ! -e ~/stm/pid ] || kill "$(cat ~/stm/pid)"'\'' EXIT; curl() { command curl -sSf "$@"; }'
         python3 "$ROOT/tests/lib/blocks.py" run "$ROOT/$1" | sed -E 's# -tsa? http://timestamp\.digicert\.com##'
     } >"$place/page.sh"
     # Its own home: pages keep the emulator's state there.
@@ -67,6 +67,8 @@ same "pages with commands were found" "$((ran >= 4))" 1
 says "README: the program is signed" '^Signature verification: ok' \
     osslsigncode verify -CAfile "$WORK/README.md.d/home/stm/signing-root.pem" -in "$WORK/README.md.d/program-signed.exe"
 says "  and the archives" 'jar verified' jarsigner -verify "$WORK/README.md.d/signed.jar"
+jarsigner -J-Duser.language=en -verify "$WORK/README.md.d/program.jar" >stamped 2>&1
+refuses "  and the one that the emulator stamped has its stamp" grep -i 'without a timestamp\|not contain a timestamp\|not include a timestamp' stamped
 check "  and the certificate is the keypair's" cmp "$WORK/README.md.d/cert.der" <(openssl x509 -in given/cert.pem -outform DER)
 
 keeps_secrets

@@ -117,27 +117,6 @@ for name in android gnutls node openssl pdf pkcs11-tool python rauc uefi; do
         "$(sed -n 's/^<!-- signatures: \([0-9]*\) -->$/\1/p' "$ROOT/docs/clients/$page.md")"
 done
 
-# What the READMEs say of the emulator, as it stands there, but for the build and the port of a state that is there already.
-# readme FILE HEADING: the code under it
-readme() {
-    awk -v heading="$2" '/^##/ { on = ($0 == heading) } /^```/ { code = on && !code; next } code' "$ROOT/$1" |
-        sed -E -e '/^cargo build/d' -e '/^export PATH=/d' -e "s,target/release/stm-emulator,$EMULATOR," -e "s,/tmp/stm,$WORK/two-minutes,g"
-}
-mkdir readme
-cp "$ROOT/README.md" readme
-cp -r "$(seed)" "$HOME/stm"
-readme README.md '### Without an account' >readme/commands.sh
-says "README's way from a clone to a signed archive works" '^jar verified' \
-    env -u SM_LOG_OUTPUT PATH="$(dirname "$EMULATOR"):$PATH" bash -c 'cd readme && set -eu && . ./commands.sh'
-cp "$SAID" verified
-refuses "  with a time stamp" grep 'does not contain a timestamp\|without a timestamp' verified
-readme emulator/README.md '## Two minutes' >two-minutes.sh
-says "the emulator's two minutes list its keypairs" 'demo-rsa-3072' bash -euc '. ./two-minutes.sh'
-for pid in "$HOME/stm/pid" two-minutes/pid; do
-    for _ in $(seq 100); do [[ -e $pid ]] || break; sleep 0.1; done
-    check "  and the emulator is stopped" test ! -e "$pid"
-done
-
 # Each page stands in the index, and each link of the pages leads somewhere.
 for page in "$ROOT"/docs/clients/*.md "$ROOT"/docs/*.md "$ROOT"/README.md "$ROOT"/config/README.md; do
     { grep -oE '\]\([^)#]+' "$page" || true; } | cut -c3- | while read -r link; do

@@ -21,7 +21,7 @@ use tokio_rustls::TlsAcceptor;
 /// No request of this API is anywhere near this long, in bytes.
 const BODY_LIMIT: usize = 1 << 20;
 /// A client that does not finish its handshake does not hold a connection for ever.
-const HANDSHAKE_TIMEOUT: Duration = Duration::from_secs(10);
+const HANDSHAKE_TIMEOUT: Duration = Duration::from_secs(60);
 
 /// One connection's own part.
 struct Connection {

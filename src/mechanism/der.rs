@@ -27,18 +27,25 @@ pub fn spki(algorithm: &[u8], key: &[u8]) -> Vec<u8> {
     element(0x30, &[element(0x30, algorithm), bits].concat())
 }
 
-/// The content of an OCTET STRING that fills its input.
-pub fn octet_string(der: &[u8]) -> Option<&[u8]> {
+/// The first element of some DER: its tag, its content, and what is behind it.
+pub fn next(der: &[u8]) -> Option<(u8, &[u8], &[u8])> {
     let (head, rest) = der.split_first_chunk::<2>()?;
-    let (len, content) = match head {
-        [0x04, short @ 0..=0x7f] => (usize::from(*short), rest),
-        [0x04, 0x81] => rest.split_first().map(|(len, rest)| (usize::from(*len), rest))?,
-        [0x04, 0x82] => {
-            rest.split_first_chunk::<2>().map(|(len, rest)| (usize::from(u16::from_be_bytes(*len)), rest))?
-        }
+    let (len, rest) = match head {
+        [_, short @ 0..=0x7f] => (usize::from(*short), rest),
+        [_, 0x81] => rest.split_first().map(|(len, rest)| (usize::from(*len), rest))?,
+        [_, 0x82] => rest.split_first_chunk::<2>().map(|(len, rest)| (usize::from(u16::from_be_bytes(*len)), rest))?,
         _ => return None,
     };
-    (content.len() == len).then_some(content)
+    let (content, rest) = rest.split_at_checked(len)?;
+    Some((head[0], content, rest))
+}
+
+/// The content of an OCTET STRING that fills its input.
+pub fn octet_string(der: &[u8]) -> Option<&[u8]> {
+    match next(der)? {
+        (0x04, content, []) => Some(content),
+        _ => None,
+    }
 }
 
 /// Big-endian bytes without leading zeros.

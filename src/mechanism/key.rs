@@ -1,11 +1,12 @@
 //! Public keys: from a SubjectPublicKeyInfo as the service gives it, or from attributes as applications give them.
 
 use super::der;
+use super::explicit_curve;
 pub use super::families::Family;
 use super::families::{
     CURVES, Curve, ED25519_CURVE_NAME, ED25519_PARAMS, PARAMETER_SETS, ParameterSet, key_type, parameter_set,
 };
-use super::verify::Verifiers;
+use super::verify::{Verifiers, uncompressed};
 use crate::error::{Error, Result};
 use cryptoki_sys::*;
 use std::fmt;
@@ -73,12 +74,19 @@ impl PublicKey {
         }
         let bits: &[u8] = &info.subject_public_key.data;
         let oid = info.algorithm.algorithm.as_bytes();
+        let mut canonical = None;
         let material = if oid == OID_RSA || oid == OID_RSA_PSS {
             rsa_from_pkcs1(bits)?
         } else if oid == OID_EC {
-            let params = info.algorithm.parameters.as_ref().map(|any| any.data);
-            let curve = CURVES.iter().find(|curve| params == Some(&curve.params[2..]));
-            ec_material(curve.ok_or_else(|| invalid("the curve is not P-256, P-384 or P-521"))?, bits)?
+            let curve = info.algorithm.parameters.as_ref().and_then(|any| match any.tag().0 {
+                0x06 => CURVES.iter().find(|curve| any.data == &curve.params[2..]),
+                0x10 => explicit_curve::named(any.data),
+                _ => None,
+            });
+            let curve = curve.ok_or_else(|| invalid("the curve is not P-256, P-384 or P-521"))?;
+            let material = ec_material(curve, bits)?;
+            canonical = ec_spki(&material).filter(|spki| spki != der);
+            material
         } else if oid == &ED25519_PARAMS[2..] {
             ed25519_material(bits)?
         } else if let Some([last]) = oid.strip_prefix(OID_NIST_SIGNATURES) {
@@ -88,7 +96,13 @@ impl PublicKey {
             let name = info.algorithm.algorithm.to_id_string();
             return Err(invalid(format!("keys of algorithm {name} are not known here")));
         };
-        Ok(Self::new(der.to_vec(), material))
+        Ok(Self::new(canonical.unwrap_or_else(|| der.to_vec()), material))
+    }
+
+    /// Whether a SubjectPublicKeyInfo is of this key. Numbers are compared, not encodings: parameters may be there or not,
+    /// curves named or written out, points compressed, and an RSA key may be restricted to PSS.
+    pub fn is_of(&self, spki: &[u8]) -> bool {
+        spki == self.spki() || Self::from_spki(spki).is_ok_and(|other| self.material() == other.material())
     }
 
     /// From `CKA_MODULUS` and `CKA_PUBLIC_EXPONENT`.
@@ -106,8 +120,8 @@ impl PublicKey {
             curve.ok_or_else(|| Error::new(CKR_CURVE_NOT_SUPPORTED, "the curve is not P-256, P-384 or P-521"))?;
         let bare = der::octet_string(point).unwrap_or(point);
         let material = ec_material(curve, bare)?;
-        let algorithm = [&der::element(0x06, OID_EC), curve.params].concat();
-        Self::new(der::spki(&algorithm, bare), material).checked()
+        let spki = ec_spki(&material).ok_or_else(|| invalid("the point cannot be written"))?;
+        Self::new(spki, material).checked()
     }
 
     /// From `CKA_EC_PARAMS` (either form) and `CKA_EC_POINT` of Ed25519.
@@ -149,7 +163,7 @@ impl PublicKey {
         &self.0.verifiers
     }
 
-    /// The SubjectPublicKeyInfo in DER.
+    /// The SubjectPublicKeyInfo in DER; of EC keys with a named curve and an uncompressed point, whatever it was read from.
     pub fn spki(&self) -> &[u8] {
         &self.0.spki
     }
@@ -249,6 +263,26 @@ impl PublicKey {
     }
 }
 
+/// By what the key is, not by how it was written.
+impl PartialEq for Material {
+    fn eq(&self, other: &Self) -> bool {
+        match (self, other) {
+            (
+                Self::Rsa { modulus, exponent, .. },
+                Self::Rsa { modulus: other_modulus, exponent: other_exponent, .. },
+            ) => (modulus, exponent) == (other_modulus, other_exponent),
+            (Self::Ec { curve, point }, Self::Ec { curve: other_curve, point: other_point }) => {
+                curve.name == other_curve.name && point == other_point
+            }
+            (Self::Ed25519 { point }, Self::Ed25519 { point: other }) => point == other,
+            (Self::PostQuantum { set, value }, Self::PostQuantum { set: other_set, value: other }) => {
+                set.oid == other_set.oid && value == other
+            }
+            _ => false,
+        }
+    }
+}
+
 impl fmt::Debug for PublicKey {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "PublicKey({})", self.name())
@@ -278,10 +312,24 @@ fn rsa_material(modulus: &[u8], exponent: &[u8], pkcs1: &[u8]) -> Result<Materia
 }
 
 fn ec_material(curve: &'static Curve, point: &[u8]) -> Result<Material> {
-    if point.first() != Some(&4) || point.len() != 1 + 2 * curve.half {
-        return Err(invalid(format!("the point is no uncompressed point of {}", curve.name)));
+    let refuse = || invalid(format!("the point is not a point of {}", curve.name));
+    let len = 1 + match point.first() {
+        Some(2 | 3) => curve.half,
+        Some(4) => 2 * curve.half,
+        _ => return Err(refuse()),
+    };
+    if point.len() != len {
+        return Err(refuse());
     }
-    Ok(Material::Ec { curve, point: der::element(0x04, point).into() })
+    let whole = if point[0] == 4 { None } else { Some(uncompressed(curve, point).ok_or_else(refuse)?) };
+    Ok(Material::Ec { curve, point: der::element(0x04, whole.as_deref().unwrap_or(point)).into() })
+}
+
+/// With a named curve and an uncompressed point.
+fn ec_spki(material: &Material) -> Option<Vec<u8>> {
+    let Material::Ec { curve, point } = material else { return None };
+    let algorithm = [&der::element(0x06, OID_EC), curve.params].concat();
+    Some(der::spki(&algorithm, der::octet_string(point)?))
 }
 
 fn ed25519_material(point: &[u8]) -> Result<Material> {
@@ -296,4 +344,62 @@ fn post_quantum_material(set: &'static ParameterSet, value: &[u8]) -> Result<Mat
         return Err(invalid(format!("a public key of {} has {} bytes", set.name, set.public_len)));
     }
     Ok(Material::PostQuantum { set, value: value.into() })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::explicit_curve::OPENSSL;
+    use super::*;
+    use base64::Engine;
+    use base64::engine::general_purpose::STANDARD;
+
+    fn spki(oid: &[u8], parameters: &[u8], bits: &[u8]) -> Vec<u8> {
+        der::spki(&[&der::element(0x06, oid), parameters].concat(), bits)
+    }
+
+    #[test]
+    fn an_rsa_key_is_itself_with_and_without_parameters_and_restricted_to_pss() {
+        let modulus = [&[0xc1; 255][..], &[1]].concat();
+        let pkcs1 = |exponent: &[u8]| der::element(0x30, &[der::integer(&modulus), der::integer(exponent)].concat());
+        let key = PublicKey::from_spki(&spki(OID_RSA, &[5, 0], &pkcs1(&[1, 0, 1]))).unwrap();
+        assert!(key.is_of(&spki(OID_RSA, &[], &pkcs1(&[1, 0, 1]))));
+        assert!(key.is_of(&spki(OID_RSA_PSS, &[], &pkcs1(&[1, 0, 1]))));
+        assert!(key.is_of(&spki(OID_RSA_PSS, &[0x30, 0], &pkcs1(&[1, 0, 1]))));
+        assert!(!key.is_of(&spki(OID_RSA, &[5, 0], &pkcs1(&[3]))));
+        assert!(!key.is_of(b"no key"));
+    }
+
+    #[test]
+    fn an_ec_key_is_itself_with_a_curve_written_out_and_a_compressed_point() {
+        for (name, parameters) in OPENSSL {
+            let explicit = STANDARD.decode(parameters).unwrap();
+            let curve = CURVES.iter().find(|curve| curve.name == name).unwrap();
+            // The generator is a point of the curve.
+            let whole =
+                OPENSSL.iter().find(|(other, _)| *other == name).map(|(_, text)| STANDARD.decode(text).unwrap());
+            let point = generator(&whole.unwrap());
+            let compressed = [&[2 + (point[2 * curve.half] & 1)], &point[1..=curve.half]].concat();
+            let named = spki(OID_EC, curve.params, &point);
+            let key = PublicKey::from_spki(&named).unwrap();
+            assert_eq!(key.spki(), named);
+            for (parameters, point) in
+                [(&explicit[..], &point[..]), (curve.params, &compressed[..]), (&explicit[..], &compressed[..])]
+            {
+                let other = PublicKey::from_spki(&spki(OID_EC, parameters, point)).unwrap();
+                assert_eq!(other.spki(), named, "{name}");
+                assert!(key.is_of(&spki(OID_EC, parameters, point)), "{name}");
+            }
+            let other = [&[compressed[0] ^ 1][..], &compressed[1..]].concat();
+            assert!(!key.is_of(&spki(OID_EC, curve.params, &other)), "{name}: the other point with this x");
+            let off = [&[2][..], &vec![0xff; curve.half]].concat();
+            assert!(PublicKey::from_spki(&spki(OID_EC, curve.params, &off)).is_err(), "{name}");
+        }
+    }
+
+    /// The generator in domain parameters that are written out.
+    fn generator(parameters: &[u8]) -> Vec<u8> {
+        let (_, content, _) = der::next(parameters).unwrap();
+        let elements = std::iter::successors(der::next(content), |(_, _, rest)| der::next(rest));
+        elements.filter(|(tag, _, _)| *tag == 0x04).map(|(_, content, _)| content.to_vec()).next().unwrap()
+    }
 }

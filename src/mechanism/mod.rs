@@ -4,10 +4,11 @@
 //! the service has to sign under which name, and that turns the service's answer into the standard's encoding once it
 //! has verified it.
 
-mod der;
+pub(crate) mod der;
 mod digest;
 mod digest_info;
 mod ecdsa;
+mod explicit_curve;
 mod families;
 mod generation;
 mod key;

@@ -3,9 +3,10 @@
 //! `ed25519-dalek` and `slh-dsa` crates. Known attacks on the `rsa` crate concern private keys; there are none here.
 
 use super::digest::Digest;
-use super::families::{Family, ParameterSet};
+use super::families::{Curve, Family, ParameterSet};
 use super::key::{Material, PublicKey};
 use aws_lc_rs::digest as fast;
+use aws_lc_rs::encoding::AsDer;
 use aws_lc_rs::signature as algorithm;
 use aws_lc_rs::signature::{ParsedPublicKey, VerificationAlgorithm};
 use once_cell::sync::OnceCell;
@@ -96,6 +97,15 @@ impl Verifiers {
             Material::Ed25519 { .. } | Material::PostQuantum { .. } => true,
         }
     }
+}
+
+/// The uncompressed form of a compressed point (SEC 1, 2.3.4); `None` for one that is not on the curve.
+pub(super) fn uncompressed(curve: &Curve, point: &[u8]) -> Option<Vec<u8>> {
+    let parsed = ParsedPublicKey::new(ecdsa_algorithm(curve.half).0, point).ok()?;
+    let spki = parsed.as_der().ok()?;
+    let spki = spki.as_ref();
+    let whole = spki.get(spki.len().checked_sub(1 + 2 * curve.half)?..)?;
+    (whole.first() == Some(&4)).then(|| whole.to_vec())
 }
 
 /// The bytes in a short DER OCTET STRING of our own making.

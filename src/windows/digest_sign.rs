@@ -89,7 +89,7 @@ unsafe fn named(blob: *const CRYPT_INTEGER_BLOB) -> Result<DirectKey> {
 
 fn fits(key: &DirectKey, certificate: &[u8]) -> Result<()> {
     let read = Certificate::parse(certificate.to_vec());
-    if read.is_ok_and(|certificate| certificate.spki() == key.public_key().spki()) {
+    if read.is_ok_and(|certificate| key.public_key().is_of(certificate.spki())) {
         return Ok(());
     }
     let cause =

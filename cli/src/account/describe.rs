@@ -40,8 +40,10 @@ pub fn certificates(keypair: &Keypair) -> Vec<Held<'_>> {
 
 fn judge(keypair: &Keypair, record: &KeypairCertificate) -> Result<Certificate, Unfit> {
     let read = Certificate::parse(record.der.clone()).map_err(|_| Unfit::Unreadable)?;
-    match &keypair.public_key {
-        Some(key) if key.as_slice() != read.spki() => Err(Unfit::OtherKey),
+    let key = keypair.public_key.as_deref().and_then(|spki| PublicKey::from_spki(spki).ok());
+    match (&key, keypair.public_key.as_deref()) {
+        (Some(key), _) if !key.is_of(read.spki()) => Err(Unfit::OtherKey),
+        (None, Some(spki)) if spki != read.spki() => Err(Unfit::OtherKey),
         _ => Ok(read),
     }
 }

@@ -1,0 +1,140 @@
+//! EC domain parameters that are written out (SEC 1, C.2 "SpecifiedECDomain"): which named curve they are.
+//!
+//! OpenSSL writes them for keys that come out of a provider, and some certificates have them. They are the same curve.
+
+use super::der::{next, strip_zeros};
+use super::families::{CURVES, Curve};
+
+/// Prime, coefficients a and b, the generator's x, and its order (SP 800-186), in hexadecimal without leading zeros.
+const DOMAINS: [(&str, [&str; 5]); 3] = [
+    (
+        "P-256",
+        [
+            "ffffffff00000001000000000000000000000000ffffffffffffffffffffffff",
+            "ffffffff00000001000000000000000000000000fffffffffffffffffffffffc",
+            "5ac635d8aa3a93e7b3ebbd55769886bc651d06b0cc53b0f63bce3c3e27d2604b",
+            "6b17d1f2e12c4247f8bce6e563a440f277037d812deb33a0f4a13945d898c296",
+            "ffffffff00000000ffffffffffffffffbce6faada7179e84f3b9cac2fc632551",
+        ],
+    ),
+    (
+        "P-384",
+        [
+            "fffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffeffffffff0000000000000000ffffffff",
+            "fffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffeffffffff0000000000000000fffffffc",
+            "b3312fa7e23ee7e4988e056be3f82d19181d9c6efe8141120314088f5013875ac656398d8a2ed19d2a85c8edd3ec2aef",
+            "aa87ca22be8b05378eb1c71ef320ad746e1d3b628ba79b9859f741e082542a385502f25dbf55296c3a545e3872760ab7",
+            "ffffffffffffffffffffffffffffffffffffffffffffffffc7634d81f4372ddf581a0db248b0a77aecec196accc52973",
+        ],
+    ),
+    (
+        "P-521",
+        [
+            "1fffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffff\
+             fffffffffffffffffffffffffffffffffffffffffff",
+            "1fffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffff\
+             ffffffffffffffffffffffffffffffffffffffffffc",
+            "51953eb9618e1c9a1f929a21a0b68540eea2da725b99b315f3b8b489918ef109e156193951ec7e937b1652c0\
+             bd3bb1bf073573df883d2c34f1ef451fd46b503f00",
+            "c6858e06b70404e9cd9e3ecb662395b4429c648139053fb521f828af606b4d3dbaa14b5e77efe75928fe1dc1\
+             27a2ffa8de3348b3c1856a429bf97e7e31c2e5bd66",
+            "1fffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffa51868783bf2f966b7fcc0\
+             148f709a5d03bb5c9b8899c47aebb6fb71e91386409",
+        ],
+    ),
+];
+
+/// The curve whose parameters these are: the content of the SEQUENCE.
+pub fn named(parameters: &[u8]) -> Option<&'static Curve> {
+    let (0x02, _version, rest) = next(parameters)? else { return None };
+    let (0x30, field, rest) = next(rest)? else { return None };
+    let (0x30, coefficients, rest) = next(rest)? else { return None };
+    let (0x04, generator, rest) = next(rest)? else { return None };
+    let (0x02, order, _cofactor) = next(rest)? else { return None };
+    let (0x06, _prime_field, field) = next(field)? else { return None };
+    let (0x02, prime, _) = next(field)? else { return None };
+    let (0x04, a, coefficients) = next(coefficients)? else { return None };
+    let (0x04, b, _seed) = next(coefficients)? else { return None };
+    let (form, point) = generator.split_first()?;
+    let x = if *form == 4 { &point[..point.len() / 2] } else { point };
+    let hex = |number: &[u8]| {
+        let digits: String = number.iter().map(|byte| format!("{byte:02x}")).collect();
+        digits.trim_start_matches('0').to_owned()
+    };
+    let given = [prime, a, b, x, order].map(|number| hex(strip_zeros(number)));
+    let (name, _) = DOMAINS.iter().find(|(_, domain)| given.iter().eq(domain.iter()))?;
+    CURVES.iter().find(|curve| curve.name == *name)
+}
+
+/// `openssl ecparam -name CURVE -param_enc explicit -outform DER`, the last with `-conv_form compressed`.
+#[cfg(test)]
+pub const OPENSSL: [(&str, &str); 4] = [
+    (
+        "P-256",
+        "MIH3AgEBMCwGByqGSM49AQECIQD/////AAAAAQAAAAAAAAAAAAAAAP///////////////zBbBCD/////AAAAAQAAAAAAAAAAAAAA\
+         AP///////////////AQgWsY12Ko6k+ez671VdpiGvGUdBrDMU7D2O848PifSYEsDFQDEnTYIhucEk2pmeOETnSa3gZ9+kARBBGsX\
+         0fLhLEJH+Lzm5WOkQPJ3A32BLeszoPShOUXYmMKWT+NC4v4af5uO5+tKfA+eFivOM1drMV7Oy7ZAaDe/UfUCIQD/////AAAAAP//\
+         ////////vOb6racXnoTzucrC/GMlUQIBAQ==",
+    ),
+    (
+        "P-256",
+        "MIHXAgEBMCwGByqGSM49AQECIQD/////AAAAAQAAAAAAAAAAAAAAAP///////////////zBbBCD/////AAAAAQAAAAAAAAAAAAAA\
+         AP///////////////AQgWsY12Ko6k+ez671VdpiGvGUdBrDMU7D2O848PifSYEsDFQDEnTYIhucEk2pmeOETnSa3gZ9+kAQhA2sX\
+         0fLhLEJH+Lzm5WOkQPJ3A32BLeszoPShOUXYmMKWAiEA/////wAAAAD//////////7zm+q2nF56E87nKwvxjJVECAQE=",
+    ),
+    (
+        "P-384",
+        "MIIBVwIBATA8BgcqhkjOPQEBAjEA//////////////////////////////////////////7/////AAAAAAAAAAD/////MHsEMP//\
+         ///////////////////////////////////////+/////wAAAAAAAAAA/////AQwszEvp+I+5+SYjgVr4/gtGRgdnG7+gUESAxQI\
+         j1ATh1rGVjmNii7RnSqFyO3T7CrvAxUAozWSaqMZonodAIlqZ3OkgnrNrHMEYQSqh8oivosFN46xxx7zIK10bh07Younm5hZ90Hg\
+         glQqOFUC8l2/VSlsOlReOHJ2Crc2F95KliYsb12emL+Sktwp+PQdvSiaFHzp2jETtfC4wApgsc4dfoGdekMdfJDqDl8CMQD/////\
+         ///////////////////////////HY02B9Dct31gaDbJIsKd67OwZaszFKXMCAQE=",
+    ),
+    (
+        "P-521",
+        "MIIBwwIBATBNBgcqhkjOPQEBAkIB////////////////////////////////////////////////////////////////////////\
+         //////////////8wgZ8EQgH/////////////////////////////////////////////////////////////////////////////\
+         /////////ARCAFGVPrlhjhyaH5KaIaC2hUDuotpyW5mzFfO4tImRjvEJ4VYZOVHsfpN7FlLAvTuxvwc1c9+IPSw08e9FH9RrUD8A\
+         AxUA0J6IACkcuFOWzGcXOTKEqqDaZLoEgYUEAMaFjga3BATpzZ4+y2YjlbRCnGSBOQU/tSH4KK9ga009uqFLXnfv51ko/h3BJ6L/\
+         qN4zSLPBhWpCm/l+fjHC5b1mARg5KWp4mjvABFyKX7QsfRvZmPVESVebRGgXr70XJz5mLJfucple9CZAxVC5AT+tB2E1PHCGonLC\
+         QIi+lHaf0WZQAkIB///////////////////////////////////////////6UYaHg78vlmt/zAFI9wml0Du1ybiJnEeuu2+3HpE4\
+         ZAkCAQE=",
+    ),
+];
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use base64::Engine;
+    use base64::engine::general_purpose::STANDARD;
+
+    #[test]
+    fn parameters_of_openssl_are_their_curves() {
+        for (name, text) in OPENSSL {
+            let der = STANDARD.decode(text).unwrap();
+            let (0x30, content, []) = next(&der).unwrap() else { panic!("{name}") };
+            assert_eq!(named(content).unwrap().name, name);
+            for end in 0..content.len() - 3 {
+                assert!(named(&content[..end]).is_none_or(|curve| curve.name == name));
+                let mut changed = content.to_vec();
+                changed[end] ^= 1;
+                // The version, the seed and the cofactor are no part of the curve.
+                let _ = named(&changed);
+            }
+        }
+    }
+
+    #[test]
+    fn another_curve_is_not_taken_for_one_of_these() {
+        let der = STANDARD.decode(OPENSSL[0].1).unwrap();
+        let content = next(&der).unwrap().1;
+        for number in DOMAINS[0].1 {
+            let number: Vec<u8> =
+                (0..32).map(|place| u8::from_str_radix(&number[2 * place..2 * place + 2], 16).unwrap()).collect();
+            let place = content.windows(32).position(|window| window == number).unwrap();
+            let mut changed = content.to_vec();
+            changed[place + 31] ^= 2;
+            assert!(named(&changed).is_none());
+        }
+    }
+}

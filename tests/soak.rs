@@ -180,7 +180,7 @@ fn sign(p11: &P11, spki: &[u8], end: Instant, counter: &AtomicU64, out: &Mutex<i
                 "returned"
             }
             Err(rv) => {
-                let proper = [CKR_DEVICE_ERROR, CKR_FUNCTION_FAILED, CKR_KEY_FUNCTION_NOT_PERMITTED];
+                let proper = [CKR_DEVICE_ERROR, CKR_FUNCTION_FAILED, CKR_FUNCTION_REJECTED];
                 assert!(proper.contains(&rv), "{rv:#x}");
                 "failed"
             }

@@ -75,7 +75,7 @@ impl Raw {
     /// that came.
     pub fn list(&self, path: &'static str, total: usize, page: usize, at_once: usize) -> usize {
         self.runtime.block_on(async {
-            let mut bytes = get(self.client.clone(), format!("{}{path}?limit=1000&offset=0", self.base)).await;
+            let mut bytes = get(self.client.clone(), format!("{}{path}?limit=100", self.base)).await;
             let mut offsets = (page..total).step_by(page);
             let mut under_way = tokio::task::JoinSet::new();
             loop {

@@ -1,12 +1,13 @@
 //! An answer that is not a success: the service's words out of any of its error shapes, and what they mean.
 
 use super::failure::{Failure, Kind};
+use super::request::Subject;
 use serde_json::Value;
 
 /// Longest piece of an answer that is quoted, in characters.
 const QUOTED: usize = 300;
 
-/// The service's words: `error` objects with `status` or `code`, `errors` lists, Spring's plain form, or text.
+/// The service's words: `error` objects with `status` or `code`, `errors` lists, Spring's plain form, RFC 7807, or text.
 pub fn words(body: &[u8]) -> String {
     let text = String::from_utf8_lossy(&body[..body.len().min(64 * 1024)]);
     let said = serde_json::from_slice::<Value>(body).ok().and_then(|json| from_json(&json));
@@ -20,28 +21,31 @@ pub fn words(body: &[u8]) -> String {
     }
 }
 
+/// Codes and messages, wherever the service and the frameworks under it put them.
 fn from_json(json: &Value) -> Option<String> {
-    let text = |value: &Value, name: &str| value[name].as_str().map(str::to_owned).filter(|text| !text.is_empty());
-    let one = |value: &Value| {
-        let code = text(value, "status").or_else(|| text(value, "code"));
-        match (code, text(value, "message")) {
-            (Some(code), Some(message)) => Some(format!("{code}: {message}")),
-            (code, message) => message.or(code),
-        }
+    let text = |value: &Value, names: &[&str]| {
+        let mut found = names.iter().filter_map(|name| value[*name].as_str());
+        found.find(|text| !text.is_empty()).map(str::to_owned)
     };
+    let join = |code: Option<String>, message: Option<String>| match (code, message) {
+        (Some(code), Some(message)) if code != message => Some(format!("{code}: {message}")),
+        (code, message) => message.or(code),
+    };
+    // `defaultMessage` is Spring's, of a field that it did not accept.
+    let message = ["message", "defaultMessage", "detail", "title"];
+    let one = |value: &Value| join(text(value, &["status", "code", "field"]), text(value, &message));
     if let Some(errors) = json["errors"].as_array() {
-        let all: Vec<String> =
-            errors.iter().filter_map(|error| one(error).or_else(|| error.as_str().map(Into::into))).collect();
-        return (!all.is_empty()).then(|| all.join("; "));
+        let each = |error: &Value| one(error).or_else(|| error.as_str().map(Into::into));
+        let all: Vec<String> = errors.iter().filter_map(each).collect();
+        if !all.is_empty() {
+            return Some(all.join("; "));
+        }
     }
     if json["error"].is_object() {
         return one(&json["error"]);
     }
-    let plain = text(json, "error");
-    match (plain, text(json, "message")) {
-        (Some(error), Some(message)) => Some(format!("{error}: {message}")),
-        (error, message) => error.or(message),
-    }
+    // RFC 7807 has `title` and `detail`.
+    join(text(json, &["error", "code", "title"]), text(json, &["message", "detail"]))
 }
 
 /// The text of a web page, roughly.
@@ -62,69 +66,112 @@ fn strip_tags(text: &str) -> String {
     out
 }
 
-/// Text in the service's words, the kind that it means, and what to do. Looked through in order.
-const MEANINGS: &[(&str, Kind, &str)] = &[
-    ("multi-factor", Kind::Mfa, MFA),
-    ("offline state", Kind::Offline, "set the keypair ONLINE, or open a release window for it"),
-    ("is offline", Kind::Offline, "set the keypair ONLINE, or open a release window for it"),
-    ("restricted to a team", Kind::NotPermitted, "ask for membership in the keypair's team"),
-    (
-        "does not have rights",
-        Kind::NotPermitted,
-        "ask for access to the keypair, or use the credentials of a user who has it",
-    ),
-    ("quota", Kind::Quota, "buy signatures, or wait until the account has some again"),
-    ("no signatures", Kind::Quota, "buy signatures, or wait until the account has some again"),
-    ("signature limit", Kind::Quota, "buy signatures, or wait until the account has some again"),
-    ("keypair_not_found", Kind::NotFound, "check the alias (case matters) and that this user may see the keypair"),
-    ("duplicate", Kind::Conflict, "choose an alias that is not taken"),
-    ("already exists", Kind::Conflict, "choose an alias that is not taken"),
+/// Texts of the service's words, all of which have to be there; the kind that they mean, and what to do. Looked through in
+/// order.
+const MEANINGS: &[(&[&str], Kind, &str)] = &[
+    (&["multi-factor"], Kind::Mfa, MFA),
+    (&["client authentication certificate"], Kind::Mfa, MFA),
+    (&["offline state"], Kind::Offline, OFFLINE),
+    (&["is offline"], Kind::Offline, OFFLINE),
+    (&["release window"], Kind::Window, WINDOW),
+    (&["release", "closed"], Kind::Window, WINDOW),
+    (&["restricted to a team"], Kind::NotPermitted, "ask for membership in the keypair's team"),
+    (&["does not have rights"], Kind::NotPermitted, RIGHTS),
+    (&["licence"], Kind::Quota, LICENCE),
+    (&["license"], Kind::Quota, LICENCE),
+    (&["subscription"], Kind::Quota, LICENCE),
+    (&["quota"], Kind::Quota, QUOTA),
+    (&["no signatures"], Kind::Quota, QUOTA),
+    (&["signature limit"], Kind::Quota, QUOTA),
+    (&["limit", "signatures"], Kind::Quota, QUOTA),
+    (&["maximum number of signatures"], Kind::Quota, QUOTA),
+    (&["signature unit"], Kind::Quota, QUOTA),
+    (&["limit is exhausted"], Kind::Quota, QUOTA),
+    (&["duplicate"], Kind::Conflict, ALIAS_TAKEN),
+    (&["already exists"], Kind::Conflict, ALIAS_TAKEN),
 ];
+
+/// Words of limits that are counted by time.
+const RATES: [&str; 4] = ["per second", "per minute", "rate limit", "request"];
 
 const MFA: &str = "SM_CLIENT_CERT_FILE must hold this user's client certificate, and SM_HOST must be the host that asks for \
                    it (its name begins with clientauth.)";
+const OFFLINE: &str = "set the keypair ONLINE, or open a release window for it";
+const WINDOW: &str = "open a release window that covers this keypair, this user and enough signatures";
+const RIGHTS: &str = "ask for access to the keypair, or use the credentials of a user who has it";
+const LICENCE: &str = "check the account's licence: it must cover this kind of keypair and further signatures";
+const QUOTA: &str = "buy signatures, or wait until the account has some again";
+const ALIAS_TAKEN: &str = "choose an alias that is not taken";
+const ALIAS: &str = "check the alias (case matters) and that this user may see the keypair";
+const UNAUTHORIZED: &str = "check SM_API_KEY: it may be mistyped, expired, or of another host than SM_HOST; check that the \
+                            client certificate (SM_CLIENT_CERT_FILE) and the service user have not expired";
 
-/// What statuses mean when the words say nothing special.
-const STATUSES: &[(u16, Kind, &str)] = &[
-    (400, Kind::BadRequest, ""),
-    (401, Kind::Unauthorized, "check SM_API_KEY: it may be mistyped, expired, or of another host than SM_HOST"),
-    (403, Kind::NotPermitted, "check that this user has the role and the rights for it"),
-    (404, Kind::NotFound, "check the alias (case matters) and that SM_HOST is the right host"),
-    (407, Kind::Unreachable, "the proxy wants credentials: set HTTPS_PROXY to http://user:password@host:port"),
-    (408, Kind::Unavailable, "try again"),
-    (409, Kind::Conflict, "choose an alias that is not taken"),
-    (413, Kind::TooLarge, ""),
-    (422, Kind::BadRequest, ""),
-    (429, Kind::RateLimited, "the service limits requests: run fewer at once, or with more users' API keys"),
-];
+/// What a refusal with this status means for this kind of request, when the words say nothing special.
+fn by_status(status: u16, subject: Subject) -> (Kind, &'static str) {
+    use Subject::{Creation, Keypair, List, Record, Sign};
+    match (status, subject) {
+        (400 | 422, _) => (Kind::BadRequest, ""),
+        (401, _) => (Kind::Unauthorized, UNAUTHORIZED),
+        (402, _) => (Kind::Quota, LICENCE),
+        (403, Sign) => (
+            Kind::NotPermitted,
+            "check that this user may sign with the keypair (role SSM_SIGNER or SSM_BUILD_ENGINEER)",
+        ),
+        (403, Creation) => (Kind::NotPermitted, "check that this user has a role that may create keypairs"),
+        (403, _) => (Kind::NotPermitted, "check that this user has the role and the rights for it"),
+        (404, List | Creation) => (Kind::NotFound, "check that SM_HOST is the right host"),
+        (404, Keypair | Sign) => (Kind::NotFound, ALIAS),
+        (404, Record) => (Kind::NotFound, "check the signature's id, and that this user may see the signature log"),
+        (407, _) => {
+            (Kind::Unreachable, "the proxy wants credentials: set HTTPS_PROXY to http://user:password@host:port")
+        }
+        (408, _) => (Kind::Unavailable, "try again"),
+        (409, Creation) => (Kind::Conflict, ALIAS_TAKEN),
+        (409, _) => (Kind::Conflict, "check the state of the keypair in the service's web page, and try again"),
+        (413, _) => (Kind::TooLarge, ""),
+        (429, _) => (Kind::RateLimited, "the service limits requests: run fewer at once, or with more users' API keys"),
+        (500.., _) => (Kind::Unavailable, "the service has a fault or is in maintenance: try later"),
+        (300..400, _) => {
+            (Kind::BadAnswer, "redirects are not followed, so that the API key goes nowhere else: check SM_HOST")
+        }
+        _ => (Kind::BadAnswer, ""),
+    }
+}
 
 /// The failure that an answer is.
-pub fn failure(tried: &str, status: u16, content_type: &str, request_id: &str, body: &[u8]) -> Failure {
+pub fn failure(
+    subject: Subject,
+    tried: &str,
+    status: u16,
+    content_type: &str,
+    request_id: &str,
+    body: &[u8],
+) -> Failure {
     let said = words(body);
     let lower = said.to_ascii_lowercase();
-    let by_words = MEANINGS.iter().find(|(text, ..)| (400..500).contains(&status) && lower.contains(text));
-    let by_status = STATUSES.iter().find(|(known, ..)| *known == status);
-    let (kind, remedy) = match (by_words, by_status) {
-        (Some((_, kind, remedy)), _) | (None, Some((_, kind, remedy))) => (*kind, (*remedy).to_owned()),
-        (None, None) if status >= 500 => {
-            (Kind::Unavailable, "the service has a fault or is in maintenance: try later".into())
-        }
-        (None, None) if (300..400).contains(&status) => {
-            (Kind::BadAnswer, "redirects are not followed, so that the API key goes nowhere else: check SM_HOST".into())
-        }
-        (None, None) => (Kind::BadAnswer, String::new()),
-    };
+    let meant = |row: &&(&[&str], Kind, &str)| row.0.iter().all(|text| lower.contains(text));
+    // A limit of requests passes by itself.
+    let of_requests = status == 429 && RATES.iter().any(|text| lower.contains(text));
+    let by_words = MEANINGS
+        .iter()
+        .find(meant)
+        .filter(|row| (400..500).contains(&status) && !(of_requests && row.1 == Kind::Quota));
+    let (kind, remedy) = by_words.map_or_else(|| by_status(status, subject), |(_, kind, remedy)| (*kind, *remedy));
     let page = content_type.contains("html") || body.trim_ascii_start().starts_with(b"<");
-    let remedy = if page && kind != Kind::Unavailable {
-        "this is a web page and not the service's answer: check SM_HOST and the proxy".to_owned()
-    } else if lower.contains("no keypair found") || kind == Kind::NotFound && lower.contains("keypair") {
-        "check the alias (case matters) and that this user may see the keypair".to_owned()
-    } else {
-        remedy
+    let no_keypair = matches!(subject, Subject::List | Subject::Keypair | Subject::Sign)
+        && ["no keypair found", "keypair_not_found", "keypair not present"].iter().any(|text| lower.contains(text));
+    let (kind, remedy) = match (page, no_keypair) {
+        (true, _) if kind != Kind::Unavailable => {
+            (kind, "this is a web page and not the service's answer: check SM_HOST and the proxy")
+        }
+        (false, true) if by_words.is_none() && status < 500 => (Kind::NotFound, ALIAS),
+        _ => (kind, remedy),
     };
     let said = if said.is_empty() { String::from("(no words)") } else { said };
     let id = if request_id.is_empty() { String::new() } else { format!(" [request {request_id}]") };
-    Failure { kind, tried: tried.to_owned(), cause: format!("HTTP {status}: {said}{id}"), remedy }
+    let cause = format!("HTTP {status}: {said}{id}");
+    let status = Some(status).filter(|_| !page);
+    Failure { kind, tried: tried.to_owned(), cause, remedy: remedy.to_owned(), status }
 }
 
 #[cfg(test)]
@@ -132,7 +179,7 @@ mod tests {
     use super::*;
 
     fn of(status: u16, body: &str) -> Failure {
-        failure("GET https://h/p", status, "application/json", "", body.as_bytes())
+        failure(Subject::Sign, "GET https://h/p", status, "application/json", "", body.as_bytes())
     }
 
     #[test]
@@ -146,6 +193,16 @@ mod tests {
             (r#"{"errors":[{"code":"A","message":"one"},{"code":"B","message":"two"}]}"#, "A: one; B: two"),
             (r#"{"status":"500","error":"Internal Server Error","path":"/x"}"#, "Internal Server Error"),
             (r#"{"error":7}"#, r#"{"error":7}"#),
+            (
+                r#"{"type":"about:blank","title":"Bad Request","status":400,"detail":"no limit"}"#,
+                "Bad Request: no limit",
+            ),
+            (r#"{"title":"Forbidden","status":403}"#, "Forbidden"),
+            (
+                r#"{"status":400,"error":"Bad Request","errors":[{"field":"limit","defaultMessage":"must be at most 100"}]}"#,
+                "limit: must be at most 100",
+            ),
+            (r#"{"errors":[],"message":"m"}"#, "m"),
             ("Invalid CORS request", "Invalid CORS request"),
             ("<html><body><h1>Log\nin</h1></body>", "Log in"),
             ("", ""),
@@ -163,6 +220,16 @@ mod tests {
             (403, "User - 1 does not have rights to access the keypair - 2", Kind::NotPermitted),
             (403, "You cannot access this keypair. This keypair is restricted to a team.", Kind::NotPermitted),
             (403, "Signature quota exceeded", Kind::Quota),
+            (401, "The license of this account has expired", Kind::Quota),
+            (402, "Payment required", Kind::Quota),
+            (429, "The maximum number of signatures is reached", Kind::Quota),
+            (429, "Your limit of 1000 signatures is used up", Kind::Quota),
+            (403, "No signature units are left", Kind::Quota),
+            (403, "The keypair is not in an open release window", Kind::Window),
+            (429, "At most 10 signatures per second: limit reached", Kind::RateLimited),
+            (429, "Service unavailable, please limit request volume", Kind::RateLimited),
+            (403, "Missing Client Authentication Certificate", Kind::Mfa),
+            (400, "KEYPAIR_NOT_FOUND", Kind::NotFound),
             (400, "duplicate_error", Kind::Conflict),
             (401, "invalid_api_key", Kind::Unauthorized),
             (404, "Keypair not present", Kind::NotFound),
@@ -185,8 +252,24 @@ mod tests {
     }
 
     #[test]
+    fn a_remedy_fits_its_call() {
+        let remedy = |subject, status| failure(subject, "x", status, "", "", b"{}").remedy;
+        assert!(remedy(Subject::Record, 404).contains("signature's id"));
+        assert!(remedy(Subject::Keypair, 404).contains("alias"));
+        assert!(remedy(Subject::List, 404).contains("SM_HOST"));
+        assert!(remedy(Subject::Creation, 409).contains("not taken"));
+        assert!(!remedy(Subject::Sign, 409).contains("alias"));
+        assert!(remedy(Subject::Sign, 403).contains("SSM_SIGNER"));
+        let unauthorized = remedy(Subject::List, 401);
+        for what in ["SM_API_KEY", "client certificate", "service user"] {
+            assert!(unauthorized.contains(what), "{unauthorized}");
+        }
+    }
+
+    #[test]
     fn a_proxys_web_page_is_told_from_the_service() {
-        let failure = failure("GET https://h/p", 403, "text/html", "", b"<html>Please log in</html>");
+        let failure = failure(Subject::List, "GET https://h/p", 403, "text/html", "", b"<html>Please log in</html>");
+        assert_eq!(failure.status, None);
         assert!(failure.to_string().contains("not the service's answer"), "{failure}");
     }
 }

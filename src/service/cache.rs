@@ -308,7 +308,7 @@ pub fn identity(settings: &TokenSettings, pin: Option<&Secret>) -> String {
 
 #[cfg(test)]
 mod tests {
-    use super::super::model::KeypairCertificate;
+    use super::super::model::{Given, KeypairCertificate};
     use super::*;
 
     fn keypair(id: &str, alias: &str, dynamic: bool) -> Arc<Keypair> {
@@ -334,7 +334,9 @@ mod tests {
             signable: Some(true),
             public_key: Some(vec![3]),
             certificates: vec![certificate],
-            certificates_given: true,
+            key_problem: None,
+            given: Given::All,
+            account: None,
         })
     }
 

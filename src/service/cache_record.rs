@@ -1,6 +1,6 @@
 //! Keypairs as the cache keeps them: JSON in which each chain certificate stands once, and keypairs name it by number.
 
-use super::model::{Keypair, KeypairCertificate};
+use super::model::{Given, Keypair, KeypairCertificate};
 use base64::Engine;
 use base64::display::Base64Display;
 use base64::engine::general_purpose::STANDARD;
@@ -150,7 +150,9 @@ impl<'a> KeypairRecord<'a> {
             dynamic: false,
             signable: self.signable,
             public_key: self.key.map(|key| key.0.into()),
-            certificates_given: true,
+            key_problem: None,
+            given: Given::All,
+            account: None,
         })
     }
 }

@@ -21,6 +21,12 @@ impl Deadline {
         self.at
     }
 
+    /// A moment halfway to it: what takes so long leaves time for another way.
+    pub fn half(self) -> Self {
+        let now = Instant::now();
+        Self { at: now + self.at.saturating_duration_since(now) / 2, ..self }
+    }
+
     /// The failure that its passing is.
     pub fn passed(&self, what: &str) -> Failure {
         let cause = format!("{what} within {} s", self.length.as_secs());

@@ -31,8 +31,10 @@ pub enum Kind {
     BadRequest,
     /// 429
     RateLimited,
-    /// No signatures are left.
+    /// No signatures are left, or the licence does not cover what was asked.
     Quota,
+    /// A release window is closed, or does not cover the keypair, the user or a further signature.
+    Window,
     /// 5xx, 408
     Unavailable,
     /// The answer cannot be understood.
@@ -53,12 +55,14 @@ pub struct Failure {
     pub(super) cause: String,
     /// What to do; may be empty.
     pub(super) remedy: String,
+    /// The HTTP status where the service itself answered; `None` for web pages of others and where there was no answer.
+    pub(super) status: Option<u16>,
 }
 
 impl Failure {
     /// A failure before any request.
     pub fn new(kind: Kind, cause: impl Into<String>, remedy: impl Into<String>) -> Self {
-        Self { kind, tried: String::new(), cause: cause.into(), remedy: remedy.into() }
+        Self { kind, tried: String::new(), cause: cause.into(), remedy: remedy.into(), status: None }
     }
 
     /// What was tried and what was wrong, without the remedy.
@@ -74,6 +78,11 @@ impl Failure {
     /// What sort it is.
     pub fn kind(&self) -> Kind {
         self.kind
+    }
+
+    /// Whether an answer of 404 is the service's word that there is no such keypair, and not a path that is not its own.
+    pub(super) fn says_no_such_keypair(&self) -> bool {
+        self.status.is_some() && !self.cause.to_ascii_lowercase().contains("path")
     }
 
     pub(super) fn at(mut self, tried: &str) -> Self {

@@ -3,6 +3,7 @@
 use super::cache::{self, Cache};
 use super::cache_file;
 use super::model::{self, Chains};
+use super::request::Subject;
 use super::{Failure, Keypair, KeypairCertificate, SignatureRecord, Wanted, answer, identity, listing, page, wire};
 use crate::config::TokenSettings;
 use serde_json::Value;
@@ -12,7 +13,7 @@ pub use crate::pattern::matches as glob;
 
 /// An answer that is not a success.
 pub fn failure(status: u16, content_type: &str, body: &[u8]) -> Failure {
-    answer::failure("GET /x", status, content_type, "request", body)
+    answer::failure(Subject::Sign, "GET /x", status, content_type, "request", body)
 }
 
 /// The keypairs of a page of `GET /keypairs`; `None` for what is no page.

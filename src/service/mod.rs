@@ -7,20 +7,27 @@ mod answer;
 mod cache;
 mod cache_file;
 mod cache_record;
+mod complete;
 mod connections;
+pub mod contract;
 mod deadline;
+mod dialect;
 mod failure;
 #[cfg(feature = "fuzzing")]
 pub mod fuzzing;
 mod identity;
+mod list;
 mod listing;
 mod model;
 mod page;
 mod pkcs12_cost;
 mod provider;
+mod public_key;
+mod refused;
 mod request;
 mod resolve;
 mod retry;
+mod sign;
 mod single_flight;
 mod stats;
 mod tls;
@@ -28,6 +35,7 @@ mod transport;
 mod transport_error;
 mod wire;
 
+pub use contract::markdown as contract_table;
 pub use deadline::Deadline;
 pub use failure::{Failure, Kind};
 pub use model::{Keypair, KeypairCertificate, NewKeypair, SignatureRecord, Signed};
@@ -39,13 +47,14 @@ use crate::config::{Login, Secret, TokenSettings};
 use crate::host::quietly;
 use crate::pattern;
 use crate::x509::Certificate;
-use base64::Engine;
-use base64::engine::general_purpose::STANDARD;
 use cache::Cache;
 use connections::Connections;
+use dialect::Dialect;
 use parking_lot::{Mutex, RwLock};
+use refused::Refused;
 use request::{Endpoint, Line, Request, segment};
 use serde_json::json;
+use sign::Order;
 use single_flight::{Found, Key, SingleFlight};
 use stats::Stats;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -53,6 +62,11 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::SystemTime;
 use transport::Dialer;
+
+/// The table of what is asked of the service and read of its answers.
+pub fn contract() -> &'static [contract::Row] {
+    contract::ROWS
+}
 
 /// What to look for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -76,6 +90,10 @@ pub struct Service {
     settings: Arc<TokenSettings>,
     stats: Arc<Stats>,
     met: Arc<AtomicBool>,
+    dialect: Arc<Dialect>,
+    refused: Refused,
+    /// Whether the last list was shorter than the service says that it is.
+    short: AtomicBool,
     open: RwLock<Option<Arc<Open>>>,
     opening: Mutex<()>,
     pin: Mutex<Option<Secret>>,
@@ -93,6 +111,9 @@ impl Service {
             settings,
             stats: Arc::default(),
             met: Arc::default(),
+            dialect: Arc::default(),
+            refused: Refused::default(),
+            short: AtomicBool::new(false),
             open: RwLock::default(),
             opening: Mutex::default(),
             pin: Mutex::default(),
@@ -139,6 +160,7 @@ impl Service {
             proxy: settings.proxy.as_ref().and_then(transport::proxy_name),
             stats: Arc::clone(&self.stats),
             met: Arc::clone(&self.met),
+            dialect: Arc::clone(&self.dialect),
         });
         Ok(Open { connections, endpoint })
     }
@@ -184,8 +206,13 @@ impl Service {
                 Stats::add(&self.stats.cache_hits, 1);
                 return Ok(self.without_doubts(&cache, known, deadline));
             }
-            let found = self.ask(wanted, deadline)?;
-            self.keep(&cache, wanted, &found);
+            self.refused.still()?;
+            let found = self
+                .ask(wanted, deadline)
+                .inspect_err(|failure| self.refused.note(failure, matches!(wanted, Wanted::Id(_))))?;
+            if !(wanted == Wanted::All && self.list_is_short()) {
+                self.keep(&cache, wanted, &found);
+            }
             Ok(found)
         })?;
         Ok(found.into_iter().filter(|keypair| self.shows(&keypair.alias)).collect())
@@ -195,15 +222,24 @@ impl Service {
         match wanted {
             Wanted::All => self.list(deadline),
             Wanted::Alias(alias) => {
-                let (found, similar) = self.run(deadline, async |line| listing::by_alias(&line, alias).await)?;
-                *self.similar.lock() = similar.map(|similar| (alias.to_owned(), similar));
-                Ok(found)
+                let lookup = self.run(deadline, async |line| listing::by_alias(&line, alias).await)?;
+                *self.similar.lock() = lookup.similar.map(|similar| (alias.to_owned(), similar));
+                // The service could be asked for nothing less than the list: the next process need not.
+                if let Some(listing) = lookup.listing.filter(|listing| !listing.short) {
+                    self.keep(&self.cache(), Wanted::All, &listing.keypairs);
+                }
+                Ok(lookup.found)
             }
             Wanted::Id(id) => {
                 let found = self.run(deadline, async |line| listing::by_id(&line, id).await)?;
-                Ok(found.into_iter().collect())
+                Ok(found.into_iter().map(Arc::new).collect())
             }
         }
+    }
+
+    /// Whether the service counted more keypairs than it listed, the last time: one that is not in the list may be there.
+    pub fn list_is_short(&self) -> bool {
+        self.short.load(Ordering::Relaxed)
     }
 
     fn cache(&self) -> Arc<Cache> {
@@ -253,50 +289,41 @@ impl Service {
     fn list(&self, deadline: Deadline) -> Found {
         let names: Option<Vec<String>> = self.settings.keypairs.iter().map(|name| pattern::literal(name)).collect();
         let Some(names) = names.filter(|names| !names.is_empty()) else {
-            return self.run(deadline, async |line| listing::keypairs(&line).await);
+            let listing = self.run(deadline, async |line| listing::keypairs(&line).await)?;
+            self.short.store(listing.short, Ordering::Relaxed);
+            return Ok(listing.keypairs);
         };
+        self.short.store(false, Ordering::Relaxed);
         self.run(deadline, async |line| {
             let mut found = Vec::new();
             for name in &names {
-                found.extend(listing::by_alias(&line, name).await?.0);
+                let lookup = listing::by_alias(&line, name).await?;
+                // Where only the list can tell, it tells of all names.
+                if let Some(listing) = lookup.listing {
+                    return Ok(listing.keypairs);
+                }
+                found.extend(lookup.found);
             }
             Ok(found)
         })
     }
 
-    /// One signature: exactly one `POST .../sign`. If the answer lacks the signature, its record is read once.
+    /// One signature: exactly one `POST .../sign` that is executed. If the answer lacks the signature, its record is read.
     pub fn sign(&self, keypair: &Keypair, sig_alg: &str, hash: &[u8], deadline: Deadline) -> Result<Signed, Failure> {
-        let path = format!("/keypairs/{}/sign", segment(&keypair.id));
-        let request = Request::post(path, json!({"hash": STANDARD.encode(hash), "sig_alg": sig_alg}));
         Stats::add(&self.stats.signatures, 1);
-        let missing = |id: &str| {
-            let cause = format!("the service answered without a signature (record {id})");
-            let remedy = "the keypair may be OFFLINE or its certificate expired: look at it in the service's web page";
-            Failure::new(Kind::BadAnswer, cause, remedy)
-        };
-        let signed = self.run(deadline, async |line| {
-            let answer = line.run(&request).await?;
-            match model::signed(&answer) {
-                (id, Some(signature)) => Ok(Signed { id, signature }),
-                (None, None) => Err(missing("none")),
-                (Some(id), None) => {
-                    let record = line.run(&Request::get(format!("/signatures/{}", segment(&id)))).await;
-                    let record = record.map_err(|failure| Failure {
-                        remedy: format!("the signature was made, and the service keeps it as record {id}"),
-                        ..failure
-                    })?;
-                    let signature = model::record(&record).signature.ok_or_else(|| missing(&id))?;
-                    Ok(Signed { id: Some(id), signature })
-                }
-            }
-        });
-        signed.map_err(|failure| named(failure, keypair))
+        let order = Order { keypair, sig_alg, hash };
+        self.run(deadline, async |line| order.execute(&line).await).map_err(|failure| named(failure, keypair))
     }
 
     /// The record of a signature.
     pub fn signature(&self, id: &str, deadline: Deadline) -> Result<SignatureRecord, Failure> {
         let request = Request::get(format!("/signatures/{}", segment(id)));
         self.run(deadline, async |line| Ok(model::record(&line.run(&request).await?)))
+    }
+
+    /// The record of a signature that was made a moment ago; waited for until it is there and says what came of it.
+    pub fn finished_signature(&self, id: &str, deadline: Deadline) -> Result<SignatureRecord, Failure> {
+        self.run(deadline, async |line| sign::finished(&line, id).await)
     }
 
     /// Makes a keypair: exactly one `POST /keypairs`, and a read where its answer is not the whole keypair.
@@ -315,8 +342,8 @@ impl Service {
                 return Ok(Arc::new(keypair));
             }
             let found = match Some(&id).filter(|id| !id.is_empty()) {
-                Some(id) => listing::by_id(&line, id).await?,
-                None => listing::by_alias(&line, &new.alias).await?.0.into_iter().next(),
+                Some(id) => listing::by_id(&line, id).await?.map(Arc::new),
+                None => listing::by_alias(&line, &new.alias).await?.found.into_iter().next(),
             };
             found.ok_or_else(|| {
                 let cause = format!("the keypair {} was made, but the service does not show it", new.alias);
@@ -334,8 +361,8 @@ impl Service {
         let pin = pin.map_err(|_| Failure::new(Kind::Password, "the PIN is not UTF-8 text", ""))?;
         Stats::add(&self.stats.operations, 1);
         let open = Arc::new(self.make_line(Some(&pin))?);
-        let request = Request::get("/keypairs").with("limit", "1");
-        run_on(&open, self.deadline(), async |line| line.run(&request).await)?;
+        run_on(&open, self.deadline(), async |line| listing::knock(&line).await)?;
+        self.refused.forget();
         *self.pin.lock() = Some(pin);
         *self.open.write() = Some(open);
         *self.cache.lock() = None;
@@ -344,8 +371,7 @@ impl Service {
 
     /// Makes one small request, for whoever wants to know whether all is well; the service's clock, where it shows one.
     pub fn check(&self) -> Result<Option<SystemTime>, Failure> {
-        let request = Request::get("/keypairs").with("limit", "1");
-        self.run(self.deadline(), async |line| line.knock(&request).await)
+        self.run(self.deadline(), async |line| listing::knock(&line).await)
     }
 
     /// The client certificate, read from its file; `None` where there is none. An expired one is a failure.

@@ -1,5 +1,6 @@
 //! What the service says, read tolerantly: every field that we do not need may be missing, null, of another type or new.
 
+use super::public_key;
 use super::wire;
 use base64::Engine;
 use base64::alphabet;
@@ -8,6 +9,7 @@ use base64::engine::general_purpose::{GeneralPurpose, GeneralPurposeConfig};
 use serde_json::Value;
 use std::collections::HashMap;
 use std::sync::Arc;
+use std::time::{SystemTime, UNIX_EPOCH};
 
 /// A keypair.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -28,12 +30,27 @@ pub struct Keypair {
     pub dynamic: bool,
     /// Whether this user may sign with it now, where the service says so.
     pub signable: Option<bool>,
-    /// SubjectPublicKeyInfo in DER.
+    /// SubjectPublicKeyInfo in DER: of the service's `public_key`, else of a certificate.
     pub public_key: Option<Vec<u8>>,
+    /// Why there is no public key, where there is none.
+    pub key_problem: Option<String>,
     /// The default one first.
     pub certificates: Vec<KeypairCertificate>,
-    /// Whether the answer had a list of certificates at all.
-    pub(super) certificates_given: bool,
+    /// How much of its certificates the answer had.
+    pub(super) given: Given,
+    /// `account` in the service's JSON: a sign may have to name it.
+    pub(super) account: Option<Box<str>>,
+}
+
+/// How much of a keypair's certificates an answer has.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Given {
+    /// All, as far as can be seen; also none, where the service counts none.
+    All,
+    /// An empty list, and no word whether there are any.
+    Nothing,
+    /// Fewer than there are, or no list.
+    Part,
 }
 
 /// A certificate of a keypair.
@@ -73,6 +90,7 @@ pub struct SignatureRecord {
     pub id: Option<String>,
     pub keypair_id: Option<String>,
     pub signing_status: Option<String>,
+    pub reason: Option<String>,
     pub sig_alg: Option<String>,
     pub hash: Option<Vec<u8>>,
     pub signature: Option<Vec<u8>>,
@@ -99,9 +117,39 @@ impl Keypair {
         !self.key_status.eq_ignore_ascii_case("OFFLINE")
     }
 
-    /// The certificate that is shown for it: the service's default, else the newest ACTIVE one, else the newest.
+    /// Takes the public key of a certificate where the service gave none that can be read, and puts the certificates in
+    /// order.
+    pub(super) fn settle(&mut self) {
+        sort(&mut self.certificates);
+        if self.public_key.is_none() {
+            self.public_key = self.certificates.iter().find_map(key_of);
+        }
+        if self.public_key.is_some() {
+            self.key_problem = None;
+        }
+    }
+
+    /// The certificate that is shown for it: the service's default, else the newest ACTIVE one, else the newest. If that
+    /// has expired, an ACTIVE one of the same key that is valid now.
     pub fn default_certificate(&self) -> Option<&KeypairCertificate> {
-        self.certificates.first()
+        let first = self.certificates.first()?;
+        if self.certificates.len() == 1 || first.valid_at(SystemTime::now()) {
+            return Some(first);
+        }
+        let key = key_of(first);
+        let fits = |other: &&KeypairCertificate| {
+            other.status.eq_ignore_ascii_case("ACTIVE") && other.valid_at(SystemTime::now()) && key_of(other) == key
+        };
+        Some(self.certificates.iter().find(fits).unwrap_or(first))
+    }
+}
+
+impl KeypairCertificate {
+    /// Whether its own dates include a moment; also where they cannot be read, which is another matter.
+    pub fn valid_at(&self, moment: SystemTime) -> bool {
+        let moment = moment.duration_since(UNIX_EPOCH).map_or(0, |since| since.as_secs() as i64);
+        crate::x509::Certificate::parse(self.der.clone())
+            .map_or(true, |certificate| (certificate.not_before()..=certificate.not_after()).contains(&moment))
     }
 }
 
@@ -176,12 +224,21 @@ pub fn keypair(value: &wire::Keypair<'_>, chains: &mut Chains) -> Option<Keypair
         log::warn!("a keypair ({}) is passed over: the service gives it no id or no alias", name.as_str());
         return None;
     }
-    let given = value.certificates.items().iter();
-    let mut certificates: Vec<KeypairCertificate> = given.filter_map(|item| certificate(item, chains)).collect();
-    sort(&mut certificates);
-    let public_key = decode(value.public_key.as_str()).filter(|der| !der.is_empty());
+    let items = value.certificates.items();
+    let certificates: Vec<KeypairCertificate> = items.iter().filter_map(|item| certificate(item, chains)).collect();
+    let active: Option<usize> = value.number_of_active_certificates.as_str().parse().ok();
+    let given = match active {
+        _ if value.certificates.0.is_none() || certificates.len() < items.len() => Given::Part,
+        Some(active) if active > certificates.len() => Given::Part,
+        None if items.is_empty() => Given::Nothing,
+        _ => Given::All,
+    };
+    let (public_key, key_problem) = match public_key::spki(value.public_key.as_str()) {
+        Ok(spki) => (Some(spki), None),
+        Err(problem) => (None, Some(problem)),
+    };
     let status = if value.key_status.is_some() { &value.key_status } else { &value.status };
-    Some(Keypair {
+    let mut keypair = Keypair {
         id: value.id.owned(),
         alias: value.alias.owned(),
         key_alg: value.key_alg.owned(),
@@ -190,10 +247,14 @@ pub fn keypair(value: &wire::Keypair<'_>, chains: &mut Chains) -> Option<Keypair
         key_status: status.owned(),
         dynamic: value.key_modal_type.as_str().eq_ignore_ascii_case("DYNAMIC"),
         signable: value.is_signable_by_me.flag(),
-        public_key: public_key.or_else(|| key_of(certificates.first()?)),
-        certificates_given: value.certificates.0.is_some(),
+        public_key,
+        key_problem,
         certificates,
-    })
+        given,
+        account: value.account.0.map(Into::into),
+    };
+    keypair.settle();
+    Some(keypair)
 }
 
 /// The public key in a certificate.
@@ -229,20 +290,89 @@ pub fn keypair_of_certificate(value: &wire::Certificate<'_>) -> Option<String> {
     id.is_some().then(|| id.owned())
 }
 
+/// The record in an answer: it may be one level down, in `data` or as the one item of a list.
+fn inner(value: &Value) -> &Value {
+    let own = ["id", "signature_id", "signature", "alias"].iter().any(|name| !value[*name].is_null());
+    match value {
+        Value::Array(items) if items.len() == 1 => inner(&items[0]),
+        Value::Object(_) if !own => {
+            let wrapped = ["data", "items"].iter().map(|name| &value[*name]).find(|inner| !inner.is_null());
+            wrapped.map_or(value, inner)
+        }
+        _ => value,
+    }
+}
+
+/// The same, as text, of an answer that is not a record itself.
+pub fn unwrapped(body: &[u8]) -> Option<String> {
+    let value: Value = serde_json::from_slice(body).ok()?;
+    let record = inner(&value);
+    (!std::ptr::eq(record, &value) && record.is_object()).then(|| record.to_string())
+}
+
 /// The id and the signature in an answer to a sign.
 pub fn signed(value: &Value) -> (Option<String>, Option<Vec<u8>>) {
-    (text(value, "id"), value["signature"].as_str().and_then(decode).filter(|signature| !signature.is_empty()))
+    let value = inner(value);
+    let signature = value["signature"].as_str().and_then(decode).filter(|signature| !signature.is_empty());
+    (text(value, "id").or_else(|| text(value, "signature_id")), signature)
 }
+
+/// The names of what an answer has, for a message; their values are nobody's business.
+pub fn members(value: &Value) -> String {
+    let names = |value: &Value| -> Vec<String> {
+        let clean = |name: &String| name.chars().filter(|c| !c.is_control()).take(40).collect();
+        value.as_object().map(|object| object.keys().take(20).map(clean).collect()).unwrap_or_default()
+    };
+    let kind = match value {
+        Value::Null => "null",
+        Value::Bool(_) => "a truth value",
+        Value::Number(_) => "a number",
+        Value::String(_) => "a text",
+        Value::Array(items) if items.is_empty() => "an empty list",
+        Value::Array(_) => "a list",
+        Value::Object(object) if object.is_empty() => "an empty object",
+        Value::Object(_) => "",
+    };
+    let (outer, record) = (names(value), inner(value));
+    match (kind, std::ptr::eq(record, value)) {
+        ("", true) => format!("an object with {}", outer.join(", ")),
+        ("", false) => format!("an object with {}; in it {}", outer.join(", "), names(record).join(", ")),
+        ("a list", false) => format!("a list of an object with {}", names(record).join(", ")),
+        (kind, _) => kind.to_owned(),
+    }
+}
+
+/// The members of an answer to a sign that are read.
+#[cfg(test)]
+pub const SIGNED_FIELDS: &[&str] = &["id", "signature_id", "signature"];
+/// Those of a record, beside what is looked through for a reason.
+#[cfg(test)]
+pub const RECORD_FIELDS: &[&str] = &[
+    "id",
+    "signature_id",
+    "keypair_id",
+    "signing_status",
+    "status",
+    "sig_alg",
+    "hash",
+    "signature",
+    "certificate_id",
+    "created_on",
+    "client_type",
+];
 
 /// A record of a signature.
 pub fn record(value: &Value) -> SignatureRecord {
+    let value = inner(value);
+    let reason = ["failure_reason", "error_message", "status_message", "reason", "message", "error"];
     SignatureRecord {
-        id: text(value, "id"),
+        id: text(value, "id").or_else(|| text(value, "signature_id")),
         keypair_id: text(value, "keypair_id").or_else(|| text(&value["keypair"], "id")),
-        signing_status: text(value, "signing_status"),
+        signing_status: text(value, "signing_status").or_else(|| text(value, "status")),
+        reason: reason.iter().find_map(|name| text(value, name).or_else(|| text(&value[*name], "message"))),
         sig_alg: text(value, "sig_alg"),
         hash: value["hash"].as_str().and_then(decode),
-        signature: value["signature"].as_str().and_then(decode),
+        signature: value["signature"].as_str().and_then(decode).filter(|signature| !signature.is_empty()),
         certificate_id: text(value, "certificate_id"),
         created_on: text(value, "created_on"),
         client_type: text(value, "client_type"),
@@ -259,10 +389,56 @@ mod tests {
         let read = |value: Value| keypair(&serde_json::from_str(&value.to_string()).unwrap(), &mut Chains::new());
         let keypair =
             read(json!({"id": 7, "alias": "k", "account": ["x"], "certificates": null, "key_alg": 5})).unwrap();
-        assert_eq!((keypair.id.as_str(), keypair.public_key, keypair.certificates_given), ("7", None, false));
+        assert_eq!((keypair.id.as_str(), keypair.public_key, keypair.given), ("7", None, Given::Part));
+        assert_eq!(keypair.account.as_deref(), Some(r#"["x"]"#));
+        assert_eq!(keypair.key_problem.as_deref(), Some("the service gives no public_key"));
         assert!(read(json!({"id": "x"})).is_none());
         assert!(read(json!({"alias": "x"})).is_none());
         assert!(read(json!("keypair")).is_none());
+    }
+
+    #[test]
+    fn a_list_that_shows_fewer_certificates_than_there_are_is_told_from_a_keypair_without_any() {
+        let given = |certificates: Value, active: Value| {
+            let value =
+                json!({"id": 1, "alias": "k", "certificates": certificates, "number_of_active_certificates": active});
+            keypair(&serde_json::from_str(&value.to_string()).unwrap(), &mut Chains::new()).unwrap().given
+        };
+        let whole = || json!({"id": "c", "cert": "MA=="});
+        assert_eq!(given(json!([whole()]), json!(1)), Given::All);
+        assert_eq!(given(json!([whole()]), Value::Null), Given::All);
+        assert_eq!(given(json!([]), json!(0)), Given::All);
+        assert_eq!(given(json!([]), Value::Null), Given::Nothing);
+        assert_eq!(given(json!([]), json!("1")), Given::Part);
+        assert_eq!(given(json!([whole()]), json!(2)), Given::Part);
+        assert_eq!(given(json!([{"id": "stub"}]), json!(1)), Given::Part);
+        assert_eq!(given(Value::Null, json!(0)), Given::Part);
+    }
+
+    #[test]
+    fn a_signature_is_found_one_level_down_and_members_are_named() {
+        let found = (Some("7".to_owned()), Some(vec![0]));
+        for value in [
+            json!({"id": 7, "signature": "AA=="}),
+            json!({"signature_id": "7", "signature": "AA=="}),
+            json!({"data": {"id": "7", "signature": "AA=="}}),
+            json!([{"id": "7", "signature": "AA=="}]),
+            json!({"data": [{"signature_id": "7", "signature": "AA=="}]}),
+            json!({"total": 1, "items": [{"id": "7", "signature": "AA=="}]}),
+        ] {
+            assert_eq!(signed(&value), found, "{value}");
+            assert_eq!(record(&value).signature, found.1, "{value}");
+        }
+        assert_eq!(signed(&json!([{"id": 1}, {"id": 2}])), (None, None));
+        assert_eq!(members(&json!({"ok": true, "a": 1})), "an object with a, ok");
+        assert_eq!(members(&json!({"data": {"b": 1}})), "an object with data; in it b");
+        assert_eq!(members(&json!([{"b": 1}])), "a list of an object with b");
+        for (value, said) in [(json!(null), "null"), (json!([]), "an empty list"), (json!({}), "an empty object")] {
+            assert_eq!(members(&value), said);
+        }
+        let record = record(&json!({"id": 7, "signing_status": "FAILED", "error": {"message": "no"}, "signature": ""}));
+        assert_eq!((record.signing_status.as_deref(), record.reason.as_deref()), (Some("FAILED"), Some("no")));
+        assert_eq!(record.signature, None);
     }
 
     #[test]
@@ -279,6 +455,35 @@ mod tests {
         let revoked = made("revoked", false, "REVOKED", "2026");
         assert_eq!(first(vec![old.clone(), revoked.clone(), new.clone()]), "new");
         assert_eq!(first(vec![new, made("chosen", true, "ACTIVE", "2020"), revoked, old]), "chosen");
+    }
+
+    #[test]
+    fn a_default_certificate_that_has_expired_gives_way_to_a_valid_one_of_the_same_key() {
+        let (own, other) = (rcgen::KeyPair::generate().unwrap(), rcgen::KeyPair::generate().unwrap());
+        let made = |id: &str, key: &rcgen::KeyPair, years: (i32, i32), default: bool, status: &str| {
+            let mut params = rcgen::CertificateParams::default();
+            params.not_before = rcgen::date_time_ymd(years.0, 1, 1);
+            params.not_after = rcgen::date_time_ymd(years.1, 1, 1);
+            let der = params.self_signed(key).unwrap();
+            json!({"id": id, "cert": base64::engine::general_purpose::STANDARD.encode(der.der()), "default_cert": default,
+                   "certificate_status": status, "valid_from": format!("{}-01-01T00:00:00Z", years.0)})
+        };
+        let shown = |items: Vec<Value>| {
+            let value = json!({"id": "1", "alias": "k", "certificates": items}).to_string();
+            let read = keypair(&serde_json::from_str(&value).unwrap(), &mut Chains::new()).unwrap();
+            read.default_certificate().unwrap().id.clone()
+        };
+        let expired = made("expired", &own, (2020, 2021), true, "ACTIVE");
+        let valid = made("valid", &own, (2022, 2090), false, "ACTIVE");
+        assert_eq!(shown(vec![expired.clone(), valid.clone()]), "valid");
+        assert_eq!(shown(vec![made("chosen", &own, (2020, 2090), true, "ACTIVE"), valid]), "chosen");
+        for useless in [
+            made("x", &own, (2022, 2090), false, "REVOKED"),
+            made("x", &own, (2080, 2090), false, "ACTIVE"),
+            made("x", &other, (2022, 2090), false, "ACTIVE"),
+        ] {
+            assert_eq!(shown(vec![useless, expired.clone()]), "expired");
+        }
     }
 
     #[test]

@@ -70,7 +70,7 @@ impl<'de, W: Item<'de>, T, F: FnMut(W) -> Option<T>> Visitor<'de> for Envelope<'
         let (mut page, mut total, mut limit) = (None, None, None);
         while let Some(name) = map.next_key::<Text<'de>>()? {
             match name.as_str() {
-                "items" => page = Some(map.next_value_seed(Items(&mut *self.0.0, PhantomData))?),
+                "items" => page = Some(map.next_value_seed(Nullable(Items(&mut *self.0.0, PhantomData)))?),
                 "total" => total = number(map.next_value()?),
                 "limit" => limit = number(map.next_value()?),
                 _ => drop(map.next_value::<IgnoredAny>()?),
@@ -90,6 +90,33 @@ impl<'de, W: Item<'de>, T, F: FnMut(W) -> Option<T>> DeserializeSeed<'de> for It
 
     fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<Page<T>, D::Error> {
         deserializer.deserialize_seq(self)
+    }
+}
+
+/// `items`, where null stands for an empty list.
+struct Nullable<'a, W, F>(Items<'a, W, F>);
+
+impl<'de, W: Item<'de>, T, F: FnMut(W) -> Option<T>> DeserializeSeed<'de> for Nullable<'_, W, F> {
+    type Value = Page<T>;
+
+    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<Page<T>, D::Error> {
+        deserializer.deserialize_option(self)
+    }
+}
+
+impl<'de, W: Item<'de>, T, F: FnMut(W) -> Option<T>> Visitor<'de> for Nullable<'_, W, F> {
+    type Value = Page<T>;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("a list of items")
+    }
+
+    fn visit_none<E>(self) -> Result<Page<T>, E> {
+        Ok(Page { items: Vec::new(), count: 0, first: None, total: None, limit: None })
+    }
+
+    fn visit_some<D: Deserializer<'de>>(self, deserializer: D) -> Result<Page<T>, D::Error> {
+        self.0.deserialize(deserializer)
     }
 }
 
@@ -136,11 +163,11 @@ mod tests {
         let found = found.ok().unwrap();
         assert_eq!((found.items, found.count, found.total, found.limit), (vec![1, 2], 3, Some(5), Some(2)));
         assert_eq!(page(r#"[{"id": 1}]"#).ok().unwrap().items, [1]);
-        for nonsense in
-            [r#"{"message": "no"}"#, r#"{"items": "no"}"#, r#"{"items": null}"#, "\"no\"", "7", "null", "{}"]
-        {
+        for nonsense in [r#"{"message": "no"}"#, r#"{"items": "no"}"#, "\"no\"", "7", "null", "{}"] {
             assert!(matches!(page(nonsense), Err(NoPage::NoList(_))), "{nonsense}");
         }
+        let nothing = page(r#"{"total": 0, "items": null}"#).ok().unwrap();
+        assert_eq!((nothing.items.len(), nothing.count, nothing.total), (0, 0, Some(0)));
         for broken in ["", "{", "[1,", "<html>", "[] []", "\u{0}"] {
             assert!(matches!(page(broken), Err(NoPage::Syntax(_))), "{broken}");
         }

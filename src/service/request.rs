@@ -3,7 +3,9 @@
 
 use super::answer;
 use super::deadline::Deadline;
+use super::dialect::Dialect;
 use super::failure::{Failure, Kind};
+use super::model;
 use super::page::{NoPage, Page};
 use super::retry::{self, Effect, Outcome};
 use super::stats::Stats;
@@ -36,6 +38,8 @@ pub struct Endpoint {
     pub stats: Arc<Stats>,
     /// Whether the service ever took a request: then a refused connection is a restart, and worth waiting for.
     pub met: Arc<AtomicBool>,
+    /// What it accepts to be asked.
+    pub dialect: Arc<Dialect>,
 }
 
 impl Endpoint {
@@ -64,13 +68,32 @@ pub struct Request {
     pub effect: Effect,
     /// Longest answer that is read, in bytes.
     pub limit: usize,
+    /// There is a plainer request to make instead: it waits for half of the time that is left, and a server that gives up
+    /// waiting (504) is not asked for the same again.
+    pub hasty: bool,
+}
+
+/// What a request is about: the same refusal has another remedy for each.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Subject {
+    /// `GET /keypairs`, `GET /certificates`
+    List,
+    /// `GET /keypairs/{id}`
+    Keypair,
+    /// `POST /keypairs/{id}/sign`
+    Sign,
+    /// `GET /signatures/{id}`
+    Record,
+    /// `POST /keypairs`
+    Creation,
 }
 
 impl Request {
     /// A read.
     pub fn get(path: impl Into<String>) -> Self {
         let path = path.into();
-        Self { method: Method::GET, path, query: Vec::new(), body: None, effect: Effect::Read, limit: RECORD_LIMIT }
+        let (method, effect) = (Method::GET, Effect::Read);
+        Self { method, path, query: Vec::new(), body: None, effect, limit: RECORD_LIMIT, hasty: false }
     }
 
     /// A page of a list.
@@ -81,6 +104,22 @@ impl Request {
     /// Something that must be done once.
     pub fn post(path: impl Into<String>, body: Value) -> Self {
         Self { method: Method::POST, body: Some(body), effect: Effect::Once, ..Self::get(path) }
+    }
+
+    /// Not worth waiting for to the end.
+    pub fn hasty(self) -> Self {
+        Self { hasty: true, ..self }
+    }
+
+    /// What it is about.
+    pub fn subject(&self) -> Subject {
+        match (&self.method, self.path.trim_matches('/').split_once('/')) {
+            (&Method::POST, None) => Subject::Creation,
+            (&Method::POST, Some(_)) => Subject::Sign,
+            (_, None) => Subject::List,
+            (_, Some(("signatures", _))) => Subject::Record,
+            (_, Some(_)) => Subject::Keypair,
+        }
     }
 
     /// With a parameter in the query.
@@ -132,7 +171,14 @@ impl Line {
         make: impl FnOnce(&wire::Keypair<'_>) -> T,
     ) -> Result<T, Failure> {
         let (tried, answer) = self.answer(request).await?;
-        let keypair = serde_json::from_slice(&answer.body).map_err(|error| no_json(&tried, &answer, &error))?;
+        let keypair: wire::Keypair<'_> =
+            serde_json::from_slice(&answer.body).map_err(|error| no_json(&tried, &answer, &error))?;
+        if !keypair.id.is_some()
+            && let Some(inner) = model::unwrapped(&answer.body)
+            && let Ok(keypair) = serde_json::from_str(&inner)
+        {
+            return Ok(make(&keypair));
+        }
         Ok(make(&keypair))
     }
 
@@ -159,16 +205,22 @@ impl Line {
         let mut last: Option<Failure> = None;
         loop {
             attempt += 1;
-            let (outcome, asked, failure) = match self.attempt(&call, &tried).await {
+            let (outcome, asked, failure) = match self.attempt(&call, &tried, request.hasty).await {
                 Ok(answer) if (200..300).contains(&answer.status) => return Ok((tried, answer)),
                 Ok(answer) => {
                     let Answer { status, content_type, request_id, retry_after, body, .. } = answer;
                     let outcome = Outcome::Answered { status, retry_after: retry_after.is_some() };
-                    (outcome, retry_after, answer::failure(&tried, status, &content_type, &request_id, &body))
+                    let failure = answer::failure(request.subject(), &tried, status, &content_type, &request_id, &body);
+                    (outcome, retry_after, failure)
                 }
                 Err(error) => (error.outcome, None, error.failure.at(&tried)),
             };
-            if !retry::again(outcome, request.effect) {
+            if request.hasty && (outcome == Outcome::TimedOut || failure.status == Some(504)) {
+                return Err(Failure { status: Some(504), ..failure });
+            }
+            // What is used up or closed is not there again in a moment.
+            let lasting = matches!(failure.kind, Kind::Quota | Kind::Window);
+            if lasting || !retry::again(outcome, request.effect) {
                 let failure = unsure(failure, outcome, request.effect);
                 return Err(if outcome == Outcome::TimedOut { after(failure, last) } else { failure });
             }
@@ -189,13 +241,14 @@ impl Line {
         if stranger { self.deadline.at().min(begun + KNOCKING) } else { self.deadline.at() }
     }
 
-    async fn attempt(&self, call: &Call, tried: &str) -> Result<Answer, TransportError> {
+    async fn attempt(&self, call: &Call, tried: &str, hasty: bool) -> Result<Answer, TransportError> {
         panic_point!("service");
         let begun = Instant::now();
         let Endpoint { proxy, stats, met, .. } = &*self.endpoint;
+        let deadline = if hasty { self.deadline.half() } else { self.deadline };
         Stats::add(&stats.requests, 1);
         Stats::add(&stats.sent, call.body.as_ref().map_or(0, |body| body.len() as u64));
-        let result = transport::send(&self.client, call, proxy.as_deref(), self.deadline).await;
+        let result = transport::send(&self.client, call, proxy.as_deref(), deadline).await;
         let took = begun.elapsed();
         stats.waited(took);
         match &result {
@@ -269,6 +322,21 @@ fn dice() -> f64 {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_request_knows_what_it_is_about() {
+        let body = || serde_json::json!({});
+        for (request, subject) in [
+            (Request::list("/keypairs"), Subject::List),
+            (Request::list("/certificates"), Subject::List),
+            (Request::get("/keypairs/1"), Subject::Keypair),
+            (Request::get("/signatures/1"), Subject::Record),
+            (Request::post("/keypairs", body()), Subject::Creation),
+            (Request::post("/keypairs/1/sign", body()), Subject::Sign),
+        ] {
+            assert_eq!(request.subject(), subject, "{}", request.path);
+        }
+    }
 
     #[test]
     fn a_segment_cannot_leave_its_place_in_the_path() {

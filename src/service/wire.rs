@@ -4,6 +4,7 @@
 //! is not needed: an account of ten thousand keypairs is forty megabytes of JSON.
 
 use serde::de::{Deserialize, Deserializer, IgnoredAny, MapAccess, SeqAccess, Visitor};
+use serde_json::value::RawValue;
 use std::borrow::Cow;
 use std::fmt;
 
@@ -31,6 +32,17 @@ impl Text<'_> {
     /// A truth value.
     pub fn flag(&self) -> Option<bool> {
         self.as_str().parse().ok()
+    }
+}
+
+/// A value as the service wrote it, to be sent back unchanged. Null is `None`.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Raw<'a>(pub Option<&'a str>);
+
+impl<'de> Deserialize<'de> for Raw<'de> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let text = <&'de RawValue>::deserialize(deserializer)?.get();
+        Ok(Self((text != "null").then_some(text)))
     }
 }
 
@@ -191,6 +203,12 @@ macro_rules! record {
             $($(#[$of_field])* pub $field: $type,)*
         }
 
+        #[cfg(test)]
+        impl $record<'_> {
+            /// The names that are read.
+            pub const FIELDS: &'static [&'static str] = &[$($name),*];
+        }
+
         impl<'de> Deserialize<'de> for $record<'de> {
             fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
                 struct Fields;
@@ -241,6 +259,8 @@ record! {
         is_signable_by_me: Text<'a> = "is_signable_by_me",
         public_key: Text<'a> = "public_key",
         certificates: List<Certificate<'a>> = "certificates",
+        number_of_active_certificates: Text<'a> = "number_of_active_certificates",
+        account: Raw<'a> = "account",
     }
 }
 

@@ -18,6 +18,7 @@ const STATUSES: &[(CK_RV, i32)] = &[
     (CKR_HOST_MEMORY, status(0x8009_000e)),
     // NTE_PERM
     (CKR_KEY_FUNCTION_NOT_PERMITTED, status(0x8009_0010)),
+    (CKR_FUNCTION_REJECTED, status(0x8009_0010)),
     // NTE_BAD_KEYSET: "keyset does not exist"
     (CKR_KEY_HANDLE_INVALID, status(0x8009_0016)),
     // NTE_INVALID_HANDLE

@@ -100,8 +100,7 @@ pub fn name(rv: CK_RV) -> &'static str {
         CKR_OK => "CKR_OK",
         CKR_DEVICE_ERROR => "CKR_DEVICE_ERROR",
         CKR_FUNCTION_FAILED => "CKR_FUNCTION_FAILED",
-        CKR_KEY_FUNCTION_NOT_PERMITTED => "CKR_KEY_FUNCTION_NOT_PERMITTED",
-        CKR_KEY_HANDLE_INVALID => "CKR_KEY_HANDLE_INVALID",
+        CKR_FUNCTION_REJECTED => "CKR_FUNCTION_REJECTED",
         CKR_DATA_LEN_RANGE => "CKR_DATA_LEN_RANGE",
         other => panic!("{other:#x} has no name here"),
     }

@@ -23,9 +23,9 @@ pub const LISTS: &[Fault] = &[
         0,
     )
     .requests(Requests::UpTo(16)),
-    works("a total of nothing beside items", List, on(PAGES, &[Own(JSON, || list(0, "0", 3))]), 1),
-    works("a total below nothing", List, on(PAGES, &[Own(JSON, || list(0, "-1", 3))]), 1),
-    works("a total beyond all numbers", List, on(PAGES, &[Own(JSON, || list(0, "1e999", 3))]), 1),
+    works("a total of nothing beside items", List, on(PAGES, &[Own(JSON, || list(0, "0", 3))]), 2),
+    works("a total below nothing", List, on(PAGES, &[Own(JSON, || list(0, "-1", 3))]), 2),
+    works("a total beyond all numbers", List, on(PAGES, &[Own(JSON, || list(0, "1e999", 3))]), 2),
     works("no items at all", List, on(PAGES, &[Own(JSON, || list(0, "0", 0))]), 1),
     fails(
         "the second page is refused",
@@ -48,7 +48,7 @@ static PAGE: AtomicU64 = AtomicU64::new(0);
 fn list(first: u64, total: &str, count: u64) -> Vec<u8> {
     let items: Vec<String> = (first..first + count)
         .map(|number| {
-            format!(r#"{{"id":"id-{number}","alias":"endless-{number}","certificates":[],"public_key":"{KEY}"}}"#)
+            format!(r#"{{"id":"id-{number}","alias":"endless-{number}","certificates":[],"number_of_active_certificates":0,"public_key":"{KEY}"}}"#)
         })
         .collect();
     format!(r#"{{"total":{total},"limit":{},"items":[{}]}}"#, count.max(1), items.join(",")).into_bytes()

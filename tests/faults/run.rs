@@ -13,6 +13,9 @@ use std::time::{Duration, Instant};
 
 const KEY: &str = "demo-ec-p256";
 
+/// After so long an account that refused is asked again.
+const HELD: Duration = Duration::from_secs(4);
+
 /// Signatures that the application was given.
 #[derive(Default)]
 pub struct Returned {
@@ -201,7 +204,15 @@ fn errors(log: &Path) -> Vec<String> {
 
 /// The fault is gone: the same session finds the key and signs.
 fn again(p11: &P11, session: CK_SESSION_HANDLE, returned: &mut Returned) -> Result<(), String> {
-    let found = p11.try_find(session, &wanted()).map_err(|rv| format!("afterwards the search fails with {rv:#x}"))?;
+    // What was said of the account as a whole holds for a few seconds.
+    let begun = Instant::now();
+    let found = loop {
+        match p11.try_find(session, &wanted()) {
+            Ok(found) => break found,
+            Err(rv) if begun.elapsed() > HELD => return Err(format!("afterwards the search fails with {rv:#x}")),
+            Err(_) => std::thread::sleep(Duration::from_millis(100)),
+        }
+    };
     let [key] = found[..] else { return Err(format!("afterwards {} keys are found", found.len())) };
     let spki = p11.attribute(session, key, CKA_PUBLIC_KEY_INFO).map_err(|rv| format!("no public key: {rv:#x}"))?;
     let signature = p11.sign(session, CKM_ECDSA, key, &DIGEST);

@@ -57,35 +57,63 @@ pub const REFUSALS: &[Fault] = &[
         on("POST", &[Own(head!("403 Forbidden"), says!("User is not multi-factor authenticated"))]),
         "SM_CLIENT_CERT_FILE must hold",
     )
-    .rv(CKR_KEY_FUNCTION_NOT_PERMITTED),
+    .rv(CKR_FUNCTION_REJECTED),
     fails(
         "403: the keypair is offline",
         Sign,
         on("POST", &[Own(head!("403 Forbidden"), says!("Provided keypair is in OFFLINE state"))]),
         "set the keypair ONLINE",
     )
-    .rv(CKR_KEY_FUNCTION_NOT_PERMITTED),
+    .rv(CKR_FUNCTION_REJECTED),
     fails(
         "403: no rights",
         Sign,
         on("POST", &[Own(head!("403 Forbidden"), says!("User does not have rights to access the keypair"))]),
         "ask for access to the keypair",
     )
-    .rv(CKR_KEY_FUNCTION_NOT_PERMITTED),
+    .rv(CKR_FUNCTION_REJECTED),
     fails(
         "403: no signatures are left",
         Sign,
         on("POST", &[Own(head!("403 Forbidden"), says!("Signature quota exceeded"))]),
         "buy signatures",
     )
-    .rv(CKR_KEY_FUNCTION_NOT_PERMITTED),
+    .rv(CKR_FUNCTION_REJECTED),
+    fails(
+        "402: no signatures are left",
+        Sign,
+        on("POST", &[Own(head!("402 Payment Required"), says!("Payment required"))]),
+        "check the account's licence",
+    )
+    .rv(CKR_FUNCTION_REJECTED),
+    fails(
+        "429: no signatures are left, which no waiting changes",
+        Sign,
+        on("POST", &[Own(head!("429 Too Many Requests"), says!("The maximum number of signatures is reached"))]),
+        "buy signatures",
+    )
+    .rv(CKR_FUNCTION_REJECTED),
+    fails(
+        "401: the licence has ended",
+        Sign,
+        on("POST", &[Own(head!("401 Unauthorized"), says!("The license of this account has expired"))]),
+        "check the account's licence",
+    )
+    .rv(CKR_FUNCTION_REJECTED),
+    fails(
+        "403: no release window is open",
+        Sign,
+        on("POST", &[Own(head!("403 Forbidden"), says!("No open release window for this keypair"))]),
+        "open a release window",
+    )
+    .rv(CKR_FUNCTION_REJECTED),
     fails(
         "403 of a gateway in plain text",
         Sign,
         on("POST", &[Own("HTTP/1.1 403 Forbidden\r\nContent-Type: text/plain", says!(text "Invalid CORS request"))]),
         "Invalid CORS request",
     )
-    .rv(CKR_KEY_FUNCTION_NOT_PERMITTED),
+    .rv(CKR_FUNCTION_REJECTED),
     fails(
         "403 of a proxy as a web page",
         Find,
@@ -97,18 +125,15 @@ pub const REFUSALS: &[Fault] = &[
             )],
         ),
         "this is a web page and not the service's answer",
-    )
-    .rv(CKR_KEY_FUNCTION_NOT_PERMITTED),
-    fails("404", Sign, on("POST", &[Own(head!("404 Not Found"), says!("Keypair not present"))]), "Keypair not present")
-        .rv(CKR_KEY_HANDLE_INVALID),
+    ),
+    fails("404", Sign, on("POST", &[Own(head!("404 Not Found"), says!("Keypair not present"))]), "Keypair not present"),
     fails(
         "407",
         Find,
         on("GET", &[Raw("HTTP/1.1 407 Proxy Authentication Required\r\nContent-Length: 0\r\n\r\n")]),
         "the proxy wants credentials",
     ),
-    fails("409", Sign, on("POST", &[Own(head!("409 Conflict"), says!("busy"))]), "busy")
-        .rv(CKR_KEY_FUNCTION_NOT_PERMITTED),
+    fails("409", Sign, on("POST", &[Own(head!("409 Conflict"), says!("busy"))]), "busy").rv(CKR_FUNCTION_REJECTED),
     fails("413", Sign, on("POST", &[Own(head!("413 Content Too Large"), says!("too large"))]), "too large")
         .rv(CKR_DATA_LEN_RANGE),
     fails(
@@ -129,8 +154,9 @@ pub const REFUSALS: &[Fault] = &[
         "500",
         Find,
         on("GET", &[Own(head!("500 Internal Server Error"), says!(plain "Internal Server Error"))]),
-        "Internal Server Error",
-    ),
+        "Internal Server Error (plainer requests fail as well)",
+    )
+    .requests(Requests::Exactly(4)),
     fails(
         "a redirect to another host (301)",
         Find,

@@ -3,9 +3,11 @@
 
 #![allow(dead_code, reason = "a server that can misbehave in more ways than one test binary asks for")]
 
+pub mod reply;
 pub mod tls;
 
 use crate::support::Emulator;
+use reply::{Asked, Reply};
 use rustls::{ServerConnection, StreamOwned};
 use std::io::{self, BufRead, BufReader, Read, Write};
 use std::net::{SocketAddr, TcpListener, TcpStream};
@@ -94,12 +96,20 @@ pub struct Plan {
     pub times: u64,
     /// Does this; requests that the plan does not concern are forwarded and answered.
     pub steps: &'static [Step],
+    /// Answers every request in this service's way; nothing of the above then counts but the greeting.
+    pub service: Option<fn(&Asked) -> Reply>,
 }
 
 impl Plan {
     /// All goes well.
-    pub const FAIR: Self =
-        Self { greeting: Greeting::Tls(Identity::Good), connections: 0, on: "", times: 0, steps: FORWARD };
+    pub const FAIR: Self = Self {
+        greeting: Greeting::Tls(Identity::Good),
+        connections: 0,
+        on: "",
+        times: 0,
+        steps: FORWARD,
+        service: None,
+    };
 }
 
 const FORWARD: &[Step] = &[Step::Forward, Step::Answer];
@@ -109,6 +119,8 @@ const FORWARD: &[Step] = &[Step::Forward, Step::Answer];
 pub struct Seen {
     /// `POST /path HTTP/1.1`
     pub line: String,
+    /// What came with it.
+    pub body: Vec<u8>,
     /// The connection's number, from 1.
     pub connection: u64,
 }
@@ -222,10 +234,19 @@ impl Shared {
         state.plan.greeting == Greeting::Refuse && state.connections_left > 0
     }
 
+    /// The answer to a request, where the plan is a service of its own.
+    fn reply(&self, line: &str, body: &[u8]) -> Option<Reply> {
+        let state = self.state.lock().expect("no panic");
+        let service = state.plan.service?;
+        let asked = Asked::new(line, body, state.seen.iter().map(|seen| seen.line.as_str()));
+        drop(state);
+        Some(service(&asked))
+    }
+
     /// What is done to a request; it is written down.
-    fn steps(&self, line: &str, connection: u64) -> &'static [Step] {
+    fn steps(&self, line: &str, body: &[u8], connection: u64) -> &'static [Step] {
         let mut state = self.state.lock().expect("no panic");
-        state.seen.push(Seen { line: line.to_owned(), connection });
+        state.seen.push(Seen { line: line.to_owned(), body: body.to_owned(), connection });
         if !line.starts_with(state.plan.on) || state.requests_left == 0 {
             return FORWARD;
         }
@@ -349,7 +370,19 @@ fn serve(shared: &Shared, tls: Tls, number: u64) -> io::Result<()> {
     while let Some(request) = read_message(&mut client)? {
         let line = String::from_utf8_lossy(&request.head).lines().next().unwrap_or_default().to_owned();
         let mut answer = None;
-        for step in shared.steps(&line, number) {
+        let reply = shared.reply(&line, &request.body);
+        let steps = shared.steps(&line, &request.body, number);
+        if let Some(mut reply) = reply {
+            let mut forward = |target: Option<&str>| {
+                let other = target.map(|target| request.to(target));
+                let answer = forward(shared, &mut upstream, other.as_ref().unwrap_or(&request))?;
+                Some((answer.head, answer.body))
+            };
+            client.get_mut().write_all(&reply.bytes(&mut forward)?)?;
+            client.get_mut().flush()?;
+            continue;
+        }
+        for step in steps {
             if let Step::Forward = step {
                 answer = forward(shared, &mut upstream, &request);
             } else if !perform(*step, answer.as_ref(), client.get_mut())? {
@@ -421,6 +454,15 @@ struct Message {
 }
 
 impl Message {
+    /// The same request for something else of the API.
+    fn to(&self, target: &str) -> Self {
+        let head = String::from_utf8_lossy(&self.head);
+        let (line, rest) = head.split_once('\n').unwrap_or((&head, ""));
+        let method = line.split(' ').next().unwrap_or_default();
+        let head = format!("{method} {}{target} HTTP/1.1\r\n{rest}", reply::API);
+        Self { head: head.into_bytes(), body: self.body.clone() }
+    }
+
     fn bytes(&self) -> Vec<u8> {
         [&self.head[..], &self.body].concat()
     }

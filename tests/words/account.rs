@@ -44,6 +44,28 @@ pub const ACCOUNT: Group = Group {
                  "message": "Signature quota exceeded for this keypair"}}}]"#,
         ),
         entry(
+            "The licence has ended",
+            Sign(KEY),
+            "check the account's licence",
+            "The account's licence has ended, or does not cover this kind of keypair. An administrator sees it in the service's \
+             web page. The module does not retry such a refusal, whatever status it comes with.",
+        )
+        .when(
+            r#"[{"method": "POST", "path": "/signingmanager", "status": 401, "body": {"error": {"status": "access_denied",
+                 "message": "The license of this account has expired"}}}]"#,
+        ),
+        entry(
+            "No release window is open",
+            Sign(KEY),
+            "open a release window",
+            "The keypair signs only in a release window: none is open, or the open one does not include this keypair, this user \
+             or a further signature.",
+        )
+        .when(
+            r#"[{"method": "POST", "path": "/signingmanager", "status": 403, "body": {"error": {"status": "access_denied",
+                 "message": "There is no open release window for this keypair"}}}]"#,
+        ),
+        entry(
             "Too many requests",
             Sign(KEY),
             "the service limits requests",

@@ -61,6 +61,18 @@ pub const KEYPAIRS: Group = Group {
         )
         .warns(),
         entry(
+            "The public key cannot be read",
+            Find("release"),
+            "exists, but the module cannot show it",
+            "The keypair exists, and the service gives its public key in a form that the module does not know, and no certificate \
+             whose key could be used instead. Please report the form.",
+        )
+        .when(
+            r#"[{"method": "GET", "path": "/signingmanager/api/v1/keypairs", "status": 200, "body": {"total": 1, "items": [{"id":
+                 "11111111-2222-3333-4444-555555555555", "alias": "release", "key_alg": "RSA", "public_key": "%%%",
+                 "certificates": [], "number_of_active_certificates": 0}]}}]"#,
+        ),
+        entry(
             "The answer holds no signature",
             Sign(KEY),
             "without a signature",
@@ -68,7 +80,42 @@ pub const KEYPAIRS: Group = Group {
         )
         .when(
             r#"[{"method": "POST", "path": "/signingmanager", "status": 201, "body": {"id": "11111111-2222-3333-4444-555555555555"}},
-                {"path": "/signingmanager/api/v1/signatures", "status": 200, "body": {"id": "11111111-2222-3333-4444-555555555555"}}]"#,
+                {"path": "/signingmanager/api/v1/signatures", "status": 200, "body": {"id": "11111111-2222-3333-4444-555555555555",
+                 "signing_status": "SUCCESS"}}]"#,
+        ),
+        entry(
+            "The service did not sign",
+            Sign(KEY),
+            "has the status FAILED: the HSM is not available",
+            "The service accepted the request and failed afterwards. The line has its reason, where it gives one.",
+        )
+        .when(
+            r#"[{"method": "POST", "path": "/signingmanager", "status": 201, "body": {"id": "11111111-2222-3333-4444-555555555555"}},
+                {"path": "/signingmanager/api/v1/signatures", "status": 200, "body": {"id": "11111111-2222-3333-4444-555555555555",
+                 "signing_status": "FAILED", "failure_reason": "the HSM is not available"}}]"#,
+        ),
+        entry(
+            "The signature does not get ready",
+            Sign(KEY),
+            "has the status IN_PROGRESS",
+            "The module reads the signature's record until the time of the call is over. The signature may get ready afterwards: \
+             `stm-pkcs11 signature show ID` reads its record.",
+        )
+        .when(
+            r#"[{"method": "POST", "path": "/signingmanager", "status": 202, "body": {"id": "11111111-2222-3333-4444-555555555555"}},
+                {"path": "/signingmanager/api/v1/signatures", "status": 200, "body": {"id": "11111111-2222-3333-4444-555555555555",
+                 "signing_status": "IN_PROGRESS"}}]"#,
+        )
+        .with(&[("STM_PKCS11_TIMEOUT", "2")]),
+        entry(
+            "The algorithm is refused",
+            Sign(KEY),
+            "sig_alg SHA256WithECDSA, a hash of 32 bytes",
+            "The service does not have the algorithm for this keypair. The line names what was sent.",
+        )
+        .when(
+            r#"[{"method": "POST", "path": "/signingmanager", "status": 400, "body": {"errors": [{"code": "INVALID_SIG_ALG",
+                 "message": "Signature algorithm is not valid"}]}}]"#,
         ),
         entry(
             "The signature is not of this keypair",

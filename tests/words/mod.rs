@@ -34,8 +34,7 @@ and the tests fail when it is out of date. `HOST`, `PORT`, `FOLDER`, `DATE` and 
 | --- | --- | --- |
 | `CKR_FUNCTION_FAILED` | a setting or a file is wrong: nothing was sent | jarsigner: \"keystore load: load failed\"; OpenSSL's engine: \"Unable to enumerate private keys\" |
 | `CKR_DEVICE_ERROR` | no connection, no answer in time, or the service refuses the credentials | the same |
-| `CKR_KEY_FUNCTION_NOT_PERMITTED` | the service does not let this user sign with this keypair now | jarsigner: \"unable to sign jar\"; openssl: \"key function not permitted\" |
-| `CKR_KEY_HANDLE_INVALID` | the keypair is gone since it was found | signing fails |
+| `CKR_FUNCTION_REJECTED` | the service does not let this user sign with this keypair now: rights, OFFLINE, release window, quota | jarsigner: \"unable to sign jar\"; openssl: \"function rejected\" |
 | `CKR_PIN_INCORRECT` | with `STM_PKCS11_LOGIN` set: the PIN is not the password or the API key | \"PIN incorrect\" |
 | no code, and nothing found | no keypair of this account has the alias | OpenSSL's engine: \"The private key was not found at: ...\"; jarsigner: \"Certificate chain not found for: ALIAS\" |
 

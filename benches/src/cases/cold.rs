@@ -152,7 +152,7 @@ pub fn bare_body(arguments: &[String]) -> Value {
     let body = json!({"hash": STANDARD.encode([7; 32]), "sig_alg": KIND.sig_alg}).to_string();
     let path = format!("/keypairs/{id}/sign");
     let (_, post, post_cpu) = timed(|| bare.post(&path, &body).len());
-    let path = format!("/keypairs?alias={}&limit=1000", KIND.alias);
+    let path = format!("/keypairs?alias={}", KIND.alias);
     let (_, get, _) = timed(|| bare.get(&path).len());
     let cpu = files_cpu + handshake_cpu + post_cpu;
     json!({"handshake": handshake, "post": post, "get": get, "total": files + handshake + post, "cpu": cpu})

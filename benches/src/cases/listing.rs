@@ -38,7 +38,8 @@ fn list(bench: &mut Bench, service: &Service, count: usize) {
     let (module, raw, requests) = compare(bench, service, &settings, count, rounds);
     let median = |results: &[Value], name: &str| series(results, name).median();
     let report = &mut bench.report;
-    let pages = count.div_ceil(PAGE) as u64;
+    // Pages are asked for while they are full: behind a last one that is, there is one more, an empty one.
+    let pages = (count / PAGE + 1) as u64;
     report.add(Row::count(format!("{count}: requests"), requests, Target::Exactly(pages)));
     let found = median(&module, "found") as u64;
     report.add(Row::count(format!("{count}: private keys found"), found, Target::Exactly(count as u64)));

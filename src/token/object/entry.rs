@@ -16,37 +16,57 @@ pub struct Entry {
     pub key: PublicKey,
     /// `CKA_ID`: see [`object_id`].
     pub id: [u8; 16],
+    /// The place of the certificate that is shown.
+    shown: OnceCell<Option<usize>>,
     certificate: OnceCell<Option<Certificate>>,
 }
 
 impl Entry {
-    /// Reads a keypair's key. `None`, and a warning, if it cannot be shown.
-    pub fn new(keypair: &Arc<Keypair>) -> Option<Self> {
-        let name = &keypair.alias;
+    /// Reads a keypair's key. Why it cannot be shown, with a warning, if it cannot.
+    pub fn new(keypair: &Arc<Keypair>) -> Result<Self, String> {
+        let refuse = |why: String| {
+            log::warn!("keypair {} ({}) is not shown: {why}", keypair.alias, keypair.key_alg);
+            Err(why)
+        };
         let Some(spki) = keypair.public_key.as_deref() else {
-            log::warn!("keypair {name} is not shown: the service gives neither its public key nor a certificate");
-            return None;
+            let why = keypair.key_problem.as_deref().unwrap_or("the service gives no public_key");
+            return refuse(format!("{why}, and it has no certificate whose key could be used"));
         };
         match PublicKey::from_spki(spki) {
             Ok(key) => {
                 let (keypair, id) = (Arc::clone(keypair), object_id(&keypair.id));
-                Some(Self { keypair, key, id, certificate: OnceCell::new() })
+                Ok(Self { keypair, key, id, shown: OnceCell::new(), certificate: OnceCell::new() })
             }
-            Err(error) => {
-                log::warn!("keypair {name} ({}) is not shown: {}", keypair.key_alg, error.cause);
-                None
-            }
+            Err(error) => refuse(error.cause.into_owned()),
         }
     }
 
     /// The service's words about the default certificate.
     pub fn certificate_record(&self) -> Option<&KeypairCertificate> {
-        self.keypair.default_certificate()
+        let certificates = &self.keypair.certificates;
+        let place = self.shown.get_or_init(|| {
+            let shown = self.keypair.default_certificate()?;
+            certificates.iter().position(|other| std::ptr::eq(other, shown))
+        });
+        certificates.get((*place)?)
     }
 
     /// The default certificate, read; if it is one, and of this key.
     pub fn certificate(&self) -> Option<&Certificate> {
         self.certificate.get_or_init(|| self.read_certificate()).as_ref()
+    }
+
+    /// Says so where the certificate that is shown is not the one that the service uses by default.
+    fn tell_of_choice(&self, record: &KeypairCertificate) {
+        if let Some(default) = self.keypair.certificates.first().filter(|default| default.der != record.der) {
+            log::warn!(
+                "keypair {}: the default certificate {} is not valid now, so the module shows {}; make that the default in the \
+                 service",
+                self.keypair.alias,
+                default.alias,
+                record.alias
+            );
+        }
     }
 
     fn read_certificate(&self) -> Option<Certificate> {
@@ -63,7 +83,10 @@ impl Entry {
             None
         };
         match Certificate::parse(record.der.clone()) {
-            Ok(certificate) if certificate.spki() == self.key.spki() => Some(certificate),
+            Ok(certificate) if self.key.is_of(certificate.spki()) => {
+                self.tell_of_choice(record);
+                Some(certificate)
+            }
             Ok(_) => refuse("it is of another key"),
             Err(error) => refuse(&error.cause),
         }

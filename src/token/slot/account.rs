@@ -103,8 +103,10 @@ impl Account {
     ) -> Result<()> {
         let catalog = self.catalog();
         let fresh = |since: Instant, lifetime| since.elapsed() < lifetime;
-        if since(&catalog).is_some_and(|since| fresh(since, self.settings.refresh))
-            || catalog.complete_since().is_some_and(|since| fresh(since, MISS_LIFETIME))
+        let listed =
+            || !self.service.list_is_short() && catalog.complete_since().is_some_and(|at| fresh(at, MISS_LIFETIME));
+        if !catalog.dynamic(wanted)
+            && (since(&catalog).is_some_and(|since| fresh(since, self.settings.refresh)) || listed())
         {
             return Ok(());
         }
@@ -121,7 +123,7 @@ impl Account {
                 log::warn!("what is known of the keypair is used as it is: {failure}");
                 Ok(())
             }
-            Err(failure) => Err(failure::error(&failure)),
+            Err(failure) => Err(failure::search_error(&failure)),
         }
     }
 
@@ -142,7 +144,7 @@ impl Account {
     fn fetch_all(&self, deadline: Deadline) -> Result<()> {
         let since = self.catalog().complete_since();
         if since.is_some_and(|since| since.elapsed() < self.settings.refresh) {
-            return Ok(());
+            return self.fetch_dynamic(deadline);
         }
         let asked = Instant::now();
         match self.service.keypairs(Wanted::All, deadline) {
@@ -157,8 +159,17 @@ impl Account {
                 log::warn!("the list of keypairs is used as it was: {failure}");
                 Ok(())
             }
-            Err(failure) => Err(failure::error(&failure)),
+            Err(failure) => Err(failure::search_error(&failure)),
         }
+    }
+
+    /// The keypairs of a fresh list whose keys may be others by now.
+    fn fetch_dynamic(&self, deadline: Deadline) -> Result<()> {
+        let aliases = self.catalog().dynamic_aliases();
+        for alias in &aliases {
+            self.fetch_some(Wanted::Alias(alias), deadline, |catalog| catalog.alias_since(alias))?;
+        }
+        Ok(())
     }
 
     /// Puts a new catalog in place of the old one, if `make` makes one.

@@ -3,7 +3,7 @@
 use super::kind::SlotKind;
 use super::layout::Layout;
 use super::object_index::ObjectIndex;
-use crate::service::Keypair;
+use crate::service::{Keypair, Wanted};
 use crate::token::object::{Entry, Object, Template};
 use cryptoki_sys::CK_SLOT_ID;
 use once_cell::sync::OnceCell;
@@ -14,6 +14,10 @@ use std::time::Instant;
 /// The snapshot. Its indexes come to be when something first looks into them.
 pub struct Catalog {
     known: Vec<Known>,
+    /// Places of keypairs that are replaced after each signature.
+    dynamic: Vec<usize>,
+    /// Keypairs that exist and cannot be shown: alias, and why.
+    unreadable: Vec<(String, String)>,
     by_id: OnceCell<HashMap<String, usize>>,
     by_alias: OnceCell<HashMap<String, Vec<usize>>>,
     indexes: Vec<ObjectIndex>,
@@ -29,7 +33,7 @@ struct Known {
 impl Catalog {
     /// A catalog of profile objects only: what is known before the service was asked.
     pub fn empty(layout: &Layout) -> Self {
-        Self::assemble(Vec::new(), None, layout, None)
+        Self::assemble(Vec::new(), Vec::new(), None, layout, None)
     }
 
     /// When the whole list was fetched, if it was.
@@ -67,49 +71,93 @@ impl Catalog {
         self.by_id.get_or_init(|| ids().zip(0..).collect()).get(id).copied()
     }
 
-    /// The whole list as the service gave it now. Keypairs that did not change keep their entries.
-    pub fn replaced(&self, keypairs: &[Arc<Keypair>], now: Instant, layout: &Layout) -> Self {
-        let known = keypairs.iter().filter_map(|keypair| self.learn(keypair, now)).collect();
-        Self::assemble(known, Some(now), layout, Some(self))
+    /// Whether a keypair may have another key each time that it is looked at: it is replaced after each signature.
+    pub fn dynamic(&self, wanted: Wanted<'_>) -> bool {
+        self.dynamic_keypairs().any(|keypair| match wanted {
+            Wanted::All => true,
+            Wanted::Alias(alias) => keypair.alias == alias,
+            Wanted::Id(id) => keypair.id == id,
+        })
     }
 
-    /// This catalog with some keypairs added or renewed.
-    pub fn with(&self, keypairs: &[Arc<Keypair>], now: Instant, layout: &Layout) -> Self {
-        let mut known = self.known.clone();
+    /// The aliases of all such keypairs.
+    pub fn dynamic_aliases(&self) -> Vec<String> {
+        self.dynamic_keypairs().map(|keypair| keypair.alias.clone()).collect()
+    }
+
+    fn dynamic_keypairs(&self) -> impl Iterator<Item = &Keypair> {
+        self.dynamic.iter().map(|place| &*self.known[*place].entry.keypair)
+    }
+
+    /// Why a keypair with this alias, which exists, cannot be shown.
+    pub fn unreadable(&self, alias: &str) -> Option<&str> {
+        self.unreadable.iter().find(|(other, _)| other == alias).map(|(_, why)| why.as_str())
+    }
+
+    /// The whole list as the service gave it now. Keypairs that did not change keep their entries.
+    pub fn replaced(&self, keypairs: &[Arc<Keypair>], now: Instant, layout: &Layout) -> Self {
+        let (mut known, mut unreadable) = (Vec::with_capacity(keypairs.len()), Vec::new());
         for keypair in keypairs {
-            let Some(new) = self.learn(keypair, now) else { continue };
-            match self.place(&keypair.id) {
-                Some(place) => known[place] = new,
-                None => known.push(new),
+            match self.learn(keypair, now) {
+                Ok(new) => known.push(new),
+                Err(why) => unreadable.push((keypair.alias.clone(), why)),
             }
         }
-        Self::assemble(known, self.complete, layout, Some(self))
+        Self::assemble(known, unreadable, Some(now), layout, Some(self))
+    }
+
+    /// This catalog with some keypairs added or renewed. A dynamic keypair that was replaced has its alias still, and
+    /// another id.
+    pub fn with(&self, keypairs: &[Arc<Keypair>], now: Instant, layout: &Layout) -> Self {
+        let named = |alias: &str| keypairs.iter().any(|keypair| keypair.alias == alias);
+        let mut unreadable = self.unreadable.clone();
+        unreadable.retain(|(alias, _)| !named(alias));
+        let mut known = self.known.clone();
+        for keypair in keypairs {
+            match (self.learn(keypair, now), self.place(&keypair.id)) {
+                (Ok(new), Some(place)) => known[place] = new,
+                (Ok(new), None) => known.push(new),
+                (Err(why), _) => unreadable.push((keypair.alias.clone(), why)),
+            }
+        }
+        known.retain(|old| {
+            let old = &old.entry.keypair;
+            !old.dynamic || !named(&old.alias) || keypairs.iter().any(|keypair| keypair.id == old.id)
+        });
+        Self::assemble(known, unreadable, self.complete, layout, Some(self))
     }
 
     /// This catalog without the keypairs that `gone` names.
     pub fn without(&self, gone: impl Fn(&Keypair) -> bool, layout: &Layout) -> Self {
         let known = self.known.iter().filter(|known| !gone(&known.entry.keypair)).cloned().collect();
-        Self::assemble(known, None, layout, Some(self))
+        Self::assemble(known, self.unreadable.clone(), None, layout, Some(self))
     }
 
-    /// A keypair's entry; the one that is already there if it is the same as before.
-    fn learn(&self, keypair: &Arc<Keypair>, now: Instant) -> Option<Known> {
+    /// A keypair's entry; the one that is already there if it is the same as before. Why it has none, where it has none.
+    fn learn(&self, keypair: &Arc<Keypair>, now: Instant) -> Result<Known, String> {
         if let Some(known) = self.place(&keypair.id).map(|place| &self.known[place])
             && known.entry.keypair == *keypair
         {
-            return Some(Known { since: now, ..known.clone() });
+            return Ok(Known { since: now, ..known.clone() });
         }
-        Some(Known { entry: Arc::new(Entry::new(keypair)?), since: now })
+        Ok(Known { entry: Arc::new(Entry::new(keypair)?), since: now })
     }
 
-    fn assemble(known: Vec<Known>, complete: Option<Instant>, layout: &Layout, before: Option<&Self>) -> Self {
+    fn assemble(
+        known: Vec<Known>,
+        unreadable: Vec<(String, String)>,
+        complete: Option<Instant>,
+        layout: &Layout,
+        before: Option<&Self>,
+    ) -> Self {
         let index = |&(kind, slot): &(SlotKind, CK_SLOT_ID)| {
             let own = known.iter().map(|known| &known.entry);
             let own = own.filter(|entry| SlotKind::of(entry.key.family()) == kind).cloned().collect();
             ObjectIndex::new(slot, own, layout, before.and_then(|before| before.index(slot)))
         };
         let indexes = layout.slots.iter().map(index).collect();
-        Self { known, by_id: OnceCell::new(), by_alias: OnceCell::new(), indexes, complete }
+        let dynamic = (0..known.len()).filter(|place| known[*place].entry.keypair.dynamic).collect();
+        Self { known, dynamic, unreadable, by_id: OnceCell::new(), by_alias: OnceCell::new(), indexes, complete }
     }
 
     fn index(&self, slot: CK_SLOT_ID) -> Option<&ObjectIndex> {

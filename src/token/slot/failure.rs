@@ -1,52 +1,77 @@
 //! What a failure of the service is in the standard's numbers.
 //!
 //! Network and service failures are `CKR_DEVICE_ERROR`: the session stays good, and the next call may work. Clients
-//! take `CKR_DEVICE_REMOVED` for the end of all sessions.
+//! take `CKR_DEVICE_REMOVED` for the end of all sessions. A code stands only in the columns of functions that have it in
+//! their list (PKCS#11 3.2, chapter 5): `C_FindObjectsInit` (5.7.7) knows nothing of keys and rights, `C_Sign` and
+//! `C_SignFinal` (5.13) know `CKR_FUNCTION_REJECTED`.
 
 use crate::error::Error;
 use crate::service::{Failure, Kind};
 use cryptoki_sys::*;
 
-/// Failure, code of a sign or a search, code of a login, code of a key pair generation.
-const TABLE: &[(Kind, CK_RV, CK_RV, CK_RV)] = &[
-    (Kind::Settings, CKR_FUNCTION_FAILED, CKR_FUNCTION_FAILED, CKR_FUNCTION_FAILED),
-    (Kind::Password, CKR_FUNCTION_FAILED, CKR_PIN_INCORRECT, CKR_FUNCTION_FAILED),
-    (Kind::Unreachable, CKR_DEVICE_ERROR, CKR_DEVICE_ERROR, CKR_DEVICE_ERROR),
-    (Kind::Tls, CKR_DEVICE_ERROR, CKR_DEVICE_ERROR, CKR_DEVICE_ERROR),
-    (Kind::Timeout, CKR_DEVICE_ERROR, CKR_DEVICE_ERROR, CKR_DEVICE_ERROR),
-    (Kind::Unauthorized, CKR_DEVICE_ERROR, CKR_PIN_INCORRECT, CKR_DEVICE_ERROR),
-    (Kind::Mfa, CKR_KEY_FUNCTION_NOT_PERMITTED, CKR_PIN_INCORRECT, CKR_FUNCTION_REJECTED),
-    (Kind::NotPermitted, CKR_KEY_FUNCTION_NOT_PERMITTED, CKR_PIN_INCORRECT, CKR_FUNCTION_REJECTED),
-    (Kind::Offline, CKR_KEY_FUNCTION_NOT_PERMITTED, CKR_DEVICE_ERROR, CKR_FUNCTION_REJECTED),
-    (Kind::NotFound, CKR_KEY_HANDLE_INVALID, CKR_DEVICE_ERROR, CKR_DEVICE_ERROR),
-    (Kind::Conflict, CKR_KEY_FUNCTION_NOT_PERMITTED, CKR_DEVICE_ERROR, CKR_ATTRIBUTE_VALUE_INVALID),
-    (Kind::BadRequest, CKR_FUNCTION_FAILED, CKR_DEVICE_ERROR, CKR_ATTRIBUTE_VALUE_INVALID),
-    (Kind::RateLimited, CKR_DEVICE_ERROR, CKR_DEVICE_ERROR, CKR_DEVICE_ERROR),
-    (Kind::Quota, CKR_KEY_FUNCTION_NOT_PERMITTED, CKR_DEVICE_ERROR, CKR_FUNCTION_REJECTED),
-    (Kind::Unavailable, CKR_DEVICE_ERROR, CKR_DEVICE_ERROR, CKR_DEVICE_ERROR),
-    (Kind::BadAnswer, CKR_DEVICE_ERROR, CKR_DEVICE_ERROR, CKR_DEVICE_ERROR),
-    (Kind::TooLarge, CKR_DATA_LEN_RANGE, CKR_DEVICE_ERROR, CKR_DEVICE_ERROR),
-    (Kind::Cancelled, CKR_FUNCTION_CANCELED, CKR_FUNCTION_CANCELED, CKR_FUNCTION_CANCELED),
-];
-
-fn row(failure: &Failure) -> (CK_RV, CK_RV, CK_RV) {
-    let found = TABLE.iter().find(|row| row.0 == failure.kind());
-    found.map_or((CKR_DEVICE_ERROR, CKR_DEVICE_ERROR, CKR_DEVICE_ERROR), |row| (row.1, row.2, row.3))
+/// The codes of one kind of failure, by what was called.
+struct Row {
+    kind: Kind,
+    search: CK_RV,
+    sign: CK_RV,
+    login: CK_RV,
+    generation: CK_RV,
 }
 
-/// A failure while searching or signing.
-pub fn error(failure: &Failure) -> Error {
-    Error::loud(row(failure).0, failure.to_string())
+const fn row(kind: Kind, search: CK_RV, sign: CK_RV, login: CK_RV, generation: CK_RV) -> Row {
+    Row { kind, search, sign, login, generation }
+}
+
+const DEVICE: CK_RV = CKR_DEVICE_ERROR;
+const FAILED: CK_RV = CKR_FUNCTION_FAILED;
+const REJECTED: CK_RV = CKR_FUNCTION_REJECTED;
+
+/// Failure: search, sign, login, key pair generation.
+const TABLE: &[Row] = &[
+    row(Kind::Settings, FAILED, FAILED, FAILED, FAILED),
+    row(Kind::Password, FAILED, FAILED, CKR_PIN_INCORRECT, FAILED),
+    row(Kind::Unreachable, DEVICE, DEVICE, DEVICE, DEVICE),
+    row(Kind::Tls, DEVICE, DEVICE, DEVICE, DEVICE),
+    row(Kind::Timeout, DEVICE, DEVICE, DEVICE, DEVICE),
+    row(Kind::Unauthorized, DEVICE, DEVICE, CKR_PIN_INCORRECT, DEVICE),
+    row(Kind::Mfa, DEVICE, REJECTED, CKR_PIN_INCORRECT, REJECTED),
+    row(Kind::NotPermitted, DEVICE, REJECTED, CKR_PIN_INCORRECT, REJECTED),
+    row(Kind::Offline, DEVICE, REJECTED, DEVICE, REJECTED),
+    row(Kind::Window, DEVICE, REJECTED, DEVICE, REJECTED),
+    row(Kind::NotFound, DEVICE, DEVICE, DEVICE, DEVICE),
+    row(Kind::Conflict, DEVICE, REJECTED, DEVICE, CKR_ATTRIBUTE_VALUE_INVALID),
+    row(Kind::BadRequest, FAILED, FAILED, DEVICE, CKR_ATTRIBUTE_VALUE_INVALID),
+    row(Kind::RateLimited, DEVICE, DEVICE, DEVICE, DEVICE),
+    row(Kind::Quota, DEVICE, REJECTED, DEVICE, REJECTED),
+    row(Kind::Unavailable, DEVICE, DEVICE, DEVICE, DEVICE),
+    row(Kind::BadAnswer, DEVICE, DEVICE, DEVICE, DEVICE),
+    row(Kind::TooLarge, DEVICE, CKR_DATA_LEN_RANGE, DEVICE, DEVICE),
+    row(Kind::Cancelled, FAILED, CKR_FUNCTION_CANCELED, CKR_FUNCTION_CANCELED, CKR_FUNCTION_CANCELED),
+];
+
+fn code(failure: &Failure, column: fn(&Row) -> CK_RV) -> Error {
+    let found = TABLE.iter().find(|row| row.kind == failure.kind());
+    Error::loud(found.map_or(CKR_DEVICE_ERROR, column), failure.to_string())
+}
+
+/// A failure while searching.
+pub fn search_error(failure: &Failure) -> Error {
+    code(failure, |row| row.search)
+}
+
+/// A failure while signing.
+pub fn sign_error(failure: &Failure) -> Error {
+    code(failure, |row| row.sign)
 }
 
 /// A failure while checking a PIN.
 pub fn login_error(failure: &Failure) -> Error {
-    Error::loud(row(failure).1, failure.to_string())
+    code(failure, |row| row.login)
 }
 
 /// A failure while making a keypair.
 pub fn generation_error(failure: &Failure) -> Error {
-    Error::loud(row(failure).2, failure.to_string())
+    code(failure, |row| row.generation)
 }
 
 /// Whether the failure says that what we know of the keypair is no longer so.
@@ -61,7 +86,24 @@ mod tests {
     #[test]
     fn each_kind_stands_once() {
         for (place, row) in TABLE.iter().enumerate() {
-            assert!(TABLE[place + 1..].iter().all(|other| other.0 != row.0), "{:?}", row.0);
+            assert!(TABLE[place + 1..].iter().all(|other| other.kind != row.kind), "{:?}", row.kind);
         }
+    }
+
+    #[test]
+    fn codes_are_of_their_functions_lists() {
+        // What the lists of 5.7.7, 5.13.2, 5.13.4, 5.6.8 and 5.18.2 have of the codes that stand in the table.
+        let everywhere = [CKR_DEVICE_ERROR, CKR_FUNCTION_FAILED];
+        let also = |column: fn(&Row) -> CK_RV, codes: &[CK_RV]| {
+            for row in TABLE {
+                let code = column(row);
+                assert!(everywhere.contains(&code) || codes.contains(&code), "{:?}: {code:#x}", row.kind);
+            }
+        };
+        also(|row| row.search, &[]);
+        also(|row| row.sign, &[CKR_DATA_LEN_RANGE, CKR_FUNCTION_CANCELED, CKR_FUNCTION_REJECTED]);
+        also(|row| row.login, &[CKR_FUNCTION_CANCELED, CKR_PIN_INCORRECT]);
+        let generation = [CKR_ATTRIBUTE_VALUE_INVALID, CKR_FUNCTION_CANCELED, CKR_FUNCTION_REJECTED];
+        also(|row| row.generation, &generation);
     }
 }

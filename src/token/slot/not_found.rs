@@ -7,6 +7,9 @@ use crate::service::Service;
 use crate::token::object::Template;
 use cryptoki_sys::*;
 
+/// What to do about a key that cannot be read.
+const UNREADABLE: &str = "have a certificate issued for it, or report what the service gives";
+
 /// Tells of the alias in a template that nothing matched, if the template is for a private key and no keypair has it.
 pub fn tell(template: &Template<'_>, catalog: &Catalog, service: &Service) {
     let private = template.number(CKA_CLASS) == Ok(Some(CKO_PRIVATE_KEY));
@@ -16,6 +19,9 @@ pub fn tell(template: &Template<'_>, catalog: &Catalog, service: &Service) {
     }
     if !service.shows(alias) {
         return log::error!("the keypair '{alias}' is not shown: STM_PKCS11_KEYPAIRS does not let it through");
+    }
+    if let Some(why) = catalog.unreadable(alias) {
+        return log::error!("the keypair '{alias}' exists, but the module cannot show it: {why}; {UNREADABLE}");
     }
     let lower = alias.to_lowercase();
     let similar = || catalog.aliases().find(|other| other.to_lowercase() == lower).map(str::to_owned);

@@ -16,7 +16,7 @@ impl Account {
             if failure::outdated(&failure) {
                 self.forget(keypair);
             }
-            failure::error(&failure)
+            failure::sign_error(&failure)
         })?;
         let signature = prepared.accept(&signed.signature).map_err(|error| {
             self.forget(keypair);
@@ -44,7 +44,7 @@ fn confirm(
         )
     };
     let id = signed.id.as_deref().ok_or_else(|| refuse("the service gave it no id, so its record cannot be read"))?;
-    let record = account.service.signature(id, deadline).map_err(|failure| failure::error(&failure))?;
+    let record = account.service.finished_signature(id, deadline).map_err(|failure| failure::sign_error(&failure))?;
     let said = |what: &str, value: &Option<String>| {
         refuse(&format!("signature {id} is recorded with {what} {}", value.as_deref().unwrap_or("(none)")))
     };

@@ -1,0 +1,328 @@
+//! The contract with the service: one table of what is asked of it and what is read of its answers.
+
+/// Where a part of the contract comes from.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Evidence {
+    /// A public page or program, by its name.
+    Documented(&'static str),
+    /// Inferred from what.
+    Inferred(&'static str),
+}
+
+/// One part of the contract.
+#[derive(Debug, Clone, Copy)]
+pub struct Row {
+    /// Method and path below `/signingmanager/api/v1`, with `{id}` for an id.
+    pub requests: &'static [&'static str],
+    /// `request`, `query NAME`, `body NAME`, or `field NAME` of the answer.
+    pub part: &'static str,
+    /// Where it is from.
+    pub evidence: Evidence,
+    /// What the module does if it is wrong.
+    pub otherwise: &'static str,
+}
+
+use Evidence::{Documented, Inferred};
+
+const LIST: &str = "GET /keypairs";
+const KEYPAIR: &str = "GET /keypairs/{id}";
+const CERTIFICATES: &str = "GET /certificates";
+const SIGN: &str = "POST /keypairs/{id}/sign";
+const RECORD: &str = "GET /signatures/{id}";
+const CREATE: &str = "POST /keypairs";
+
+const fn row(
+    requests: &'static [&'static str],
+    part: &'static str,
+    evidence: Evidence,
+    otherwise: &'static str,
+) -> Row {
+    Row { requests, part, evidence, otherwise }
+}
+
+/// The table.
+pub const ROWS: &[Row] = &[
+    row(
+        &[LIST],
+        "request",
+        Documented("Jenkins plugin (in code that is commented out)"),
+        "fails, and names the answer",
+    ),
+    row(
+        &[LIST],
+        "query alias",
+        Documented("Jenkins plugin; `smctl keypair ls --filter alias=`"),
+        "refused or ignored: searches the whole list",
+    ),
+    row(
+        &[LIST, CERTIFICATES],
+        "query limit",
+        Documented("jsign (100)"),
+        "refused or too slow: 20, then none. Sent in lists only, never beside `alias`",
+    ),
+    row(
+        &[LIST, CERTIFICATES],
+        "query offset",
+        Inferred("the sister product's API; the answer's `offset`"),
+        "ignored: one warning. Refused: the whole list in one page, or `CKR_FUNCTION_FAILED` that names the way out",
+    ),
+    row(
+        &[LIST, CERTIFICATES],
+        "field items",
+        Documented("jsign"),
+        "a bare list and null are accepted; anything else fails, and the message says so",
+    ),
+    row(
+        &[LIST, CERTIFICATES],
+        "field total",
+        Documented("jsign"),
+        "not relied on: pages are read while they are full; a different count is one warning",
+    ),
+    row(&[LIST, CERTIFICATES], "field limit", Documented("jsign"), "missing: the size of a page is what came"),
+    row(
+        &[KEYPAIR],
+        "request",
+        Documented("jsign"),
+        "404: there is no such keypair; other refusals: the keypair is used as the list shows it",
+    ),
+    row(&[CERTIFICATES], "request", Documented("jsign"), "one warning; keypairs are shown without these certificates"),
+    row(&[LIST, KEYPAIR], "field id", Documented("jsign"), "missing: the keypair is skipped with a warning"),
+    row(&[LIST, KEYPAIR], "field alias", Documented("jsign"), "missing: the keypair is skipped with a warning"),
+    row(
+        &[LIST, KEYPAIR],
+        "field public_key",
+        Documented("jsign (RSA: base64 of a SubjectPublicKeyInfo)"),
+        "PEM, hexadecimal, PKCS#1 and bare points are read; else the certificate's key, then `GET /keypairs/{id}`; else an error names the keypair",
+    ),
+    row(
+        &[LIST, KEYPAIR],
+        "field certificates",
+        Documented("jsign (keypair alone); inferred for lists"),
+        "missing or without `cert`: read from `GET /keypairs/{id}` or `GET /certificates`, once",
+    ),
+    row(
+        &[LIST, KEYPAIR],
+        "field number_of_active_certificates",
+        Documented("jsign"),
+        "missing: an empty list of certificates is asked about once",
+    ),
+    row(&[LIST, KEYPAIR], "field key_alg", Documented("jsign, tutorial"), "only for messages: the public key decides"),
+    row(&[LIST, KEYPAIR], "field key_type", Documented("jsign, tutorial"), "only shown"),
+    row(&[LIST, KEYPAIR], "field key_storage", Documented("jsign, tutorial"), "only shown"),
+    row(
+        &[LIST, KEYPAIR],
+        "field key_status",
+        Documented("jsign"),
+        "only shown: an OFFLINE keypair is tried, since a release window may be open",
+    ),
+    row(&[LIST, KEYPAIR], "field status", Documented("tutorial"), "another name of `key_status`"),
+    row(
+        &[LIST, KEYPAIR],
+        "field key_modal_type",
+        Documented("jsign (STATIC); DYNAMIC is inferred"),
+        "missing: the keypair counts as static; a signature of another key is discarded, and the next search asks again",
+    ),
+    row(&[LIST, KEYPAIR], "field is_signable_by_me", Documented("jsign"), "only shown"),
+    row(
+        &[LIST, KEYPAIR],
+        "field account",
+        Documented("jsign"),
+        "missing: `GET /keypairs/{id}` is asked for it when a sign requires it",
+    ),
+    row(&[LIST, KEYPAIR, CERTIFICATES], "field certificates.id", Documented("jsign"), "only shown"),
+    row(&[LIST, KEYPAIR, CERTIFICATES], "field certificates.alias", Documented("jsign"), "only shown"),
+    row(
+        &[LIST, KEYPAIR, CERTIFICATES],
+        "field certificates.cert",
+        Documented("jsign"),
+        "missing: as a missing list of certificates",
+    ),
+    row(
+        &[LIST, KEYPAIR, CERTIFICATES],
+        "field certificates.chain",
+        Documented("jsign"),
+        "missing: the certificate is shown without its issuers",
+    ),
+    row(
+        &[LIST, KEYPAIR, CERTIFICATES],
+        "field certificates.blob",
+        Documented("jsign"),
+        "unreadable: that issuer is left out",
+    ),
+    row(
+        &[LIST, KEYPAIR, CERTIFICATES],
+        "field certificates.default_cert",
+        Documented("jsign"),
+        "missing: the newest ACTIVE certificate is shown",
+    ),
+    row(
+        &[LIST, KEYPAIR, CERTIFICATES],
+        "field certificates.certificate_status",
+        Documented("jsign"),
+        "missing: the newest certificate is shown",
+    ),
+    row(
+        &[LIST, KEYPAIR, CERTIFICATES],
+        "field certificates.valid_from",
+        Documented("jsign"),
+        "missing: the first certificate is shown",
+    ),
+    row(
+        &[LIST, KEYPAIR, CERTIFICATES],
+        "field certificates.valid_to",
+        Documented("jsign"),
+        "only shown: the certificate itself says it",
+    ),
+    row(
+        &[CERTIFICATES],
+        "field certificates.keypair",
+        Documented("jsign"),
+        "missing: `keypair_id`; else the certificate belongs to no keypair",
+    ),
+    row(
+        &[CERTIFICATES],
+        "field certificates.keypair_id",
+        Inferred("the name of the same field in a signature's record"),
+        "used only where `keypair` is missing",
+    ),
+    row(
+        &[SIGN],
+        "request",
+        Documented("tutorial, jsign, scitt-action"),
+        "fails, and names the answer; never sent again where it may have been executed",
+    ),
+    row(
+        &[SIGN],
+        "body hash",
+        Documented("tutorial, jsign, scitt-action"),
+        "400: the message names `sig_alg` and the length. For Ed25519, ML-DSA and SLH-DSA it holds the message itself, which is inferred",
+    ),
+    row(&[SIGN], "body sig_alg", Documented("tutorial, smctl manual"), "400: the message names what was sent"),
+    row(&[SIGN], "body account", Documented("jsign"), "sent only after a 400 that names it"),
+    row(
+        &[SIGN],
+        "field id",
+        Documented("tutorial, jsign"),
+        "missing: no record can be read; with a signature that is fine",
+    ),
+    row(&[SIGN, RECORD], "field signature_id", Inferred("custom"), "read only where `id` is missing"),
+    row(
+        &[SIGN],
+        "field signature",
+        Documented("jsign, scitt-action"),
+        "missing: the record is read until it has one; in `data` or a list of one it is found, too",
+    ),
+    row(
+        &[RECORD],
+        "request",
+        Documented("tutorial"),
+        "404: asked again until the time of the call is over, then the message names the record",
+    ),
+    row(
+        &[RECORD],
+        "field signature",
+        Documented("tutorial"),
+        "missing: waited for while the status is neither success nor failure",
+    ),
+    row(&[RECORD], "field signing_status", Documented("tutorial (SUCCESS)"), "missing: as not finished"),
+    row(&[RECORD], "field status", Inferred("custom"), "read only where `signing_status` is missing"),
+    row(&[RECORD], "field id", Documented("tutorial"), "only shown"),
+    row(
+        &[RECORD],
+        "field keypair_id",
+        Documented("tutorial"),
+        "missing or other: with `STM_PKCS11_CONFIRM=record` the signature is discarded",
+    ),
+    row(&[RECORD], "field sig_alg", Documented("tutorial"), "as `keypair_id`"),
+    row(&[RECORD], "field hash", Documented("tutorial"), "as `keypair_id`"),
+    row(&[RECORD], "field certificate_id", Documented("tutorial"), "only shown"),
+    row(&[RECORD], "field created_on", Documented("tutorial"), "only shown"),
+    row(&[RECORD], "field client_type", Documented("tutorial"), "only shown"),
+    row(
+        &[CREATE],
+        "request",
+        Documented("tutorial"),
+        "`CKR_ATTRIBUTE_VALUE_INVALID` or `CKR_FUNCTION_REJECTED`, with the service's words",
+    ),
+    row(&[CREATE], "body alias", Documented("tutorial"), "as the request"),
+    row(
+        &[CREATE],
+        "body key_alg",
+        Documented("tutorial (RSA, ECDSA, EdDSA); smctl manual for the others"),
+        "as the request",
+    ),
+    row(&[CREATE], "body key_storage", Documented("tutorial"), "as the request"),
+    row(&[CREATE], "body key_type", Documented("tutorial"), "as the request"),
+    row(
+        &[CREATE],
+        "body properties",
+        Documented("tutorial (`key_size`, `curve`); inferred for ML-DSA and SLH-DSA"),
+        "as the request",
+    ),
+    row(&[CREATE], "body status", Documented("tutorial"), "as the request"),
+];
+
+/// The table for people, in Markdown.
+pub fn markdown() -> String {
+    let mut text = String::from("| request | part | source | if it is otherwise |\n| --- | --- | --- | --- |\n");
+    for row in ROWS {
+        let requests: Vec<String> = row.requests.iter().map(|request| format!("`{request}`")).collect();
+        let part = match row.part.split_once(' ') {
+            Some((kind, name)) => format!("{kind} `{name}`"),
+            None => "the request".to_owned(),
+        };
+        let source = match row.evidence {
+            Documented(source) => source.to_owned(),
+            Inferred(from) => format!("*inferred* from {from}"),
+        };
+        text.push_str(&format!("| {} | {part} | {source} | {} |\n", requests.join(", "), row.otherwise));
+    }
+    text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::{model, wire};
+    use super::*;
+
+    fn fields(request: &str) -> Vec<&'static str> {
+        let of = ROWS.iter().filter(|row| row.requests.contains(&request));
+        of.filter_map(|row| row.part.strip_prefix("field ")).collect()
+    }
+
+    #[test]
+    fn every_field_that_is_read_stands_in_the_table_and_no_other() {
+        let envelope = ["items", "total", "limit"];
+        let mut known: Vec<String> = wire::Keypair::FIELDS.iter().map(ToString::to_string).collect();
+        let nested = [wire::Certificate::FIELDS, wire::Link::FIELDS].concat();
+        known.extend(nested.iter().map(|name| format!("certificates.{name}")));
+        for name in known.iter().filter(|name| !name.contains("keypair")) {
+            assert!(fields(KEYPAIR).contains(&name.as_str()), "{name}");
+        }
+        for name in ["certificates.keypair", "certificates.keypair_id"] {
+            assert!(fields(CERTIFICATES).contains(&name) && known.iter().any(|known| known == name), "{name}");
+        }
+        for request in [LIST, KEYPAIR, CERTIFICATES] {
+            for name in fields(request) {
+                assert!(envelope.contains(&name) || known.iter().any(|known| known == name), "{name} is not read");
+            }
+        }
+        assert_eq!(wire::Reference::FIELDS, ["id"]);
+        for (request, read) in [(RECORD, model::RECORD_FIELDS), (SIGN, model::SIGNED_FIELDS)] {
+            for name in read {
+                assert!(fields(request).contains(name), "{request}: {name}");
+            }
+            assert!(fields(request).iter().all(|name| read.contains(name)), "{request}");
+        }
+    }
+
+    #[test]
+    fn each_part_stands_once() {
+        for (place, row) in ROWS.iter().enumerate() {
+            let again = |other: &&Row| {
+                other.part == row.part && other.requests.iter().any(|request| row.requests.contains(request))
+            };
+            assert!(ROWS[place + 1..].iter().find(again).is_none(), "{:?}: {}", row.requests, row.part);
+        }
+    }
+}

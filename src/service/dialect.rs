@@ -1,0 +1,113 @@
+//! How this service accepts to be asked: learnt from what it refused, for as long as the process runs.
+//!
+//! The public record shows `limit=100`, `offset` and `alias` in list requests, and nothing about what else is accepted. So
+//! what is refused is asked for again with less, and the next request begins there.
+
+use super::failure::{Failure, Kind};
+use std::sync::atomic::{AtomicBool, AtomicU8, Ordering::Relaxed};
+
+/// Page sizes in the order in which they are tried; `None` sends no `limit`, and the service decides.
+pub const LIMITS: [Option<usize>; 3] = [Some(100), Some(20), None];
+
+/// How often a refusal that may be a fault of the moment (5xx, no answer) has to be seen before it is believed.
+const DOUBTS: u8 = 2;
+
+/// What was learnt.
+#[derive(Debug, Default)]
+pub struct Dialect {
+    /// Place in [`LIMITS`].
+    limit: AtomicU8,
+    limit_doubts: AtomicU8,
+    no_alias: AtomicBool,
+    alias_doubts: AtomicU8,
+    account: AtomicBool,
+}
+
+impl Dialect {
+    /// The place in [`LIMITS`] to begin at.
+    pub fn limit(&self) -> usize {
+        usize::from(self.limit.load(Relaxed)).min(LIMITS.len() - 1)
+    }
+
+    /// What came before this place in [`LIMITS`] was refused with `refusal`, and this was accepted.
+    pub fn begin_at(&self, place: usize, refusal: &Failure) {
+        if believed(refusal, &self.limit_doubts) {
+            let place = place.min(LIMITS.len() - 1);
+            self.limit.store(place as u8, Relaxed);
+            let asked = LIMITS[place].map_or("no limit".to_owned(), |limit| format!("limit={limit}"));
+            log::info!("lists are asked for with {asked} from now on: {refusal}");
+        }
+    }
+
+    /// Whether lists can be asked for by `alias=`.
+    pub fn filters(&self) -> bool {
+        !self.no_alias.load(Relaxed)
+    }
+
+    /// `alias=` was refused with `refusal`, and the list without it was not.
+    pub fn no_filter(&self, refusal: &Failure) {
+        if believed(refusal, &self.alias_doubts) {
+            self.no_alias.store(true, Relaxed);
+            log::info!("keypairs are looked for in the list from now on: {refusal}");
+        }
+    }
+
+    /// Whether a sign has to name the account.
+    pub fn account(&self) -> bool {
+        self.account.load(Relaxed)
+    }
+
+    /// A sign without the account was refused, and one with it was not.
+    pub fn name_account(&self) {
+        self.account.store(true, Relaxed);
+    }
+}
+
+/// A 4xx is the service's word; anything else may be a fault of the moment, until it is seen again.
+fn believed(refusal: &Failure, doubts: &AtomicU8) -> bool {
+    refusal.status.is_some_and(|status| status < 500) || doubts.fetch_add(1, Relaxed).saturating_add(1) >= DOUBTS
+}
+
+/// Whether a refusal can be of a parameter, so that a plainer request may be accepted: not where it is about who asks
+/// (401, 403), about how often (429), or comes from somebody in between.
+pub fn may_be_of_a_parameter(failure: &Failure) -> bool {
+    let about_others = [401, 402, 403, 407, 408, 429, 502, 503];
+    let of_kind = !matches!(failure.kind, Kind::Mfa | Kind::NotPermitted | Kind::Offline | Kind::Quota | Kind::Window);
+    of_kind && failure.status.is_some_and(|status| status >= 400 && !about_others.contains(&status))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn refusal(status: u16) -> Failure {
+        Failure { status: Some(status), ..Failure::new(Kind::BadRequest, "no", "") }
+    }
+
+    #[test]
+    fn the_services_word_is_believed_at_once_and_a_fault_the_second_time() {
+        let dialect = Dialect::default();
+        assert_eq!((dialect.limit(), dialect.filters(), dialect.account()), (0, true, false));
+        dialect.begin_at(1, &refusal(500));
+        dialect.no_filter(&refusal(500));
+        assert_eq!((dialect.limit(), dialect.filters()), (0, true));
+        dialect.begin_at(1, &refusal(500));
+        dialect.no_filter(&refusal(400));
+        assert_eq!((dialect.limit(), dialect.filters()), (1, false));
+        dialect.begin_at(2, &refusal(422));
+        assert_eq!(LIMITS[dialect.limit()], None);
+    }
+
+    #[test]
+    fn who_asks_and_how_often_is_no_matter_of_parameters() {
+        for (status, expected) in
+            [(400, true), (404, true), (405, true), (422, true), (500, true), (501, true), (504, true)]
+                .into_iter()
+                .chain([401, 402, 403, 407, 408, 429, 502, 503].map(|status| (status, false)))
+        {
+            assert_eq!(may_be_of_a_parameter(&refusal(status)), expected, "{status}");
+        }
+        assert!(!may_be_of_a_parameter(&Failure::new(Kind::BadAnswer, "a web page", "")));
+        assert!(!may_be_of_a_parameter(&Failure::new(Kind::Timeout, "no connection", "")));
+    }
+}

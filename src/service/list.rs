@@ -1,0 +1,303 @@
+//! A list, page by page. Pages are asked for while they are full: what the service says of the list's length only decides
+//! how many are under way at once.
+
+use super::dialect::{self, LIMITS};
+use super::failure::{Failure, Kind};
+use super::page::{NoPage, Page};
+use super::request::{Line, Request};
+use std::collections::HashSet;
+
+/// How many pages are under way at once.
+pub const AT_ONCE: usize = 6;
+/// More pages than any account has: a list that goes on for ever ends here.
+const MAX_PAGES: usize = 2000;
+
+/// A page out of an answer's text and its path.
+pub type Read<T> = Result<Page<T>, NoPage>;
+
+/// A list as far as it could be read.
+pub struct Listed<T> {
+    /// What was made of its items, in the service's order.
+    pub items: Vec<T>,
+    /// How many items were read, those included of which nothing was made.
+    pub count: usize,
+    /// How many the service says that there are.
+    pub total: Option<usize>,
+}
+
+/// All items of a list; `read` makes `T`s of a page as it comes in.
+pub async fn all<T: Send + 'static>(
+    line: &Line,
+    path: &'static str,
+    read: impl Fn(&[u8], &str) -> Read<T> + Clone + Send + Sync + 'static,
+) -> Result<Listed<T>, Failure> {
+    let (first, asked) = first_page(line, path, &read).await?;
+    let mut walk = Walk::new(&first, asked);
+    let mut pages = vec![(0, first.items)];
+    let mut under_way = tokio::task::JoinSet::new();
+    loop {
+        while let Some(offset) = walk.next(under_way.len()) {
+            let (line, read, limit) = (line.clone(), read.clone(), asked.map(|limit| walk.step.min(limit)));
+            under_way.spawn(async move { (offset, page(&line, path, Some(offset), limit, &read).await) });
+        }
+        match under_way.join_next().await {
+            None => break,
+            Some(Ok((offset, Ok(page)))) => {
+                if walk.arrived(offset, page.count, page.first) {
+                    pages.push((offset, page.items));
+                }
+            }
+            Some(Ok((_, Err(failure)))) if pages.len() == 1 && refuses_offset(&failure) => {
+                under_way.abort_all();
+                let whole = in_one_page(line, path, walk.total, &read, failure).await?;
+                return Ok(Listed { items: whole.items, count: whole.count, total: whole.total });
+            }
+            Some(Ok((_, Err(failure)))) => return Err(failure),
+            Some(Err(_)) => return Err(Failure::new(Kind::Cancelled, format!("GET {path} was given up"), "")),
+        }
+    }
+    pages.sort_by_key(|(offset, _)| *offset);
+    let items = pages.into_iter().flat_map(|(_, items)| items).collect();
+    Ok(Listed { items, count: walk.count, total: walk.total })
+}
+
+async fn page<T>(
+    line: &Line,
+    path: &'static str,
+    offset: Option<usize>,
+    limit: Option<usize>,
+    read: impl Fn(&[u8], &str) -> Read<T>,
+) -> Result<Page<T>, Failure> {
+    line.page(&request(path, offset, limit), read).await
+}
+
+fn request(path: &str, offset: Option<usize>, limit: Option<usize>) -> Request {
+    let named = [("limit", limit), ("offset", offset)];
+    let named = named.into_iter().filter_map(|(name, value)| Some((name, value?)));
+    named.fold(Request::list(path), |request, (name, value)| request.with(name, value.to_string()))
+}
+
+/// The first page, with as much as the service accepts; and the `limit` that was sent.
+async fn first_page<T>(
+    line: &Line,
+    path: &'static str,
+    read: impl Fn(&[u8], &str) -> Read<T>,
+) -> Result<(Page<T>, Option<usize>), Failure> {
+    let dialect = &line.endpoint.dialect;
+    let begin = dialect.limit();
+    let mut refusal: Option<Failure> = None;
+    for (place, limit) in LIMITS.into_iter().enumerate().skip(begin) {
+        let plainer = place + 1 < LIMITS.len();
+        let request = request(path, None, limit);
+        match line.page(&if plainer { request.hasty() } else { request }, &read).await {
+            Ok(page) => {
+                if let Some(refusal) = &refusal {
+                    dialect.begin_at(place, refusal);
+                }
+                return Ok((page, limit));
+            }
+            Err(failure) if plainer && dialect::may_be_of_a_parameter(&failure) => {
+                log::debug!("{failure}; the list is asked for with less");
+                refusal.get_or_insert(failure);
+            }
+            // The first refusal is of what is usually asked, and tells the most.
+            Err(failure) if dialect::may_be_of_a_parameter(&failure) => {
+                return Err(refusal.map_or(failure, plainer_too));
+            }
+            Err(failure) => return Err(failure),
+        }
+    }
+    Err(Failure::new(Kind::BadAnswer, format!("GET {path} was not asked for"), ""))
+}
+
+/// The first refusal of several.
+pub fn plainer_too(refusal: Failure) -> Failure {
+    Failure { cause: format!("{} (plainer requests fail as well)", refusal.cause), ..refusal }
+}
+
+fn refuses_offset(failure: &Failure) -> bool {
+    failure.status.is_some_and(|status| (400..500).contains(&status)) && dialect::may_be_of_a_parameter(failure)
+}
+
+/// The service refuses `offset`: its whole list in one page, or the refusal.
+async fn in_one_page<T>(
+    line: &Line,
+    path: &'static str,
+    total: Option<usize>,
+    read: impl Fn(&[u8], &str) -> Read<T>,
+    refusal: Failure,
+) -> Result<Page<T>, Failure> {
+    let remedy = "find keypairs by alias, or name them in STM_PKCS11_KEYPAIRS: only the list needs further pages";
+    let refused = || Failure { remedy: remedy.to_owned(), ..refusal };
+    let Some(total) = total else { return Err(refused()) };
+    match page(line, path, None, Some(total), read).await {
+        Ok(page) if page.count >= total => Ok(page),
+        _ => Err(refused()),
+    }
+}
+
+/// Which pages are asked for.
+struct Walk {
+    /// Items of a full page.
+    step: usize,
+    /// The next offset that was not asked for.
+    offset: usize,
+    /// How many items there are, if the service says more than its first page has.
+    total: Option<usize>,
+    /// Whether the service's count is of the list, and not of the page.
+    counted: bool,
+    ended: bool,
+    /// Pages that are still to be asked for together.
+    wave: usize,
+    /// Pages that were read, and their items.
+    pages: usize,
+    count: usize,
+    /// The first items' ids: a service that ignores the offset repeats them.
+    firsts: HashSet<String>,
+}
+
+impl Walk {
+    fn new<T>(first: &Page<T>, asked: Option<usize>) -> Self {
+        // What the service grants is what it says, or what it sent.
+        let step = first.limit.map_or(first.count, |limit| limit.min(first.count));
+        // Without a word about either, a page that is shorter than asked for can be one of a smaller size.
+        let full_size = first.limit.or(asked.filter(|_| first.total.is_some()));
+        let counted = first.total.is_some_and(|total| total > first.count);
+        let short = full_size.is_some_and(|size| first.count < size);
+        Self {
+            step,
+            offset: step,
+            total: first.total,
+            counted,
+            ended: first.count == 0 || short && !counted,
+            wave: 0,
+            pages: 1,
+            count: first.count,
+            firsts: first.first.iter().cloned().collect(),
+        }
+    }
+
+    /// The next page to ask for, with so many under way.
+    fn next(&mut self, under_way: usize) -> Option<usize> {
+        if self.ended || self.offset / self.step >= MAX_PAGES {
+            return None;
+        }
+        let inside = self.counted && self.offset < self.total.unwrap_or(0);
+        if inside {
+            // The second page shows whether there are further ones at all.
+            let at_once = if self.pages == 1 { 1 } else { AT_ONCE };
+            if under_way >= at_once {
+                return None;
+            }
+        } else {
+            // Nobody says how many there are: a few more than were there so far, and then it is seen.
+            if under_way == 0 {
+                self.wave = if self.counted { 1 } else { self.pages.min(AT_ONCE) };
+            }
+            self.wave = self.wave.checked_sub(1)?;
+        }
+        self.offset += self.step;
+        Some(self.offset - self.step)
+    }
+
+    /// Takes note of a page; whether its items are new.
+    fn arrived(&mut self, offset: usize, count: usize, first: Option<String>) -> bool {
+        let repeated = first.is_some_and(|first| !self.firsts.insert(first));
+        if count == 0 || repeated {
+            self.ended = true;
+            return false;
+        }
+        // A page within the list can be short where this user may not see all of it.
+        let last = offset + self.step >= self.total.filter(|_| self.counted).unwrap_or(0);
+        self.ended |= last && count < self.step;
+        self.pages += 1;
+        self.count += count;
+        true
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// The offsets that are asked for of a list with so many items, and how many were read. `answer` says what a page at an
+    /// offset has: its items' first id and their number.
+    fn walk(first: Page<()>, asked: Option<usize>, answer: impl Fn(usize) -> (usize, usize)) -> (Vec<usize>, usize) {
+        let mut walk = Walk::new(&first, asked);
+        let (mut offsets, mut waiting) = (Vec::new(), std::collections::VecDeque::new());
+        loop {
+            while let Some(offset) = walk.next(waiting.len()) {
+                offsets.push(offset);
+                waiting.push_back(offset);
+            }
+            let Some(offset) = waiting.pop_front() else { return (offsets, walk.count) };
+            let (first, count) = answer(offset);
+            walk.arrived(offset, count, (count > 0).then(|| first.to_string()));
+        }
+    }
+
+    fn first(count: usize, total: Option<usize>, limit: Option<usize>) -> Page<()> {
+        Page { items: Vec::new(), count, first: (count > 0).then(|| "0".to_owned()), total, limit }
+    }
+
+    /// A list of `len` items in pages of `size`.
+    fn list(len: usize, size: usize) -> impl Fn(usize) -> (usize, usize) {
+        move |offset| (offset, len.saturating_sub(offset).min(size))
+    }
+
+    #[test]
+    fn pages_are_asked_for_while_they_are_full() {
+        let asked = Some(100);
+        for (len, total, limit, offsets) in [
+            (0, Some(0), Some(100), 0),
+            (7, Some(7), Some(100), 0),
+            (7, None, Some(100), 0),
+            // Neither length nor page size: seven may be a page.
+            (7, None, None, 1),
+            (253, Some(253), Some(100), 2),
+            (253, None, Some(100), 2),
+            (253, None, None, 2),
+            // A total that is the page's.
+            (253, Some(100), Some(100), 2),
+            (253, Some(100), None, 2),
+            // A total that is too small, and one that is too large.
+            (253, Some(150), Some(100), 2),
+            (253, Some(900), Some(100), 8),
+            // A last page that is full.
+            (200, Some(200), Some(100), 2),
+        ] {
+            let page = first(len.min(100), total, limit);
+            let (asked_for, read) = walk(page, asked, list(len, 100));
+            assert_eq!(read, len, "{len} {total:?} {limit:?}");
+            assert!(
+                asked_for.len() >= offsets && asked_for.len() <= offsets + AT_ONCE,
+                "{len} {total:?}: {asked_for:?}"
+            );
+        }
+    }
+
+    #[test]
+    fn a_smaller_page_than_asked_for_is_gone_on_with() {
+        let (offsets, read) = walk(first(50, Some(120), Some(100)), Some(100), list(120, 50));
+        assert_eq!((offsets, read), (vec![50, 100], 120));
+        let (_, read) = walk(first(20, None, Some(20)), None, list(45, 20));
+        assert_eq!(read, 45);
+        let (_, read) = walk(first(20, None, None), None, list(45, 20));
+        assert_eq!(read, 45);
+    }
+
+    #[test]
+    fn a_page_that_is_repeated_ends_the_list() {
+        let (offsets, read) = walk(first(3, Some(1_000_000_000), Some(3)), Some(100), |_| (0, 3));
+        assert_eq!(read, 3);
+        assert_eq!(offsets, [3], "one page shows it");
+        let (offsets, read) = walk(first(3, None, None), Some(100), |_| (0, 3));
+        assert_eq!((offsets.len(), read), (1, 3));
+    }
+
+    #[test]
+    fn a_list_without_end_ends() {
+        let (offsets, _) = walk(first(3, None, Some(3)), Some(100), |offset| (offset, 3));
+        assert_eq!(offsets.len(), MAX_PAGES - 1);
+    }
+}

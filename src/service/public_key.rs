@@ -1,0 +1,147 @@
+//! A public key in whatever dress the service gives it: what is wanted is a SubjectPublicKeyInfo in DER.
+//!
+//! For RSA the public record shows base64 of one; for the others it shows nothing.
+
+use super::model::decode;
+use x509_parser::prelude::FromDer;
+use x509_parser::public_key::RSAPublicKey;
+use x509_parser::x509::SubjectPublicKeyInfo;
+
+/// `SEQUENCE { SEQUENCE { id-ecPublicKey, curve }, BIT STRING` up to the point, by the length of the point's coordinates.
+const CURVES: [(usize, &[u8]); 3] = [
+    (32, &[0x30, 0x13, 0x06, 7, 0x2a, 0x86, 0x48, 0xce, 0x3d, 2, 1, 0x06, 8, 0x2a, 0x86, 0x48, 0xce, 0x3d, 3, 1, 7]),
+    (48, &[0x30, 0x10, 0x06, 7, 0x2a, 0x86, 0x48, 0xce, 0x3d, 2, 1, 0x06, 5, 0x2b, 0x81, 4, 0, 0x22]),
+    (66, &[0x30, 0x10, 0x06, 7, 0x2a, 0x86, 0x48, 0xce, 0x3d, 2, 1, 0x06, 5, 0x2b, 0x81, 4, 0, 0x23]),
+];
+const ED25519: &[u8] = &[0x30, 5, 0x06, 3, 0x2b, 0x65, 0x70];
+const RSA: &[u8] = &[0x30, 0x0d, 0x06, 9, 0x2a, 0x86, 0x48, 0x86, 0xf7, 0x0d, 1, 1, 1, 5, 0];
+
+/// The SubjectPublicKeyInfo that a `public_key` stands for; or why it stands for none.
+pub fn spki(text: &str) -> Result<Vec<u8>, String> {
+    let text = text.trim();
+    if text.is_empty() {
+        return Err("the service gives no public_key".to_owned());
+    }
+    let read = bytes_of(text).into_iter().find_map(|bytes| from_bytes(&bytes));
+    read.ok_or_else(|| {
+        let begin: String = text.chars().take(12).filter(|c| !c.is_control()).collect();
+        format!(
+            "its public_key (a text of {} characters, '{begin}...') is not a SubjectPublicKeyInfo, an RSA key, an EC point or \
+             a certificate in base64, PEM or hexadecimal",
+            text.chars().count()
+        )
+    })
+}
+
+/// The bytes that a text can stand for: hexadecimal digits are base64, too.
+fn bytes_of(text: &str) -> Vec<Vec<u8>> {
+    let once = [hex(text), decode(text)].into_iter().flatten();
+    once.flat_map(|bytes| {
+        let inner = std::str::from_utf8(&bytes).ok().filter(|text| text.contains("-----BEGIN")).and_then(decode);
+        [Some(bytes), inner].into_iter().flatten()
+    })
+    .collect()
+}
+
+fn hex(text: &str) -> Option<Vec<u8>> {
+    let digits: Option<Vec<u8>> = text
+        .trim_start_matches("0x")
+        .chars()
+        .filter(|c| !c.is_ascii_whitespace() && *c != ':')
+        .map(|c| c.to_digit(16).map(|digit| digit as u8))
+        .collect();
+    let digits = digits.filter(|digits| digits.len().is_multiple_of(2))?;
+    Some(digits.chunks(2).map(|pair| pair[0] << 4 | pair[1]).collect())
+}
+
+fn from_bytes(bytes: &[u8]) -> Option<Vec<u8>> {
+    if SubjectPublicKeyInfo::from_der(bytes).is_ok_and(|(rest, _)| rest.is_empty()) {
+        return Some(bytes.to_vec());
+    }
+    if RSAPublicKey::from_der(bytes).is_ok_and(|(rest, _)| rest.is_empty()) {
+        return Some(wrapped(RSA, bytes));
+    }
+    if let Ok(certificate) = crate::x509::Certificate::parse(bytes.to_vec()) {
+        return Some(certificate.spki().to_vec());
+    }
+    let point = match bytes {
+        [0x04, len, point @ ..] if usize::from(*len) == point.len() && point.len() > 64 => point,
+        [0x04, 0x81, len, point @ ..] if usize::from(*len) == point.len() => point,
+        _ => bytes,
+    };
+    let (kind, len) = (*point.first()?, point.len());
+    let curve = CURVES.iter().find(|(half, _)| match kind {
+        4 => len == 1 + 2 * half,
+        2 | 3 => len == 1 + half,
+        _ => false,
+    });
+    match curve {
+        Some((_, algorithm)) => Some(wrapped(algorithm, point)),
+        None if len == 32 => Some(wrapped(ED25519, point)),
+        None => None,
+    }
+}
+
+/// A SubjectPublicKeyInfo of an algorithm identifier and the key's bits.
+fn wrapped(algorithm: &[u8], key: &[u8]) -> Vec<u8> {
+    use crate::mechanism::der::element;
+    let bits = element(0x03, &[&[0], key].concat());
+    element(0x30, &[algorithm, &bits].concat())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use base64::Engine;
+    use base64::engine::general_purpose::STANDARD;
+
+    /// A public key on P-256.
+    const KEY: &str = "MFkwEwYHKoZIzj0CAQYIKoZIzj0DAQcDQgAEaxfR8uEsQkf4vOblY6RA8ncDfYEt6zOg9KE5RdiYwpZP40Li/hp/m47n60p8D54WK84zV2sxXs7LtkBoN79R9Q==";
+
+    fn hexed(bytes: &[u8]) -> String {
+        bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+    }
+
+    #[test]
+    fn every_dress_is_the_same_key() {
+        let der = STANDARD.decode(KEY).unwrap();
+        let pem = format!("-----BEGIN PUBLIC KEY-----\n{}\n{}\n-----END PUBLIC KEY-----\n", &KEY[..64], &KEY[64..]);
+        let point = &der[der.len() - 65..];
+        for text in [
+            KEY.to_owned(),
+            KEY.trim_end_matches('=').to_owned(),
+            pem.clone(),
+            pem.replace('\n', "\r\n"),
+            STANDARD.encode(&pem),
+            hexed(&der),
+            hexed(&der).to_uppercase(),
+            der.iter().map(|byte| format!("{byte:02x}")).collect::<Vec<_>>().join(":"),
+            STANDARD.encode(point),
+            hexed(point),
+            STANDARD.encode([&[0x04, 65], point].concat()),
+        ] {
+            assert_eq!(spki(&text).as_deref(), Ok(&der[..]), "{text}");
+        }
+    }
+
+    #[test]
+    fn rsa_and_ed25519_keys_without_their_algorithm_get_it() {
+        let rsa = [&[0x30, 0x82, 1, 10, 2, 0x82, 1, 1, 0][..], &[0xc1; 256], &[2, 3, 1, 0, 1]].concat();
+        let read = spki(&STANDARD.encode(&rsa)).unwrap();
+        assert!(SubjectPublicKeyInfo::from_der(&read).is_ok());
+        assert!(read.ends_with(&rsa));
+        let read = spki(&STANDARD.encode([7; 32])).unwrap();
+        assert_eq!(read.len(), 44);
+        assert!(SubjectPublicKeyInfo::from_der(&read).is_ok());
+    }
+
+    #[test]
+    fn what_is_no_key_is_named_and_never_a_panic() {
+        assert_eq!(spki(" ").unwrap_err(), "the service gives no public_key");
+        for text in ["%%%", "7", "true", "MA==", "AAAA", "0x", "-----BEGIN PUBLIC KEY-----", "\u{1b}[31m", "ÄÖÜ"] {
+            let why = spki(text).unwrap_err();
+            assert!(why.contains("is not a SubjectPublicKeyInfo"), "{text}: {why}");
+            assert!(!why.contains('\u{1b}'));
+        }
+    }
+}

@@ -1,0 +1,75 @@
+//! What is believed of the service without proof, turned round: each row is a service that does otherwise. `docs/contract.md` is
+//! made from these tables and from the module's own.
+
+#![allow(clippy::macro_metavars_in_unsafe, reason = "calling C functions is what these tests are for")]
+
+mod front;
+mod support;
+
+#[path = "guesses/mod.rs"]
+mod table;
+
+use cryptoki_sys::*;
+use std::time::{Duration, Instant};
+use support::template::Attributes;
+use support::{Emulator, P11};
+use table::{GROUPS, contract, run};
+
+service_test!(parameters, |emulator: &Emulator| contract::knows(&run::rows(emulator, GROUPS[0].rows)));
+service_test!(pages, |emulator: &Emulator| contract::knows(&run::rows(emulator, GROUPS[1].rows)));
+service_test!(certificates, |emulator: &Emulator| contract::knows(&run::rows(emulator, GROUPS[2].rows)));
+service_test!(keys, |emulator: &Emulator| contract::knows(&run::rows(emulator, GROUPS[3].rows)));
+service_test!(signatures, |emulator: &Emulator| contract::knows(&run::rows(emulator, GROUPS[4].rows)));
+service_test!(refusals, |emulator: &Emulator| contract::knows(&run::rows(emulator, GROUPS[5].rows)));
+
+service_test!(an_account_that_refuses_is_asked_once_for_a_few_seconds_whatever_the_slot, |emulator: &Emulator| {
+    let p11 = P11::start();
+    let (classic, modern) = (p11.open(0), p11.open(1));
+    let wanted = Attributes::new().class(CKO_PRIVATE_KEY);
+    let labelled = Attributes::new().class(CKO_PRIVATE_KEY).label("demo-ec-p256");
+    emulator.faults(r#"[{"path": "/signingmanager", "status": 401, "body": {"errors": [{"code": "invalid_api_key", "message": "no"}]}}]"#);
+    for _ in 0..2 {
+        for session in [classic, modern] {
+            assert_eq!(p11.try_find(session, &wanted), Err(CKR_DEVICE_ERROR));
+            assert_eq!(p11.try_find(session, &labelled), Err(CKR_DEVICE_ERROR));
+        }
+    }
+    assert_eq!(emulator.requests().len(), 1);
+    emulator.faults("[]");
+    std::thread::sleep(Duration::from_millis(3100));
+    assert_eq!(p11.find(classic, &labelled).len(), 1);
+    assert_eq!(emulator.requests().len(), 2);
+});
+
+service_test!(
+    a_service_that_cannot_be_reached_is_waited_for_once_for_a_few_seconds,
+    [("STM_PKCS11_TIMEOUT", "2"), ("STM_PKCS11_CACHE", "off")],
+    [],
+    |_: &Emulator| {
+        let p11 = P11::load();
+        p11.begin("SM_HOST=https://127.0.0.1:9");
+        let wanted = Attributes::new().class(CKO_PRIVATE_KEY);
+        let took = |slot| {
+            let begun = Instant::now();
+            assert_eq!(p11.try_find(p11.open(slot), &wanted), Err(CKR_DEVICE_ERROR));
+            begun.elapsed()
+        };
+        assert!(took(0) > Duration::from_millis(500), "it is tried again before it is given up");
+        for slot in [1, 0, 1] {
+            assert!(took(slot) < Duration::from_millis(300));
+        }
+    }
+);
+
+/// `UPDATE_DOCS=1 cargo test --test guesses` writes it.
+#[test]
+fn the_page_of_the_contract_is_what_the_module_has_and_the_tests_run() {
+    let path = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("docs/contract.md");
+    let page = table::document::page();
+    if std::env::var_os("UPDATE_DOCS").is_some() {
+        std::fs::write(&path, &page).expect("docs/contract.md is written");
+    }
+    let there = std::fs::read_to_string(&path).unwrap_or_default();
+    assert!(there == page, "docs/contract.md is out of date: UPDATE_DOCS=1 cargo test --test guesses");
+    assert!(GROUPS.iter().map(|group| group.rows.len()).sum::<usize>() >= 40);
+}

@@ -10,6 +10,8 @@ mod support;
 mod table;
 
 use cryptoki_sys::*;
+use front::reply::{Asked, Reply};
+use front::{Front, Plan};
 use std::time::{Duration, Instant};
 use support::template::Attributes;
 use support::{Emulator, P11};
@@ -60,6 +62,28 @@ service_test!(
         }
     }
 );
+
+service_test!(what_was_learnt_of_the_service_is_kept_for_the_next_process, |emulator: &Emulator| {
+    let front = Front::start(emulator);
+    let p11 = P11::load();
+    let asked = |label: &str, found: usize| {
+        p11.begin(&format!("SM_HOST={}", front.host));
+        let refuses =
+            |asked: &Asked| match asked.lists() && (asked.query("alias").is_some() || asked.number("limit") > 20) {
+                true => Reply::Json(400, serde_json::json!({"errors": [{"code": "invalid_request", "message": "no"}]})),
+                false => Reply::Forward,
+            };
+        front.set(Plan { service: Some(refuses), ..Plan::FAIR });
+        let session = p11.open(0);
+        assert_eq!(p11.find(session, &Attributes::new().class(CKO_PRIVATE_KEY).label(label)).len(), found);
+        p11.finish();
+        front.seen().iter().map(|seen| seen.line.clone()).collect::<Vec<_>>()
+    };
+    assert_eq!(asked("demo-ec-p256", 1).len(), 3, "by alias, with limit=100, with limit=20");
+    assert_eq!(asked("demo-ec-p256", 1).len(), 0, "the list is in the cache");
+    let lines = asked("release-1", 0);
+    assert_eq!(lines, ["GET /signingmanager/api/v1/keypairs?limit=20 HTTP/1.1"]);
+});
 
 /// `UPDATE_DOCS=1 cargo test --test guesses` writes it.
 #[test]

@@ -10,6 +10,7 @@
 use super::Wanted;
 use super::cache_file::{self, Found};
 use super::cache_record::{Doubt, Keypairs};
+use super::dialect::Learned;
 use super::model::Keypair;
 use crate::config::{CacheMode, ClientCert, Secret, TokenSettings};
 use serde::Serialize;
@@ -199,6 +200,19 @@ impl Cache {
         }
     }
 
+    /// How the service accepts to be asked, as another process learnt it.
+    pub fn dialect(&self) -> Option<Learned> {
+        let content = self.content(&self.place.as_ref()?.dialect(), QUICK)?;
+        serde_json::from_str(content.body()).ok()
+    }
+
+    /// Keeps what was learnt.
+    pub fn store_dialect(&self, learned: Learned) {
+        if let Some(place) = &self.place {
+            self.write(&place.dialect(), &learned);
+        }
+    }
+
     fn write(&self, path: &Path, body: &impl Serialize) {
         if let Err(error) = cache_file::write(path, &self.identity, body) {
             log::debug!("the cache {} cannot be written: {error}", path.display());
@@ -254,6 +268,10 @@ impl Place {
             Wanted::Alias(alias) => Some(self.folder.join(name("alias", alias))),
             Wanted::Id(id) => Some(self.folder.join(name("id", id))),
         }
+    }
+
+    fn dialect(&self) -> PathBuf {
+        self.folder.join("dialect")
     }
 
     fn doubt(&self, id: &str) -> PathBuf {

@@ -4,6 +4,7 @@
 //! what is refused is asked for again with less, and the next request begins there.
 
 use super::failure::{Failure, Kind};
+use serde::{Deserialize, Serialize};
 use std::sync::atomic::{AtomicBool, AtomicU8, Ordering::Relaxed};
 
 /// Page sizes in the order in which they are tried; `None` sends no `limit`, and the service decides.
@@ -11,6 +12,14 @@ pub const LIMITS: [Option<usize>; 3] = [Some(100), Some(20), None];
 
 /// How often a refusal that may be a fault of the moment (5xx, no answer) has to be seen before it is believed.
 const DOUBTS: u8 = 2;
+
+/// What was learnt, for the cache.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Learned {
+    limit: u8,
+    no_alias: bool,
+    account: bool,
+}
 
 /// What was learnt.
 #[derive(Debug, Default)]
@@ -24,6 +33,19 @@ pub struct Dialect {
 }
 
 impl Dialect {
+    /// What is known so far.
+    pub fn learned(&self) -> Learned {
+        let no_alias = self.no_alias.load(Relaxed);
+        Learned { limit: self.limit.load(Relaxed), no_alias, account: self.account.load(Relaxed) }
+    }
+
+    /// Takes over what another process learnt.
+    pub fn recall(&self, learned: Learned) {
+        self.limit.fetch_max(learned.limit.min(LIMITS.len() as u8 - 1), Relaxed);
+        self.no_alias.fetch_or(learned.no_alias, Relaxed);
+        self.account.fetch_or(learned.account, Relaxed);
+    }
+
     /// The place in [`LIMITS`] to begin at.
     pub fn limit(&self) -> usize {
         usize::from(self.limit.load(Relaxed)).min(LIMITS.len() - 1)
@@ -96,6 +118,9 @@ mod tests {
         assert_eq!((dialect.limit(), dialect.filters()), (1, false));
         dialect.begin_at(2, &refusal(422));
         assert_eq!(LIMITS[dialect.limit()], None);
+        let other = Dialect::default();
+        other.recall(Learned { limit: 200, ..dialect.learned() });
+        assert_eq!(other.learned(), dialect.learned());
     }
 
     #[test]

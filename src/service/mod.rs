@@ -49,7 +49,7 @@ use crate::pattern;
 use crate::x509::Certificate;
 use cache::Cache;
 use connections::Connections;
-use dialect::Dialect;
+use dialect::{Dialect, Learned};
 use parking_lot::{Mutex, RwLock};
 use refused::Refused;
 use request::{Endpoint, Line, Request, segment};
@@ -91,6 +91,8 @@ pub struct Service {
     stats: Arc<Stats>,
     met: Arc<AtomicBool>,
     dialect: Arc<Dialect>,
+    /// What the cache has of it; `None` before it was looked into.
+    learned: Mutex<Option<Learned>>,
     refused: Refused,
     /// Whether the last list was shorter than the service says that it is.
     short: AtomicBool,
@@ -112,6 +114,7 @@ impl Service {
             stats: Arc::default(),
             met: Arc::default(),
             dialect: Arc::default(),
+            learned: Mutex::default(),
             refused: Refused::default(),
             short: AtomicBool::new(false),
             open: RwLock::default(),
@@ -207,12 +210,14 @@ impl Service {
                 return Ok(self.without_doubts(&cache, known, deadline));
             }
             self.refused.still()?;
+            self.recall(&cache);
             let found = self
                 .ask(wanted, deadline)
                 .inspect_err(|failure| self.refused.note(failure, matches!(wanted, Wanted::Id(_))))?;
             if !(wanted == Wanted::All && self.list_is_short()) {
                 self.keep(&cache, wanted, &found);
             }
+            self.remember(&cache);
             Ok(found)
         })?;
         Ok(found.into_iter().filter(|keypair| self.shows(&keypair.alias)).collect())
@@ -235,6 +240,25 @@ impl Service {
                 Ok(found.into_iter().map(Arc::new).collect())
             }
         }
+    }
+
+    /// Takes over what another process learnt of the service, once.
+    fn recall(&self, cache: &Cache) {
+        let mut learned = self.learned.lock();
+        if learned.is_none() {
+            let known = cache.dialect().unwrap_or_default();
+            self.dialect.recall(known);
+            *learned = Some(known);
+        }
+    }
+
+    /// Keeps what was learnt since.
+    fn remember(&self, cache: &Cache) {
+        let (mut known, learned) = (self.learned.lock(), self.dialect.learned());
+        if known.unwrap_or_default() != learned {
+            cache.store_dialect(learned);
+        }
+        *known = Some(learned);
     }
 
     /// Whether the service counted more keypairs than it listed, the last time: one that is not in the list may be there.
@@ -312,7 +336,12 @@ impl Service {
     pub fn sign(&self, keypair: &Keypair, sig_alg: &str, hash: &[u8], deadline: Deadline) -> Result<Signed, Failure> {
         Stats::add(&self.stats.signatures, 1);
         let order = Order { keypair, sig_alg, hash };
-        self.run(deadline, async |line| order.execute(&line).await).map_err(|failure| named(failure, keypair))
+        let before = self.dialect.learned();
+        let signed = self.run(deadline, async |line| order.execute(&line).await);
+        if self.dialect.learned() != before {
+            self.remember(&self.cache());
+        }
+        signed.map_err(|failure| named(failure, keypair))
     }
 
     /// The record of a signature.

@@ -220,7 +220,7 @@ service_test!(settings_and_properties_may_be_utf16_as_powershell_writes_them, |e
     p11.finish();
 });
 
-service_test!(without_a_key_a_refusal_says_that_it_is_not_set, |_emulator: &Emulator| {
+service_test!(without_a_key_a_refusal_says_that_it_is_not_set, [], ["--require-api-key"], |_emulator: &Emulator| {
     let folder = tempfile::tempdir().expect("a folder");
     unsafe { std::env::remove_var("SM_API_KEY") };
     let p11 = P11::load();

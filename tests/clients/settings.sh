@@ -8,7 +8,8 @@ source "$(dirname "$0")/../lib/client.sh"
 
 # Files with keys are for their owner alone; the module warns about others.
 umask 077
-start_service
+# An account where the client certificate alone does not sign in.
+start_service --require-api-key
 export PKCS11_MODULE_PATH=$MODULE
 text file
 certificates_of demo-rsa-3072

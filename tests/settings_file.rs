@@ -275,3 +275,54 @@ service_test!(an_alias_cannot_write_lines_of_its_own_into_the_log, |_emulator: &
         "{said}"
     );
 });
+
+service_test!(certificate_and_key_may_be_two_pem_files_in_any_encoding, |emulator: &Emulator| {
+    let folder = tempfile::tempdir().expect("a folder");
+    let pem = std::fs::read_to_string(emulator.dir.join("client.pem")).expect("client.pem");
+    let part = |label: &str| {
+        let begins = pem.find(&format!("-----BEGIN {label}")).expect("it is there");
+        let ends = begins + pem[begins + 10..].find("-----END").expect("its end") + 10;
+        let ends = ends + pem[ends..].find('\n').unwrap_or(pem.len() - ends);
+        pem[begins..ends].to_owned()
+    };
+    let (certificate, key) = (part("CERTIFICATE"), part("PRIVATE KEY"));
+    let utf16 = |text: &str| -> Vec<u8> {
+        let units: Vec<u16> = format!("\u{feff}{text}").replace('\n', "\r\n").encode_utf16().collect();
+        units.iter().flat_map(|unit| unit.to_be_bytes()).collect()
+    };
+    let (certificate_file, key_file) = (folder.path().join("client.crt"), folder.path().join("client.key"));
+    unsafe {
+        std::env::set_var("SM_CLIENT_CERT_FILE", &certificate_file);
+        std::env::set_var("SM_CLIENT_KEY_FILE", &key_file);
+        std::env::remove_var("SM_CLIENT_CERT_PASSWORD");
+    }
+    let all = [
+        (certificate.clone().into_bytes(), key.clone().into_bytes()),
+        (utf16(&certificate), utf16(&key)),
+        (certificate.clone().into_bytes(), format!("\u{feff}{key}").into_bytes()),
+    ];
+    for (certificate, key) in &all {
+        std::fs::write(&certificate_file, certificate).expect("a file");
+        std::fs::write(&key_file, key).expect("a file");
+        let p11 = P11::start();
+        let session = p11.open(0);
+        let private = p11.private_key(session, "demo-ec-p256");
+        assert!(p11.sign(session, CKM_ECDSA, private, &[7; 32]).is_ok());
+        p11.finish();
+    }
+    assert_eq!(emulator.signs(), all.len());
+    let log = format!("SM_LOG_DIR={};STM_PKCS11_CACHE=off", folder.path().display());
+    for (certificate, key, words) in [
+        ("not PEM", key.as_str(), "SM_CLIENT_KEY_FILE is set, but SM_CLIENT_CERT_FILE"),
+        (certificate.as_str(), "not PEM", "client.key is not PEM"),
+    ] {
+        std::fs::write(&certificate_file, certificate).expect("a file");
+        std::fs::write(&key_file, key).expect("a file");
+        let p11 = P11::load();
+        p11.begin(&log);
+        assert!(p11.try_find(p11.open(0), &Attributes::new().class(CKO_PRIVATE_KEY)).is_err());
+        p11.finish();
+        let said = std::fs::read_to_string(folder.path().join("smpkcs11.log")).expect("a log");
+        assert!(said.contains(words), "{said}");
+    }
+});

@@ -3,8 +3,8 @@
 use super::failure::{Failure, Kind};
 use super::pkcs12_cost;
 use crate::config::{ClientCert, LONGEST_FILE, TokenSettings};
-use crate::trusted_file;
 use crate::x509::Certificate;
+use crate::{encoding, trusted_file};
 use base64::Engine;
 use p12_keystore::{KeyStore, Pkcs12ImportPolicy};
 use rustls_pki_types::pem::PemObject;
@@ -25,10 +25,49 @@ const SOON_DAYS: i64 = 14;
 pub fn load(settings: &TokenSettings, password: Option<&str>) -> Result<Option<Identity>, Failure> {
     let Some(source) = &settings.client_cert else { return Ok(None) };
     let (name, bytes) = read(source)?;
+    let bytes = with_key_file(settings, &name, bytes)?;
     let password = password.or(settings.client_cert_password.as_ref().map(|secret| secret.reveal()));
     let identity = if is_pem(&bytes) { from_pem(&name, &bytes) } else { from_pkcs12(&name, &bytes, password) }?;
     check_validity(&name, &identity)?;
     Ok(Some(identity))
+}
+
+/// PEM text in UTF-8, with that of `SM_CLIENT_KEY_FILE` behind it; all else as it is.
+fn with_key_file(
+    settings: &TokenSettings,
+    name: &str,
+    bytes: Zeroizing<Vec<u8>>,
+) -> Result<Zeroizing<Vec<u8>>, Failure> {
+    let pem = encoding::decode(&bytes).filter(|text| is_pem(text.as_bytes()));
+    match (&settings.client_key_file, pem) {
+        (None, None) => Ok(bytes),
+        (None, Some(text)) => Ok(Zeroizing::new(text.as_bytes().to_vec())),
+        (Some(_), None) => {
+            let remedy =
+                "set SM_CLIENT_CERT_FILE to a PEM certificate, or unset SM_CLIENT_KEY_FILE: PKCS#12 contains the key";
+            Err(Failure::new(Kind::Settings, format!("SM_CLIENT_KEY_FILE is set, but {name} is not PEM"), remedy))
+        }
+        (Some(path), Some(text)) => {
+            let named = format!("SM_CLIENT_KEY_FILE {}", path.display());
+            let content = trusted_file::read(path, LONGEST_FILE).map_err(|refusal| {
+                Failure::new(Kind::Settings, format!("{named} {}", refusal.clause()), refusal.remedy().to_owned())
+            })?;
+            let key = encoding::decode(&content.bytes).filter(|key| is_pem(key.as_bytes()));
+            let Some(key) = key else {
+                return Err(Failure::new(
+                    Kind::Settings,
+                    format!("{named} is not PEM"),
+                    "set it to the private key, as PEM",
+                ));
+            };
+            // With room for both, so that no copy of the key is left behind.
+            let mut both = Zeroizing::new(Vec::with_capacity(text.len() + key.len() + 1));
+            both.extend_from_slice(text.as_bytes());
+            both.push(b'\n');
+            both.extend_from_slice(key.as_bytes());
+            Ok(both)
+        }
+    }
 }
 
 fn read(source: &ClientCert) -> Result<(String, Zeroizing<Vec<u8>>), Failure> {

@@ -14,7 +14,7 @@ pub struct Behaviour {
     pub page_limit: usize,
 
     /// What happens to a list request whose `limit` is larger
-    #[arg(long, value_enum, default_value = "clamp")]
+    #[arg(long, value_enum, default_value = "refuse")]
     pub over_limit: OverLimit,
 
     /// What happens to a query parameter that the request does not have

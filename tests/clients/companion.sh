@@ -39,6 +39,10 @@ same "what would be asked for is shown" "$("$COMPANION" keypair create not-made 
 same "  with where it would go" "$(cat not-sent)" "not sent: POST $SM_HOST/signingmanager/api/v1/keypairs"
 refuses "  and nothing is made" "$COMPANION" keypair show not-made
 says "a word that is none of the choices is refused" "possible values: PRODUCTION, TEST" bash -c "! '$COMPANION' keypair create not-made --type TESTING 2>&1"
+for output in stdout console; do
+    same "no line of the log is in a command's output (SM_LOG_OUTPUT=$output)" \
+        "$(SM_LOG_OUTPUT=$output SM_LOG_LEVEL=TRACE "$COMPANION" keypair list --json demo-ec-p256 2>/dev/null | jq -r '.[].alias')" demo-ec-p256
+done
 same "keypairs are listed by pattern" "$("$COMPANION" keypair list 'demo-ec-*' made-here --json | jq -r '.[].alias' | sort | tr '\n' ' ')" 'demo-ec-p256 demo-ec-p384 demo-ec-p521 made-here '
 same "one value alone is printed" "$("$COMPANION" keypair show demo-ec-p256 --only id | tr -d -)" "$("$COMPANION" keypair show demo-ec-p256 --only cka-id)"
 check "the public key is the certificate's" diff <("$COMPANION" keypair public-key demo-ec-p256) demo-ec-p256.pub

@@ -5,7 +5,7 @@ pub mod prepare;
 
 use crate::print::{Exit, Failure};
 use std::sync::Arc;
-use stm_pkcs11::config::{self, Config, TokenSettings};
+use stm_pkcs11::config::{self, Config, LogOutput, TokenSettings};
 use stm_pkcs11::nearest::nearest;
 use stm_pkcs11::service::{self, Keypair, Service, Wanted};
 
@@ -25,7 +25,11 @@ pub struct Account {
 impl Choice {
     /// The configuration, with the log begun, and the settings that were chosen.
     pub fn settings(&self) -> Result<(Config, Arc<TokenSettings>), Failure> {
-        let config = config::load(None);
+        let mut config = config::load(None);
+        // A command's standard output is its answer, which scripts read.
+        if config.log.output == LogOutput::Stdout {
+            config.log.output = LogOutput::Stderr;
+        }
         stm_pkcs11::log::start(&config.log);
         service::permit_threads(true);
         let names: Vec<&str> = config.tokens.iter().map(|token| token.name.as_str()).collect();

@@ -48,9 +48,15 @@ fn judge(keypair: &Keypair, record: &KeypairCertificate) -> Result<Certificate, 
     }
 }
 
+/// The certificate that the module chooses for a keypair; it shows it if it can be used.
+pub fn chosen(keypair: &Keypair) -> Option<Held<'_>> {
+    let record = keypair.default_certificate()?;
+    Some(Held { record, read: judge(keypair, record) })
+}
+
 /// The certificate that the module shows for a keypair.
 pub fn certificate(keypair: &Keypair) -> Option<Certificate> {
-    judge(keypair, keypair.default_certificate()?).ok()
+    chosen(keypair)?.read.ok()
 }
 
 /// Kind and size of the key.

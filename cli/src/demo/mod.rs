@@ -192,10 +192,16 @@ fn try_programs(bench: &Bench) -> Result<(), Failure> {
     }
     if !absent.is_empty() {
         let names: Vec<&str> = absent.iter().map(|program| program.name).collect();
-        let packages: Vec<&str> = absent.iter().map(|program| program.package).collect();
-        say("not here", &format!("{} (apt-get install {})", names.join(", "), packages.join(" ")));
+        say("not here", &names.join(", "));
+        say("to do", &format!("sudo apt-get install {}", packages(absent.iter().map(|program| program.package))));
     }
     Ok(())
+}
+
+/// Each package once, on one line.
+fn packages<'a>(of_programs: impl Iterator<Item = &'a str>) -> String {
+    let all: std::collections::BTreeSet<&str> = of_programs.flat_map(str::split_whitespace).collect();
+    all.into_iter().collect::<Vec<_>>().join(" ")
 }
 
 fn next_steps(products: &Products, place: &Place, serving: bool) {
@@ -260,4 +266,15 @@ fn short(path: &Path) -> String {
 
 fn say(what: &str, line: &str) {
     print::line(&format!("{what:>10}   {line}"));
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_to_be_installed_is_one_command_with_each_package_once() {
+        let all = packages(PROGRAMS.iter().map(|program| program.package));
+        assert_eq!(all, "default-jdk-headless libengine-pkcs11-openssl opensc openssl osslsigncode");
+    }
 }

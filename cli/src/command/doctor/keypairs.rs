@@ -63,7 +63,7 @@ fn one_keypair(visit: &mut Visit, keypair: &Keypair, asked_for: bool) {
     }
     let held = certificates(keypair);
     unfit(visit, alias, &held);
-    let Some(shown) = held.first() else {
+    let Some(shown) = held.iter().find(|held| held.record.default).or(held.first()) else {
         let remedy = "make a certificate for it in the service's web page; Java and Windows sign only with one";
         return visit.warning("keypair", format!("{alias} ({}) has no certificate", key.name()), remedy);
     };

@@ -1,7 +1,7 @@
 //! `stm-pkcs11 keypair certificate`: a keypair's certificate and its issuers.
 
 use crate::account::Choice;
-use crate::account::describe::{certificates, pem};
+use crate::account::describe::{chosen, pem};
 use crate::print::{self, Exit, Failure};
 use std::path::PathBuf;
 
@@ -33,8 +33,7 @@ pub fn run(arguments: &Certificate) -> Result<(), Failure> {
     let keypair = account.keypair(&arguments.name)?;
     let what = || format!("find the certificate of {}", arguments.name);
     let missing = |why: String, remedy: &str| Failure::new(what(), why, remedy).exit(Exit::NotFound);
-    let held = certificates(&keypair);
-    let Some(first) = held.first() else {
+    let Some(first) = chosen(&keypair) else {
         let remedy = "issue a certificate for it in the service's web page";
         return Err(missing("the keypair has none".to_owned(), remedy));
     };

@@ -20,6 +20,7 @@ pub mod log;
 pub mod mechanism;
 pub mod nearest;
 pub mod pattern;
+pub mod redact;
 pub mod service;
 pub mod shown;
 pub mod token;

@@ -146,7 +146,7 @@ impl Log for Logger {
         if !self.enabled(record.metadata()) {
             return;
         }
-        let mut message = one_line(&record.args().to_string());
+        let mut message = one_line(&crate::redact::text(&record.args().to_string()));
         let level = record.level();
         // A record that meets the lock held for long (a disk or a terminal takes nothing) goes straight to stderr if it is an
         // error, and is dropped else.

@@ -3,9 +3,13 @@
 
 #![allow(clippy::macro_metavars_in_unsafe, reason = "calling C functions is what these tests are for")]
 
+mod front;
 mod support;
 
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
 use cryptoki_sys::*;
+use front::{Front, Plan, Step};
 use std::ffi::CString;
 use support::{Emulator, P11};
 
@@ -79,4 +83,39 @@ service_test!(children_of_the_host_get_no_more_than_the_host_has, |_emulator: &E
         assert!(!ours || flags < 0 || flags & libc::FD_CLOEXEC != 0, "descriptor {number}");
     }
     p11.finish();
+});
+
+/// The service's words have every form of the secrets that it can know.
+fn echo() -> Vec<u8> {
+    let key = std::env::var("SM_API_KEY").expect("it is set");
+    let hex: String = key.bytes().map(|byte| format!("{byte:02x}")).collect();
+    let encoded = STANDARD.encode(&key);
+    let half = &key[..key.len() * 2 / 3];
+    let shifted = STANDARD.encode(format!("user:{key}"));
+    serde_json::json!({"error": {"code": "bad", "message": format!("{key} {encoded} {hex} {shifted} cut {half}")}})
+        .to_string()
+        .into_bytes()
+}
+
+service_test!(what_the_service_echoes_is_redacted, |emulator: &Emulator| {
+    const STEPS: &[Step] = &[Step::Own("HTTP/1.1 400 Bad Request\r\nContent-Type: application/json", echo)];
+    let folder = tempfile::tempdir().expect("a folder");
+    let front = Front::start(emulator);
+    front.set(Plan { on: "GET", steps: STEPS, ..Plan::FAIR });
+    let p11 = P11::load();
+    p11.begin(&format!("SM_HOST={};SM_LOG_DIR={};SM_LOG_LEVEL=TRACE", front.host, folder.path().display()));
+    let wanted = support::template::Attributes::new().class(CKO_PRIVATE_KEY);
+    assert!(p11.try_find(p11.open(0), &wanted).is_err());
+    p11.finish();
+    let log = std::fs::read_to_string(folder.path().join("smpkcs11.log")).expect("a log");
+    assert!(log.contains("bad: [redacted] [redacted]"), "{log}");
+    let key = std::env::var("SM_API_KEY").expect("it is set");
+    let hex: String = key.bytes().map(|byte| format!("{byte:02x}")).collect();
+    let whole = STANDARD.encode(&key);
+    let shifted = STANDARD.encode(format!("user:{key}"));
+    for form in
+        [key.as_str(), &key[..key.len() / 2], &hex, &hex[..hex.len() / 2], &whole, &shifted[8..shifted.len() - 4]]
+    {
+        assert!(!log.contains(form), "{form}: {log}");
+    }
 });

@@ -1,8 +1,9 @@
 //! Text that must not be seen: no `Debug`, no `Display`, wiped when dropped.
 
 use super::command;
+use crate::redact::{self, Hidden};
 use once_cell::sync::OnceCell;
-use std::sync::Arc;
+use std::sync::{Arc, Weak};
 use zeroize::Zeroizing;
 
 /// A password, an API key, a proxy with credentials. Clones share it.
@@ -15,15 +16,28 @@ struct Inner {
     command: Option<String>,
 }
 
+impl Hidden for Inner {
+    fn hidden(&self) -> Option<&str> {
+        self.text.get().map(|text| text.as_str())
+    }
+}
+
 impl Secret {
+    fn watched(inner: Inner) -> Self {
+        let inner = Arc::new(inner);
+        let weak: Weak<Inner> = Arc::downgrade(&inner);
+        redact::watch(&(weak as Weak<dyn Hidden>));
+        Self(inner)
+    }
+
     /// Takes it over.
     pub fn new(text: impl Into<String>) -> Self {
-        Self(Arc::new(Inner { text: OnceCell::with_value(Zeroizing::new(text.into())), command: None }))
+        Self::watched(Inner { text: OnceCell::with_value(Zeroizing::new(text.into())), command: None })
     }
 
     /// What a program prints. It runs once, when the secret is first needed.
     pub fn printed_by(command: impl Into<String>) -> Self {
-        Self(Arc::new(Inner { text: OnceCell::new(), command: Some(command.into()) }))
+        Self::watched(Inner { text: OnceCell::new(), command: Some(command.into()) })
     }
 
     /// Runs the program that prints it, if it has not run yet; what went wrong, in words.

@@ -13,6 +13,8 @@ pub fn words(body: &[u8]) -> String {
     let said = serde_json::from_slice::<Value>(body).ok().and_then(|json| from_json(&json));
     let said = said.unwrap_or_else(|| strip_tags(&text));
     let said = said.split_whitespace().collect::<Vec<_>>().join(" ");
+    // Before it is cut: half a secret is harder to know.
+    let said = crate::redact::text(&said);
     // The line goes on behind them.
     let said = said.trim_end_matches(['.', ';']);
     match said.char_indices().nth(QUOTED) {

@@ -39,6 +39,8 @@ pub enum Kind {
     Unavailable,
     /// The answer cannot be understood.
     BadAnswer,
+    /// The answer is longer than any of the service's.
+    LongAnswer,
     /// 413, or data that is too long to send.
     TooLarge,
     /// The operation was given up.

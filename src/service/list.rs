@@ -1,6 +1,7 @@
 //! A list, page by page. Pages are asked for while they are full: what the service says of the list's length only decides
 //! how many are under way at once.
 
+use super::budget::Kept;
 use super::dialect::{self, LIMITS};
 use super::failure::{Failure, Kind};
 use super::page::{NoPage, Page};
@@ -26,7 +27,7 @@ pub struct Listed<T> {
 }
 
 /// All items of a list; `read` makes `T`s of a page as it comes in.
-pub async fn all<T: Send + 'static>(
+pub async fn all<T: Kept + Send + 'static>(
     line: &Line,
     path: &'static str,
     read: impl Fn(&[u8], &str) -> Read<T> + Clone + Send + Sync + 'static,
@@ -61,7 +62,7 @@ pub async fn all<T: Send + 'static>(
     Ok(Listed { items, count: walk.count, total: walk.total })
 }
 
-async fn page<T>(
+async fn page<T: Kept>(
     line: &Line,
     path: &'static str,
     offset: Option<usize>,
@@ -78,7 +79,7 @@ fn request(path: &str, offset: Option<usize>, limit: Option<usize>) -> Request {
 }
 
 /// The first page, with as much as the service accepts; and the `limit` that was sent.
-async fn first_page<T>(
+async fn first_page<T: Kept>(
     line: &Line,
     path: &'static str,
     read: impl Fn(&[u8], &str) -> Read<T>,
@@ -120,7 +121,7 @@ fn refuses_offset(failure: &Failure) -> bool {
 }
 
 /// The service refuses `offset`: its whole list in one page, or the refusal.
-async fn in_one_page<T>(
+async fn in_one_page<T: Kept>(
     line: &Line,
     path: &'static str,
     total: Option<usize>,
@@ -237,7 +238,7 @@ mod tests {
     }
 
     fn first(count: usize, total: Option<usize>, limit: Option<usize>) -> Page<()> {
-        Page { items: Vec::new(), count, first: (count > 0).then(|| "0".to_owned()), total, limit }
+        Page { items: Vec::new(), kept: 0, count, first: (count > 0).then(|| "0".to_owned()), total, limit }
     }
 
     /// A list of `len` items in pages of `size`.

@@ -4,6 +4,7 @@
 //! loop and connection come to be in `Service::line`.
 
 mod answer;
+mod budget;
 mod cache;
 mod cache_file;
 mod cache_record;
@@ -460,7 +461,8 @@ where
     F: Future<Output = Result<T, Failure>>,
 {
     let connection = open.connections.take()?;
-    let line = Line { client: connection.client().clone(), endpoint: Arc::clone(&open.endpoint), deadline };
+    let endpoint = Arc::clone(&open.endpoint);
+    let line = Line { client: connection.client().clone(), endpoint, deadline, budget: Arc::default() };
     let work = transport::on_the_heap(|| work(line));
     let run = || quietly(|| connection.block_on(work));
     catch_unwind(AssertUnwindSafe(run)).unwrap_or_else(|_| {

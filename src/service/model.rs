@@ -153,6 +153,13 @@ impl KeypairCertificate {
     }
 }
 
+/// Longest text that is decoded, in bytes: certificates with SLH-DSA signatures have seventy thousand.
+const LONGEST_BASE64: usize = 256 << 10;
+/// Most certificates of a chain that are kept.
+const MOST_LINKS: usize = 16;
+/// Most bytes of chain certificates that a list has, with the texts that they came in.
+const MOST_CHAINS: usize = 32 << 20;
+
 /// Chain certificates that were decoded already. Neighbours in a list have the same chain, nearly always.
 #[derive(Default)]
 pub struct Chains {
@@ -161,6 +168,8 @@ pub struct Chains {
     /// What they stand for.
     last: Arc<[Arc<[u8]>]>,
     by_text: HashMap<String, Arc<[u8]>>,
+    /// How much is in `by_text`, in bytes.
+    size: usize,
 }
 
 impl Chains {
@@ -170,7 +179,8 @@ impl Chains {
     }
 
     fn chain(&mut self, links: &[wire::Link<'_>]) -> Arc<[Arc<[u8]>]> {
-        let texts = || links.iter().map(|link| link.blob.as_str()).filter(|text| !text.is_empty());
+        let fits = |text: &&str| !text.is_empty() && text.len() <= LONGEST_BASE64;
+        let texts = || links.iter().take(MOST_LINKS).map(|link| link.blob.as_str()).filter(fits);
         if !texts().eq(self.last_texts.iter().map(String::as_str)) {
             self.last = texts().filter_map(|text| self.decoded(text)).collect();
             self.last_texts = texts().map(str::to_owned).collect();
@@ -183,6 +193,14 @@ impl Chains {
             return Some(Arc::clone(known));
         }
         let decoded: Arc<[u8]> = decode(text)?.into();
+        self.size += text.len() + decoded.len();
+        if self.size > MOST_CHAINS {
+            log::warn!(
+                "a chain certificate is passed over: those of the list take more than {} MiB",
+                MOST_CHAINS >> 20
+            );
+            return None;
+        }
         self.by_text.insert(text.to_owned(), Arc::clone(&decoded));
         Some(decoded)
     }
@@ -207,6 +225,9 @@ static URL_SAFE: GeneralPurpose = lenient(&alphabet::URL_SAFE);
 
 /// Base64 of any flavour, with white space or PEM lines around it.
 pub fn decode(text: &str) -> Option<Vec<u8>> {
+    if text.len() > LONGEST_BASE64 {
+        return None;
+    }
     let plain: String;
     let mut text = text;
     if text.bytes().any(|byte| byte.is_ascii_whitespace() || byte == b'-') {

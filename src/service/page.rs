@@ -1,6 +1,7 @@
 //! One page of a list, read item by item: whatever a service sends, no more of it is in memory at once than its text and
 //! what was made of its items.
 
+use super::budget::Kept;
 use super::failure::{Failure, Kind};
 use super::wire::{Item, Text};
 use serde::de::{DeserializeSeed, Deserializer, Error, IgnoredAny, MapAccess, SeqAccess, Visitor};
@@ -15,6 +16,8 @@ const MOST_ITEMS: usize = 200_000;
 pub struct Page<T> {
     /// What was made of its items.
     pub items: Vec<T>,
+    /// What was made of them takes so many bytes.
+    pub kept: usize,
     /// How many items it had.
     pub count: usize,
     /// The first item's id: a service that ignores the offset repeats it.
@@ -37,6 +40,7 @@ pub enum NoPage {
 pub fn read<'de, W, T, F>(body: &'de [u8], path: &str, mut make: F) -> Result<Page<T>, NoPage>
 where
     W: Item<'de>,
+    T: Kept,
     F: FnMut(W) -> Option<T>,
 {
     let mut reader = serde_json::Deserializer::from_slice(body);
@@ -55,7 +59,7 @@ struct Items<'a, W, F>(&'a mut F, PhantomData<W>);
 
 struct Envelope<'a, W, F>(Items<'a, W, F>);
 
-impl<'de, W: Item<'de>, T, F: FnMut(W) -> Option<T>> Visitor<'de> for Envelope<'_, W, F> {
+impl<'de, W: Item<'de>, T: Kept, F: FnMut(W) -> Option<T>> Visitor<'de> for Envelope<'_, W, F> {
     type Value = Option<Page<T>>;
 
     fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -85,7 +89,7 @@ fn number(text: &RawValue) -> Option<usize> {
     text.get().trim_matches('"').parse().ok()
 }
 
-impl<'de, W: Item<'de>, T, F: FnMut(W) -> Option<T>> DeserializeSeed<'de> for Items<'_, W, F> {
+impl<'de, W: Item<'de>, T: Kept, F: FnMut(W) -> Option<T>> DeserializeSeed<'de> for Items<'_, W, F> {
     type Value = Page<T>;
 
     fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<Page<T>, D::Error> {
@@ -96,7 +100,7 @@ impl<'de, W: Item<'de>, T, F: FnMut(W) -> Option<T>> DeserializeSeed<'de> for It
 /// `items`, where null stands for an empty list.
 struct Nullable<'a, W, F>(Items<'a, W, F>);
 
-impl<'de, W: Item<'de>, T, F: FnMut(W) -> Option<T>> DeserializeSeed<'de> for Nullable<'_, W, F> {
+impl<'de, W: Item<'de>, T: Kept, F: FnMut(W) -> Option<T>> DeserializeSeed<'de> for Nullable<'_, W, F> {
     type Value = Page<T>;
 
     fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<Page<T>, D::Error> {
@@ -104,7 +108,7 @@ impl<'de, W: Item<'de>, T, F: FnMut(W) -> Option<T>> DeserializeSeed<'de> for Nu
     }
 }
 
-impl<'de, W: Item<'de>, T, F: FnMut(W) -> Option<T>> Visitor<'de> for Nullable<'_, W, F> {
+impl<'de, W: Item<'de>, T: Kept, F: FnMut(W) -> Option<T>> Visitor<'de> for Nullable<'_, W, F> {
     type Value = Page<T>;
 
     fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -112,7 +116,7 @@ impl<'de, W: Item<'de>, T, F: FnMut(W) -> Option<T>> Visitor<'de> for Nullable<'
     }
 
     fn visit_none<E>(self) -> Result<Page<T>, E> {
-        Ok(Page { items: Vec::new(), count: 0, first: None, total: None, limit: None })
+        Ok(Page { items: Vec::new(), kept: 0, count: 0, first: None, total: None, limit: None })
     }
 
     fn visit_some<D: Deserializer<'de>>(self, deserializer: D) -> Result<Page<T>, D::Error> {
@@ -120,7 +124,7 @@ impl<'de, W: Item<'de>, T, F: FnMut(W) -> Option<T>> Visitor<'de> for Nullable<'
     }
 }
 
-impl<'de, W: Item<'de>, T, F: FnMut(W) -> Option<T>> Visitor<'de> for Items<'_, W, F> {
+impl<'de, W: Item<'de>, T: Kept, F: FnMut(W) -> Option<T>> Visitor<'de> for Items<'_, W, F> {
     type Value = Page<T>;
 
     fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -128,7 +132,7 @@ impl<'de, W: Item<'de>, T, F: FnMut(W) -> Option<T>> Visitor<'de> for Items<'_, 
     }
 
     fn visit_seq<A: SeqAccess<'de>>(self, mut list: A) -> Result<Page<T>, A::Error> {
-        let mut page = Page { items: Vec::new(), count: 0, first: None, total: None, limit: None };
+        let mut page = Page { items: Vec::new(), kept: 0, count: 0, first: None, total: None, limit: None };
         let mut named = false;
         while let Some(item) = list.next_element::<W>()? {
             page.count += 1;
@@ -139,7 +143,9 @@ impl<'de, W: Item<'de>, T, F: FnMut(W) -> Option<T>> Visitor<'de> for Items<'_, 
                 page.first = Some(item.id().to_owned());
             }
             named |= !item.id().is_empty();
-            page.items.extend((self.0)(item));
+            let made = (self.0)(item);
+            page.kept += made.as_ref().map_or(0, Kept::kept);
+            page.items.extend(made);
         }
         if page.count > 0 && !named {
             return Err(A::Error::custom("none of its items has an id"));
@@ -152,6 +158,12 @@ impl<'de, W: Item<'de>, T, F: FnMut(W) -> Option<T>> Visitor<'de> for Items<'_, 
 mod tests {
     use super::super::wire::Keypair;
     use super::*;
+
+    impl Kept for u64 {
+        fn kept(&self) -> usize {
+            size_of::<Self>()
+        }
+    }
 
     fn page(body: &str) -> Result<Page<u64>, NoPage> {
         read(body.as_bytes(), "/x", |item: Keypair<'_>| item.id.as_str().parse().ok())

@@ -2,6 +2,7 @@
 //! and its count there.
 
 use super::answer;
+use super::budget::{Budget, Kept, LONGEST_PAGE};
 use super::deadline::Deadline;
 use super::dialect::Dialect;
 use super::failure::{Failure, Kind};
@@ -21,8 +22,6 @@ use std::time::{Duration, Instant, SystemTime};
 /// Everything under this path of the host is the service's.
 const API: &str = "/signingmanager/api/v1";
 
-/// Longest page of a list that is read, in bytes.
-const LIST_LIMIT: usize = 64 << 20;
 /// Longest record that is read, in bytes. A JSON text can take a hundred times its length in memory.
 const RECORD_LIMIT: usize = 1 << 20;
 
@@ -56,9 +55,12 @@ pub struct Line {
     pub client: Client,
     pub endpoint: Arc<Endpoint>,
     pub deadline: Deadline,
+    /// The room that its lists have in memory.
+    pub budget: Arc<Budget>,
 }
 
 /// What is asked.
+#[derive(Clone)]
 pub struct Request {
     pub method: Method,
     /// Below [`API`], beginning with a slash.
@@ -66,7 +68,7 @@ pub struct Request {
     pub query: Vec<(&'static str, String)>,
     pub body: Option<Value>,
     pub effect: Effect,
-    /// Longest answer that is read, in bytes.
+    /// Longest success that is read, in bytes. A page of a list has a limit of its own ([`Budget`]).
     pub limit: usize,
     /// There is a plainer request to make instead: it waits for half of the time that is left, and a server that gives up
     /// waiting (504) is not asked for the same again.
@@ -98,7 +100,7 @@ impl Request {
 
     /// A page of a list.
     pub fn list(path: &str) -> Self {
-        Self { limit: LIST_LIMIT, ..Self::get(path) }
+        Self { limit: LONGEST_PAGE, ..Self::get(path) }
     }
 
     /// Something that must be done once.
@@ -183,16 +185,24 @@ impl Line {
     }
 
     /// Sends a request and reads the page of a list in the answer, with the answer's text and the path.
-    pub async fn page<T>(
+    pub async fn page<T: Kept>(
         &self,
         request: &Request,
         read: impl Fn(&[u8], &str) -> Result<Page<T>, NoPage>,
     ) -> Result<Page<T>, Failure> {
-        let (tried, answer) = self.answer(request).await?;
-        read(&answer.body, &request.path).map_err(|error| match error {
-            NoPage::Syntax(error) => no_json(&tried, &answer, &error),
-            NoPage::NoList(failure) => failure,
-        })
+        loop {
+            let share = self.budget.share().await;
+            let (tried, answer) = match self.answer(&Request { limit: share.limit, ..request.clone() }).await {
+                Err(failure) if failure.kind == Kind::LongAnswer && self.budget.lengthen(share) => continue,
+                answer => answer?,
+            };
+            let page = read(&answer.body, &request.path).map_err(|error| match error {
+                NoPage::Syntax(error) => no_json(&tried, &answer, &error),
+                NoPage::NoList(failure) => failure,
+            })?;
+            self.budget.keep(page.kept).map_err(|failure| failure.at(&tried))?;
+            return Ok(page);
+        }
     }
 
     /// Sends a request, again where the table allows it, until there is a success (any 2xx) or the deadline. Returns it

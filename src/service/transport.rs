@@ -32,6 +32,9 @@ const KEEPALIVE_AGAIN: (Duration, u32) = (Duration::from_secs(5), 2);
 #[cfg(any(target_os = "android", target_os = "linux"))]
 const DEAF: Duration = Duration::from_secs(15);
 
+/// Longest part of an answer that is not a success which is read, in bytes: it is quoted, and nothing is made of it.
+const ERROR_LIMIT: usize = 64 << 10;
+
 /// What every connection needs: read once, at the first request.
 pub struct Dialer {
     tls: rustls::ClientConfig,
@@ -46,7 +49,7 @@ pub struct Call {
     pub method: Method,
     pub url: Url,
     pub body: Option<Bytes>,
-    /// Longest answer that is read, in bytes.
+    /// Longest success that is read, in bytes.
     pub limit: usize,
 }
 
@@ -225,9 +228,17 @@ async fn receive(mut response: reqwest::Response, limit: usize, way: &Way<'_>) -
     let too_long = || {
         let cause = format!("the answer is longer than {limit} bytes");
         let remedy = "this is not the service's answer: check SM_HOST and the proxy";
-        let failure = Failure::new(Kind::BadAnswer, cause, remedy);
+        let failure = Failure::new(Kind::LongAnswer, cause, remedy);
         TransportError { outcome: Outcome::Answered { status, retry_after: false }, failure }
     };
+    if !response.status().is_success() {
+        while answer.body.len() < ERROR_LIMIT {
+            let part = response.chunk().await.map_err(|error| transport_error(&error, way, Stage::Answered))?;
+            let Some(part) = part else { break };
+            answer.body.extend_from_slice(&part[..part.len().min(ERROR_LIMIT - answer.body.len())]);
+        }
+        return Ok(answer);
+    }
     let promised = response.content_length().unwrap_or(0);
     if promised > limit as u64 {
         return Err(too_long());

@@ -8,6 +8,11 @@ use serde_json::value::RawValue;
 use std::borrow::Cow;
 use std::fmt;
 
+/// Longest text that is kept, in bytes: an id, an alias, a word. A longer one is as good as absent.
+const LONGEST_WORD: usize = 4096;
+/// Most parts of a record that are kept: certificates of a keypair, links of a chain.
+const MOST_PARTS: usize = 500;
+
 /// A text, or what can be taken for one: numbers and truth values become text, since ids are either. Empty text and all
 /// else is `None`.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -19,14 +24,19 @@ impl Text<'_> {
         self.0.as_deref().unwrap_or_default()
     }
 
-    /// A copy that outlives the answer; empty if it is not there.
-    pub fn owned(&self) -> String {
-        self.as_str().to_owned()
+    /// It as an id, an alias or a word; empty if it is not there, or longer than such a thing is.
+    pub fn word(&self) -> &str {
+        Some(self.as_str()).filter(|text| text.len() <= LONGEST_WORD).unwrap_or_default()
     }
 
-    /// Whether it is there.
+    /// A copy of the [`word`](Self::word) that outlives the answer.
+    pub fn owned(&self) -> String {
+        self.word().to_owned()
+    }
+
+    /// Whether there is a [`word`](Self::word).
     pub fn is_some(&self) -> bool {
-        self.0.is_some()
+        !self.word().is_empty()
     }
 
     /// A truth value.
@@ -173,9 +183,13 @@ impl<'de, T: Deserialize<'de>> Visitor<'de> for ListVisitor<T> {
 
     fn visit_seq<A: SeqAccess<'de>>(self, mut list: A) -> Result<List<T>, A::Error> {
         let mut items = Vec::new();
-        while let Some(item) = list.next_element()? {
-            items.push(item);
+        while items.len() < MOST_PARTS {
+            match list.next_element()? {
+                Some(item) => items.push(item),
+                None => return Ok(List(Some(items))),
+            }
         }
+        while list.next_element::<IgnoredAny>()?.is_some() {}
         Ok(List(Some(items)))
     }
 
@@ -302,13 +316,13 @@ pub trait Item<'de>: Deserialize<'de> {
 
 impl<'de> Item<'de> for Keypair<'de> {
     fn id(&self) -> &str {
-        self.id.as_str()
+        self.id.word()
     }
 }
 
 impl<'de> Item<'de> for Certificate<'de> {
     fn id(&self) -> &str {
-        self.id.as_str()
+        self.id.word()
     }
 }
 
@@ -335,6 +349,17 @@ mod tests {
     fn numbers_are_ids_and_the_last_of_two_fields_counts() {
         let keypair: Keypair<'_> = serde_json::from_str(r#"{"id": "x", "id": 7, "alias": "a\u0062"}"#).unwrap();
         assert_eq!((keypair.id.as_str(), keypair.alias.as_str()), ("7", "ab"));
+    }
+
+    #[test]
+    fn what_is_longer_than_any_word_or_list_is_not_kept() {
+        let long = "x".repeat(LONGEST_WORD + 1);
+        let text =
+            format!(r#"{{"id": "{long}", "alias": "{}", "certificates": [{}{{}}]}}"#, &long[1..], "{},".repeat(9999));
+        let keypair: Keypair<'_> = serde_json::from_str(&text).unwrap();
+        assert!(!keypair.id.is_some() && keypair.id.owned().is_empty());
+        assert_eq!(keypair.alias.owned().len(), LONGEST_WORD);
+        assert_eq!(keypair.certificates.items().len(), MOST_PARTS);
     }
 
     #[test]

@@ -69,6 +69,8 @@ pub enum Step {
     Raw(&'static str),
     /// So many bytes of JSON blanks, as they are.
     Flood(usize),
+    /// So many bytes, made piece by piece out of a number that is never the same; blanks where no further piece fits.
+    Made(fn(u64) -> String, usize),
     /// These steps for the first so many requests, and then those.
     Until(u64, &'static [Step], &'static [Step]),
     /// Waits so many milliseconds.
@@ -426,6 +428,24 @@ fn perform(step: Step, answer: Option<&Message>, out: &mut Tls) -> io::Result<bo
                 out.write_all(&blanks[..left.min(blanks.len())])?;
                 left -= left.min(blanks.len());
             }
+        }
+        Step::Made(make, size) => {
+            static NUMBER: AtomicU64 = AtomicU64::new(0);
+            let (mut left, mut buffer) = (size, Vec::new());
+            loop {
+                let piece = make(NUMBER.fetch_add(1, Ordering::Relaxed));
+                if piece.len() > left {
+                    break;
+                }
+                left -= piece.len();
+                buffer.extend_from_slice(piece.as_bytes());
+                if buffer.len() > 65536 {
+                    out.write_all(&buffer)?;
+                    buffer.clear();
+                }
+            }
+            buffer.resize(buffer.len() + left, b' ');
+            out.write_all(&buffer)?;
         }
         Step::Wait(millis) => std::thread::sleep(Duration::from_millis(millis)),
         Step::Silence => drain(out)?,

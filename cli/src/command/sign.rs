@@ -82,7 +82,7 @@ fn sign(account: &Account, keypair: &Keypair, prepared: &Prepared) -> Result<Vec
     let signed = account.service.sign(keypair, prepared.sig_alg, &prepared.hash, account.service.deadline());
     let signed = signed.map_err(|failure| match failure.kind() {
         // The signature may have been made, and its answer lost.
-        Kind::Timeout | Kind::Unreachable | Kind::Unavailable | Kind::BadAnswer => {
+        Kind::Timeout | Kind::Unreachable | Kind::Unavailable | Kind::BadAnswer | Kind::LongAnswer => {
             let remedy = format!(
                 "{}; before you sign again, look in the service's web page (Software Trust Manager, Logs, Signature logs) for a \
                  signature of {} by {} at this minute, and show it with stm-pkcs11 signature show ID",

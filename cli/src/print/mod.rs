@@ -17,6 +17,7 @@ pub use stm_pkcs11::shown::shown;
 use std::io::{self, ErrorKind, Write};
 use std::path::Path;
 use std::sync::{Mutex, PoisonError};
+use stm_pkcs11::redact;
 
 /// What became of standard output.
 enum Output {
@@ -46,19 +47,19 @@ fn written(stream: &mut impl Write, bytes: &[u8]) -> Output {
     }
 }
 
-/// Writes text to standard output, as it is.
+/// Writes text to standard output, without the secrets that are known.
 pub fn text(text: &str) {
-    bytes(text.as_bytes());
+    bytes(redact::text(text).as_bytes());
 }
 
 /// Writes a line to standard output.
 pub fn line(line: &str) {
-    bytes(format!("{line}\n").as_bytes());
+    bytes(format!("{}\n", redact::text(line)).as_bytes());
 }
 
 /// Writes a line to standard error. There is nobody to tell of an error there.
 pub fn note(line: &str) {
-    let _ = io::stderr().lock().write_all(format!("{line}\n").as_bytes());
+    let _ = io::stderr().lock().write_all(format!("{}\n", redact::text(line)).as_bytes());
 }
 
 /// Whether everything has reached standard output so far. Called at the end of every command, and where a command has

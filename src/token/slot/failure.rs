@@ -44,6 +44,7 @@ const TABLE: &[Row] = &[
     row(Kind::RateLimited, DEVICE, DEVICE, DEVICE, DEVICE),
     row(Kind::Quota, DEVICE, REJECTED, DEVICE, REJECTED),
     row(Kind::Unavailable, DEVICE, DEVICE, DEVICE, DEVICE),
+    row(Kind::LongAnswer, DEVICE, DEVICE, DEVICE, DEVICE),
     row(Kind::BadAnswer, DEVICE, DEVICE, DEVICE, DEVICE),
     row(Kind::TooLarge, DEVICE, CKR_DATA_LEN_RANGE, DEVICE, DEVICE),
     row(Kind::Cancelled, FAILED, CKR_FUNCTION_CANCELED, CKR_FUNCTION_CANCELED, CKR_FUNCTION_CANCELED),

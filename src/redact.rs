@@ -1,0 +1,226 @@
+//! Secrets in what is written: whatever the service, a proxy or a setting says, no line of ours repeats one.
+//!
+//! Every [`Secret`](crate::config::Secret) that is alive is known here. [`text`] replaces each, and each form that it gets on
+//! the way of a request: base64 wherever it begins, escapes of URLs, JSON and HTML, hexadecimal digits. A text may have been
+//! cut before it came here, so half a secret is replaced, too.
+
+use arc_swap::ArcSwap;
+use base64::Engine;
+use base64::engine::GeneralPurpose;
+use base64::engine::general_purpose::{STANDARD, URL_SAFE};
+use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
+use std::borrow::Cow;
+use std::fmt::Write;
+use std::sync::{Arc, LazyLock, Weak};
+use zeroize::Zeroizing;
+
+/// What is written instead.
+const REDACTED: &str = "[redacted]";
+/// A secret shorter than this, in bytes, is a word like others, and lines without it would say nothing.
+const SHORTEST: usize = 4;
+/// One shorter than this, in bytes, is replaced only where it stands by itself: `demo` is not part of `demo-rsa`.
+const LONG_ENOUGH: usize = 8;
+/// A half of a form that is shorter than this, in bytes, may be anything.
+const SHORTEST_HALF: usize = 8;
+
+/// Something that must not be seen.
+pub trait Hidden: Send + Sync {
+    /// The secret, if it is known yet.
+    fn hidden(&self) -> Option<&str>;
+}
+
+/// All that are alive, and some that were. Read and replaced without a lock: a forked child may go on at any moment.
+static LIVE: LazyLock<ArcSwap<Vec<Weak<dyn Hidden>>>> = LazyLock::new(ArcSwap::default);
+
+/// From now on, and for as long as it lives, `secret` is replaced.
+pub fn watch(secret: &Weak<dyn Hidden>) {
+    LIVE.rcu(|live| {
+        let mut live: Vec<_> = live.iter().filter(|secret| secret.strong_count() > 0).cloned().collect();
+        live.push(secret.clone());
+        live
+    });
+}
+
+/// A text without the secrets that are alive.
+pub fn text(text: &str) -> Cow<'_, str> {
+    let live: Vec<Arc<dyn Hidden>> = LIVE.load().iter().filter_map(Weak::upgrade).collect();
+    without(text, live.iter().filter_map(|secret| secret.hidden()))
+}
+
+fn without<'a, 's>(text: &'a str, secrets: impl Iterator<Item = &'s str>) -> Cow<'a, str> {
+    let mut spans: Vec<(usize, usize)> = Vec::new();
+    for secret in secrets.flat_map(parts).filter(|secret| secret.len() >= SHORTEST) {
+        for form in forms(secret) {
+            find(text.as_bytes(), form.as_bytes(), &mut spans);
+        }
+    }
+    if spans.is_empty() {
+        return Cow::Borrowed(text);
+    }
+    spans.sort_unstable();
+    let mut clean = String::with_capacity(text.len());
+    let mut done = 0;
+    for (begin, end) in spans {
+        // A half may begin or end within a character.
+        let (begin, end) = (text.floor_char_boundary(begin), text.ceil_char_boundary(end));
+        if done == 0 || begin > done {
+            clean.push_str(&text[done..begin]);
+            clean.push_str(REDACTED);
+        }
+        done = done.max(end);
+    }
+    clean.push_str(&text[done..]);
+    Cow::Owned(clean)
+}
+
+/// A secret, and the password in it if it is a URL's: proxies are told `user:password`, in base64.
+fn parts(secret: &str) -> impl Iterator<Item = &str> {
+    let authority = secret.split_once("://").map_or(secret, |(_, rest)| rest);
+    let user = if secret.contains("://") { authority.split_once('@').map(|(user, _)| user) } else { None };
+    let password = user.and_then(|user| user.split_once(':')).map(|(_, password)| password);
+    [Some(secret), user, password].into_iter().flatten()
+}
+
+/// Everything that a URL may have as it is.
+const UNRESERVED: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'_').remove(b'.').remove(b'~');
+
+/// A secret as it is, and as it may have been written on its way.
+fn forms(secret: &str) -> Vec<Zeroizing<String>> {
+    let json = serde_json::to_string(secret).unwrap_or_default();
+    let json = Zeroizing::new(json);
+    let json = json.trim_matches('"');
+    let mut forms = vec![
+        secret.to_owned(),
+        utf8_percent_encode(secret, NON_ALPHANUMERIC).to_string(),
+        utf8_percent_encode(secret, UNRESERVED).to_string(),
+        secret.replace(' ', "+"),
+        json.to_owned(),
+        json.replace('/', "\\/"),
+        html(secret),
+        secret.bytes().fold(String::new(), |mut digits, byte| {
+            let _ = write!(digits, "{byte:02x}");
+            digits
+        }),
+    ];
+    for engine in [&STANDARD, &URL_SAFE] {
+        forms.extend((0..3).flat_map(|offset| base64_from(engine, secret, offset)));
+    }
+    forms.sort_unstable();
+    forms.dedup();
+    forms.into_iter().filter(|form| form.len() >= SHORTEST).map(Zeroizing::new).collect()
+}
+
+/// Base64 of a secret that begins so many bytes behind a multiple of three: the characters that are its own alone, where
+/// something follows it and where nothing does.
+fn base64_from(engine: &GeneralPurpose, secret: &str, offset: usize) -> [String; 2] {
+    let bytes = Zeroizing::new([&[0; 2][..offset], secret.as_bytes()].concat());
+    let encoded = Zeroizing::new(engine.encode(&bytes));
+    let own = encoded.trim_end_matches('=').get([0, 2, 3][offset]..).unwrap_or_default();
+    // The last character may have bits of what follows.
+    let shared = usize::from(bytes.len() % 3 != 0);
+    [own[..own.len().saturating_sub(shared)].to_owned(), own.to_owned()]
+}
+
+fn html(secret: &str) -> String {
+    let escapes = [('&', "&amp;"), ('<', "&lt;"), ('>', "&gt;"), ('"', "&quot;"), ('\'', "&#39;")];
+    escapes.iter().fold(secret.to_owned(), |text, (character, escape)| text.replace(*character, escape))
+}
+
+/// Where a form is in a text, or one of its halves with as much more of it as there is. Upper and lower case are the same:
+/// escapes and hexadecimal digits have both.
+fn find(text: &[u8], form: &[u8], spans: &mut Vec<(usize, usize)>) {
+    let half = form.len() / 2;
+    let halves = half >= SHORTEST_HALF;
+    let (front, back) = if halves { (&form[..half], &form[half..]) } else { (form, form) };
+    let mut at = 0;
+    while at < text.len() {
+        let rest = &text[at..];
+        if starts_with(rest, front) {
+            let length = rest.iter().zip(form).take_while(|(one, other)| one.eq_ignore_ascii_case(other)).count();
+            let within = at.checked_sub(1).is_some_and(|before| is_part(text[before]))
+                || text.get(at + length).is_some_and(|after| is_part(*after));
+            if form.len() >= LONG_ENOUGH || !within {
+                spans.push((at, at + length));
+            }
+            at += length;
+        } else if halves && starts_with(rest, back) {
+            let before = text[..at].iter().rev().zip(form[..half].iter().rev());
+            let length = before.take_while(|(one, other)| one.eq_ignore_ascii_case(other)).count();
+            spans.push((at - length, at + back.len()));
+            at += back.len();
+        } else {
+            at += 1;
+        }
+    }
+}
+
+/// Whether a name goes on with it.
+fn is_part(byte: u8) -> bool {
+    byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_')
+}
+
+fn starts_with(text: &[u8], form: &[u8]) -> bool {
+    text.len() >= form.len() && text[..form.len()].eq_ignore_ascii_case(form)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const KEY: &str = "01_9f\"/ab&c?d e~ö7_c4d8e5f6a7b8c9";
+
+    fn clean(line: &str) -> String {
+        without(line, [KEY].into_iter()).into_owned()
+    }
+
+    #[test]
+    fn every_form_of_a_secret_is_replaced() {
+        for form in forms(KEY) {
+            for form in [form.to_string(), form.to_ascii_uppercase()] {
+                assert_eq!(clean(&format!("HTTP 400: '{form}' is bad")), "HTTP 400: '[redacted]' is bad", "{form}");
+            }
+        }
+        assert_eq!(clean("nothing of it"), "nothing of it");
+    }
+
+    #[test]
+    fn base64_is_replaced_wherever_the_secret_begins_in_it() {
+        for before in ["", "u", "us", "user", "user:"] {
+            for engine in [&STANDARD, &URL_SAFE] {
+                for after in ["", "x", "xy"] {
+                    let encoded = engine.encode(format!("{before}{KEY}{after}"));
+                    let line = clean(&format!("Basic {encoded}"));
+                    assert!(line.contains(REDACTED), "{line}");
+                    // At both ends a character may have bits of what stood beside it.
+                    assert!(line.len() <= "Basic ".len() + REDACTED.len() + 4 + 8 + 8, "{line}");
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn halves_that_a_cut_leaves_are_replaced() {
+        for form in forms(KEY).iter().filter(|form| form.len() >= 2 * SHORTEST_HALF) {
+            let cut = form.floor_char_boundary(form.len() * 2 / 3);
+            let from = form.ceil_char_boundary(form.len() / 3);
+            assert_eq!(clean(&format!("a {} ...", &form[..cut])), "a [redacted] ...");
+            assert_eq!(clean(&format!("... {} z", &form[from..])), "... [redacted] z");
+        }
+    }
+
+    #[test]
+    fn several_secrets_and_repetitions_are_replaced_and_short_words_are_not() {
+        let secrets = ["hunter2hunter2", "abc", "demo", "pass:word", "https://me:proxy-pass@h:1"];
+        let said = "hunter2hunter2 abc demo demo-rsa hunter2hunter2pass:word me proxy-pass bWU6cHJveHktcGFzcw==";
+        let line = without(said, secrets.into_iter());
+        assert_eq!(line, "[redacted] abc [redacted] demo-rsa [redacted] me [redacted] [redacted]==");
+    }
+
+    #[test]
+    fn a_secret_is_known_for_as_long_as_it_lives() {
+        let secret = crate::config::Secret::new("a secret of this test alone");
+        assert_eq!(text("x a secret of this test alone"), "x [redacted]");
+        drop(secret);
+        assert_eq!(text("x a secret of this test alone"), "x a secret of this test alone");
+    }
+}

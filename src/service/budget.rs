@@ -1,0 +1,137 @@
+//! How much of what arrives one call of the application may have in memory, whatever the service sends.
+//!
+//! Pages of a list are read side by side, and what is made of them adds up. Each page under way takes a share of the room;
+//! one that is longer than a share is asked for once more with several. What is kept of all pages counts against [`KEPT`].
+
+use super::failure::{Failure, Kind};
+use super::model::{Keypair, KeypairCertificate};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use tokio::sync::{Semaphore, SemaphorePermit};
+
+/// Longest text of pages that is in memory at once, in shares of [`SHARE`] bytes.
+const SHARES: usize = 6;
+/// Longest page that is read while others are, in bytes: a thousand keypairs of eight kilobytes each.
+const SHARE: usize = 8 << 20;
+/// How many shares a longer page takes. No page is longer.
+const LONG: u32 = 3;
+/// Longest page, in bytes.
+pub const LONGEST_PAGE: usize = SHARE * LONG as usize;
+/// Most bytes that are kept of one list.
+const KEPT: usize = 256 << 20;
+
+/// The room of one call.
+pub struct Budget {
+    shares: Semaphore,
+    /// Whether a page was longer than a share: the next ones will be, too.
+    long: AtomicBool,
+    kept: AtomicUsize,
+}
+
+/// The shares of a page under way.
+pub struct Share<'a> {
+    _permits: Option<SemaphorePermit<'a>>,
+    /// Longest page that fits, in bytes.
+    pub limit: usize,
+}
+
+impl Default for Budget {
+    fn default() -> Self {
+        Self { shares: Semaphore::new(SHARES), long: AtomicBool::new(false), kept: AtomicUsize::new(0) }
+    }
+}
+
+impl Budget {
+    /// Room for a page; waits until others have been read.
+    pub async fn share(&self) -> Share<'_> {
+        let count = if self.long.load(Ordering::Relaxed) { LONG } else { 1 };
+        // It is never closed.
+        let permits = self.shares.acquire_many(count).await.ok();
+        Share { _permits: permits, limit: SHARE * count as usize }
+    }
+
+    /// A page did not fit into its share; whether it is worth asking for it with more room.
+    pub fn lengthen(&self, share: Share<'_>) -> bool {
+        self.long.store(true, Ordering::Relaxed);
+        share.limit < LONGEST_PAGE
+    }
+
+    /// Counts what is kept of a page, in bytes.
+    ///
+    /// # Errors
+    /// The list as a whole is longer than any account's.
+    pub fn keep(&self, bytes: usize) -> Result<(), Failure> {
+        let kept = self.kept.fetch_add(bytes, Ordering::Relaxed).saturating_add(bytes);
+        if kept <= KEPT {
+            return Ok(());
+        }
+        let cause = format!("the list takes more than {} MiB of memory", KEPT >> 20);
+        Err(Failure::new(
+            Kind::BadAnswer,
+            cause,
+            "name the keypairs in STM_PKCS11_KEYPAIRS, or check SM_HOST and the proxy",
+        ))
+    }
+}
+
+/// What an item of a list takes in memory.
+pub trait Kept {
+    /// In bytes, without what items share.
+    fn kept(&self) -> usize;
+}
+
+impl Kept for Keypair {
+    fn kept(&self) -> usize {
+        let texts = [&self.id, &self.alias, &self.key_alg, &self.key_type, &self.key_storage, &self.key_status];
+        let certificates = self.certificates.iter().map(Kept::kept).sum::<usize>();
+        size_of::<Self>() + length(&texts) + self.public_key.as_ref().map_or(0, Vec::len) + certificates
+    }
+}
+
+impl Kept for KeypairCertificate {
+    fn kept(&self) -> usize {
+        let texts = [&self.id, &self.alias, &self.status, &self.valid_from, &self.valid_to];
+        size_of::<Self>() + length(&texts) + self.der.len()
+    }
+}
+
+impl<T> Kept for (T, KeypairCertificate) {
+    fn kept(&self) -> usize {
+        size_of::<T>() + self.1.kept()
+    }
+}
+
+fn length(texts: &[&String]) -> usize {
+    texts.iter().map(|text| text.len()).sum()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn pages_of_usual_length_are_read_side_by_side_and_long_ones_are_not() {
+        let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
+        runtime.block_on(async {
+            let budget = Budget::default();
+            let mut shares = Vec::new();
+            for _ in 0..SHARES {
+                shares.push(budget.share().await);
+            }
+            assert_eq!(budget.shares.available_permits(), 0);
+            let first = shares.pop().unwrap();
+            assert!(budget.lengthen(first), "once more, with more room");
+            shares.clear();
+            let long = budget.share().await;
+            assert_eq!((long.limit, budget.shares.available_permits()), (24 << 20, 3));
+            assert!(!budget.lengthen(long), "no page is longer than this");
+        });
+    }
+
+    #[test]
+    fn what_is_kept_of_all_pages_has_an_end() {
+        let budget = Budget::default();
+        assert!(budget.keep(KEPT).is_ok());
+        let failure = budget.keep(1).unwrap_err().to_string();
+        assert!(failure.starts_with("the list takes more than 256 MiB of memory"), "{failure}");
+    }
+}

@@ -63,6 +63,42 @@ service_test!(every_form_of_the_initialise_arguments_is_judged, |emulator: &Emul
     assert_eq!(emulator.requests().len(), 0);
 });
 
+/// What a `pReserved` may be that is no settings: numbers, memory that cannot be read, and memory of another kind.
+service_test!(a_reserved_argument_that_is_no_settings_is_refused_and_never_followed, |emulator: &Emulator| {
+    let p11 = P11::load();
+    let folder = tempfile::tempdir().expect("a folder");
+    unsafe { std::env::set_var("SM_LOG_DIR", folder.path()) };
+    let page = unsafe { libc::sysconf(libc::_SC_PAGESIZE) } as usize;
+    let flags = libc::MAP_PRIVATE | libc::MAP_ANONYMOUS;
+    let unreadable = unsafe { libc::mmap(null_mut(), page, libc::PROT_NONE, flags, -1, 0) };
+    let other = [7u64; 1024];
+    let text = c"configdir='/etc/pki/nssdb'";
+    let endless = vec![b'#'; 1 << 16];
+    for (reserved, problem) in [
+        (1, "is not a valid pointer"),
+        (8, "is not a valid pointer"),
+        (0x1000, "is not a valid pointer"),
+        (0xffff, "is not a valid pointer"),
+        (usize::MAX, "cannot be read"),
+        (unreadable as usize, "cannot be read"),
+        (other.as_ptr() as usize, "does not point to settings"),
+        (text.as_ptr() as usize, "does not point to settings"),
+        (endless.as_ptr() as usize, "without a terminator"),
+    ] {
+        let mut args = CK_C_INITIALIZE_ARGS { pReserved: reserved as *mut _, ..args(CKF_OS_LOCKING_OK, 0) };
+        assert_eq!(ck!(p11, C_Initialize((&raw mut args).cast())), CKR_ARGUMENTS_BAD, "{reserved:#x}");
+        let log = std::fs::read_to_string(folder.path().join("smpkcs11.log")).expect("a log");
+        let last = log.lines().rfind(|line| line.contains(" ERROR ")).expect("a message");
+        let advice = "; pass a null pointer, or settings such as SM_LOG_LEVEL=DEBUG;STM_PKCS11_TOKEN=Release";
+        assert!(last.contains("pReserved of C_Initialize ") && last.contains(problem), "{reserved:#x}: {last}");
+        assert!(last.contains(advice), "{last}");
+        assert_eq!(ck!(p11, C_Finalize(null_mut())), CKR_CRYPTOKI_NOT_INITIALIZED);
+    }
+    assert_eq!(ck!(p11, C_Initialize(null_mut())), CKR_OK);
+    p11.finish();
+    assert_eq!(emulator.requests().len(), 0);
+});
+
 service_test!(settings_in_the_initialise_arguments_come_first, |_: &Emulator| {
     let p11 = P11::load();
     let settings = c"STM_PKCS11_TOKEN=Arguments; STM_PKCS11_MODERN_SLOT=off";

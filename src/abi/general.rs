@@ -9,22 +9,27 @@ use crate::host::{self, Host};
 use crate::service::permit_threads;
 use crate::token::Module;
 use cryptoki_sys::*;
-use std::ffi::{CStr, c_void};
-
-/// Longest `pReserved` text that is read.
-const MAX_RESERVED: usize = 4096;
+use std::ffi::c_void;
 
 /// `C_Initialize`: reads the configuration and returns. No request.
 ///
 /// # Safety
-/// `args` is null or points to a `CK_C_INITIALIZE_ARGS`; a `pReserved` in it is null or points to text with a terminator.
+/// `args` is null or points to a `CK_C_INITIALIZE_ARGS`. A `pReserved` in it may be anything.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn C_Initialize(args: *mut c_void) -> CK_RV {
     call("C_Initialize", || {
         // SAFETY: the application's promise, as above.
-        let Arguments { reserved, threads } = unsafe { initialize_args(args.cast()) }?;
+        let arguments = unsafe { initialize_args(args.cast()) };
+        let Arguments { reserved, threads } = arguments.inspect_err(|_| log_of_no_run())?;
         root::begin(|| start(reserved.as_deref(), threads))
     })
+}
+
+/// A refused `C_Initialize` has its message, too, where the settings send it; a run that is going on keeps its log.
+fn log_of_no_run() {
+    if root::module().is_err() {
+        crate::log::start(&config::load(None).log);
+    }
 }
 
 /// A run of its own, for any door: and whether forked children may go on with it.
@@ -75,12 +80,7 @@ unsafe fn initialize_args(args: *const CK_C_INITIALIZE_ARGS) -> Result<Arguments
     if args.pReserved.is_null() {
         return Ok(Arguments { reserved: None, threads });
     }
-    // SAFETY: not null; NSS and libp11 pass text here, and so do we ask our users to.
-    let text = unsafe { CStr::from_ptr(args.pReserved.cast()) }.to_bytes();
-    let text = std::str::from_utf8(text).ok().filter(|text| text.len() <= MAX_RESERVED);
-    let reserved = text
-        .map(|text| Some(text.to_owned()))
-        .ok_or_else(|| Error::new(CKR_ARGUMENTS_BAD, "pReserved is not UTF-8 text"))?;
+    let reserved = Some(super::reserved::settings(args.pReserved.expose_provenance())?);
     Ok(Arguments { reserved, threads })
 }
 

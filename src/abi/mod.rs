@@ -19,6 +19,7 @@ mod pin;
 pub mod pointer;
 mod privilege;
 mod random;
+mod reserved;
 mod root;
 mod session;
 mod sign;

@@ -21,7 +21,7 @@ mod sources;
 pub use example::example;
 pub use problem::Problem;
 pub use secret::Secret;
-pub use setting::{SETTINGS, Scope, Setting};
+pub use setting::{SETTINGS, Scope, Setting, is_settings};
 pub use sources::{Found, LONGEST_FILE, ORDER, Origin, Sources};
 
 use std::path::PathBuf;

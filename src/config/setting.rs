@@ -179,10 +179,33 @@ pub fn meant(name: &str) -> Option<&'static str> {
     nearest::within(name.len() / 6, name, SETTINGS.iter().map(|setting| setting.name))
 }
 
+/// Whether a text begins as settings begin: blanks and separators, then nothing, a comment, or the name of a setting (a
+/// misspelt one of ours is a setting: it is warned about). What the rest says does not matter.
+pub fn is_settings(text: &str) -> bool {
+    let text = text.trim_start_matches(['\u{feff}', ';', ' ', '\t', '\r', '\n']);
+    if text.is_empty() || text.starts_with(['#', '!']) {
+        return true;
+    }
+    let end = text.find(|c: char| !c.is_ascii_alphanumeric() && c != '_').unwrap_or(text.len());
+    let (name, rest) = text.split_at(end);
+    let ours = name.starts_with("SM_") || name.starts_with("STM_PKCS11_");
+    (ours || named(name).is_some()) && rest.starts_with(['=', ':', ' ', '\t', '\u{c}'])
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
     use std::collections::HashSet;
+
+    #[test]
+    fn settings_begin_with_a_setting() {
+        for text in ["", " ;\n", "# comment", "SM_HOST=x", "\n SM_HOSTS : x", "https_proxy=x", "STM_PKCS11_CASHE x"] {
+            assert!(is_settings(text), "{text}");
+        }
+        for text in ["hello", "=", "configdir='/x'", "SM_HOST", "XSM_HOST=x", "SM_HOST\u{1}=x"] {
+            assert!(!is_settings(text), "{text}");
+        }
+    }
 
     #[test]
     fn a_misspelt_name_leads_to_the_nearest_setting() {

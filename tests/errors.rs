@@ -294,6 +294,138 @@ service_test!(every_session_function_answers_in_a_fresh_session_as_the_standard_
     }
 });
 
+/// What has to go on for a function to look at its arguments.
+#[derive(Clone, Copy)]
+enum Before {
+    Nothing,
+    Digest,
+    Sign,
+    Verify,
+    MessageSign,
+    MessageSignBegun,
+    MessageVerify,
+    MessageVerifyBegun,
+    VerifySignature,
+}
+
+fn begin(p11: &P11, before: Before) -> CK_SESSION_HANDLE {
+    let session = p11.open_rw(0);
+    let label = "demo-rsa-2048";
+    let (private, public) = (p11.private_key(session, label), p11.public_key(session, label));
+    let mut mechanism = Mechanism::new(CKM_SHA256_RSA_PKCS);
+    let mut mechanism = mechanism.raw();
+    let mut hash = Mechanism::new(CKM_SHA256);
+    let signature = [1u8; 256].as_ptr().cast_mut();
+    let m = &mut mechanism;
+    let rv = match before {
+        Before::Nothing => CKR_OK,
+        Before::Digest => ck!(p11, C_DigestInit(session, &mut hash.raw())),
+        Before::Sign => ck!(p11, C_SignInit(session, m, private)),
+        Before::Verify => ck!(p11, C_VerifyInit(session, m, public)),
+        Before::MessageSign => ck!(p11, C_MessageSignInit(session, m, private)),
+        Before::MessageSignBegun => {
+            assert_eq!(ck!(p11, C_MessageSignInit(session, m, private)), CKR_OK);
+            ck!(p11, C_SignMessageBegin(session, null_mut(), 0))
+        }
+        Before::MessageVerify => ck!(p11, C_MessageVerifyInit(session, m, public)),
+        Before::MessageVerifyBegun => {
+            assert_eq!(ck!(p11, C_MessageVerifyInit(session, m, public)), CKR_OK);
+            ck!(p11, C_VerifyMessageBegin(session, null_mut(), 0))
+        }
+        Before::VerifySignature => ck!(p11, C_VerifySignatureInit(session, m, public, signature, 256)),
+    };
+    assert_eq!(rv, CKR_OK);
+    session
+}
+
+service_test!(a_null_pointer_with_a_length_is_a_wrong_argument_in_every_function, |emulator: &Emulator| {
+    use Before::*;
+    let p11 = P11::start();
+    // Each row has null pointers with lengths, one at a time where a function has several. A null signature for
+    // C_VerifyMessageNext is no row: it says that more parts follow.
+    let rows: Vec<(Before, Row<'_>)> = [
+        (
+            Nothing,
+            rows! { m;
+                C_Login(CKU_USER, null_mut(), 4);
+                C_Login(CKU_USER, null_mut(), HUGE);
+                C_LoginUser(CKU_USER, null_mut(), 4, m.bytes, 0);
+                C_LoginUser(CKU_USER, m.bytes, 4, null_mut(), 4);
+                C_InitPIN(null_mut(), 4);
+                C_SetPIN(null_mut(), 4, m.bytes, 4);
+                C_SetPIN(m.bytes, 4, null_mut(), 4);
+                C_SetOperationState(null_mut(), 4, 0, 0);
+                C_SeedRandom(null_mut(), 4);
+                C_GenerateRandom(null_mut(), 4);
+                C_FindObjectsInit(null_mut(), 1);
+                C_CreateObject(null_mut(), 1, m.handle);
+                C_CopyObject(1, null_mut(), 1, m.handle);
+                C_GetAttributeValue(1, null_mut(), 1);
+                C_SetAttributeValue(1, null_mut(), 1);
+                C_GenerateKeyPair(m.mechanism, null_mut(), 1, m.attributes, 1, m.handle, m.handle);
+                C_GenerateKeyPair(m.mechanism, m.attributes, 1, null_mut(), 1, m.handle, m.handle);
+                C_VerifySignatureInit(m.mechanism, 1, null_mut(), 256);
+            },
+        ),
+        (Digest, rows! { m; C_Digest(null_mut(), 4, m.bytes, m.len); C_DigestUpdate(null_mut(), 4); }),
+        (Sign, rows! { m; C_Sign(null_mut(), 4, m.bytes, m.len); C_SignUpdate(null_mut(), 4); }),
+        (
+            Verify,
+            rows! { m;
+                C_Verify(null_mut(), 4, m.bytes, 256);
+                C_Verify(m.bytes, 4, null_mut(), 256);
+                C_VerifyUpdate(null_mut(), 4);
+                C_VerifyFinal(null_mut(), 256);
+            },
+        ),
+        (
+            MessageSign,
+            rows! { m;
+                C_SignMessage(null_mut(), 4, m.bytes, 4, m.bytes, m.len);
+                C_SignMessage(null_mut(), 0, null_mut(), 4, m.bytes, m.len);
+                C_SignMessageBegin(null_mut(), 4);
+            },
+        ),
+        (
+            MessageSignBegun,
+            rows! { m;
+                C_SignMessageNext(null_mut(), 4, m.bytes, 4, m.bytes, m.len);
+                C_SignMessageNext(null_mut(), 0, null_mut(), 4, m.bytes, m.len);
+            },
+        ),
+        (
+            MessageVerify,
+            rows! { m;
+                C_VerifyMessage(null_mut(), 4, m.bytes, 4, m.bytes, 256);
+                C_VerifyMessage(null_mut(), 0, null_mut(), 4, m.bytes, 256);
+                C_VerifyMessage(null_mut(), 0, m.bytes, 4, null_mut(), 256);
+                C_VerifyMessageBegin(null_mut(), 4);
+            },
+        ),
+        (
+            MessageVerifyBegun,
+            rows! { m;
+                C_VerifyMessageNext(null_mut(), 4, m.bytes, 4, m.bytes, 256);
+                C_VerifyMessageNext(null_mut(), 0, null_mut(), 4, m.bytes, 256);
+                },
+        ),
+        (VerifySignature, rows! { m; C_VerifySignature(null_mut(), 4); C_VerifySignatureUpdate(null_mut(), 4); }),
+    ]
+    .into_iter()
+    .flat_map(|(before, rows)| rows.into_iter().map(move |row| (before, row)))
+    .collect();
+    for (place, (before, (name, function))) in rows.iter().enumerate() {
+        let session = begin(&p11, *before);
+        let mut info = CK_SESSION_INFO::default();
+        assert_eq!(function(&p11, session), CKR_ARGUMENTS_BAD, "{name}, row {place}");
+        assert_eq!(ck!(p11, C_GetSessionInfo(session, &mut info)), CKR_OK);
+        assert_eq!(info.state, CKS_RW_PUBLIC_SESSION, "{name}: nobody is logged in");
+        assert_eq!(ck!(p11, C_CloseSession(session)), CKR_OK);
+    }
+    assert_eq!(ck!(p11, C_InitToken(0, null_mut(), 4, null_mut())), CKR_ARGUMENTS_BAD);
+    assert_eq!(emulator.signs(), 0);
+});
+
 service_test!(functions_without_a_session_judge_their_arguments, |_: &Emulator| {
     let p11 = P11::load();
     let m = Memory::leaked();

@@ -9,10 +9,11 @@ use cryptoki_sys::*;
 use std::ffi::c_void;
 
 fn no_parameter(parameter: *const c_void, len: CK_ULONG) -> Result<()> {
-    if parameter.is_null() || len == 0 {
-        return Ok(());
+    match (parameter.is_null(), len) {
+        (_, 0) => Ok(()),
+        (true, _) => Err(Error::new(CKR_ARGUMENTS_BAD, "a null pointer with a length")),
+        _ => Err(Error::new(CKR_MECHANISM_PARAM_INVALID, "this mechanism has no parameter for single messages")),
     }
-    Err(Error::new(CKR_MECHANISM_PARAM_INVALID, "this mechanism has no parameter for single messages"))
 }
 
 /// `C_MessageSignInit`

@@ -34,12 +34,12 @@ pub unsafe fn bytes<'a>(data: *const CK_BYTE, len: CK_ULONG) -> Result<&'a [u8]>
     }
 }
 
-/// The same, where null is an answer of its own (a PIN that is not given).
+/// The same, where null without a length is an answer of its own (a PIN that is not given).
 ///
 /// # Safety
 /// As for `bytes`.
 pub unsafe fn optional_bytes<'a>(data: *const CK_BYTE, len: CK_ULONG) -> Result<Option<&'a [u8]>> {
-    if data.is_null() {
+    if data.is_null() && len == 0 {
         return Ok(None);
     }
     // SAFETY: the caller's promise is the same.
@@ -306,6 +306,8 @@ mod tests {
             assert_eq!(bytes(std::ptr::null(), 0), Ok(&[][..]));
             assert_eq!(bytes(std::ptr::null(), 1).unwrap_err().rv, CKR_ARGUMENTS_BAD);
             assert_eq!(bytes(std::ptr::dangling(), CK_ULONG::MAX).unwrap_err().rv, CKR_ARGUMENTS_BAD);
+            assert_eq!(optional_bytes(std::ptr::null(), 0), Ok(None));
+            assert_eq!(optional_bytes(std::ptr::null(), 4).unwrap_err().rv, CKR_ARGUMENTS_BAD);
             assert_eq!(put::<u8>(std::ptr::null_mut(), 1).unwrap_err().rv, CKR_ARGUMENTS_BAD);
             assert_eq!(template(std::ptr::null(), 1).unwrap_err().rv, CKR_ARGUMENTS_BAD);
         }

@@ -128,7 +128,7 @@ pub unsafe extern "C" fn C_GetInterface(
 /// # Safety
 /// As for [`C_GetInterface`].
 unsafe fn choose(name: *const CK_UTF8CHAR, version: *const CK_VERSION, flags: CK_FLAGS) -> Result<usize> {
-    let none = || Error::new(CKR_FUNCTION_FAILED, "there is no such interface");
+    let none = || Error::new(CKR_ARGUMENTS_BAD, "there is no such interface");
     // SAFETY: not null, and text with a terminator.
     if !name.is_null() && unsafe { CStr::from_ptr(name.cast()) } != NAME {
         return Err(none());

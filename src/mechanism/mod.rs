@@ -14,6 +14,7 @@ mod generation;
 mod key;
 mod names;
 mod parameter;
+mod random;
 mod signing;
 mod table;
 mod verify;
@@ -27,6 +28,7 @@ pub use families::{
 pub use generation::{KeyShape, key_shape};
 pub use key::PublicKey;
 pub use parameter::{Parameter, ParameterShape};
+pub use random::Random;
 pub use signing::{Prepared, Signing};
 pub use table::{MECHANISMS, Mechanism, Scheme, allowed_for, by_type, markdown};
 

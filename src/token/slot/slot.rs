@@ -4,7 +4,7 @@ use super::account::Account;
 use super::kind::SlotKind;
 use crate::config::Login;
 use crate::error::Result;
-use crate::mechanism::{self, Mechanism};
+use crate::mechanism::{self, Mechanism, Random};
 use cryptoki_sys::*;
 use parking_lot::Mutex;
 use std::sync::Arc;
@@ -31,12 +31,14 @@ pub struct Slot {
     pub account: Arc<Account>,
     /// Login is the token's, seen in all its sessions (5.6).
     pub(in crate::token) login: Mutex<LoginState>,
+    /// The token's random numbers. Seeds end with the run.
+    pub random: Random,
 }
 
 impl Slot {
     /// A slot of an account; logged out.
     pub(in crate::token) fn new(id: CK_SLOT_ID, kind: SlotKind, account: Arc<Account>) -> Self {
-        Self { id, kind, account, login: Mutex::new(LoginState::default()) }
+        Self { id, kind, account, login: Mutex::new(LoginState::default()), random: Random::default() }
     }
 
     /// The token's label: the settings' name, with `-modern` behind it on the modern slot.

@@ -1,0 +1,110 @@
+//! Random numbers (PKCS#11 3.2, 5.21): the operating system's, with the application's seeds mixed in.
+
+use crate::error::{Error, Result};
+use cryptoki_sys::*;
+use sha2::{Digest as _, Sha512};
+use std::sync::atomic::{AtomicU64, Ordering};
+use zeroize::{Zeroize, Zeroizing};
+
+/// Bytes that are drawn at once: as long as the mask that one digest makes.
+const PIECE: usize = 64;
+
+/// A generator: the operating system's random numbers, XOR a mask that comes of the seeds. The mask does not depend on
+/// what is drawn, so that the result is never weaker than the operating system's, whatever the seeds are.
+///
+/// What is kept of all seeds together is 64 bytes. There is no lock that a fork could leave held: threads that seed and
+/// draw at the same time may see one seed or both, and either is right.
+#[derive(Default)]
+pub struct Random {
+    pool: [AtomicU64; PIECE / 8],
+    /// How often the pool was seeded or drawn from; 0 as long as there is no seed.
+    uses: AtomicU64,
+}
+
+impl Random {
+    /// `C_SeedRandom`: mixes a seed of any length in. A seed that comes twice counts twice.
+    pub fn seed(&self, seed: &[u8]) {
+        let number = self.uses.fetch_add(1, Ordering::Relaxed);
+        let mut digest =
+            Sha512::new().chain_update(b"seed").chain_update(number.to_be_bytes()).chain_update(seed).finalize();
+        for (word, bytes) in self.pool.iter().zip(digest.as_chunks::<8>().0) {
+            word.fetch_xor(u64::from_be_bytes(*bytes), Ordering::Relaxed);
+        }
+        digest.as_mut_slice().zeroize();
+    }
+
+    /// `C_GenerateRandom`: fills `out`; `CKR_DEVICE_ERROR` where the operating system has no random numbers.
+    pub fn fill(&self, out: &mut [u8]) -> Result<()> {
+        for piece in out.chunks_mut(PIECE) {
+            getrandom::fill(piece).map_err(|error| {
+                Error::loud(CKR_DEVICE_ERROR, format!("the operating system provides no random numbers: {error}"))
+            })?;
+            if self.uses.load(Ordering::Relaxed) > 0 {
+                piece.iter_mut().zip(self.mask().iter()).for_each(|(byte, mask)| *byte ^= mask);
+            }
+        }
+        Ok(())
+    }
+
+    /// A mask that never comes again. The pool goes on by a digest of its own, so that who reads it later cannot work
+    /// out an earlier mask.
+    fn mask(&self) -> Zeroizing<[u8; PIECE]> {
+        let number = self.uses.fetch_add(1, Ordering::Relaxed).to_be_bytes();
+        let mut state = Zeroizing::new([0; PIECE]);
+        for (bytes, word) in state.as_chunks_mut::<8>().0.iter_mut().zip(&self.pool) {
+            *bytes = word.load(Ordering::Relaxed).to_be_bytes();
+        }
+        let digest = |purpose: &[u8]| {
+            let digest = Sha512::new().chain_update(purpose).chain_update(number).chain_update(*state).finalize();
+            Zeroizing::new(<[u8; PIECE]>::from(digest))
+        };
+        let next = digest(b"next");
+        for (word, bytes) in self.pool.iter().zip(next.as_chunks::<8>().0) {
+            word.fetch_xor(u64::from_be_bytes(*bytes), Ordering::Relaxed);
+        }
+        digest(b"mask")
+    }
+}
+
+impl Drop for Random {
+    fn drop(&mut self) {
+        self.pool.iter().for_each(|word| word.store(0, Ordering::Relaxed));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn state(random: &Random) -> Vec<u64> {
+        random.pool.iter().map(|word| word.load(Ordering::Relaxed)).collect()
+    }
+
+    #[test]
+    fn a_seed_changes_the_masks_and_two_equal_seeds_do_not_cancel_out() {
+        let (one, two) = (Random::default(), Random::default());
+        one.seed(b"seed");
+        two.seed(b"seed");
+        assert_eq!(one.mask(), two.mask(), "masks come of the seeds alone");
+        two.seed(b"seed");
+        assert_ne!(state(&two), vec![0; 8]);
+        assert_ne!(one.mask(), two.mask());
+        assert_ne!(one.mask(), one.mask(), "no mask comes again");
+        let long = Random::default();
+        long.seed(&vec![7; 1 << 20]);
+        assert_ne!(state(&long), state(&Random::default()));
+    }
+
+    #[test]
+    fn what_is_drawn_is_never_the_mask_alone() {
+        let (one, two) = (Random::default(), Random::default());
+        one.seed(b"the same seed");
+        two.seed(b"the same seed");
+        let (mut of_one, mut of_two) = ([0; 200], [0; 200]);
+        one.fill(&mut of_one).unwrap();
+        two.fill(&mut of_two).unwrap();
+        assert_ne!(of_one, of_two, "the operating system's part differs");
+        assert!(of_one.windows(16).all(|window| window != [0; 16]));
+        one.fill(&mut []).unwrap();
+    }
+}

@@ -189,8 +189,8 @@ service_test!(ed25519_signs_messages_and_prehashed_messages, |emulator: &Emulato
         Mechanism::with(CKM_EDDSA, CK_EDDSA_PARAMS { phFlag: prehash, ulContextDataLen: 0, pContextData: null_mut() })
     };
     let pure = |signature: &[u8]| check::ed25519(&key.spki, DATA, false, signature);
-    key.check(|| CKM_EDDSA.into(), DATA, false, pure);
-    key.check(|| params(CK_FALSE), DATA, false, pure);
+    key.check(|| CKM_EDDSA.into(), DATA, true, pure);
+    key.check(|| params(CK_FALSE), DATA, true, pure);
     key.check(|| params(CK_TRUE), DATA, true, |signature| check::ed25519(&key.spki, DATA, true, signature));
     let context = [1u8; 3];
     let mut bad = Mechanism::with(
@@ -198,6 +198,94 @@ service_test!(ed25519_signs_messages_and_prehashed_messages, |emulator: &Emulato
         CK_EDDSA_PARAMS { phFlag: CK_FALSE, ulContextDataLen: 3, pContextData: context.as_ptr().cast_mut() },
     );
     assert_eq!(ck!(p11, C_SignInit(key.session, &mut bad.raw(), key.private)), CKR_MECHANISM_PARAM_INVALID);
+});
+
+/// The functions that take a message in parts, with the mechanisms that send it whole; and their bound.
+service_test!(messages_that_are_sent_whole_are_taken_in_parts_up_to_a_bound, |emulator: &Emulator| {
+    const MOST: usize = 1 << 20;
+    let p11 = P11::start();
+    for (label, mechanism) in
+        [("demo-ed25519", CKM_EDDSA), ("demo-ml-dsa-44", CKM_ML_DSA), ("demo-slh-dsa", CKM_SLH_DSA)]
+    {
+        let key = Key::new(&p11, emulator, 1, label);
+        let session = key.session;
+        let signature = p11.sign_parts(session, mechanism, key.private, DATA, 20).expect(label);
+        let (given, len) = (signature.as_ptr().cast_mut(), signature.len() as CK_ULONG);
+        let parts =
+            [&DATA[..20], &DATA[20..40], &DATA[40..]].map(|part| (part.as_ptr().cast_mut(), part.len() as CK_ULONG));
+        let mut own = Mechanism::new(mechanism);
+        let own = &mut own.raw();
+        assert_eq!(ck!(p11, C_VerifyInit(session, own, key.public)), CKR_OK);
+        for (part, len) in parts {
+            assert_eq!(ck!(p11, C_VerifyUpdate(session, part, len)), CKR_OK, "{label}");
+        }
+        assert_eq!(ck!(p11, C_VerifyFinal(session, given, len)), CKR_OK, "{label}");
+        assert_eq!(ck!(p11, C_VerifySignatureInit(session, own, key.public, given, len)), CKR_OK);
+        for (part, len) in parts {
+            assert_eq!(ck!(p11, C_VerifySignatureUpdate(session, part, len)), CKR_OK, "{label}");
+        }
+        assert_eq!(ck!(p11, C_VerifySignatureFinal(session)), CKR_OK, "{label}");
+        assert_eq!(ck!(p11, C_MessageSignInit(session, own, key.private)), CKR_OK);
+        assert_eq!(ck!(p11, C_SignMessageBegin(session, null_mut(), 0)), CKR_OK);
+        let next = |(part, len), to, room| ck!(p11, C_SignMessageNext(session, null_mut(), 0, part, len, to, room));
+        let mut again = vec![0u8; signature.len()];
+        let mut room = len;
+        assert_eq!(next(parts[0], null_mut(), null_mut()), CKR_OK, "{label}");
+        assert_eq!(next(parts[1], null_mut(), null_mut()), CKR_OK, "{label}");
+        assert_eq!(next(parts[2], again.as_mut_ptr(), &mut room), CKR_OK, "{label}");
+        assert_eq!(ck!(p11, C_MessageSignFinal(session)), CKR_OK);
+        assert_eq!(p11.verify(session, mechanism, key.public, DATA, &again), Ok(()), "{label}");
+
+        let much = vec![7u8; MOST];
+        assert_eq!(ck!(p11, C_SignInit(session, own, key.private)), CKR_OK);
+        assert_eq!(ck!(p11, C_SignUpdate(session, much.as_ptr().cast_mut(), MOST as CK_ULONG)), CKR_OK);
+        let rv = ck!(p11, C_SignUpdate(session, much.as_ptr().cast_mut(), 1));
+        assert_eq!(rv, CKR_TOKEN_RESOURCE_EXCEEDED, "{label}");
+        assert_eq!(ck!(p11, C_SignFinal(session, null_mut(), &mut room)), CKR_OPERATION_NOT_INITIALIZED, "{label}");
+        let more = [much.as_slice(), &[7]].concat();
+        assert_eq!(p11.sign(session, mechanism, key.private, &more), Err(CKR_TOKEN_RESOURCE_EXCEEDED), "{label}");
+    }
+    assert_eq!(emulator.signs(), 6);
+});
+
+service_test!(ecdsa_signatures_verify_in_their_short_form, |emulator: &Emulator| {
+    let p11 = P11::start();
+    let key = Key::new(&p11, emulator, 0, "demo-ec-p521");
+    let verify = |signature: &[u8]| p11.verify(key.session, CKM_ECDSA_SHA256, key.public, DATA, signature);
+    // Of four signatures of P-521 one has a leading zero byte in both halves.
+    let signature = (0..200)
+        .map(|_| p11.sign(key.session, CKM_ECDSA_SHA256, key.private, DATA).expect("a signature"))
+        .inspect(|signature| assert_eq!(signature.len(), 132))
+        .find(|signature| signature[0] == 0 && signature[66] == 0)
+        .expect("one in four");
+    let short = [&signature[1..66], &signature[67..]].concat();
+    assert_eq!(verify(&signature), Ok(()));
+    assert_eq!(verify(&short), Ok(()));
+    let mut wrong = short.clone();
+    wrong[5] ^= 1;
+    assert_eq!(verify(&wrong), Err(CKR_SIGNATURE_INVALID));
+    for len in [0, 1, 129, 131] {
+        assert_eq!(verify(&signature[..len]), Err(CKR_SIGNATURE_LEN_RANGE), "{len}");
+    }
+    assert_eq!(verify(&[&signature[..], &[0, 0]].concat()), Err(CKR_SIGNATURE_LEN_RANGE));
+    assert_eq!(verify(&signature[..2]), Err(CKR_SIGNATURE_INVALID));
+});
+
+service_test!(ecdsa_of_long_data_is_that_of_its_leftmost_bits, |emulator: &Emulator| {
+    let p11 = P11::start();
+    for (label, half) in [("demo-ec-p256", 32), ("demo-ec-p384", 48)] {
+        let key = Key::new(&p11, emulator, 0, label);
+        let data: Vec<u8> = (0..=255).cycle().take(5000).collect();
+        for len in [1, 31, 32, 33, 48, 63, 64, 65, 66, 100, 5000] {
+            let data = &data[..len];
+            let signature = p11.sign(key.session, CKM_ECDSA, key.private, data).expect("a signature");
+            assert!(check::ecdsa(&key.spki, &data[..len.min(half)], &signature), "{label} {len}");
+            assert_eq!(p11.verify(key.session, CKM_ECDSA, key.public, data, &signature), Ok(()), "{label} {len}");
+        }
+        assert_eq!(p11.sign(key.session, CKM_ECDSA, key.private, b""), Err(CKR_DATA_LEN_RANGE));
+    }
+    let key = Key::new(&p11, emulator, 0, "demo-ec-p521");
+    assert_eq!(p11.sign(key.session, CKM_ECDSA, key.private, &[7; 65]), Err(CKR_DATA_LEN_RANGE));
 });
 
 service_test!(ml_dsa_signs_with_every_parameter_set, |emulator: &Emulator| {

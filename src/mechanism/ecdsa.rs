@@ -9,6 +9,20 @@ pub fn to_raw(answer: &[u8], half: usize) -> Option<Vec<u8>> {
     (answer.len() == 2 * half).then(|| answer.to_vec())
 }
 
+/// `r || s` in full halves, from the shorter form: "the signature may have a shorter length but must be composed as
+/// specified" (6.3.1), which is two halves of one length, without leading zeros that both have. `None` for what is no
+/// shorter form.
+pub fn lengthen(short: &[u8], half: usize) -> Option<Vec<u8>> {
+    let len = short.len() / 2;
+    if len == 0 || len >= half || !short.len().is_multiple_of(2) {
+        return None;
+    }
+    let mut full = vec![0; 2 * half];
+    full[half - len..half].copy_from_slice(&short[..len]);
+    full[2 * half - len..].copy_from_slice(&short[len..]);
+    Some(full)
+}
+
 fn from_der(der: &[u8], half: usize) -> Option<Vec<u8>> {
     let (body, rest) = element(der, 0x30)?;
     let (r, s_and_rest) = element(body, 0x02)?;
@@ -100,6 +114,15 @@ mod tests {
     #[test]
     fn a_raw_answer_is_taken_as_it_is() {
         assert_eq!(to_raw(&[7; 64], 32).unwrap(), vec![7; 64]);
+    }
+
+    #[test]
+    fn a_short_form_has_two_halves_of_one_length() {
+        assert_eq!(lengthen(&[1, 2, 3, 4], 3).unwrap(), [0, 1, 2, 0, 3, 4]);
+        assert_eq!(lengthen(&[1, 2], 32).unwrap()[31..], [[1].as_slice(), &[0; 31], &[2]].concat());
+        for len in [0, 1, 3, 63, 64, 65, 66] {
+            assert_eq!(lengthen(&vec![1; len], 32), None, "{len}");
+        }
     }
 
     #[test]

@@ -4,7 +4,7 @@
 use super::digest::{Digest, Hasher};
 use super::key::{Material, PublicKey};
 use super::parameter::Parameter;
-use super::table::{Scheme, by_type};
+use super::table::{Mechanism, Scheme, by_type};
 use super::verify::{Claim, verify};
 use super::{digest_info, ecdsa, names};
 use crate::error::{Error, Result};
@@ -14,12 +14,13 @@ use sha2::Digest as _;
 /// Longest message for the schemes that sign the message itself: it travels to the service in one request.
 const MAX_MESSAGE: usize = 1 << 20;
 
-/// Longest input of raw ECDSA: the longest digest there is.
-const MAX_ECDSA: usize = 64;
+/// Longest digest there is: what raw ECDSA hands to the service as it is.
+const MAX_DIGEST: usize = 64;
 
 /// An operation in progress.
 pub struct Signing {
     key: PublicKey,
+    mechanism: &'static Mechanism,
     plan: Plan,
     input: Input,
 }
@@ -43,8 +44,19 @@ enum Input {
         data: Vec<u8>,
         least: usize,
         most: usize,
-        parts: bool,
+        over: Over,
     },
+}
+
+/// What becomes of data that is longer than what can be kept.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Over {
+    /// `CKR_DATA_LEN_RANGE`: the mechanism has no signature of it.
+    Refuse,
+    /// `CKR_TOKEN_RESOURCE_EXCEEDED`: the mechanism has a signature of it, this token has not.
+    Exceeded,
+    /// The first so many bytes count: "truncated to the appropriate number of bits" (6.3.12).
+    Leftmost(usize),
 }
 
 /// What `POST .../sign` carries, and what its answer has to be.
@@ -58,8 +70,21 @@ pub struct Prepared {
     prehash: Option<Box<sha2::Sha512>>,
 }
 
-fn bytes(least: usize, most: usize, parts: bool) -> Input {
-    Input::Bytes { data: Vec::new(), least, most, parts }
+fn bytes(least: usize, most: usize) -> Input {
+    Input::Bytes { data: Vec::new(), least, most, over: Over::Refuse }
+}
+
+/// A message of any length, kept up to the bound.
+fn message() -> Input {
+    Input::Bytes { data: Vec::new(), least: 0, most: MAX_MESSAGE, over: Over::Exceeded }
+}
+
+/// A digest for raw ECDSA. The order of P-521 is longer than any digest, and is not a whole number of bytes: longer data
+/// is refused there, because services and libraries differ in which of its bits they take.
+fn ecdsa_digest(key: &PublicKey) -> Input {
+    let half = key.signature_len() / 2;
+    let over = if half < MAX_DIGEST { Over::Leftmost(half) } else { Over::Refuse };
+    Input::Bytes { data: Vec::new(), least: 1, most: MAX_DIGEST, over }
 }
 
 impl Signing {
@@ -79,47 +104,61 @@ impl Signing {
             Scheme::Pkcs1(Some(digest)) => {
                 none().map(|()| (Plan::Pkcs1(Some(digest)), Input::Hash(Hasher::of(digest))))?
             }
-            Scheme::Pkcs1(None) => none().map(|()| (Plan::Pkcs1(None), bytes(0, key.signature_len() - 11, false)))?,
+            Scheme::Pkcs1(None) => none().map(|()| (Plan::Pkcs1(None), bytes(0, key.signature_len() - 11)))?,
             Scheme::Ecdsa(Some(digest)) => {
                 none().map(|()| (Plan::Ecdsa(Some(digest)), Input::Hash(Hasher::of(digest))))?
             }
-            Scheme::Ecdsa(None) => none().map(|()| (Plan::Ecdsa(None), bytes(1, MAX_ECDSA, false)))?,
+            Scheme::Ecdsa(None) => none().map(|()| (Plan::Ecdsa(None), ecdsa_digest(key)))?,
             Scheme::Pss(made_here) => {
                 let digest = pss_digest(parameter, made_here)?;
                 let len = digest.row().len;
-                (Plan::Pss(digest), made_here.map_or(bytes(len, len, false), |_| Input::Hash(Hasher::of(digest))))
+                (Plan::Pss(digest), made_here.map_or(bytes(len, len), |_| Input::Hash(Hasher::of(digest))))
             }
             Scheme::Eddsa if eddsa_prehash(parameter)? => (Plan::Prehashed, Input::Prehash(Box::default())),
-            Scheme::Eddsa => (Plan::Message(names::ED25519), bytes(0, MAX_MESSAGE, false)),
+            Scheme::Eddsa => (Plan::Message(names::ED25519), message()),
             Scheme::MlDsa | Scheme::SlhDsa => {
                 check_context(parameter)?;
                 let Material::PostQuantum { set, .. } = key.material() else {
                     return Err(CKR_KEY_TYPE_INCONSISTENT.into());
                 };
-                (Plan::Message(set.sig_alg), bytes(0, MAX_MESSAGE, true))
+                (Plan::Message(set.sig_alg), message())
             }
             Scheme::Hash(_) | Scheme::Generate(_) => return Err(CKR_MECHANISM_INVALID.into()),
         };
-        Ok(Self { key: key.clone(), plan, input })
+        Ok(Self { key: key.clone(), mechanism, plan, input })
     }
 
-    /// Whether the mechanism takes its data in parts (chapter 6, the tables of mechanisms and functions).
+    /// Whether the mechanism accepts its data in parts.
     pub fn multipart(&self) -> bool {
-        !matches!(self.input, Input::Bytes { parts: false, .. })
+        !self.mechanism.single_part()
     }
 
-    /// More data; `CKR_DATA_LEN_RANGE` when a mechanism that keeps it gets too much.
+    /// More data. Past the bound `CKR_TOKEN_RESOURCE_EXCEEDED` for a message, `CKR_DATA_LEN_RANGE` for what the mechanism
+    /// itself limits.
     pub fn update(&mut self, part: &[u8]) -> Result<()> {
         match &mut self.input {
             Input::Hash(hasher) => hasher.update(part),
             Input::Prehash(hasher) => hasher.update(part),
-            Input::Bytes { data, most, .. } => {
-                if part.len() > *most - data.len() {
-                    let cause =
-                        format!("the data is longer than the {most} bytes that the mechanism takes with this key");
-                    return Err(Error::new(CKR_DATA_LEN_RANGE, cause));
+            Input::Bytes { data, most, over, .. } => {
+                if part.len() <= *most - data.len() {
+                    data.extend_from_slice(part);
+                    return Ok(());
                 }
-                data.extend_from_slice(part);
+                let name = self.mechanism.name;
+                match over {
+                    Over::Leftmost(kept) => data.extend_from_slice(&part[..*kept]),
+                    Over::Refuse => {
+                        let cause = format!("{name} accepts at most {most} bytes of data with this key");
+                        return Err(Error::new(CKR_DATA_LEN_RANGE, cause));
+                    }
+                    Over::Exceeded => {
+                        let cause = format!(
+                            "{name} sends the whole message to the service, and the module keeps at most {most} bytes of \
+                             one; sign a digest of the file instead"
+                        );
+                        return Err(Error::loud(CKR_TOKEN_RESOURCE_EXCEEDED, cause));
+                    }
+                }
             }
         }
         Ok(())
@@ -132,7 +171,7 @@ impl Signing {
 
     /// All data is in; `CKR_DATA_LEN_RANGE` where it is too little.
     pub fn finish(self) -> Result<Prepared> {
-        let Self { key, plan, input } = self;
+        let Self { key, plan, input, .. } = self;
         let mut prehash = None;
         let data = match input {
             Input::Hash(hasher) => hasher.finish(),
@@ -142,7 +181,7 @@ impl Signing {
                 digest
             }
             Input::Bytes { data, least, .. } if data.len() < least => {
-                let cause = format!("the data has {} bytes where the mechanism takes {least} or more", data.len());
+                let cause = format!("the data has {} bytes where the mechanism requires {least} or more", data.len());
                 return Err(Error::new(CKR_DATA_LEN_RANGE, cause));
             }
             Input::Bytes { data, .. } => data,
@@ -279,6 +318,11 @@ impl Prepared {
 
     /// `C_Verify`: `CKR_SIGNATURE_LEN_RANGE` or `CKR_SIGNATURE_INVALID` for a signature that is not the key's.
     pub fn verify(&self, signature: &[u8]) -> Result<()> {
+        let short = match self.key.material() {
+            Material::Ec { curve, .. } => ecdsa::lengthen(signature, curve.half),
+            _ => None,
+        };
+        let signature = short.as_deref().unwrap_or(signature);
         if signature.len() != self.key.signature_len() {
             return Err(CKR_SIGNATURE_LEN_RANGE.into());
         }

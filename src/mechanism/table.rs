@@ -132,6 +132,12 @@ impl Mechanism {
         !self.is_digest() && !self.is_generation()
     }
 
+    /// Whether it signs and verifies in one part only, as the standard's tables of mechanisms and functions say
+    /// (3.2, chapter 6: "single-part operations only").
+    pub fn single_part(&self) -> bool {
+        matches!(self.scheme, Pkcs1(None) | Pss(None) | Ecdsa(None))
+    }
+
     /// Whether it can be used with this key.
     pub fn fits(&self, key: &PublicKey) -> bool {
         self.is_sign() && self.family() == Some(key.family())
@@ -187,8 +193,8 @@ pub fn markdown() -> String {
             Hash(_) => "digest".to_owned(),
             Generate(_) => "key pair generation".to_owned(),
             Pkcs1(Some(d)) | Pss(Some(d)) | Ecdsa(Some(d)) => format!("sign, verify; {} made here", d.row().name),
-            Pkcs1(None) => "sign, verify a DigestInfo or other short data".to_owned(),
-            Pss(None) | Ecdsa(None) => "sign, verify a digest".to_owned(),
+            Pkcs1(None) => "sign, verify a DigestInfo or other short data, in one part".to_owned(),
+            Pss(None) | Ecdsa(None) => "sign, verify a digest, in one part".to_owned(),
             Eddsa | MlDsa | SlhDsa => "sign, verify a message".to_owned(),
         };
         let hardware = if info.flags & CKF_HW != 0 { "CKF_HW" } else { "" };
@@ -225,6 +231,14 @@ mod tests {
         for mechanism in MECHANISMS {
             assert_eq!(mechanism.info().flags & CKF_HW == 0, mechanism.is_digest(), "{}", mechanism.name);
         }
+    }
+
+    /// The mechanisms that the standard's tables mark "single-part operations only": 6.1 (RSA), 6.3 (elliptic curves), and
+    /// none in 6.67 (ML-DSA) and 6.69 (SLH-DSA).
+    #[test]
+    fn mechanisms_are_single_part_where_the_standard_says_so() {
+        let single = MECHANISMS.iter().filter(|m| m.is_sign() && m.single_part()).map(|m| m.mechanism_type);
+        assert_eq!(single.collect::<Vec<_>>(), [CKM_RSA_PKCS, CKM_RSA_PKCS_PSS, CKM_ECDSA]);
     }
 
     #[test]

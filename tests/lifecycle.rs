@@ -127,7 +127,7 @@ service_test!(nothing_is_asked_until_something_is_looked_for, |emulator: &Emulat
         let session = p11.open(slot);
         assert_eq!(ck!(p11, C_Login(session, CKU_USER, null_mut(), 0)), CKR_OK);
         assert!(p11.find(session, &Attributes::new().class(CKO_SECRET_KEY)).is_empty());
-        assert_eq!(p11.find(session, &Attributes::new().class(CKO_PROFILE)).len(), 3);
+        assert_eq!(p11.find(session, &Attributes::new().class(CKO_PROFILE)).len(), 2);
         assert!(p11.find(session, &Attributes::new().bytes(CKA_VENDOR_DEFINED | 0x1234, b"x")).is_empty());
     }
     p11.finish();

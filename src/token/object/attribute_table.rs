@@ -25,7 +25,7 @@ pub struct Row {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Whose {
     All,
-    /// All that can be stored: everything but profiles.
+    /// Storage objects (4.4): everything but profiles, which have `CKA_CLASS`, `CKA_UNIQUE_ID` and `CKA_PROFILE_ID` (4.14).
     Storage,
     Keys,
     Public,
@@ -109,9 +109,9 @@ macro_rules! rows {
 
 rows! {
     CKA_CLASS All => |o| Value::number(o.class().number());
-    CKA_TOKEN All => |_| Value::flag(true);
+    CKA_TOKEN Storage => |_| Value::flag(true);
     // Private keys are marked private only where a login reveals them: without a login they are there for all to see.
-    CKA_PRIVATE All => |o| Value::flag(o.is_private());
+    CKA_PRIVATE Storage => |o| Value::flag(o.is_private());
     CKA_LABEL Storage => label;
     CKA_UNIQUE_ID All => |o| Value::owned(unique_id(o).into_bytes());
     CKA_VALUE Storage => value;
@@ -160,9 +160,9 @@ rows! {
     CKA_NEVER_EXTRACTABLE Private => |_| Value::flag(true);
     CKA_ALWAYS_SENSITIVE Private => |_| Value::flag(true);
     CKA_KEY_GEN_MECHANISM Keys => |o| key(o, |key| Value::number(mechanism::generation_for(key.family())));
-    CKA_MODIFIABLE All => |_| Value::flag(false);
-    CKA_COPYABLE All => |_| Value::flag(false);
-    CKA_DESTROYABLE All => |_| Value::flag(false);
+    CKA_MODIFIABLE Storage => |_| Value::flag(false);
+    CKA_COPYABLE Storage => |_| Value::flag(false);
+    CKA_DESTROYABLE Storage => |_| Value::flag(false);
     CKA_EC_PARAMS Keys => |o| key(o, |key| Value::optional(key.ec_params()));
     CKA_EC_POINT Keys => |o| key(o, |key| Value::optional(key.ec_point()));
     CKA_ALWAYS_AUTHENTICATE Private => |_| Value::flag(false);

@@ -173,6 +173,9 @@ fn page() -> String {
     page += "\n## Attributes\n\nAll others answer `CKR_ATTRIBUTE_TYPE_INVALID`. The secret parts of private keys answer `CKR_ATTRIBUTE_SENSITIVE`. \
              `CKA_WRAP_TEMPLATE`, `CKA_UNWRAP_TEMPLATE`, `CKA_DERIVE_TEMPLATE` and their kin are for keys that wrap or derive, and none here does.\n\n";
     page += &stm_pkcs11::token::attribute_table();
+    page += "\n## Templates of new keypairs\n\n`C_GenerateKeyPair` makes the keypair that the templates ask for, or refuses them before any request, with a message. \
+             An attribute that is not here is `CKR_ATTRIBUTE_TYPE_INVALID`.\n\n";
+    page += &stm_pkcs11::token::generation_table();
     page += "\n## Requests that are sent again\n\n";
     page += &stm_pkcs11::service::retry_table();
     page

@@ -359,12 +359,26 @@ service_test!(generation_answers_the_standards_codes, |emulator: &Emulator| {
     let p11 = P11::start();
     let session = p11.open_rw(0);
     let bits = |bits| Attributes::new().number(CKA_MODULUS_BITS, bits);
-    let label = |label: &str| Attributes::new().label(label);
+    let label = |label: &str| Attributes::new().flag(CKA_TOKEN, true).label(label);
     let rsa = CKM_RSA_PKCS_KEY_PAIR_GEN;
+    let allowed = CKM_SHA256_RSA_PKCS_PSS.to_ne_bytes();
     for (mechanism, public, private, rv) in [
-        (rsa, bits(2048), Attributes::new(), CKR_TEMPLATE_INCOMPLETE),
+        (rsa, bits(2048), Attributes::new().flag(CKA_TOKEN, true), CKR_TEMPLATE_INCOMPLETE),
         (rsa, Attributes::new(), label("x"), CKR_TEMPLATE_INCOMPLETE),
-        (rsa, bits(1024), label("x"), CKR_KEY_SIZE_RANGE),
+        (rsa, bits(2048), Attributes::new(), CKR_TEMPLATE_INCOMPLETE),
+        (rsa, bits(2048), Attributes::new().label("x"), CKR_TEMPLATE_INCOMPLETE),
+        (rsa, bits(1024), label("x"), CKR_ATTRIBUTE_VALUE_INVALID),
+        (rsa, bits(2048), label("x").bytes(CKA_ID, b"id"), CKR_ATTRIBUTE_VALUE_INVALID),
+        (rsa, bits(2048).bytes(CKA_ID, b"one"), label("").bytes(CKA_ID, b"two"), CKR_TEMPLATE_INCONSISTENT),
+        (rsa, bits(2048), label("x").bytes(CKA_ALLOWED_MECHANISMS, &allowed), CKR_ATTRIBUTE_VALUE_INVALID),
+        (rsa, bits(2048), label("x").flag(CKA_SIGN, false), CKR_TEMPLATE_INCONSISTENT),
+        (rsa, bits(2048), label("x").flag(CKA_SIGN, false).flag(CKA_DECRYPT, true), CKR_TEMPLATE_INCONSISTENT),
+        (rsa, bits(2048), label("x").flag(CKA_UNWRAP, true), CKR_TEMPLATE_INCONSISTENT),
+        (rsa, bits(2048).flag(CKA_ENCRYPT, true), label("x"), CKR_TEMPLATE_INCONSISTENT),
+        (rsa, bits(2048).flag(CKA_WRAP, true), label("x"), CKR_TEMPLATE_INCONSISTENT),
+        (rsa, bits(2048), label("x").bytes(CKA_SUBJECT, &[0x30, 0]), CKR_ATTRIBUTE_VALUE_INVALID),
+        (rsa, bits(2048).flag(CKA_PRIVATE, true), label("x"), CKR_TEMPLATE_INCONSISTENT),
+        (rsa, bits(2048), label("x").bytes(CKA_APPLICATION, b"x"), CKR_ATTRIBUTE_TYPE_INVALID),
         (rsa, bits(2048).label("y"), label("x"), CKR_TEMPLATE_INCONSISTENT),
         (rsa, bits(2048), label("x").flag(CKA_EXTRACTABLE, true), CKR_TEMPLATE_INCONSISTENT),
         (rsa, bits(2048), label("x").flag(CKA_TOKEN, false), CKR_TEMPLATE_INCONSISTENT),
@@ -385,8 +399,93 @@ service_test!(generation_answers_the_standards_codes, |emulator: &Emulator| {
     }
     let read_only = p11.open(0);
     assert_eq!(generate(&p11, read_only, rsa, bits(2048), label("x")), Err(CKR_SESSION_READ_ONLY));
+    // Session objects are allowed in a read-only session: the template is at fault.
+    let session_key = Attributes::new().label("x").flag(CKA_TOKEN, false);
+    assert_eq!(generate(&p11, read_only, rsa, bits(2048), session_key), Err(CKR_TEMPLATE_INCONSISTENT));
+    let ephemeral = generate(&p11, read_only, rsa, bits(2048), Attributes::new().label("x"));
+    assert_eq!(ephemeral, Err(CKR_TEMPLATE_INCOMPLETE));
     let made = emulator.requests().iter().filter(|request| request.method == "POST" && request.status < 300).count();
     assert_eq!(made, 0);
+});
+
+service_test!(a_keypair_with_an_id_and_no_label_is_named_after_the_id, |_: &Emulator| {
+    let p11 = P11::start();
+    let session = p11.open_rw(0);
+    let bits = Attributes::new().number(CKA_MODULUS_BITS, 2048).bytes(CKA_ID, &[0x0a, 0xff]);
+    // What pkcs11-tool and pkcs11-provider ask for by habit beside it.
+    let bits = bits.flag(CKA_ENCRYPT, true).flag(CKA_VERIFY, true).flag(CKA_WRAP, true).flag(CKA_TOKEN, true);
+    let private = Attributes::new().flag(CKA_TOKEN, true).flag(CKA_PRIVATE, true).flag(CKA_SENSITIVE, true);
+    let private =
+        private.flag(CKA_DECRYPT, true).flag(CKA_SIGN, true).flag(CKA_UNWRAP, true).bytes(CKA_ID, &[0x0a, 0xff]);
+    let (_, private_key) = generate(&p11, session, CKM_RSA_PKCS_KEY_PAIR_GEN, bits, private).expect("a keypair");
+    assert_eq!(p11.private_key(session, "key-0aff"), private_key);
+    assert_eq!(p11.attribute(session, private_key, CKA_DECRYPT), Ok(vec![0]), "the object shows what the key can do");
+});
+
+service_test!(
+    an_id_beside_the_label_is_ignored_where_the_setting_says_so,
+    [("STM_PKCS11_KEY_ID", "ignore"), ("STM_PKCS11_KEY_PREFIX", "release-")],
+    [],
+    |_: &Emulator| {
+        let p11 = P11::start();
+        let session = p11.open_rw(0);
+        let rsa = CKM_RSA_PKCS_KEY_PAIR_GEN;
+        let public = || Attributes::new().number(CKA_MODULUS_BITS, 2048).bytes(CKA_ID, &[1]);
+        let private = || Attributes::new().flag(CKA_TOKEN, true).bytes(CKA_ID, &[1]);
+        let (_, named) = generate(&p11, session, rsa, public(), private().label("named")).expect("a keypair");
+        assert_eq!(p11.private_key(session, "named"), named);
+        let (_, unnamed) = generate(&p11, session, rsa, public(), private()).expect("a keypair");
+        assert_eq!(p11.private_key(session, "release-01"), unnamed);
+    }
+);
+
+/// `keytool -importcert`, `-changealias` and `-delete`: the message says where it is done instead.
+service_test!(every_refused_write_on_the_token_has_its_message, |emulator: &Emulator| {
+    let folder = tempfile::tempdir().expect("a folder");
+    unsafe { std::env::set_var("SM_LOG_DIR", folder.path()) };
+    let p11 = P11::start();
+    let (read_only, session) = (p11.open(0), p11.open_rw(0));
+    let certificate = p11.object(session, CKO_CERTIFICATE, "demo-rsa-2048");
+    let value = p11.attribute(session, certificate, CKA_VALUE).expect("a certificate");
+    let message = |problem: &str| {
+        let log = std::fs::read_to_string(folder.path().join("smpkcs11.log")).expect("a log");
+        let last = log.lines().rfind(|line| line.contains(" ERROR ")).expect("a message").to_owned();
+        let advice = "attach certificates, rename and delete in the service";
+        assert!(last.contains(problem) && last.contains(advice), "{last}");
+    };
+    let mut template = Attributes::new()
+        .class(CKO_CERTIFICATE)
+        .number(CKA_CERTIFICATE_TYPE, CKC_X_509)
+        .bytes(CKA_VALUE, &value)
+        .flag(CKA_TOKEN, true);
+    let mut raw = template.raw();
+    let mut handle = 0;
+    let (to, count) = (raw.as_mut_ptr(), raw.len() as CK_ULONG);
+    assert_eq!(ck!(p11, C_CreateObject(session, to, count, &mut handle)), CKR_TEMPLATE_INCONSISTENT);
+    message("the token stores no objects of applications (CKA_TOKEN can only be FALSE)");
+    assert_eq!(ck!(p11, C_CreateObject(read_only, to, count, &mut handle)), CKR_SESSION_READ_ONLY);
+    message("the session is read-only");
+    let mut session_object =
+        Attributes::new().class(CKO_CERTIFICATE).number(CKA_CERTIFICATE_TYPE, CKC_X_509).bytes(CKA_VALUE, &value);
+    let mut raw = session_object.raw();
+    assert_eq!(ck!(p11, C_CreateObject(read_only, raw.as_mut_ptr(), 3, &mut handle)), CKR_OK);
+    let mut token = Attributes::new().flag(CKA_TOKEN, true);
+    let mut raw = token.raw();
+    let mut copy = 0;
+    let template = raw.as_mut_ptr();
+    assert_eq!(ck!(p11, C_CopyObject(session, handle, template, 1, &mut copy)), CKR_TEMPLATE_INCONSISTENT);
+    assert_eq!(ck!(p11, C_CopyObject(read_only, handle, template, 1, &mut copy)), CKR_SESSION_READ_ONLY);
+    let mut label = Attributes::new().label("other");
+    let mut raw = label.raw();
+    let change = raw.as_mut_ptr();
+    assert_eq!(ck!(p11, C_SetAttributeValue(session, certificate, change, 1)), CKR_ACTION_PROHIBITED);
+    message("objects of the service are not modified through the token");
+    assert_eq!(ck!(p11, C_DestroyObject(session, certificate)), CKR_ACTION_PROHIBITED);
+    message("objects of the service are not deleted through the token");
+    let mut info = CK_TOKEN_INFO::default();
+    assert_eq!(ck!(p11, C_GetTokenInfo(0, &mut info)), CKR_OK);
+    assert_eq!(info.flags & CKF_WRITE_PROTECTED, 0, "C_GenerateKeyPair makes token objects");
+    assert!(emulator.requests().iter().all(|request| request.method == "GET"));
 });
 
 service_test!(

@@ -69,6 +69,10 @@ pub struct GenerateDefaults {
     pub key_type: String,
     /// `ONLINE` or `OFFLINE`
     pub status: String,
+    /// Stands before the id in the alias of a keypair that is made with a `CKA_ID` and no label.
+    pub alias_prefix: String,
+    /// Whether a `CKA_ID` beside a label is ignored; else it is refused, since the service assigns the ids.
+    pub ignore_id: bool,
 }
 
 /// Where the client certificate is.

@@ -16,6 +16,8 @@ pub(super) fn token(sources: &mut Sources) -> TokenSettings {
         storage: word(&mut reader, &row::KEY_STORAGE, ["HSM", "DISK"]),
         key_type: word(&mut reader, &row::KEY_TYPE, ["PRODUCTION", "TEST"]),
         status: word(&mut reader, &row::KEY_STATUS, ["ONLINE", "OFFLINE"]),
+        alias_prefix: reader.text_or_default(&row::KEY_PREFIX),
+        ignore_id: reader.choice(&row::KEY_ID, &[("refuse", false), ("ignore", true)]),
     };
     let logins = [
         ("none", Login::None),

@@ -20,8 +20,7 @@ const RSA_SIZES: [CK_ULONG; 3] = [2048, 3072, 4096];
 
 /// Reads a template. `get` returns the value given for an attribute.
 ///
-/// `CKR_TEMPLATE_INCOMPLETE` for what is missing; `CKR_KEY_SIZE_RANGE`, `CKR_CURVE_NOT_SUPPORTED`,
-/// `CKR_PARAMETER_SET_NOT_SUPPORTED` and `CKR_ATTRIBUTE_VALUE_INVALID` for what the service does not make, with a line
+/// `CKR_TEMPLATE_INCOMPLETE` for what is missing; `CKR_CURVE_NOT_SUPPORTED`, `CKR_PARAMETER_SET_NOT_SUPPORTED` and `CKR_ATTRIBUTE_VALUE_INVALID` for what the service does not make, with a line
 /// that says what it does.
 pub fn key_shape<'a>(family: Family, get: impl Fn(CK_ATTRIBUTE_TYPE) -> Option<&'a [u8]>) -> Result<KeyShape> {
     let needed = |attribute, name: &str| {
@@ -39,7 +38,7 @@ pub fn key_shape<'a>(family: Family, get: impl Fn(CK_ATTRIBUTE_TYPE) -> Option<&
             let size = number(CKA_MODULUS_BITS, "CKA_MODULUS_BITS")?;
             if !RSA_SIZES.contains(&size) {
                 let cause = format!("the service makes RSA keys of 2048, 3072 and 4096 bits, not {size}");
-                return Err(Error::loud(CKR_KEY_SIZE_RANGE, cause));
+                return Err(Error::loud(CKR_ATTRIBUTE_VALUE_INVALID, cause));
             }
             if get(CKA_PUBLIC_EXPONENT).is_some_and(|e| der::strip_zeros(e) != [1, 0, 1]) {
                 let cause = "the service makes RSA keys with the public exponent 65537 only";
@@ -101,7 +100,7 @@ mod tests {
         let bits = (1024 as CK_ULONG).to_ne_bytes();
         let good = (2048 as CK_ULONG).to_ne_bytes();
         assert_eq!(code(Family::Rsa, &[]), CKR_TEMPLATE_INCOMPLETE);
-        assert_eq!(code(Family::Rsa, &[(CKA_MODULUS_BITS, &bits)]), CKR_KEY_SIZE_RANGE);
+        assert_eq!(code(Family::Rsa, &[(CKA_MODULUS_BITS, &bits)]), CKR_ATTRIBUTE_VALUE_INVALID);
         assert_eq!(code(Family::Rsa, &[(CKA_MODULUS_BITS, &bits[..3])]), CKR_ATTRIBUTE_VALUE_INVALID);
         let template: [(CK_ATTRIBUTE_TYPE, &[u8]); 2] = [(CKA_MODULUS_BITS, &good), (CKA_PUBLIC_EXPONENT, &[3])];
         assert_eq!(code(Family::Rsa, &template), CKR_ATTRIBUTE_VALUE_INVALID);

@@ -21,6 +21,7 @@ mod slot;
 
 pub use direct::{DirectKey, Padding};
 pub use module::Module;
+pub use object::generation_markdown as generation_table;
 pub use object::markdown as attribute_table;
 pub use object::{Class, Object, Template, Value, object_id, vendor};
 pub use operation::{Produced, Room};

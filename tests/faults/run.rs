@@ -89,11 +89,12 @@ fn generate(p11: &P11, session: CK_SESSION_HANDLE) -> CK_RV {
     let mut mechanism =
         CK_MECHANISM { mechanism: CKM_EC_KEY_PAIR_GEN, pParameter: std::ptr::null_mut(), ulParameterLen: 0 };
     let p256 = [0x06, 0x08, 0x2a, 0x86, 0x48, 0xce, 0x3d, 0x03, 0x01, 0x07];
-    let (mut public, mut private) = (Attributes::new().bytes(CKA_EC_PARAMS, &p256), Attributes::new().label("new"));
+    let (mut public, mut private) =
+        (Attributes::new().bytes(CKA_EC_PARAMS, &p256), Attributes::new().label("new").flag(CKA_TOKEN, true));
     let (mut public, mut private) = (public.raw(), private.raw());
     let (mut public_key, mut private_key) = (0, 0);
     let (one, other) = (public.as_mut_ptr(), private.as_mut_ptr());
-    ck!(p11, C_GenerateKeyPair(session, &mut mechanism, one, 1, other, 1, &mut public_key, &mut private_key))
+    ck!(p11, C_GenerateKeyPair(session, &mut mechanism, one, 1, other, 2, &mut public_key, &mut private_key))
 }
 
 fn one(emulator: &Emulator, front: &Front, p11: &P11, row: &Fault, returned: &mut Returned) -> Result<(), String> {

@@ -91,7 +91,10 @@ fn generate(p11: &P11, session: CK_SESSION_HANDLE, label: Option<&str>) -> CK_RV
         CK_MECHANISM { mechanism: CKM_EC_KEY_PAIR_GEN, pParameter: std::ptr::null_mut(), ulParameterLen: 0 };
     let p256 = [0x06, 0x08, 0x2a, 0x86, 0x48, 0xce, 0x3d, 0x03, 0x01, 0x07];
     let mut public = Attributes::new().bytes(CKA_EC_PARAMS, &p256);
-    let mut private = label.map_or_else(Attributes::new, |label| Attributes::new().label(label));
+    let mut private = Attributes::new().flag(CKA_TOKEN, true);
+    if let Some(label) = label {
+        private = private.label(label);
+    }
     let (mut public, mut private) = (public.raw(), private.raw());
     let (mut public_key, mut private_key) = (0, 0);
     let (one, other, count) = (public.as_mut_ptr(), private.as_mut_ptr(), private.len() as CK_ULONG);

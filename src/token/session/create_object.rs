@@ -6,6 +6,20 @@ use crate::token::object::{Class, Object, SessionObject, Source, TOKEN_SETS, Tem
 use cryptoki_sys::*;
 use std::collections::BTreeMap;
 
+/// What to do where a write on the token is refused.
+pub(super) const WRITES: &str = "create keypairs with C_GenerateKeyPair, and attach certificates, rename and delete in the \
+                                 service: its web page, smctl, or stm-pkcs11 keypair";
+
+/// What an application wants to make.
+pub(super) struct NewObject {
+    /// `CKA_TOKEN`
+    pub token: bool,
+    /// Whether it is hidden without a login.
+    pub private: bool,
+    /// Whether the token can store it.
+    pub storable: bool,
+}
+
 impl Session {
     /// `C_CreateObject`
     pub fn create_object(&self, template: &Template<'_>) -> Result<CK_OBJECT_HANDLE> {
@@ -23,16 +37,30 @@ impl Session {
             let cause = format!("attribute {attribute:#x} is for the token to set");
             return Err(Error::new(CKR_ATTRIBUTE_READ_ONLY, cause));
         }
-        refuse_token_object(self, template)?;
         let given: BTreeMap<_, _> = template.0.iter().map(|(attribute, value)| (*attribute, value.to_vec())).collect();
         self.keep(class, SessionObject::build(self.handle, class, given)?)
     }
 
-    fn keep(&self, class: Class, object: SessionObject) -> Result<CK_OBJECT_HANDLE> {
-        let private = object.flag(CKA_PRIVATE);
-        if private && self.slot.login_required() && !self.slot.login.lock().user {
+    /// What a new object needs beside a good template, in one order for `C_CreateObject`, `C_CopyObject` and
+    /// `C_GenerateKeyPair`: for a token object a session that writes and a token that can store it, and for a private
+    /// one a login.
+    pub(super) fn may_create(&self, new: NewObject) -> Result<()> {
+        if new.token && !self.read_write {
+            return Err(Error::loud(CKR_SESSION_READ_ONLY, format!("the session is read-only; {WRITES}")));
+        }
+        if new.token && !new.storable {
+            let cause = format!("the token stores no objects of applications (CKA_TOKEN can only be FALSE); {WRITES}");
+            return Err(Error::loud(CKR_TEMPLATE_INCONSISTENT, cause));
+        }
+        if new.private && self.slot.login_required() && !self.slot.login.lock().user {
             return Err(CKR_USER_NOT_LOGGED_IN.into());
         }
+        Ok(())
+    }
+
+    fn keep(&self, class: Class, object: SessionObject) -> Result<CK_OBJECT_HANDLE> {
+        let private = object.flag(CKA_PRIVATE);
+        self.may_create(NewObject { token: object.flag(CKA_TOKEN), private, storable: false })?;
         let source = Source::Session(Box::new(object));
         Ok(self.handles.add(|handle| Object::new(handle, self.slot.id, class, private, source)))
     }
@@ -46,7 +74,6 @@ impl Session {
         if !original.flag(CKA_COPYABLE) {
             return Err(CKR_ACTION_PROHIBITED.into());
         }
-        refuse_token_object(self, template)?;
         // Besides what may be changed later, a copy may be given these (4.1.2).
         let also = [CKA_TOKEN, CKA_PRIVATE, CKA_MODIFIABLE, CKA_DESTROYABLE, CKA_COPYABLE];
         let attributes = changed(original, object.class(), template, &also)?;
@@ -58,9 +85,10 @@ impl Session {
         let object = self.object(handle)?;
         let Source::Session(original) = &object.source else {
             if !self.read_write {
-                return Err(CKR_SESSION_READ_ONLY.into());
+                return Err(Error::loud(CKR_SESSION_READ_ONLY, format!("the session is read-only; {WRITES}")));
             }
-            return Err(Error::new(CKR_ACTION_PROHIBITED, "objects of the service have CKA_MODIFIABLE false"));
+            let cause = format!("objects of the service are not modified through the token; {WRITES}");
+            return Err(Error::loud(CKR_ACTION_PROHIBITED, cause));
         };
         if !original.flag(CKA_MODIFIABLE) {
             return Err(CKR_ACTION_PROHIBITED.into());
@@ -71,15 +99,4 @@ impl Session {
         self.handles.replace(Object::new(handle, object.slot(), object.class(), object.is_private(), source));
         Ok(())
     }
-}
-
-/// Keys and certificates get into the service by its own ways, not through a token.
-fn refuse_token_object(session: &Session, template: &Template<'_>) -> Result<()> {
-    if template.flag(CKA_TOKEN)? != Some(true) {
-        return Ok(());
-    }
-    if !session.read_write {
-        return Err(CKR_SESSION_READ_ONLY.into());
-    }
-    Err(Error::new(CKR_TOKEN_WRITE_PROTECTED, "keys and certificates are imported with the service's own tools"))
 }

@@ -1,5 +1,6 @@
 //! Finding objects and reading their attributes (PKCS#11 3.2, 5.7 "Object management functions").
 
+use super::create_object::WRITES;
 use super::session::Session;
 use crate::error::{Error, Result};
 use crate::token::object::vendor::CKA_STM_LAST_SIGNATURE_ID;
@@ -67,8 +68,8 @@ impl Session {
     pub fn destroy_object(&self, handle: CK_OBJECT_HANDLE) -> Result<()> {
         let object = self.object(handle)?;
         if object.owner().is_none() {
-            let cause = "keypairs and certificates are deleted with the service's own tools";
-            return Err(Error::new(CKR_ACTION_PROHIBITED, cause));
+            let cause = format!("objects of the service are not deleted through the token; {WRITES}");
+            return Err(Error::loud(CKR_ACTION_PROHIBITED, cause));
         }
         if object.attribute(CKA_DESTROYABLE) == Value::flag(false) {
             return Err(CKR_ACTION_PROHIBITED.into());

@@ -1,11 +1,13 @@
 //! Making keypairs (PKCS#11 3.2, 5.18 `C_GenerateKeyPair`): `POST /keypairs`.
 
+use super::create_object::NewObject;
 use super::session::Session;
 use crate::error::{Error, Result};
-use crate::mechanism::{self, Family, Mechanism, Parameter};
+use crate::mechanism::Family;
+use crate::mechanism::{self, Mechanism, Parameter};
 use crate::service::NewKeypair;
 use crate::token::object::vendor::{CKA_STM_KEY_STATUS, CKA_STM_KEY_STORAGE, CKA_STM_KEY_TYPE};
-use crate::token::object::{Class, Template, object_id};
+use crate::token::object::{Class, Template, check_half, object_id};
 use crate::token::operation::require;
 use cryptoki_sys::*;
 
@@ -24,14 +26,9 @@ impl Session {
         if mechanism.1 != Parameter::None {
             return Err(Error::new(CKR_MECHANISM_PARAM_INVALID, format!("{} has no parameter", listed.name)));
         }
-        if !self.read_write {
-            return Err(Error::new(CKR_SESSION_READ_ONLY, "a keypair is made in a read/write session"));
-        }
-        if slot.login_required() && !slot.login.lock().user {
-            return Err(CKR_USER_NOT_LOGGED_IN.into());
-        }
-        check_template(public, Class::PublicKey, family)?;
-        check_template(private, Class::PrivateKey, family)?;
+        check_half(public, Class::PublicKey, family)?;
+        check_half(private, Class::PrivateKey, family)?;
+        self.may_create(NewObject { token: true, private: slot.login_required(), storable: true })?;
         let new = self.new_keypair(family, public, private)?;
         let keypair = slot.account.create(&new)?;
         self.made(&keypair.id, family)
@@ -46,29 +43,53 @@ impl Session {
             };
             Ok(given.unwrap_or(default).to_owned())
         };
-        let label = match private.text(CKA_LABEL)?.filter(|label| !label.is_empty()) {
-            Some(label) => Some(label),
-            None => public.text(CKA_LABEL)?.filter(|label| !label.is_empty()),
-        };
-        let Some(alias) = label else {
-            let cause = "a keypair needs an alias: give the new key a label (CKA_LABEL)";
-            return Err(Error::loud(CKR_TEMPLATE_INCOMPLETE, cause));
-        };
-        if let (Some(one), Some(other)) = (private.text(CKA_LABEL)?, public.text(CKA_LABEL)?)
-            && one != other
-        {
-            let cause = format!("the keypair has one alias: the labels '{one}' and '{other}' differ");
-            return Err(Error::loud(CKR_TEMPLATE_INCONSISTENT, cause));
-        }
         let shape = mechanism::key_shape(family, |attribute| public.get(attribute).or_else(|| private.get(attribute)))?;
         Ok(NewKeypair {
-            alias: alias.to_owned(),
+            alias: self.alias(public, private)?,
             key_alg: shape.key_alg.to_owned(),
             properties: shape.properties.iter().map(|(name, value)| ((*name).to_owned(), value.clone())).collect(),
             key_storage: vendor(CKA_STM_KEY_STORAGE, &defaults.storage)?,
             key_type: vendor(CKA_STM_KEY_TYPE, &defaults.key_type)?,
             status: vendor(CKA_STM_KEY_STATUS, &defaults.status)?,
         })
+    }
+
+    /// The new keypair's alias: its label; without one, a prefix and the id in hexadecimal.
+    fn alias(&self, public: &Template<'_>, private: &Template<'_>) -> Result<String> {
+        let defaults = &self.slot.account.settings().generate;
+        let labels = (private.text(CKA_LABEL)?, public.text(CKA_LABEL)?);
+        if let (Some(one), Some(other)) = labels
+            && one != other
+        {
+            let cause = format!("the keypair has one alias: the labels '{one}' and '{other}' differ");
+            return Err(Error::loud(CKR_TEMPLATE_INCONSISTENT, cause));
+        }
+        let ids = (private.get(CKA_ID), public.get(CKA_ID));
+        if ids.0.is_some() && ids.1.is_some() && ids.0 != ids.1 {
+            let cause = "the halves of a keypair have one id: the values of CKA_ID in the templates differ";
+            return Err(Error::loud(CKR_TEMPLATE_INCONSISTENT, cause));
+        }
+        let label = labels.0.or(labels.1).filter(|label| !label.is_empty());
+        let id = ids.0.or(ids.1).filter(|id| !id.is_empty());
+        let of_id =
+            |id: &[u8]| id.iter().fold(defaults.alias_prefix.clone(), |alias, byte| format!("{alias}{byte:02x}"));
+        match (label, id) {
+            (Some(label), Some(id)) if !defaults.ignore_id => Err(Error::loud(
+                CKR_ATTRIBUTE_VALUE_INVALID,
+                format!(
+                    "CKA_ID in the template of the new keypair '{label}' cannot be kept: the service assigns the id; leave \
+                     CKA_ID out, or leave CKA_LABEL out for the alias '{}', or set STM_PKCS11_KEY_ID=ignore for tools \
+                     that always send one",
+                    of_id(id)
+                ),
+            )),
+            (Some(label), _) => Ok(label.to_owned()),
+            (None, Some(id)) => Ok(of_id(id)),
+            (None, None) => {
+                let cause = "a keypair needs an alias: give the new key a label (CKA_LABEL)";
+                Err(Error::loud(CKR_TEMPLATE_INCOMPLETE, cause))
+            }
+        }
     }
 
     /// The handles of the keypair that was just made.
@@ -88,30 +109,4 @@ impl Session {
         };
         Ok((handle(Class::PublicKey)?, handle(Class::PrivateKey)?))
     }
-}
-
-/// Attributes that a template may ask for only as the token makes keys: never readable, never more than signing.
-const FIXED: &[(CK_ATTRIBUTE_TYPE, bool, &str)] = &[
-    (CKA_TOKEN, true, "CKA_TOKEN"),
-    (CKA_SENSITIVE, true, "CKA_SENSITIVE"),
-    (CKA_EXTRACTABLE, false, "CKA_EXTRACTABLE"),
-    (CKA_ALWAYS_AUTHENTICATE, false, "CKA_ALWAYS_AUTHENTICATE"),
-];
-
-/// `CKR_TEMPLATE_INCONSISTENT` for what contradicts the mechanism or cannot be had. Usage flags beyond signing are
-/// passed over: tools set them by habit, and the objects show what the key can do.
-fn check_template(template: &Template<'_>, class: Class, family: Family) -> Result<()> {
-    if template.number(CKA_CLASS)?.is_some_and(|given| given != class.number()) {
-        return Err(Error::new(CKR_TEMPLATE_INCONSISTENT, "CKA_CLASS is not that of this half of the pair"));
-    }
-    if template.number(CKA_KEY_TYPE)?.is_some_and(|given| given != mechanism::key_type(family)) {
-        return Err(Error::new(CKR_TEMPLATE_INCONSISTENT, "CKA_KEY_TYPE is not that of the mechanism"));
-    }
-    for (attribute, only, name) in FIXED {
-        if template.flag(*attribute)?.is_some_and(|given| given != *only) {
-            let cause = format!("keypairs live in the service's HSM: {name} can only be {only}");
-            return Err(Error::loud(CKR_TEMPLATE_INCONSISTENT, cause));
-        }
-    }
-    Ok(())
 }

@@ -200,7 +200,7 @@ service_test!(ed25519_signs_messages_and_prehashed_messages, |emulator: &Emulato
     assert_eq!(ck!(p11, C_SignInit(key.session, &mut bad.raw(), key.private)), CKR_MECHANISM_PARAM_INVALID);
 });
 
-/// The functions that take a message in parts, with the mechanisms that send it whole; and their bound.
+// The functions that take a message in parts, with the mechanisms that send it whole; and their bound.
 service_test!(messages_that_are_sent_whole_are_taken_in_parts_up_to_a_bound, |emulator: &Emulator| {
     const MOST: usize = 1 << 20;
     let p11 = P11::start();

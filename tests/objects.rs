@@ -439,7 +439,7 @@ service_test!(
     }
 );
 
-/// `keytool -importcert`, `-changealias` and `-delete`: the message says where it is done instead.
+// `keytool -importcert`, `-changealias` and `-delete`: the message says where it is done instead.
 service_test!(every_refused_write_on_the_token_has_its_message, |emulator: &Emulator| {
     let folder = tempfile::tempdir().expect("a folder");
     unsafe { std::env::set_var("SM_LOG_DIR", folder.path()) };

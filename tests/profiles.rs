@@ -59,7 +59,7 @@ service_test!(bl_m_1_32_baseline_provider, |_: &Emulator| {
     p11.finish();
 });
 
-/// A profile object has the attributes of its table (4.14), and is no storage object.
+// A profile object has the attributes of its table (4.14), and is no storage object.
 service_test!(profile_objects_have_exactly_the_attributes_of_their_table, |emulator: &Emulator| {
     let p11 = P11::load();
     let (_, session) = begin(&p11, 0);
@@ -74,8 +74,8 @@ service_test!(profile_objects_have_exactly_the_attributes_of_their_table, |emula
     assert_eq!(emulator.requests().len(), 0);
 });
 
-/// What of the case applies to a token that signs. By the letter it asks for RSA keys of 16384 bits and for encryption,
-/// so the profile is not claimed.
+// What of the case applies to a token that signs. By the letter it asks for RSA keys of 16384 bits and for encryption,
+// so the profile is not claimed.
 service_test!(ext_m_1_32_extended_provider, |_: &Emulator| {
     let p11 = P11::load();
     let (slot, session) = begin(&p11, CKF_RW_SESSION);

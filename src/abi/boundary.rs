@@ -28,7 +28,7 @@ fn guard(name: &'static str, body: &mut dyn FnMut() -> Result<()>) -> CK_RV {
             }
         }
     }));
-    match outcome {
+    let rv = match outcome {
         Ok(rv) => rv,
         Err(panic) => {
             let _ = catch_unwind(AssertUnwindSafe(|| {
@@ -38,7 +38,10 @@ fn guard(name: &'static str, body: &mut dyn FnMut() -> Result<()>) -> CK_RV {
             }));
             CKR_GENERAL_ERROR
         }
-    }
+    };
+    #[cfg(debug_assertions)]
+    super::allowed::check(name, rv);
+    rv
 }
 
 fn report(name: &str, error: &Error) {
@@ -84,14 +87,14 @@ mod tests {
 
     #[test]
     fn a_panic_becomes_a_general_error() {
-        assert_eq!(call("C_Test", || panic!("injected")), CKR_GENERAL_ERROR);
+        assert_eq!(call("C_Sign", || panic!("injected")), CKR_GENERAL_ERROR);
         let owned = String::from("injected with text");
-        assert_eq!(call("C_Test", move || std::panic::panic_any(owned)), CKR_GENERAL_ERROR);
+        assert_eq!(call("C_Sign", move || std::panic::panic_any(owned)), CKR_GENERAL_ERROR);
     }
 
     #[test]
     fn an_error_becomes_its_code() {
-        assert_eq!(call("C_Test", || Err(CKR_DATA_LEN_RANGE.into())), CKR_DATA_LEN_RANGE);
-        assert_eq!(call("C_Test", || Ok(())), CKR_OK);
+        assert_eq!(call("C_Sign", || Err(CKR_DATA_LEN_RANGE.into())), CKR_DATA_LEN_RANGE);
+        assert_eq!(call("C_Sign", || Ok(())), CKR_OK);
     }
 }

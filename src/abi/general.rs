@@ -96,6 +96,8 @@ pub unsafe extern "C" fn C_Finalize(reserved: *mut c_void) -> CK_RV {
             root::module()?;
             return Err(Error::new(CKR_ARGUMENTS_BAD, "pReserved must be a null pointer"));
         }
+        #[cfg(debug_assertions)]
+        super::allowed::report();
         root::end()?;
         crate::log::finish();
         Ok(())

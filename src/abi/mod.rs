@@ -6,6 +6,8 @@
 #![allow(unsafe_code)]
 #![allow(non_snake_case, reason = "the standard's names")]
 
+#[cfg(any(debug_assertions, test))]
+mod allowed;
 pub(crate) mod boundary;
 mod digest;
 mod general;

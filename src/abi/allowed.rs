@@ -1,0 +1,341 @@
+//! Which codes a function may return: the lists of "Return values" in the standard (PKCS#11 3.2, 5.4 to 5.22).
+//!
+//! Builds with debug assertions look every code up before it leaves, so that each test, walk and fuzz run can check it.
+
+use cryptoki_sys::*;
+use std::io::Write;
+use std::sync::OnceLock;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+/// A function and what its list has beside the codes of its [`Kind`].
+type Row = (&'static str, Kind, &'static [&'static [CK_RV]]);
+
+/// What a function works on decides most of its list (5.1.1 to 5.1.3).
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Kind {
+    /// The library before a run: no `CKR_CRYPTOKI_NOT_INITIALIZED`.
+    Library,
+    /// A run.
+    Run,
+    /// A slot and its token.
+    Slot,
+    /// A session.
+    Session,
+    /// A function that the module has as a stub: `CKR_FUNCTION_NOT_SUPPORTED` (5.1.6), once its arguments are good.
+    Stub,
+}
+
+/// 5.1.1: "any Cryptoki function can return".
+const ALWAYS: &[CK_RV] = &[CKR_OK, CKR_GENERAL_ERROR, CKR_HOST_MEMORY, CKR_FUNCTION_FAILED];
+const RUN: &[CK_RV] = &[CKR_CRYPTOKI_NOT_INITIALIZED];
+/// 5.1.3: functions that use a token.
+const SLOT: &[CK_RV] = &[
+    CKR_SLOT_ID_INVALID,
+    CKR_DEVICE_ERROR,
+    CKR_DEVICE_MEMORY,
+    CKR_DEVICE_REMOVED,
+    CKR_TOKEN_NOT_PRESENT,
+    CKR_TOKEN_NOT_RECOGNIZED,
+];
+/// 5.1.2 and 5.1.3: functions that use a session, and by it a token.
+const SESSION: &[CK_RV] = &[
+    CKR_SESSION_HANDLE_INVALID,
+    CKR_SESSION_CLOSED,
+    CKR_DEVICE_ERROR,
+    CKR_DEVICE_MEMORY,
+    CKR_DEVICE_REMOVED,
+    CKR_OPERATION_ACTIVE,
+];
+
+const ARGUMENTS: &[CK_RV] = &[CKR_ARGUMENTS_BAD];
+/// A variable-length answer (5.2).
+const OUTPUT: &[CK_RV] = &[CKR_ARGUMENTS_BAD, CKR_BUFFER_TOO_SMALL];
+const CANCELED: &[CK_RV] = &[CKR_FUNCTION_CANCELED];
+/// `...Init` of an operation.
+const INIT: &[CK_RV] = &[
+    CKR_ARGUMENTS_BAD,
+    CKR_FUNCTION_CANCELED,
+    CKR_MECHANISM_INVALID,
+    CKR_MECHANISM_PARAM_INVALID,
+    CKR_PIN_EXPIRED,
+    CKR_USER_NOT_LOGGED_IN,
+];
+/// `...Init` that can also cancel.
+const CANCELS: &[CK_RV] = &[CKR_OPERATION_CANCEL_FAILED];
+/// The key of an `...Init`.
+const KEY: &[CK_RV] =
+    &[CKR_KEY_FUNCTION_NOT_PERMITTED, CKR_KEY_HANDLE_INVALID, CKR_KEY_SIZE_RANGE, CKR_KEY_TYPE_INCONSISTENT];
+/// The end or the middle of an operation.
+const GOES_ON: &[CK_RV] = &[CKR_FUNCTION_CANCELED, CKR_OPERATION_NOT_INITIALIZED];
+const SIGNS: &[CK_RV] = &[CKR_USER_NOT_LOGGED_IN, CKR_FUNCTION_REJECTED, CKR_TOKEN_RESOURCE_EXCEEDED];
+const TAKES_DATA: &[CK_RV] = &[CKR_DATA_LEN_RANGE, CKR_TOKEN_RESOURCE_EXCEEDED];
+const WHOLE_DATA: &[CK_RV] = &[CKR_DATA_INVALID];
+const SIGNATURE: &[CK_RV] = &[CKR_SIGNATURE_INVALID, CKR_SIGNATURE_LEN_RANGE];
+const MESSAGE: &[CK_RV] = &[CKR_MECHANISM_PARAM_INVALID];
+const OBJECT: &[CK_RV] = &[CKR_OBJECT_HANDLE_INVALID];
+/// A template of attributes with values.
+const TEMPLATE: &[CK_RV] = &[
+    CKR_ARGUMENTS_BAD,
+    CKR_ATTRIBUTE_READ_ONLY,
+    CKR_ATTRIBUTE_TYPE_INVALID,
+    CKR_ATTRIBUTE_VALUE_INVALID,
+    CKR_TEMPLATE_INCONSISTENT,
+    CKR_SESSION_READ_ONLY,
+    CKR_TOKEN_WRITE_PROTECTED,
+    CKR_USER_NOT_LOGGED_IN,
+];
+/// A template that a new object is made of.
+const NEW_OBJECT: &[CK_RV] = &[
+    CKR_TEMPLATE_INCOMPLETE,
+    CKR_CURVE_NOT_SUPPORTED,
+    CKR_DOMAIN_PARAMS_INVALID,
+    CKR_PARAMETER_SET_NOT_SUPPORTED,
+    CKR_PIN_EXPIRED,
+];
+const LOGIN: &[CK_RV] = &[
+    CKR_ARGUMENTS_BAD,
+    CKR_FUNCTION_CANCELED,
+    CKR_OPERATION_NOT_INITIALIZED,
+    CKR_PIN_INCORRECT,
+    CKR_PIN_LOCKED,
+    CKR_SESSION_READ_ONLY_EXISTS,
+    CKR_USER_ALREADY_LOGGED_IN,
+    CKR_USER_ANOTHER_ALREADY_LOGGED_IN,
+    CKR_USER_PIN_NOT_INITIALIZED,
+    CKR_USER_TOO_MANY_TYPES,
+    CKR_USER_TYPE_INVALID,
+];
+const RANDOM: &[CK_RV] = &[CKR_ARGUMENTS_BAD, CKR_FUNCTION_CANCELED, CKR_RANDOM_NO_RNG, CKR_USER_NOT_LOGGED_IN];
+
+use Kind::*;
+
+const TABLE: &[Row] = &[
+    (
+        "C_Initialize",
+        Library,
+        &[ARGUMENTS, &[CKR_CANT_LOCK, CKR_CRYPTOKI_ALREADY_INITIALIZED, CKR_NEED_TO_CREATE_THREADS]],
+    ),
+    ("C_Finalize", Run, &[ARGUMENTS]),
+    ("C_GetInfo", Run, &[ARGUMENTS]),
+    ("C_GetFunctionList", Library, &[ARGUMENTS]),
+    ("C_GetInterfaceList", Library, &[OUTPUT]),
+    ("C_GetInterface", Library, &[OUTPUT]),
+    ("C_GetSlotList", Run, &[OUTPUT]),
+    ("C_GetSlotInfo", Slot, &[ARGUMENTS]),
+    ("C_GetTokenInfo", Slot, &[ARGUMENTS]),
+    ("C_WaitForSlotEvent", Run, &[ARGUMENTS, &[CKR_NO_EVENT, CKR_FUNCTION_NOT_SUPPORTED]]),
+    ("C_GetMechanismList", Slot, &[OUTPUT]),
+    ("C_GetMechanismInfo", Slot, &[ARGUMENTS, &[CKR_MECHANISM_INVALID]]),
+    (
+        "C_OpenSession",
+        Slot,
+        &[
+            ARGUMENTS,
+            &[
+                CKR_SESSION_ASYNC_NOT_SUPPORTED,
+                CKR_SESSION_COUNT,
+                CKR_SESSION_PARALLEL_NOT_SUPPORTED,
+                CKR_SESSION_READ_WRITE_SO_EXISTS,
+                CKR_TOKEN_WRITE_PROTECTED,
+            ],
+        ],
+    ),
+    ("C_CloseSession", Session, &[]),
+    ("C_CloseAllSessions", Slot, &[]),
+    ("C_GetSessionInfo", Session, &[ARGUMENTS]),
+    ("C_SessionCancel", Session, &[CANCELS]),
+    ("C_Login", Session, &[LOGIN]),
+    ("C_LoginUser", Session, &[LOGIN]),
+    ("C_Logout", Session, &[&[CKR_USER_NOT_LOGGED_IN]]),
+    // Its list forgets `CKR_ARGUMENTS_BAD`, and no other code says that the place for the flags is a null pointer.
+    ("C_GetSessionValidationFlags", Session, &[ARGUMENTS]),
+    ("C_CreateObject", Session, &[TEMPLATE, NEW_OBJECT]),
+    ("C_CopyObject", Session, &[TEMPLATE, OBJECT, &[CKR_ACTION_PROHIBITED, CKR_PIN_EXPIRED]]),
+    (
+        "C_DestroyObject",
+        Session,
+        &[OBJECT, &[CKR_ACTION_PROHIBITED, CKR_PIN_EXPIRED, CKR_SESSION_READ_ONLY, CKR_TOKEN_WRITE_PROTECTED]],
+    ),
+    ("C_GetObjectSize", Session, &[ARGUMENTS, OBJECT, &[CKR_INFORMATION_SENSITIVE]]),
+    ("C_GetAttributeValue", Session, &[OUTPUT, OBJECT, &[CKR_ATTRIBUTE_SENSITIVE, CKR_ATTRIBUTE_TYPE_INVALID]]),
+    ("C_SetAttributeValue", Session, &[TEMPLATE, OBJECT, &[CKR_ACTION_PROHIBITED]]),
+    (
+        "C_FindObjectsInit",
+        Session,
+        &[ARGUMENTS, &[CKR_ATTRIBUTE_TYPE_INVALID, CKR_ATTRIBUTE_VALUE_INVALID, CKR_PIN_EXPIRED]],
+    ),
+    ("C_FindObjects", Session, &[ARGUMENTS, &[CKR_OPERATION_NOT_INITIALIZED]]),
+    ("C_FindObjectsFinal", Session, &[&[CKR_OPERATION_NOT_INITIALIZED]]),
+    ("C_DigestInit", Session, &[INIT, CANCELS]),
+    ("C_Digest", Session, &[OUTPUT, GOES_ON]),
+    ("C_DigestUpdate", Session, &[ARGUMENTS, GOES_ON]),
+    ("C_DigestKey", Session, &[GOES_ON, &[CKR_KEY_HANDLE_INVALID, CKR_KEY_INDIGESTIBLE, CKR_KEY_SIZE_RANGE]]),
+    ("C_DigestFinal", Session, &[OUTPUT, GOES_ON]),
+    ("C_SignInit", Session, &[INIT, CANCELS, KEY, &[CKR_TOKEN_RESOURCE_EXCEEDED]]),
+    ("C_Sign", Session, &[OUTPUT, GOES_ON, SIGNS, TAKES_DATA, WHOLE_DATA]),
+    ("C_SignUpdate", Session, &[ARGUMENTS, GOES_ON, TAKES_DATA, &[CKR_USER_NOT_LOGGED_IN]]),
+    ("C_SignFinal", Session, &[OUTPUT, GOES_ON, SIGNS, TAKES_DATA]),
+    ("C_MessageSignInit", Session, &[INIT, KEY]),
+    ("C_SignMessage", Session, &[OUTPUT, GOES_ON, SIGNS, TAKES_DATA, WHOLE_DATA, MESSAGE]),
+    (
+        "C_SignMessageBegin",
+        Session,
+        &[ARGUMENTS, GOES_ON, MESSAGE, &[CKR_PIN_EXPIRED, CKR_USER_NOT_LOGGED_IN, CKR_TOKEN_RESOURCE_EXCEEDED]],
+    ),
+    ("C_SignMessageNext", Session, &[OUTPUT, GOES_ON, SIGNS, TAKES_DATA, MESSAGE]),
+    ("C_MessageSignFinal", Session, &[ARGUMENTS, GOES_ON, SIGNS]),
+    ("C_VerifyInit", Session, &[INIT, CANCELS, KEY]),
+    ("C_Verify", Session, &[ARGUMENTS, GOES_ON, TAKES_DATA, WHOLE_DATA, SIGNATURE]),
+    ("C_VerifyUpdate", Session, &[ARGUMENTS, GOES_ON, TAKES_DATA]),
+    ("C_VerifyFinal", Session, &[ARGUMENTS, GOES_ON, TAKES_DATA, SIGNATURE]),
+    ("C_MessageVerifyInit", Session, &[INIT, KEY]),
+    ("C_VerifyMessage", Session, &[ARGUMENTS, GOES_ON, TAKES_DATA, WHOLE_DATA, SIGNATURE, MESSAGE]),
+    (
+        "C_VerifyMessageBegin",
+        Session,
+        &[ARGUMENTS, GOES_ON, MESSAGE, &[CKR_PIN_EXPIRED, CKR_USER_NOT_LOGGED_IN, CKR_TOKEN_RESOURCE_EXCEEDED]],
+    ),
+    ("C_VerifyMessageNext", Session, &[ARGUMENTS, GOES_ON, TAKES_DATA, SIGNATURE, MESSAGE]),
+    ("C_MessageVerifyFinal", Session, &[ARGUMENTS, GOES_ON, &[CKR_TOKEN_RESOURCE_EXCEEDED]]),
+    ("C_VerifySignatureInit", Session, &[INIT, CANCELS, KEY, &[CKR_SIGNATURE_LEN_RANGE]]),
+    ("C_VerifySignature", Session, &[ARGUMENTS, GOES_ON, TAKES_DATA, WHOLE_DATA, SIGNATURE]),
+    ("C_VerifySignatureUpdate", Session, &[ARGUMENTS, GOES_ON, TAKES_DATA]),
+    ("C_VerifySignatureFinal", Session, &[ARGUMENTS, GOES_ON, TAKES_DATA, SIGNATURE]),
+    (
+        "C_GenerateKeyPair",
+        Session,
+        &[TEMPLATE, NEW_OBJECT, CANCELED, &[CKR_MECHANISM_INVALID, CKR_MECHANISM_PARAM_INVALID]],
+    ),
+    ("C_SeedRandom", Session, &[RANDOM, &[CKR_RANDOM_SEED_NOT_SUPPORTED]]),
+    ("C_GenerateRandom", Session, &[RANDOM, &[CKR_SEED_RANDOM_REQUIRED]]),
+    ("C_GetFunctionStatus", Session, &[&[CKR_FUNCTION_NOT_PARALLEL]]),
+    ("C_CancelFunction", Session, &[&[CKR_FUNCTION_NOT_PARALLEL]]),
+    ("C_InitToken", Slot, &[ARGUMENTS, &[CKR_FUNCTION_NOT_SUPPORTED]]),
+    ("C_InitPIN", Stub, &[ARGUMENTS]),
+    ("C_SetPIN", Stub, &[ARGUMENTS]),
+    ("C_GetOperationState", Stub, &[ARGUMENTS]),
+    ("C_SetOperationState", Stub, &[ARGUMENTS]),
+    ("C_EncryptInit", Stub, &[]),
+    ("C_Encrypt", Stub, &[]),
+    ("C_EncryptUpdate", Stub, &[]),
+    ("C_EncryptFinal", Stub, &[]),
+    ("C_DecryptInit", Stub, &[]),
+    ("C_Decrypt", Stub, &[]),
+    ("C_DecryptUpdate", Stub, &[]),
+    ("C_DecryptFinal", Stub, &[]),
+    ("C_SignRecoverInit", Stub, &[]),
+    ("C_SignRecover", Stub, &[]),
+    ("C_VerifyRecoverInit", Stub, &[]),
+    ("C_VerifyRecover", Stub, &[]),
+    ("C_DigestEncryptUpdate", Stub, &[]),
+    ("C_DecryptDigestUpdate", Stub, &[]),
+    ("C_SignEncryptUpdate", Stub, &[]),
+    ("C_DecryptVerifyUpdate", Stub, &[]),
+    ("C_GenerateKey", Stub, &[]),
+    ("C_WrapKey", Stub, &[]),
+    ("C_UnwrapKey", Stub, &[]),
+    ("C_DeriveKey", Stub, &[]),
+    ("C_MessageEncryptInit", Stub, &[]),
+    ("C_EncryptMessage", Stub, &[]),
+    ("C_EncryptMessageBegin", Stub, &[]),
+    ("C_EncryptMessageNext", Stub, &[]),
+    ("C_MessageEncryptFinal", Stub, &[]),
+    ("C_MessageDecryptInit", Stub, &[]),
+    ("C_DecryptMessage", Stub, &[]),
+    ("C_DecryptMessageBegin", Stub, &[]),
+    ("C_DecryptMessageNext", Stub, &[]),
+    ("C_MessageDecryptFinal", Stub, &[]),
+    ("C_EncapsulateKey", Stub, &[]),
+    ("C_DecapsulateKey", Stub, &[]),
+    ("C_AsyncComplete", Stub, &[]),
+    ("C_AsyncGetID", Stub, &[]),
+    ("C_AsyncJoin", Stub, &[]),
+    ("C_WrapKeyAuthenticated", Stub, &[]),
+    ("C_UnwrapKeyAuthenticated", Stub, &[]),
+];
+
+/// Whether the function's list has the code. Functions that are not the standard's (Windows' entry points) have none.
+fn allowed(function: &str, rv: CK_RV) -> bool {
+    if !function.starts_with("C_") {
+        return true;
+    }
+    let Some((_, kind, own)) = TABLE.iter().find(|(name, ..)| *name == function) else { return false };
+    let of_kind: &[&[CK_RV]] = match kind {
+        Library => &[ALWAYS],
+        Run => &[ALWAYS, RUN],
+        Slot => &[ALWAYS, RUN, SLOT],
+        Session => &[ALWAYS, RUN, SESSION],
+        Stub => &[RUN, SESSION, &[CKR_FUNCTION_NOT_SUPPORTED, CKR_GENERAL_ERROR]],
+    };
+    of_kind.iter().chain(*own).any(|list| list.contains(&rv))
+}
+
+/// Counts the call. With `STM_TEST_CODES=strict` ends the process, with a message, where a code is not in its function's list:
+/// a panic would do no good here, since what is above is C.
+pub(super) fn check(function: &str, rv: CK_RV) {
+    static STRICT: OnceLock<bool> = OnceLock::new();
+    CHECKED.fetch_add(1, Ordering::Relaxed);
+    if allowed(function, rv)
+        || !STRICT.get_or_init(|| std::env::var("STM_TEST_CODES").is_ok_and(|value| value == "strict"))
+    {
+        return;
+    }
+    eprintln!("{function} returns {} ({rv:#x}), which is not in its list", super::interface::code_name(rv));
+    std::process::abort();
+}
+
+static CHECKED: AtomicU64 = AtomicU64::new(0);
+
+/// At the end of a run: adds the number of calls that were checked, as a line, to the file that `STM_TEST_CHECKED_CALLS`
+/// names, if it does.
+pub(super) fn report() {
+    let Some(path) = std::env::var_os("STM_TEST_CHECKED_CALLS") else { return };
+    let count = CHECKED.swap(0, Ordering::Relaxed);
+    if let Ok(mut file) = std::fs::OpenOptions::new().create(true).append(true).open(path) {
+        let _ = file.write_all(format!("{count}\n").as_bytes());
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn each_function_stands_once_and_all_of_them_do() {
+        for (place, (name, ..)) in TABLE.iter().enumerate() {
+            assert!(TABLE[place + 1..].iter().all(|(other, ..)| other != name), "{name}");
+        }
+        // The members of the 3.2 list, and nothing but pointers of one size: so many functions are there.
+        let functions = (size_of::<CK_FUNCTION_LIST_3_2>() - size_of::<CK_FUNCTION_LIST_3_2>() % size_of::<usize>())
+            / size_of::<usize>()
+            - 1;
+        assert_eq!(TABLE.len(), functions);
+    }
+
+    #[test]
+    fn codes_that_are_not_in_the_list_are_found() {
+        for (function, rv) in [
+            ("C_Sign", CKR_KEY_FUNCTION_NOT_PERMITTED),
+            ("C_Sign", CKR_KEY_HANDLE_INVALID),
+            ("C_Sign", CKR_FUNCTION_NOT_SUPPORTED),
+            ("C_SignUpdate", CKR_DATA_INVALID),
+            ("C_CopyObject", CKR_TEMPLATE_INCOMPLETE),
+            ("C_FindObjectsInit", CKR_FUNCTION_REJECTED),
+            ("C_GenerateKeyPair", CKR_KEY_SIZE_RANGE),
+            ("C_DestroyObject", CKR_USER_NOT_LOGGED_IN),
+            ("C_GetFunctionList", CKR_CRYPTOKI_NOT_INITIALIZED),
+            ("C_Unknown", CKR_OK),
+            ("C_GetInfo", 0x8000_0001),
+        ] {
+            assert!(!allowed(function, rv), "{function} {rv:#x}");
+        }
+        for (function, rv) in [
+            ("C_Sign", CKR_FUNCTION_REJECTED),
+            ("C_Sign", CKR_OK),
+            ("C_EncryptInit", CKR_FUNCTION_NOT_SUPPORTED),
+            ("GetKeyStorageInterface", CKR_KEY_HANDLE_INVALID),
+        ] {
+            assert!(allowed(function, rv), "{function} {rv:#x}");
+        }
+    }
+}

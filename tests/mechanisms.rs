@@ -248,6 +248,23 @@ service_test!(messages_that_are_sent_whole_are_taken_in_parts_up_to_a_bound, |em
     assert_eq!(emulator.signs(), 6);
 });
 
+service_test!(a_refusal_of_empty_data_is_about_the_data, |emulator: &Emulator| {
+    let p11 = P11::start();
+    // There may be a signature of nothing: the service is asked.
+    for (slot, label, mechanism, asked) in [
+        (0, "demo-rsa-2048", CKM_RSA_PKCS, 1),
+        (1, "demo-ed25519", CKM_EDDSA, 1),
+        (1, "demo-ml-dsa-44", CKM_ML_DSA, 1),
+        (1, "demo-slh-dsa", CKM_SLH_DSA, 1),
+        (0, "demo-ec-p256", CKM_ECDSA, 0),
+    ] {
+        let key = Key::new(&p11, emulator, slot, label);
+        emulator.clear();
+        assert_eq!(p11.sign(key.session, mechanism, key.private, b""), Err(CKR_DATA_LEN_RANGE), "{label}");
+        assert_eq!(emulator.signs(), asked, "{label}");
+    }
+});
+
 service_test!(ecdsa_signatures_verify_in_their_short_form, |emulator: &Emulator| {
     let p11 = P11::start();
     let key = Key::new(&p11, emulator, 0, "demo-ec-p521");

@@ -4,7 +4,7 @@ use super::account::Account;
 use super::failure;
 use crate::error::{Error, Result};
 use crate::mechanism::Prepared;
-use crate::service::{Deadline, Keypair, Signed};
+use crate::service::{Deadline, Keypair, Kind, Signed};
 use cryptoki_sys::*;
 
 impl Account {
@@ -15,6 +15,12 @@ impl Account {
         let signed = self.service.sign(keypair, prepared.sig_alg, &prepared.hash, deadline).map_err(|failure| {
             if failure::outdated(&failure) {
                 self.forget(keypair);
+            }
+            // Whether there is a signature of no data, only the service knows: it is asked, and a refusal is about the data.
+            if prepared.hash.is_empty() && failure.kind() == Kind::BadRequest {
+                let cause =
+                    format!("{failure}; the data is empty, which the service does not sign with {}", prepared.sig_alg);
+                return Error::loud(CKR_DATA_LEN_RANGE, cause);
             }
             failure::sign_error(&failure)
         })?;

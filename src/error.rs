@@ -3,16 +3,28 @@
 use cryptoki_sys::CK_RV;
 use std::borrow::Cow;
 use std::fmt;
+use std::sync::Arc;
+
+/// Who has to know of an error.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Audience {
+    /// The program's author: logged as DEBUG.
+    Author,
+    /// The person who runs the program: one ERROR line.
+    User,
+}
 
 /// What a call answers when it fails: the number for the program, the cause for the person.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone)]
 pub struct Error {
     /// The `CKR_` code of the standard.
     pub rv: CK_RV,
     /// One line: what was tried, what was wrong, what to do. Empty where the code says it all.
     pub cause: Cow<'static, str>,
-    /// Whether a person has to know (logged as ERROR) or the program's author (logged as DEBUG).
-    pub loud: bool,
+    /// Who has to know.
+    pub audience: Audience,
+    /// The error of a lower floor that this one is about, if there is one.
+    pub source: Option<Arc<dyn std::error::Error + Send + Sync>>,
 }
 
 /// A result whose error is an [`Error`].
@@ -21,14 +33,28 @@ pub type Result<T> = std::result::Result<T, Error>;
 impl Error {
     /// An error that is the application's business: the code, and a cause for the debug log.
     pub fn new(rv: CK_RV, cause: impl Into<Cow<'static, str>>) -> Self {
-        Self { rv, cause: cause.into(), loud: false }
+        Self { rv, cause: cause.into(), audience: Audience::Author, source: None }
     }
 
     /// An error that a person must read about: it becomes one ERROR line.
     pub fn loud(rv: CK_RV, cause: impl Into<Cow<'static, str>>) -> Self {
-        Self { rv, cause: cause.into(), loud: true }
+        Self { audience: Audience::User, ..Self::new(rv, cause) }
+    }
+
+    /// The same, with the error that it is about.
+    pub fn about(self, source: impl std::error::Error + Send + Sync + 'static) -> Self {
+        Self { source: Some(Arc::new(source)), ..self }
     }
 }
+
+/// Two errors are the same if the application and the reader of the log see the same.
+impl PartialEq for Error {
+    fn eq(&self, other: &Self) -> bool {
+        (self.rv, &self.cause, self.audience) == (other.rv, &other.cause, other.audience)
+    }
+}
+
+impl Eq for Error {}
 
 impl From<CK_RV> for Error {
     fn from(rv: CK_RV) -> Self {
@@ -42,4 +68,24 @@ impl fmt::Display for Error {
     }
 }
 
-impl std::error::Error for Error {}
+impl std::error::Error for Error {
+    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
+        self.source.as_deref().map(|source| source as &(dyn std::error::Error + 'static))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::service::{Failure, Kind};
+    use std::error::Error as _;
+
+    #[test]
+    fn the_error_below_can_be_reached() {
+        let failure = Failure::new(Kind::Settings, "SM_HOST is not set", "set it");
+        let error = Error::loud(cryptoki_sys::CKR_FUNCTION_FAILED, failure.to_string()).about(failure.clone());
+        let source = error.source().expect("it is about a failure");
+        assert_eq!(source.downcast_ref::<Failure>(), Some(&failure));
+        assert!(Error::from(cryptoki_sys::CKR_OK).source().is_none());
+    }
+}

@@ -21,6 +21,8 @@ use std::sync::Arc;
 use std::time::{SystemTime, UNIX_EPOCH};
 use stream::{Number, Stream};
 
+/// Longest text that a message is made of, in bytes.
+const MAX_TEXT: usize = 64 << 10;
 /// Longest message that is written, in bytes: a service's answer may be a web page.
 const MAX_MESSAGE: usize = 2000;
 
@@ -146,7 +148,8 @@ impl Log for Logger {
         if !self.enabled(record.metadata()) {
             return;
         }
-        let mut message = one_line(&crate::redact::text(&record.args().to_string()));
+        let text = record.args().to_string();
+        let mut message = one_line(&crate::redact::text(&text[..text.floor_char_boundary(MAX_TEXT)]));
         let level = record.level();
         // A record that meets the lock held for long (a disk or a terminal takes nothing) goes straight to stderr if it is an
         // error, and is dropped else.

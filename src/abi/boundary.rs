@@ -1,7 +1,7 @@
 //! The line between C and Rust: no panic crosses it, every failure has its number, and its reason in the log.
 
 use super::root;
-use crate::error::{Error, Result};
+use crate::error::{Audience, Error, Result};
 use crate::token::{Module, Session};
 use cryptoki_sys::*;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -45,12 +45,12 @@ fn guard(name: &'static str, body: &mut dyn FnMut() -> Result<()>) -> CK_RV {
 }
 
 fn report(name: &str, error: &Error) {
-    let Error { rv, cause, loud } = error;
+    let Error { rv, cause, audience, .. } = error;
     let code = super::interface::code_name(*rv);
-    match (loud, cause.is_empty()) {
-        (true, _) => log::error!("{cause} [{name}: {code}]"),
-        (false, false) => log::debug!("{name}: {code}: {cause}"),
-        (false, true) => log::debug!("{name}: {code}"),
+    match (audience, cause.is_empty()) {
+        (Audience::User, _) => log::error!("{cause} [{name}: {code}]"),
+        (Audience::Author, false) => log::debug!("{name}: {code}: {cause}"),
+        (Audience::Author, true) => log::debug!("{name}: {code}"),
     }
 }
 

@@ -112,6 +112,10 @@ fn similar<'a>(alias: &str, mut known: impl Iterator<Item = &'a String>) -> Opti
 
 /// The keypair with this id, if there is one.
 pub async fn by_id(line: &Line, id: &str) -> Result<Option<Keypair>, Failure> {
+    // In a path these are directories.
+    if matches!(id, "." | "..") {
+        return Ok(None);
+    }
     let read = |keypair: &wire::Keypair<'_>| model::keypair(keypair, &mut Chains::new());
     match line.keypair(&Request::get(format!("/keypairs/{}", segment(id))), read).await {
         Ok(keypair) => Ok(keypair.filter(|keypair| keypair.id == id)),

@@ -240,9 +240,12 @@ pub fn decode(text: &str) -> Option<Vec<u8>> {
 
 /// A keypair out of an answer. `None`, with a warning, for what has no id or alias.
 pub fn keypair(value: &wire::Keypair<'_>, chains: &mut Chains) -> Option<Keypair> {
-    if !value.id.is_some() || !value.alias.is_some() {
+    if !value.id.is_some() || !value.alias.is_some() || matches!(value.id.word(), "." | "..") {
         let name = if value.id.is_some() { &value.id } else { &value.alias };
-        log::warn!("a keypair ({}) is passed over: the service gives it no id or no alias", name.as_str());
+        log::warn!(
+            "a keypair ({}) is passed over: the service gives it no id or no alias that can be used",
+            name.word()
+        );
         return None;
     }
     let items = value.certificates.items();
@@ -414,6 +417,7 @@ mod tests {
         assert_eq!(keypair.account.as_deref(), Some(r#"["x"]"#));
         assert_eq!(keypair.key_problem.as_deref(), Some("the service gives no public_key"));
         assert!(read(json!({"id": "x"})).is_none());
+        assert!(read(json!({"id": "..", "alias": "x"})).is_none(), "a path would lead elsewhere");
         assert!(read(json!({"alias": "x"})).is_none());
         assert!(read(json!("keypair")).is_none());
     }

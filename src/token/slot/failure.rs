@@ -52,7 +52,7 @@ const TABLE: &[Row] = &[
 
 fn code(failure: &Failure, column: fn(&Row) -> CK_RV) -> Error {
     let found = TABLE.iter().find(|row| row.kind == failure.kind());
-    Error::loud(found.map_or(CKR_DEVICE_ERROR, column), failure.to_string())
+    Error::loud(found.map_or(CKR_DEVICE_ERROR, column), failure.to_string()).about(failure.clone())
 }
 
 /// A failure while searching.

@@ -16,6 +16,7 @@ pub mod config;
 pub mod encoding;
 pub mod error;
 mod host;
+pub mod ledger;
 pub mod log;
 pub mod mechanism;
 pub mod nearest;

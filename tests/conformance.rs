@@ -190,6 +190,11 @@ fn the_page_is_what_the_code_does() {
 const SECTIONS: &[(Scope, &str, &str)] = &[
     (Scope::Token, "An account", "In the settings file: keys of a `[[token]]`."),
     (Scope::Log, "The log", "In the settings file: keys of `[log]`."),
+    (
+        Scope::Ledger,
+        "The ledger",
+        "In `[ledger]` of the settings file; one ledger for all accounts. [cost.md](cost.md) explains them.",
+    ),
     (Scope::File, "The process", "In the settings file: keys at its top."),
     (Scope::Process, "Where to begin", "Not in the settings file."),
 ];

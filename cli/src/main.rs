@@ -8,6 +8,7 @@
 mod account;
 mod command;
 mod demo;
+mod ledger;
 mod print;
 
 use clap::{Parser, Subcommand};
@@ -37,6 +38,8 @@ enum Command {
     Verify(verify::Verify),
     /// The service's records of signatures
     Signature(signature::Arguments),
+    /// What was signed, by whom, and what it cost; spends none
+    Ledger(command::ledger::Arguments),
     /// A client's ready-made file, with this machine's paths and one of your aliases in it
     Config(config::Arguments),
     /// Run any command, and tell every PKCS#11 call and every request that it makes
@@ -80,6 +83,7 @@ fn run(command: Command) -> Result<(), Failure> {
         Command::Sign(arguments) => sign::run(&arguments),
         Command::Verify(arguments) => verify::run(&arguments),
         Command::Signature(arguments) => signature::run(&arguments),
+        Command::Ledger(arguments) => command::ledger::run(&arguments),
         Command::Config(arguments) => config::run(&arguments),
         Command::Trace(arguments) => trace::run(&arguments),
         Command::Completions(arguments) => completions::completions(&arguments),

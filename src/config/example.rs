@@ -38,6 +38,8 @@ pub fn example() -> String {
     of(Scope::File).for_each(|setting| add(&mut text, setting));
     text += "\n[log]";
     of(Scope::Log).for_each(|setting| add(&mut text, setting));
+    text += "\n[ledger]";
+    of(Scope::Ledger).for_each(|setting| add(&mut text, setting));
     text += "\n# Each [[token]] is an account with a slot of its own, and a second one for EdDSA and post-quantum keypairs.\n[[token]]";
     of(Scope::Token).for_each(|setting| add(&mut text, setting));
     text += TAIL;

@@ -8,6 +8,7 @@ mod command;
 mod dsn;
 mod example;
 mod host;
+pub mod ledger;
 mod mistaken;
 mod problem;
 mod properties;
@@ -19,6 +20,7 @@ pub mod settings_file;
 mod sources;
 
 pub use example::example;
+pub use ledger::{LedgerSettings, Limit, Period};
 pub use problem::Problem;
 pub use secret::Secret;
 pub use setting::{SETTINGS, Scope, Setting, is_settings};
@@ -34,6 +36,8 @@ pub struct Config {
     pub tokens: Vec<Arc<TokenSettings>>,
     /// Where the log goes.
     pub log: LogSettings,
+    /// What may be spent, and where it is written down.
+    pub ledger: LedgerSettings,
     /// Whether a forked child goes on with the parent's run without `C_Initialize`.
     pub lenient_fork: bool,
 }
@@ -200,6 +204,8 @@ pub fn load_from(mut sources: Sources) -> Config {
     }
     // A file that is wrong somewhere is believed nowhere.
     tokens.iter_mut().for_each(|token| token.problems.splice(0..0, problems.iter().cloned()).for_each(drop));
+    let (ledger, wrong) = read::ledger(&mut sources);
+    tokens.iter_mut().for_each(|token| token.problems.extend(wrong.iter().cloned()));
     let lenient_fork = read::lenient_fork(&mut sources);
     let mut log = read::log(&mut sources);
     if read::hides_unconfigured(&mut sources) && !sources.is_configured() && problems.is_empty() {
@@ -208,5 +214,5 @@ pub fn load_from(mut sources: Sources) -> Config {
         log = LogSettings { notes: vec![note], warnings: Vec::new(), ..log };
         tokens.clear();
     }
-    Config { tokens: tokens.into_iter().map(Arc::new).collect(), log, lenient_fork }
+    Config { tokens: tokens.into_iter().map(Arc::new).collect(), log, ledger, lenient_fork }
 }

@@ -218,6 +218,42 @@ fn check_credentials(reader: &mut Reader<'_>, token: &TokenSettings) {
     }
 }
 
+/// The ledger's settings, and what is wrong with them: then nothing is signed, for a budget that is not understood is none.
+pub(super) fn ledger(sources: &mut Sources) -> (LedgerSettings, Vec<Problem>) {
+    let mut reader = Reader::new(sources);
+    let path = reader.find(&row::LEDGER).map(|found| reader.beside(&found, &found.value));
+    let budget = match reader.find(&row::BUDGET) {
+        None => Vec::new(),
+        Some(found) => Limit::list(&found.value).unwrap_or_else(|| {
+            let remedy = "use a number of signatures, or a number for a period: 50, 200/day, 500/month, 1000/year";
+            reader.invalid(&row::BUDGET, &found, remedy);
+            Vec::new()
+        }),
+    };
+    let reuse = reader.find(&row::REUSE).filter(|found| !found.value.eq_ignore_ascii_case("off"));
+    let reuse = reuse.and_then(|found| {
+        let time = ledger::lifetime(&found.value);
+        if time.is_none() {
+            reader.invalid(&row::REUSE, &found, "use off, or a time of at most 30 days: 90s, 30m, 1h, 2d");
+        }
+        time
+    });
+    let privileged = reader.sources.privileged;
+    let path = path.filter(|_| !privileged);
+    if let (None, Some(limit)) = (&path, budget.iter().find(|limit| limit.per != Period::Process)) {
+        let (cause, remedy) = if privileged {
+            (
+                "counts in a ledger, and a program with rights that its caller does not have writes none",
+                "use a number for the process, such as 50",
+            )
+        } else {
+            ("counts in a ledger, and STM_PKCS11_LEDGER is not set", "set STM_PKCS11_LEDGER to the path of the ledger")
+        };
+        reader.problem(&row::BUDGET, format!("({limit}) {cause}"), remedy);
+    }
+    (LedgerSettings { path, budget, reuse: reuse.filter(|_| !privileged) }, reader.problems)
+}
+
 /// Whether a forked child goes on with the parent's run.
 pub(super) fn lenient_fork(sources: &mut Sources) -> bool {
     let mut reader = Reader::new(sources);

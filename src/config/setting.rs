@@ -16,6 +16,8 @@ pub enum Scope {
     File,
     /// The log: `[log]` of the settings file.
     Log,
+    /// The ledger: `[ledger]` of the settings file.
+    Ledger,
     /// An account: each `[[token]]` of the settings file.
     Token,
 }
@@ -27,6 +29,7 @@ impl Scope {
             Self::Process => None,
             Self::File => Some("the file"),
             Self::Log => Some("[log]"),
+            Self::Ledger => Some("[ledger]"),
             Self::Token => Some("[[token]]"),
         }
     }
@@ -84,7 +87,7 @@ macro_rules! table {
     };
 }
 
-use Scope::{File, Log, Process, Token};
+use Scope::{File, Ledger, Log, Process, Token};
 
 table! {
     CONFIG = Setting::new(Process, "STM_PKCS11_CONFIG", "", "path of the settings file (TOML), or none; unset: ~/.config/stm-pkcs11/stm-pkcs11.toml if it exists, else \
@@ -100,6 +103,13 @@ table! {
     LOG_DIR = Setting::new(Log, "SM_LOG_DIR", "dir", "directory of the log file; unset: ~/.signingmanager/logs")
         .example("#dir = \"~/.signingmanager/logs\"");
     LOG_FILE_NAME = Setting::new(Log, "SM_LOG_FILE_NAME", "file_name", "name of the log file").default("smpkcs11.log");
+
+    LEDGER = Setting::new(Ledger, "STM_PKCS11_LEDGER", "file", "file in which every sign request is recorded before it is sent; unset: none")
+        .example("#file = \"~/signatures.ledger\"");
+    BUDGET = Setting::new(Ledger, "STM_PKCS11_BUDGET", "budget", "most signatures: 50 (this process), 200/day, 500/month, 1000/year (this ledger, UTC), or several, \
+        separated by commas; unset: no limit").example("#budget = \"200/day,1000/year\"");
+    REUSE = Setting::new(Ledger, "STM_PKCS11_REUSE", "reuse", "how long deterministic signatures (RSA PKCS#1 v1.5, Ed25519) are stored and returned again: off, or 90s, 30m, 1h, \
+        2d; at most 30 days").default("off");
 
     TOKEN = Setting::new(Token, "STM_PKCS11_TOKEN", "name", "label of the token: what applications and pkcs11: URIs call it").default("STM")
         .example("name = \"production\"");
@@ -228,7 +238,7 @@ mod tests {
     fn names_and_keys_are_there_once_and_every_table_has_its_keys() {
         let names: HashSet<&str> = SETTINGS.iter().flat_map(|row| [Some(row.name), row.alias]).flatten().collect();
         assert_eq!(names.len(), SETTINGS.len() + SETTINGS.iter().filter(|row| row.alias.is_some()).count());
-        for scope in [Scope::File, Scope::Log, Scope::Token] {
+        for scope in [Scope::File, Scope::Log, Scope::Ledger, Scope::Token] {
             let keys: Vec<&str> = of(scope).map(|row| row.key).collect();
             assert_eq!(keys.iter().collect::<HashSet<_>>().len(), keys.len(), "{keys:?}");
             assert!(keys.iter().all(|key| !key.is_empty()), "{keys:?}");

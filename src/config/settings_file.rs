@@ -99,14 +99,20 @@ impl SettingsFile {
                     let values = self.values(text, Scope::Token, token);
                     self.tokens.push(values);
                 }
-                ("log" | "token", _) => self.wrong(at, "requires a table there".into(), "write [log] or [[token]]"),
+                ("ledger", DeValue::Table(ledger)) => {
+                    let values = self.values(text, Scope::Ledger, ledger);
+                    self.process.extend(values);
+                }
+                ("log" | "ledger" | "token", _) => {
+                    self.wrong(at, "requires a table there".into(), "write [log], [ledger] or [[token]]");
+                }
                 (name, value) => match setting::of(Scope::File).find(|known| known.key == name) {
                     Some(known) => match text_of(value) {
                         Some(value) => drop(self.process.insert(known.name.to_owned(), value)),
                         None => self.wrong(at, format!("has an invalid value for '{name}'"), "write it as text"),
                     },
                     None => {
-                        let known: Vec<&str> = ["token", "log"]
+                        let known: Vec<&str> = ["token", "log", "ledger"]
                             .into_iter()
                             .chain(setting::of(Scope::File).map(|known| known.key))
                             .collect();
@@ -282,7 +288,10 @@ mod tests {
         };
         assert_eq!(file.tokens.len(), 2);
         assert_eq!(file.tokens[0].keys().cloned().collect::<HashSet<_>>(), names(&[Scope::Token]));
-        assert_eq!(file.process.keys().cloned().collect::<HashSet<_>>(), names(&[Scope::Log, Scope::File]));
+        assert_eq!(
+            file.process.keys().cloned().collect::<HashSet<_>>(),
+            names(&[Scope::Log, Scope::Ledger, Scope::File])
+        );
     }
 
     fn uncommented(line: &str) -> &str {

@@ -316,6 +316,15 @@ impl Prepared {
         found.map_or(String::new(), |salt| format!(" (it has a salt of {salt} bytes)"))
     }
 
+    /// Whether the same key makes the same signature of the same data each time: RSA PKCS#1 v1.5 and Ed25519.
+    pub fn is_deterministic(&self) -> bool {
+        match self.plan {
+            Plan::Pkcs1(_) | Plan::Prehashed => true,
+            Plan::Message(sig_alg) => sig_alg == names::ED25519,
+            Plan::Pss(_) | Plan::Ecdsa(_) => false,
+        }
+    }
+
     /// `C_Verify`: `CKR_SIGNATURE_LEN_RANGE` or `CKR_SIGNATURE_INVALID` for a signature that is not the key's.
     pub fn verify(&self, signature: &[u8]) -> Result<()> {
         let short = match self.key.material() {

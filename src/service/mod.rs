@@ -22,6 +22,7 @@ mod listing;
 mod model;
 mod page;
 mod pkcs12_cost;
+mod progress;
 mod provider;
 mod public_key;
 mod refused;
@@ -40,6 +41,7 @@ pub use contract::markdown as contract_table;
 pub use deadline::Deadline;
 pub use failure::{Failure, Kind};
 pub use model::{Keypair, KeypairCertificate, NewKeypair, SignatureRecord, Signed};
+pub use progress::Progress;
 pub use resolve::permit_threads;
 pub use retry::markdown as retry_table;
 pub use transport::user_agent;
@@ -59,6 +61,7 @@ use sign::Order;
 use single_flight::{Found, Key, SingleFlight};
 use stats::Stats;
 use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::SystemTime;
@@ -334,15 +337,34 @@ impl Service {
     }
 
     /// One signature: exactly one `POST .../sign` that is executed. If the answer lacks the signature, its record is read.
-    pub fn sign(&self, keypair: &Keypair, sig_alg: &str, hash: &[u8], deadline: Deadline) -> Result<Signed, Failure> {
+    /// For [`crate::token::Signer`] alone, which writes every request down.
+    pub(crate) fn sign(
+        &self,
+        keypair: &Keypair,
+        sig_alg: &str,
+        hash: &[u8],
+        deadline: Deadline,
+        progress: &Arc<Progress>,
+    ) -> Result<Signed, Failure> {
         Stats::add(&self.stats.signatures, 1);
-        let order = Order { keypair, sig_alg, hash };
+        let order = Order { keypair, sig_alg, hash, progress };
         let before = self.dialect.learned();
         let signed = self.run(deadline, async |line| order.execute(&line).await);
         if self.dialect.learned() != before {
             self.remember(&self.cache());
         }
         signed.map_err(|failure| named(failure, keypair))
+    }
+
+    /// A keypair as it is now, whatever is remembered of it; `None` if there is none with this id.
+    pub fn current_keypair(&self, id: &str, deadline: Deadline) -> Result<Option<Arc<Keypair>>, Failure> {
+        self.run(deadline, async |line| Ok(listing::by_id(&line, id).await?.map(Arc::new)))
+    }
+
+    /// The directory for signatures that this identity keeps; `None` if the user has no cache directory.
+    pub fn signatures_dir(&self) -> Option<PathBuf> {
+        let dir = self.settings.cache_dir.as_ref()?;
+        Some(dir.join("stm-pkcs11").join("signatures").join(cache::identity(&self.settings, None)))
     }
 
     /// The record of a signature.

@@ -8,6 +8,7 @@ use super::dialect::Dialect;
 use super::failure::{Failure, Kind};
 use super::model;
 use super::page::{NoPage, Page};
+use super::progress::Progress;
 use super::retry::{self, Effect, Outcome};
 use super::stats::Stats;
 use super::transport::{self, Answer, Call};
@@ -68,6 +69,8 @@ pub struct Request {
     pub query: Vec<(&'static str, String)>,
     pub body: Option<Value>,
     pub effect: Effect,
+    /// Where it is noted how far it came, for those who have to know.
+    pub progress: Option<Arc<Progress>>,
     /// Longest success that is read, in bytes. A page of a list has a limit of its own ([`Budget`]).
     pub limit: usize,
     /// There is a plainer request to make instead: it waits for half of the time that is left, and a server that gives up
@@ -95,7 +98,7 @@ impl Request {
     pub fn get(path: impl Into<String>) -> Self {
         let path = path.into();
         let (method, effect) = (Method::GET, Effect::Read);
-        Self { method, path, query: Vec::new(), body: None, effect, limit: RECORD_LIMIT, hasty: false }
+        Self { method, path, query: Vec::new(), body: None, effect, progress: None, limit: RECORD_LIMIT, hasty: false }
     }
 
     /// A page of a list.
@@ -215,7 +218,14 @@ impl Line {
         let mut last: Option<Failure> = None;
         loop {
             attempt += 1;
-            let (outcome, asked, failure) = match self.attempt(&call, &tried, request.hasty).await {
+            if let Some(progress) = &request.progress {
+                progress.begin();
+            }
+            let result = self.attempt(&call, &tried, request.hasty).await;
+            if let Some(progress) = &request.progress {
+                progress.end(outcome_of(&result));
+            }
+            let (outcome, asked, failure) = match result {
                 Ok(answer) if (200..300).contains(&answer.status) => return Ok((tried, answer)),
                 Ok(answer) => {
                     let Answer { status, content_type, request_id, retry_after, body, .. } = answer;
@@ -280,6 +290,13 @@ impl Line {
             }
         }
         result
+    }
+}
+
+fn outcome_of(result: &Result<Answer, TransportError>) -> Outcome {
+    match result {
+        Ok(answer) => Outcome::Answered { status: answer.status, retry_after: answer.retry_after.is_some() },
+        Err(error) => error.outcome,
     }
 }
 

@@ -72,6 +72,14 @@ pub fn again(outcome: Outcome, effect: Effect) -> bool {
     row.is_some_and(|row| if effect == Effect::Read { row.read } else { row.once })
 }
 
+/// Whether an attempt that ended so may have been executed. The service has refused it where the status says that the
+/// request is at fault (4xx, but for 408), or where it would be sent again.
+pub fn may_be_executed(outcome: Outcome) -> bool {
+    let refused = status(outcome).is_some_and(|status| (400..500).contains(&status) && status != 408);
+    let unsent = matches!(outcome, Outcome::NotConnected | Outcome::Handshake);
+    !(refused || unsent || again(outcome, Effect::Once))
+}
+
 /// The table for people, in Markdown.
 pub fn markdown() -> String {
     let word = |yes| if yes { "yes" } else { "no" };
@@ -137,6 +145,23 @@ mod tests {
         ] {
             assert_eq!(again(outcome, Effect::Read), read, "read after {outcome:?}");
             assert_eq!(again(outcome, Effect::Once), once, "sign after {outcome:?}");
+        }
+    }
+
+    #[test]
+    fn what_is_sent_again_or_refused_was_not_executed_and_all_else_may_have_been() {
+        let answered = |status, retry_after| Outcome::Answered { status, retry_after };
+        for outcome in [Outcome::Lost, Outcome::TimedOut] {
+            assert!(may_be_executed(outcome), "{outcome:?}");
+        }
+        for status in [200, 201, 302, 408, 500, 502, 503, 504] {
+            assert!(may_be_executed(answered(status, false)), "{status}");
+        }
+        for status in [400, 401, 403, 404, 409, 413, 429] {
+            assert!(!may_be_executed(answered(status, false)), "{status}");
+        }
+        for outcome in [Outcome::NotConnected, Outcome::Handshake, answered(503, true)] {
+            assert!(!may_be_executed(outcome), "{outcome:?}");
         }
     }
 

@@ -7,10 +7,12 @@ use super::deadline::Deadline;
 use super::failure::{Failure, Kind};
 use super::listing;
 use super::model::{self, Keypair, SignatureRecord, Signed};
+use super::progress::Progress;
 use super::request::{Line, Request, segment};
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use serde_json::{Value, json};
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 /// What is to be signed.
@@ -20,6 +22,8 @@ pub struct Order<'a> {
     pub sig_alg: &'a str,
     /// The digest, or the message where the algorithm takes it whole.
     pub hash: &'a [u8],
+    /// How far it comes.
+    pub progress: &'a Arc<Progress>,
 }
 
 /// First pause between two looks at a record, and the longest.
@@ -36,6 +40,7 @@ impl Order<'_> {
         match model::signed(&answer) {
             (id, Some(signature)) => Ok(Signed { id, signature }),
             (Some(id), None) => {
+                self.progress.note_record(&id);
                 let record = finished(line, &id).await?;
                 if begins(&record, &FAILED) {
                     return Err(failed(&id, &record));
@@ -74,7 +79,8 @@ impl Order<'_> {
         if let Some(account) = account {
             body["account"] = account.clone();
         }
-        Request::post(format!("/keypairs/{}/sign", segment(&self.keypair.id)), body)
+        let request = Request::post(format!("/keypairs/{}/sign", segment(&self.keypair.id)), body);
+        Request { progress: Some(Arc::clone(self.progress)), ..request }
     }
 
     /// The keypair's account as the service described it; asked for where it is not known, as in the cache.

@@ -3,9 +3,10 @@
 use super::object::Handles;
 use super::session::Session;
 use super::session_table::Sessions;
-use super::slot::{Account, MANUFACTURER, Slot, SlotKind, library_version, padded};
+use super::slot::{Account, MANUFACTURER, Signer, Slot, SlotKind, library_version, padded};
 use crate::config::Config;
 use crate::error::{Error, Result};
+use crate::ledger::Ledger;
 use cryptoki_sys::*;
 use std::sync::Arc;
 
@@ -14,21 +15,25 @@ pub struct Module {
     slots: Vec<Arc<Slot>>,
     pub(super) sessions: Sessions,
     pub(super) handles: Arc<Handles>,
+    ledger: Arc<Ledger>,
 }
 
 impl Module {
     /// Lays out the slots that the configuration asks for. No request, no file.
     pub fn new(config: &Config) -> Self {
         let handles = Arc::new(Handles::default());
+        let ledger = Arc::new(Ledger::new(&config.ledger));
         let mut slots = Vec::new();
         for settings in &config.tokens {
-            let account = Arc::new(Account::new(Arc::clone(settings), slots.len() as CK_SLOT_ID, Arc::clone(&handles)));
+            let signer = Signer::new(Arc::clone(&ledger), &config.ledger, settings);
+            let id = slots.len() as CK_SLOT_ID;
+            let account = Arc::new(Account::new(Arc::clone(settings), id, Arc::clone(&handles), signer));
             slots.push(Arc::new(Slot::new(slots.len() as CK_SLOT_ID, SlotKind::Classic, Arc::clone(&account))));
             if settings.modern_slot {
                 slots.push(Arc::new(Slot::new(slots.len() as CK_SLOT_ID, SlotKind::Modern, account)));
             }
         }
-        Self { slots, sessions: Sessions::default(), handles }
+        Self { slots, sessions: Sessions::default(), handles, ledger }
     }
 
     /// `C_GetInfo`: the version is the highest interface that `C_GetInterface` offers.
@@ -112,5 +117,8 @@ impl Module {
     pub fn finish(&self) {
         self.sessions.close_all(None);
         self.accounts().for_each(Account::finish);
+        if let Some(summary) = self.ledger.summary() {
+            log::info!("{summary}");
+        }
     }
 }

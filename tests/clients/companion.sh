@@ -164,6 +164,13 @@ schema verify "$COMPANION" verify demo-ec-p256 file file.sig --json
 schema doctor "$COMPANION" doctor --json
 schema doctor "$COMPANION" doctor --json --keypair no-such-keypair
 schema config "$COMPANION" config --json
+export STM_PKCS11_LEDGER=$WORK/ledger
+"$COMPANION" sign demo-ec-p256 file >/dev/null 2>&1
+schema 'ledger list' "$COMPANION" ledger list --json
+schema 'ledger summary' "$COMPANION" ledger summary --by outcome --json
+schema 'ledger verify' "$COMPANION" ledger verify --json
+schema 'ledger reconcile' "$COMPANION" ledger reconcile --json
+unset STM_PKCS11_LEDGER
 same "  and every schema is tried" "$(jq -r '."$defs" | keys[]' "$ROOT/docs/companion.schema.json" | grep -Evx 'keypair|certificate' | while read -r name; do
     grep -qE "^schema '?$name'? " "$ROOT/tests/clients/companion.sh" || echo "$name"
 done)" ''

@@ -4,6 +4,7 @@ mod cold;
 mod crowd;
 mod footprint;
 mod hashing;
+mod ledger;
 mod listing;
 mod startup;
 mod throughput;
@@ -25,6 +26,7 @@ pub const CASES: &[Case] = &[
     Case { name: "startup", run: startup::run },
     Case { name: "cold", run: cold::run },
     Case { name: "warm", run: warm::run },
+    Case { name: "ledger", run: ledger::run },
     Case { name: "throughput", run: throughput::run },
     Case { name: "listing", run: listing::run },
     Case { name: "crowd", run: crowd::run },
@@ -41,6 +43,7 @@ pub const BODIES: &[(&str, Body)] = &[
     ("cold-module", cold::module_body),
     ("cold-bare", cold::bare_body),
     ("warm", warm::body),
+    ("ledger", ledger::body),
     ("throughput", throughput::body),
     ("list-module", listing::module_body),
     ("list-raw", listing::raw_body),

@@ -96,6 +96,9 @@ impl Times {
     }
 }
 
+/// What is signed.
+pub const DATA: &[u8] = b"what a signing tool signs, in its own attributes";
+
 /// Measures the three in turn, signature by signature.
 pub fn body(arguments: &[String]) -> Value {
     let [place, id, rounds] = arguments else { panic!("three arguments") };
@@ -103,7 +106,6 @@ pub fn body(arguments: &[String]) -> Value {
     let settings = Settings::load();
     let path = format!("/keypairs/{id}/sign");
     let request = json!({"hash": STANDARD.encode([7; 32]), "sig_alg": kind.sig_alg}).to_string();
-    let data = b"what a signing tool signs, in its own attributes";
 
     let module = Module::start();
     let session = module.open();
@@ -111,7 +113,7 @@ pub fn body(arguments: &[String]) -> Value {
     let public = module.find(session, CKO_PUBLIC_KEY, Some(kind.alias))[0];
     let raw = Raw::new(&settings, Version::Http1);
     let mut bare = Bare::connect(&settings);
-    let mut signature = module.sign(session, kind, key, data);
+    let mut signature = module.sign(session, kind, key, DATA);
     raw.post(&path, &request);
     bare.post(&path, &request);
 
@@ -119,12 +121,12 @@ pub fn body(arguments: &[String]) -> Value {
     for round in 0..rounds.parse::<usize>().expect("a number") {
         for turn in 0..3 {
             match (round + turn) % 3 {
-                0 => signature = of_module.add(|| module.sign(session, kind, key, data)),
+                0 => signature = of_module.add(|| module.sign(session, kind, key, DATA)),
                 1 => drop(of_raw.add(|| raw.post(&path, &request))),
                 _ => drop(of_bare.add(|| bare.post(&path, &request).len())),
             }
         }
-        of_verify.add(|| module.verify(session, kind, public, data, &signature));
+        of_verify.add(|| module.verify(session, kind, public, DATA, &signature));
     }
     module.finalize();
     json!({"module": of_module.json(), "raw": of_raw.json(), "bare": of_bare.json(), "verify": of_verify.json()})

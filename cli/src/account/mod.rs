@@ -6,8 +6,10 @@ pub mod prepare;
 use crate::print::{Exit, Failure};
 use std::sync::Arc;
 use stm_pkcs11::config::{self, Config, LogOutput, TokenSettings};
+use stm_pkcs11::ledger::Ledger;
 use stm_pkcs11::nearest::nearest;
 use stm_pkcs11::service::{self, Keypair, Service, Wanted};
+use stm_pkcs11::token::Signer;
 
 /// Which of the configured accounts.
 #[derive(clap::Args)]
@@ -20,6 +22,8 @@ pub struct Choice {
 /// An account and the service behind it.
 pub struct Account {
     pub service: Service,
+    /// Writes every signature down, as the module does.
+    pub signer: Signer,
 }
 
 impl Choice {
@@ -52,8 +56,10 @@ impl Choice {
 
     /// The account.
     pub fn open(&self) -> Result<Account, Failure> {
-        let (_, settings) = self.settings()?;
-        Ok(Account { service: Service::new(settings) })
+        let (config, settings) = self.settings()?;
+        let ledger = Arc::new(Ledger::new(&config.ledger));
+        let signer = Signer::new(ledger, &config.ledger, &settings);
+        Ok(Account { service: Service::new(settings), signer })
     }
 }
 

@@ -5,6 +5,7 @@ pub mod completions;
 pub mod config;
 pub mod doctor;
 pub mod keypair;
+pub mod ledger;
 pub mod sample;
 pub mod sign;
 pub mod signature;

@@ -3,14 +3,15 @@
 use crate::account::describe::hex;
 use crate::account::prepare::{How, prepare_digest, sends_message};
 use crate::account::{Account, Choice, refused};
-use crate::print::{self, Failure, shown};
+use crate::print::{self, Exit, Failure, shown};
 use base64::{Engine, prelude::BASE64_STANDARD};
 use clap::ValueEnum;
 use std::fs::{File, OpenOptions};
 use std::io::{Seek, Write};
 use std::path::{Path, PathBuf};
 use stm_pkcs11::mechanism::Prepared;
-use stm_pkcs11::service::{Keypair, Kind};
+use stm_pkcs11::service::{self, Keypair, Kind};
+use stm_pkcs11::token::Unsigned;
 
 #[derive(clap::Args)]
 pub struct Sign {
@@ -79,8 +80,28 @@ fn prepare(arguments: &Sign, keypair: &Keypair) -> Result<Prepared, Failure> {
 
 fn sign(account: &Account, keypair: &Keypair, prepared: &Prepared) -> Result<Vec<u8>, Failure> {
     let what = || format!("sign with {}", keypair.alias);
-    let signed = account.service.sign(keypair, prepared.sig_alg, &prepared.hash, account.service.deadline());
-    let signed = signed.map_err(|failure| match failure.kind() {
+    let made = account.signer.sign(&account.service, keypair, prepared, account.service.deadline());
+    let signed = match made {
+        Ok(made) => made.signed,
+        Err(Unsigned::Refused(line)) => {
+            let (why, remedy) = line.rsplit_once("; ").unwrap_or((&line, "raise the budget"));
+            return Err(Failure::new(what(), why, remedy).exit(Exit::Refused));
+        }
+        Err(Unsigned::Failed(failure)) => return Err(failed(what(), keypair, prepared, &failure)),
+        Err(Unsigned::Wrong(error, record)) => {
+            let record = record.as_deref().unwrap_or("none");
+            let remedy = format!("look at the service's record {record}, and report it as a defect");
+            return Err(Failure::new(what(), error.cause, remedy));
+        }
+    };
+    if let Some(id) = &signed.id {
+        print::note(&format!("the service's record: {}", shown(id)));
+    }
+    Ok(signed.signature)
+}
+
+fn failed(what: String, keypair: &Keypair, prepared: &Prepared, failure: &service::Failure) -> Failure {
+    match failure.kind() {
         // The signature may have been made, and its answer lost.
         Kind::Timeout | Kind::Unreachable | Kind::Unavailable | Kind::BadAnswer | Kind::LongAnswer => {
             let remedy = format!(
@@ -90,18 +111,10 @@ fn sign(account: &Account, keypair: &Keypair, prepared: &Prepared) -> Result<Vec
                 prepared.sig_alg,
                 keypair.alias
             );
-            Failure::new(what(), failure.cause(), remedy.trim_start_matches("; ")).exit(failure.kind().into())
+            Failure::new(what, failure.cause(), remedy.trim_start_matches("; ")).exit(failure.kind().into())
         }
-        _ => refused(what(), &failure),
-    })?;
-    prepared.accept(&signed.signature).map_err(|error| {
-        let record = signed.id.as_deref().unwrap_or("none");
-        Failure::new(what(), error.cause, format!("look at the service's record {record}, and report it as a defect"))
-    })?;
-    if let Some(id) = &signed.id {
-        print::note(&format!("the service's record: {}", shown(id)));
+        _ => refused(what, failure),
     }
-    Ok(signed.signature)
 }
 
 fn write(signature: &[u8], format: Format, place: Option<Place>) -> Result<(), Failure> {

@@ -8,6 +8,7 @@ use super::kind::SlotKind;
 use super::layout::Layout;
 use super::lookup::{Need, Permitted};
 use super::not_found;
+use super::signer::Signer;
 use crate::config::{Login, TokenSettings};
 use crate::error::Result;
 use crate::service::{Deadline, Keypair, NewKeypair, Service, Wanted};
@@ -24,6 +25,7 @@ const MISS_LIFETIME: Duration = Duration::from_secs(5);
 pub struct Account {
     settings: Arc<TokenSettings>,
     pub(super) service: Service,
+    pub(super) signer: Signer,
     layout: Layout,
     catalog: RwLock<Arc<Catalog>>,
     /// Held while a new catalog is put together, never during a request.
@@ -32,7 +34,12 @@ pub struct Account {
 
 impl Account {
     /// Touches nothing but memory. `first_slot` is the id that its classic slot has.
-    pub(in crate::token) fn new(settings: Arc<TokenSettings>, first_slot: CK_SLOT_ID, handles: Arc<Handles>) -> Self {
+    pub(in crate::token) fn new(
+        settings: Arc<TokenSettings>,
+        first_slot: CK_SLOT_ID,
+        handles: Arc<Handles>,
+        signer: Signer,
+    ) -> Self {
         let mut slots = vec![(SlotKind::Classic, first_slot)];
         if settings.modern_slot {
             slots.push((SlotKind::Modern, first_slot + 1));
@@ -40,7 +47,7 @@ impl Account {
         let layout = Layout { slots, chain: settings.chain, private: settings.login != Login::None, handles };
         let catalog = RwLock::new(Arc::new(Catalog::empty(&layout)));
         let service = Service::new(Arc::clone(&settings));
-        Self { settings, service, layout, catalog, renewal: Mutex::new(()) }
+        Self { settings, service, signer, layout, catalog, renewal: Mutex::new(()) }
     }
 
     /// What the user set.

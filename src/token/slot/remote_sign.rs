@@ -2,6 +2,7 @@
 
 use super::account::Account;
 use super::failure;
+use super::signer::{Made, Unsigned};
 use crate::error::{Error, Result};
 use crate::mechanism::Prepared;
 use crate::service::{Deadline, Keypair, Kind, Signed};
@@ -12,21 +13,27 @@ impl Account {
     /// with it comes its id at the service, if the service gives one.
     pub fn sign(&self, keypair: &Keypair, prepared: &Prepared) -> Result<(Vec<u8>, Option<String>)> {
         let deadline = self.service.deadline();
-        let signed = self.service.sign(keypair, prepared.sig_alg, &prepared.hash, deadline).map_err(|failure| {
-            if failure::outdated(&failure) {
+        let made = self.signer.sign(&self.service, keypair, prepared, deadline);
+        let Made { signature, signed } = made.map_err(|unsigned| match unsigned {
+            Unsigned::Refused(line) => Error::loud(CKR_FUNCTION_REJECTED, line),
+            Unsigned::Failed(failure) => {
+                if failure::outdated(&failure) {
+                    self.forget(keypair);
+                }
+                // Whether there is a signature of no data, only the service knows: it is asked, and a refusal is about the data.
+                if prepared.hash.is_empty() && failure.kind() == Kind::BadRequest {
+                    let cause = format!(
+                        "{failure}; the data is empty, which the service does not sign with {}",
+                        prepared.sig_alg
+                    );
+                    return Error::loud(CKR_DATA_LEN_RANGE, cause);
+                }
+                failure::sign_error(&failure)
+            }
+            Unsigned::Wrong(error, _) => {
                 self.forget(keypair);
+                Error { cause: format!("keypair {}: {}", keypair.alias, error.cause).into(), ..error }
             }
-            // Whether there is a signature of no data, only the service knows: it is asked, and a refusal is about the data.
-            if prepared.hash.is_empty() && failure.kind() == Kind::BadRequest {
-                let cause =
-                    format!("{failure}; the data is empty, which the service does not sign with {}", prepared.sig_alg);
-                return Error::loud(CKR_DATA_LEN_RANGE, cause);
-            }
-            failure::sign_error(&failure)
-        })?;
-        let signature = prepared.accept(&signed.signature).map_err(|error| {
-            self.forget(keypair);
-            Error { cause: format!("keypair {}: {}", keypair.alias, error.cause).into(), ..error }
         })?;
         if self.settings().confirm_record {
             confirm(self, keypair, prepared, &signed, deadline)?;

@@ -1,6 +1,7 @@
 //! `stm-pkcs11 doctor`: every step on the way to a signature, each fine or with what to do. It spends no signature.
 
 mod keypairs;
+mod ledger;
 mod visit;
 
 use crate::account::Choice;
@@ -37,6 +38,7 @@ pub fn run(arguments: &Arguments) -> Result<(), Failure> {
         visit.warning("settings", warning, "");
     }
     look_at_settings(&mut visit, &settings);
+    ledger::look(&mut visit, &config.ledger);
     let service = Service::new(Arc::clone(&settings));
     if !visit.is_wrong() {
         identity(&mut visit, &service, &settings);

@@ -1,0 +1,82 @@
+//! Which entries of the ledger.
+
+use std::time::{Duration, SystemTime};
+use stm_pkcs11::ledger::{Entry, timestamp};
+
+/// What an entry has to be like.
+#[derive(clap::Args)]
+pub struct Filter {
+    /// Made at this time or later: a date (2026-11-28, UTC), or so long ago (12h, 7d)
+    #[arg(long, value_name = "WHEN", value_parser = since)]
+    since: Option<String>,
+    /// By this keypair: alias, or id
+    #[arg(long, value_name = "ALIAS")]
+    keypair: Option<String>,
+    /// By programs whose command line, as the ledger has it, contains this text
+    #[arg(long, value_name = "TEXT")]
+    command: Option<String>,
+}
+
+impl Filter {
+    /// Whether the entry is like that.
+    pub fn fits(&self, entry: &Entry) -> bool {
+        self.since.as_ref().is_none_or(|since| entry.time.as_str() >= since.as_str())
+            && self.keypair.as_ref().is_none_or(|name| [&entry.keypair, &entry.keypair_id].contains(&name))
+            && self.command.as_ref().is_none_or(|text| entry.command.contains(text) || entry.process.contains(text))
+    }
+}
+
+/// A time as the ledger writes it, or the beginning of one: both are compared as text.
+fn since(text: &str) -> Result<String, String> {
+    let wrong = || "expected a date such as 2026-11-28, or a time such as 12h or 7d".to_owned();
+    if text.len() == 10 {
+        let digits =
+            |(place, byte): (usize, u8)| if [4, 7].contains(&place) { byte == b'-' } else { byte.is_ascii_digit() };
+        let number = |range| text.get(range).and_then(|digits: &str| digits.parse::<u8>().ok()).unwrap_or_default();
+        let fits = text.bytes().enumerate().all(digits)
+            && (1..=12).contains(&number(5..7))
+            && (1..=31).contains(&number(8..10));
+        return if fits { Ok(text.to_owned()) } else { Err(wrong()) };
+    }
+    let split = text.len().saturating_sub(1);
+    let hours = match text.get(split..) {
+        Some("h") => 1,
+        Some("d") => 24,
+        _ => return Err(wrong()),
+    };
+    let number: u32 = text[..split].parse().map_err(|_| wrong())?;
+    let ago = Duration::from_secs(u64::from(number) * hours * 3600);
+    SystemTime::now().checked_sub(ago).filter(|_| number <= 100_000).map(timestamp).ok_or_else(wrong)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_date_or_a_time_ago_is_when() {
+        assert_eq!(since("2026-11-28"), Ok("2026-11-28".into()));
+        assert!(since("1h").unwrap() < timestamp(SystemTime::now()) && since("1h").unwrap() > since("1d").unwrap());
+        for wrong in ["", "h", "7", "7w", "-1d", "2026-13-01", "2026/11/28", "26-11-28", "99999999d", "é"] {
+            assert!(since(wrong).unwrap_err().contains("expected a date"), "{wrong}");
+        }
+    }
+
+    #[test]
+    fn an_entry_fits_where_all_that_was_given_does() {
+        let entry = Entry {
+            time: "2026-11-28T10:00:00.000Z".into(),
+            keypair: "release".into(),
+            keypair_id: "id".into(),
+            process: "java".into(),
+            command: "jarsigner -keystore ...".into(),
+            ..Entry::default()
+        };
+        let fits = |since: &str, keypair: &str, command: &str| {
+            let set = |text: &str| Some(text.to_owned()).filter(|text| !text.is_empty());
+            Filter { since: set(since), keypair: set(keypair), command: set(command) }.fits(&entry)
+        };
+        assert!(fits("", "", "") && fits("2026-11-28", "id", "java") && fits("", "release", "jarsigner"));
+        assert!(!fits("2026-11-29", "", "") && !fits("", "releas", "") && !fits("2026-11-28", "id", "openssl"));
+    }
+}

@@ -1,0 +1,141 @@
+//! An entry: a sign request and how it ended, from two lines; or a reused signature, from one.
+
+use super::file::{self, LedgerFile};
+use super::line::{Kind, Line, Outcome};
+use super::open::Refusal;
+use std::collections::HashMap;
+
+/// One sign request.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Entry {
+    /// The number of its line.
+    pub n: u64,
+    /// When it was made, in UTC, RFC 3339.
+    pub time: String,
+    /// The machine's name.
+    pub host: String,
+    /// The user's name.
+    pub user: String,
+    /// The process's number.
+    pub pid: u32,
+    /// The program's file name.
+    pub process: String,
+    /// The command line without what may be a secret.
+    pub command: String,
+    /// The keypair's alias.
+    pub keypair: String,
+    /// The keypair's id.
+    pub keypair_id: String,
+    /// The service's name of the algorithm.
+    pub sig_alg: String,
+    /// What is signed, in hexadecimal, or `sha256:` and the digest of that.
+    pub digest: String,
+    /// How it ended; `None` for one that is unfinished: it is under way, or its process ended before the answer came.
+    pub outcome: Option<Outcome>,
+    /// Why there is no signature.
+    pub why: Option<String>,
+    /// The id of the service's record.
+    pub signature_id: Option<String>,
+    /// How long it took in milliseconds.
+    pub ms: Option<u64>,
+    /// How often it was sent.
+    pub attempts: Option<u32>,
+    /// Length of the signature in bytes.
+    pub bytes: Option<u64>,
+}
+
+impl Entry {
+    fn of(line: Line) -> Self {
+        Self {
+            n: line.n,
+            time: line.time,
+            host: line.host.unwrap_or_default(),
+            user: line.user.unwrap_or_default(),
+            pid: line.pid.unwrap_or_default(),
+            process: line.process.unwrap_or_default(),
+            command: line.command.unwrap_or_default(),
+            keypair: line.keypair.unwrap_or_default(),
+            keypair_id: line.keypair_id.unwrap_or_default(),
+            sig_alg: line.sig_alg.unwrap_or_default(),
+            digest: line.digest.unwrap_or_default(),
+            outcome: line.outcome,
+            why: line.why,
+            signature_id: line.signature_id,
+            ms: line.ms,
+            attempts: line.attempts,
+            bytes: line.bytes,
+        }
+    }
+
+    fn complete(&mut self, line: Line) {
+        self.outcome = line.outcome;
+        self.why = line.why;
+        self.signature_id = line.signature_id;
+        self.ms = line.ms;
+        self.attempts = line.attempts;
+        self.bytes = line.bytes;
+    }
+
+    /// The name of the outcome; `unfinished` where there is none.
+    pub fn outcome_name(&self) -> &'static str {
+        self.outcome.map_or("unfinished", Outcome::name)
+    }
+
+    /// Whether it is spent: an unfinished one may have been executed.
+    pub fn counts(&self) -> bool {
+        self.outcome.is_none_or(Outcome::counts)
+    }
+
+    /// The day it was made on, in UTC.
+    pub fn day(&self) -> &str {
+        self.time.get(..10).unwrap_or(&self.time)
+    }
+}
+
+/// Entries of lines, in order.
+pub fn join(lines: impl Iterator<Item = Line>) -> Vec<Entry> {
+    let mut entries: Vec<Entry> = Vec::new();
+    let mut places = HashMap::new();
+    for line in lines {
+        match line.line {
+            Kind::Head => {}
+            Kind::Request | Kind::Reused => {
+                places.insert(line.n, entries.len());
+                entries.push(Entry::of(line));
+            }
+            Kind::Completed => {
+                if let Some(place) = line.of.and_then(|of| places.get(&of)) {
+                    entries[*place].complete(line);
+                }
+            }
+        }
+    }
+    entries
+}
+
+/// All entries of a ledger, the oldest first.
+pub fn entries(ledger: &LedgerFile) -> Result<Vec<Entry>, Refusal> {
+    let mut all = Vec::new();
+    for path in ledger.files() {
+        all.extend(file::lines(&path)?.into_iter().filter_map(|(_, line)| line));
+    }
+    Ok(join(all.into_iter()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn requests_and_their_ends_are_put_together() {
+        let line = |n, line| Line { n, line, keypair: Some(format!("k{n}")), ..Line::default() };
+        let end =
+            Line { of: Some(2), outcome: Some(Outcome::Refused), why: Some("no".into()), ..line(4, Kind::Completed) };
+        let stray = Line { of: Some(99), outcome: Some(Outcome::Signed), ..line(6, Kind::Completed) };
+        let reused = Line { outcome: Some(Outcome::Reused), ..line(5, Kind::Reused) };
+        let found =
+            join([line(1, Kind::Head), line(2, Kind::Request), line(3, Kind::Request), end, reused, stray].into_iter());
+        let said: Vec<_> = found.iter().map(|entry| (&*entry.keypair, entry.outcome_name(), entry.counts())).collect();
+        assert_eq!(said, [("k2", "refused", false), ("k3", "unfinished", true), ("k5", "reused", false)]);
+    }
+}

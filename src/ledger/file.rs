@@ -1,0 +1,432 @@
+//! The ledger on disk: lines are appended under a lock, each with one write; what is there is never changed.
+//!
+//! A file that has grown long is renamed to `PATH.1`, `PATH.2`, ... (a higher number is younger, and no file is ever written
+//! over), and the next one begins where it ended: with the number of the next line, the totals and the hash of the last line.
+//! A process may end at any moment, in the middle of a line too: the next one writes on a line of its own.
+
+use super::line::{self, HEAD, Kind, Line};
+use super::lock::{Lock, PATIENCE, beside};
+use super::open::{self, Refusal};
+use super::spent::Spent;
+use std::fs::File;
+use std::io::{self, Read, Seek, SeekFrom, Write};
+use std::path::{Path, PathBuf};
+use std::time::SystemTime;
+
+/// A file longer than this is followed by another one, in bytes.
+const LONGEST: u64 = 16 << 20;
+
+/// How much of a file's end is read at first: a few lines, in bytes.
+const GLANCE: u64 = 4096;
+
+/// The ledger at a path.
+#[derive(Debug, Clone)]
+pub struct LedgerFile {
+    path: PathBuf,
+    longest: u64,
+}
+
+/// Where the next line goes.
+#[derive(Debug, Clone, PartialEq, Eq)]
+struct End {
+    /// The number of the last line that is whole; 0 before the first.
+    n: u64,
+    spent: Spent,
+    /// The hash of the last line, whole or not.
+    hash: String,
+    /// Whether the last line is not whole: it has no line feed.
+    torn: bool,
+    /// Length of the file in bytes.
+    length: u64,
+}
+
+impl End {
+    /// Of nothing.
+    fn none() -> Self {
+        Self { n: 0, spent: Spent::default(), hash: line::hash(b""), torn: false, length: 0 }
+    }
+}
+
+impl LedgerFile {
+    /// Touches nothing.
+    pub fn new(path: &Path) -> Self {
+        Self { path: path.to_owned(), longest: LONGEST }
+    }
+
+    /// Where it is.
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// Appends a line, after `decide` has seen the totals as they are (on this day) and has set those after it. Its number,
+    /// time and hash are set here. What `decide` refuses is not written.
+    pub fn append<E>(
+        &self,
+        mut line: Line,
+        decide: impl FnOnce(&mut Spent) -> Result<(), E>,
+    ) -> Result<Result<Line, E>, Refusal> {
+        let _lock = Lock::take(&self.path, PATIENCE)?;
+        let (mut file, end) = self.open()?;
+        line.time = line::timestamp(SystemTime::now());
+        line.spent = end.spent.clone();
+        line.spent.advance(&line.time[..10]);
+        if let Err(refused) = decide(&mut line.spent) {
+            return Ok(Err(refused));
+        }
+        line.n = end.n + 1;
+        line.prev = end.hash;
+        let text = format!("{}{}\n", if end.torn { "\n" } else { "" }, line.text());
+        write(&mut file, &text, end.length).map_err(|error| self.unwritable(&error))?;
+        Ok(Ok(line))
+    }
+
+    /// The totals, on this day; nothing is written. `None` if there is no ledger.
+    pub fn spent(&self) -> Result<Option<Spent>, Refusal> {
+        let Some(mut file) = open::read(&self.path)? else { return Ok(None) };
+        let mut spent = self.end(&mut file)?.spent;
+        spent.advance(&line::timestamp(SystemTime::now())[..10]);
+        Ok(Some(spent))
+    }
+
+    /// All files that there are, the oldest first.
+    pub fn files(&self) -> Vec<PathBuf> {
+        let mut files: Vec<PathBuf> = self.older().into_iter().map(|number| self.numbered(number)).collect();
+        files.push(self.path.clone());
+        files.retain(|path| path.symlink_metadata().is_ok());
+        files
+    }
+
+    /// The numbers of the files that were renamed, in order.
+    fn older(&self) -> Vec<u64> {
+        let Some(name) = self.path.file_name().and_then(|name| name.to_str()) else { return Vec::new() };
+        let folder = self.path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
+        let entries = std::fs::read_dir(folder).into_iter().flatten().flatten();
+        let number = |entry: std::fs::DirEntry| {
+            let other = entry.file_name();
+            let digits = other.to_str()?.strip_prefix(name)?.strip_prefix('.')?;
+            digits.parse::<u64>().ok().filter(|number| number.to_string() == digits)
+        };
+        let mut numbers: Vec<u64> = entries.filter_map(number).collect();
+        numbers.sort_unstable();
+        numbers
+    }
+
+    fn numbered(&self, number: u64) -> PathBuf {
+        beside(&self.path, &number.to_string())
+    }
+
+    fn unwritable(&self, error: &io::Error) -> Refusal {
+        Refusal::io(&format!("{} cannot be written", self.path.display()), error)
+    }
+
+    fn unreadable(&self, error: &io::Error) -> Refusal {
+        Refusal::io(&format!("{} cannot be read", self.path.display()), error)
+    }
+
+    /// The file that the next line goes to, and its end. Under the lock.
+    fn open(&self) -> Result<(File, End), Refusal> {
+        if let Some(mut file) = open::append(&self.path)? {
+            let end = self.end(&mut file)?;
+            if end.length > 0 && end.length < self.longest {
+                return Ok((file, end));
+            }
+            if end.length == 0 {
+                // Somebody made it, for its rights or its owner.
+                return self.begin(file);
+            }
+            drop(file);
+            let number = self.older().last().map_or(1, |last| last + 1);
+            std::fs::rename(&self.path, self.numbered(number)).map_err(|error| self.unwritable(&error))?;
+        }
+        // Beside its place and renamed, so that a file without its first line is never there.
+        let folder = self.path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
+        let mut new =
+            tempfile::Builder::new().prefix(".ledger").tempfile_in(folder).map_err(|error| self.unwritable(&error))?;
+        #[cfg(unix)]
+        if let Some(meta) = self.older().last().and_then(|number| self.numbered(*number).symlink_metadata().ok()) {
+            let _ = new.as_file().set_permissions(meta.permissions());
+        }
+        let head = self.head()?;
+        new.write_all(format!("{}\n", head.text()).as_bytes()).map_err(|error| self.unwritable(&error))?;
+        new.persist_noclobber(&self.path).map_err(|error| self.unwritable(&error.error))?;
+        let gone = || Refusal::new(format!("{} was removed this moment", self.path.display()), "retry");
+        let mut file = open::append(&self.path)?.ok_or_else(gone)?;
+        let end = self.end(&mut file)?;
+        Ok((file, end))
+    }
+
+    /// Writes the first line into an empty file.
+    fn begin(&self, mut file: File) -> Result<(File, End), Refusal> {
+        let head = self.head()?;
+        write(&mut file, &format!("{}\n", head.text()), 0).map_err(|error| self.unwritable(&error))?;
+        let end = self.end(&mut file)?;
+        Ok((file, end))
+    }
+
+    /// The first line of the next file: it goes on where the youngest of the older ones ends.
+    fn head(&self) -> Result<Line, Refusal> {
+        let before = self.older().last().map(|number| self.numbered(*number));
+        let (follows, end) = match &before {
+            None => (None, End::none()),
+            Some(path) => {
+                let end = match open::read(path)? {
+                    Some(mut file) => self.end(&mut file)?,
+                    None => End::none(),
+                };
+                (path.file_name().map(|name| name.to_string_lossy().into_owned()), end)
+            }
+        };
+        let time = line::timestamp(SystemTime::now());
+        let mut spent = end.spent;
+        spent.advance(&time[..10]);
+        Ok(Line { n: end.n + 1, time, spent, prev: end.hash, ..Line::head(follows) })
+    }
+
+    /// Reads the end of a file, no more of it than needed. A file that does not begin as ours do is refused.
+    fn end(&self, file: &mut File) -> Result<End, Refusal> {
+        self.try_end(file).map_err(|error| self.unreadable(&error))?.ok_or_else(|| {
+            let cause = format!("{} is not a ledger of stm-pkcs11, and nothing is written to it", self.path.display());
+            Refusal::new(cause, "set STM_PKCS11_LEDGER to another path, or move that file away")
+        })
+    }
+
+    fn try_end(&self, file: &mut File) -> io::Result<Option<End>> {
+        let length = file.metadata()?.len();
+        if length == 0 {
+            return Ok(Some(End::none()));
+        }
+        let mut head = vec![0; HEAD.len().min(length as usize)];
+        file.seek(SeekFrom::Start(0))?;
+        file.read_exact(&mut head)?;
+        if head != HEAD.as_bytes() {
+            return Ok(None);
+        }
+        let mut glance = GLANCE;
+        loop {
+            let begin = length.saturating_sub(glance);
+            let mut bytes = Vec::with_capacity(glance.min(length) as usize + 1);
+            file.seek(SeekFrom::Start(begin))?;
+            Read::by_ref(file).take(length - begin).read_to_end(&mut bytes)?;
+            if let Some(end) = last(&bytes, begin == 0, length) {
+                return Ok(Some(end));
+            }
+            if begin == 0 {
+                return Ok(None);
+            }
+            glance = glance.saturating_mul(16);
+        }
+    }
+}
+
+/// The end of a file in its last bytes; `None` where they do not reach back to a whole line.
+fn last(bytes: &[u8], whole: bool, length: u64) -> Option<End> {
+    let torn = bytes.last() != Some(&b'\n');
+    let text = if torn { bytes } else { &bytes[..bytes.len() - 1] };
+    let mut lines: Vec<&[u8]> = text.split(|byte| *byte == b'\n').collect();
+    if !whole {
+        // It may have begun before.
+        lines.remove(0);
+    }
+    let hash = line::hash(lines.last()?);
+    let found = lines.iter().rev().find_map(|text| Line::parse(text))?;
+    Some(End { n: found.n, spent: found.spent, hash, torn, length })
+}
+
+/// Writes all or, where the disk is full, nothing. Under the lock.
+fn write(file: &mut File, text: &str, length: u64) -> io::Result<()> {
+    let written = loop {
+        match file.write(text.as_bytes()) {
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+            written => break written,
+        }
+    };
+    match written {
+        Ok(count) if count == text.len() => Ok(()),
+        part => {
+            let _ = file.set_len(length);
+            Err(part.err().unwrap_or_else(|| io::ErrorKind::StorageFull.into()))
+        }
+    }
+}
+
+/// A line as it is in the file, and what it says, if it is whole.
+pub type Text = (Vec<u8>, Option<Line>);
+
+/// What every line of a file is, for those who read it all.
+pub fn lines(path: &Path) -> Result<Vec<Text>, Refusal> {
+    let unreadable = |error: &io::Error| Refusal::io(&format!("{} cannot be read", path.display()), error);
+    let Some(mut file) = open::read(path)? else {
+        let remedy = "check the path; the first signature makes the ledger";
+        return Err(Refusal::new(format!("{} is not there", path.display()), remedy));
+    };
+    let mut bytes = Vec::new();
+    file.read_to_end(&mut bytes).map_err(|error| unreadable(&error))?;
+    if !bytes.is_empty() && !bytes.starts_with(HEAD.as_bytes()) {
+        let cause = format!("{} is not a ledger of stm-pkcs11", path.display());
+        return Err(Refusal::new(cause, "name the file that STM_PKCS11_LEDGER names"));
+    }
+    let text = bytes.strip_suffix(b"\n").unwrap_or(&bytes);
+    let texts = text.split(|byte| *byte == b'\n').filter(|_| !bytes.is_empty());
+    Ok(texts.map(|text| (text.to_vec(), Line::parse(text))).collect())
+}
+
+/// Whether a line is the first of a file.
+pub fn is_head(line: &Line) -> bool {
+    line.line == Kind::Head
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::fs;
+
+    fn ledger(longest: u64) -> (tempfile::TempDir, LedgerFile) {
+        let folder = tempfile::tempdir().unwrap();
+        let file = LedgerFile { path: folder.path().join("ledger"), longest };
+        (folder, file)
+    }
+
+    fn add(file: &LedgerFile) -> Line {
+        let line = Line { line: Kind::Request, ..Line::default() };
+        let added = file.append(line, |spent| {
+            spent.add();
+            Ok::<_, ()>(())
+        });
+        added.unwrap().unwrap()
+    }
+
+    #[test]
+    fn lines_are_numbered_counted_and_chained() {
+        let (_folder, file) = ledger(LONGEST);
+        let (first, second) = (add(&file), add(&file));
+        assert_eq!((first.n, second.n, second.spent.total), (2, 3, 2));
+        let lines = lines(file.path()).unwrap();
+        assert_eq!(lines.len(), 3);
+        assert_eq!(second.prev, line::hash(&lines[1].0));
+        assert_eq!(lines[2].1.as_ref(), Some(&second));
+    }
+
+    #[test]
+    fn a_refused_line_is_not_written() {
+        let (_folder, file) = ledger(LONGEST);
+        add(&file);
+        let before = fs::read(file.path()).unwrap();
+        assert_eq!(file.append(Line::default(), |_| Err("no")).unwrap(), Err("no"));
+        assert_eq!(fs::read(file.path()).unwrap(), before);
+    }
+
+    #[test]
+    fn after_a_line_that_is_not_whole_comes_a_line_of_its_own_and_nothing_is_lost() {
+        let (_folder, file) = ledger(LONGEST);
+        add(&file);
+        let mut bytes = fs::read(file.path()).unwrap();
+        bytes.extend_from_slice(b"{\"n\":3,\"line\":\"requ");
+        fs::write(file.path(), &bytes).unwrap();
+        let next = add(&file);
+        assert_eq!((next.n, next.spent.total), (3, 2));
+        let lines = lines(file.path()).unwrap();
+        assert_eq!(lines.len(), 4);
+        assert_eq!(next.prev, line::hash(&lines[2].0));
+        assert!(fs::read(file.path()).unwrap().starts_with(&bytes));
+    }
+
+    #[test]
+    fn long_lines_at_the_end_are_read_back_to_a_whole_one() {
+        let (_folder, file) = ledger(LONGEST);
+        add(&file);
+        let mut bytes = fs::read(file.path()).unwrap();
+        bytes.extend(std::iter::repeat_n(b'x', 3 * GLANCE as usize));
+        fs::write(file.path(), &bytes).unwrap();
+        assert_eq!(add(&file).n, 3);
+    }
+
+    #[test]
+    fn files_of_others_are_refused_and_left_as_they_are() {
+        let (folder, file) = ledger(LONGEST);
+        for content in [&b"my diary\n"[..], b"{", b"\n", b"{\"ledger\":\"other\",\"n\":1}\n", &HEAD.as_bytes()[..9]] {
+            fs::write(file.path(), content).unwrap();
+            let refused = file.append(Line::default(), |_| Ok::<_, ()>(())).unwrap_err().to_string();
+            assert!(refused.contains("is not a ledger of stm-pkcs11, and nothing is written to it"), "{refused}");
+            assert_eq!(fs::read(file.path()).unwrap(), content);
+        }
+        assert!(fs::read_dir(folder.path()).unwrap().flatten().count() <= 2, "nothing but the lock was made");
+    }
+
+    #[test]
+    fn an_empty_file_that_an_administrator_made_is_begun() {
+        let (_folder, file) = ledger(LONGEST);
+        fs::write(file.path(), "").unwrap();
+        assert_eq!(add(&file).n, 2);
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn links_and_fifos_are_refused_and_nobody_waits() {
+        let (folder, file) = ledger(LONGEST);
+        let target = folder.path().join("target");
+        std::os::unix::fs::symlink(&target, file.path()).unwrap();
+        let refused = file.append(Line::default(), |_| Ok::<_, ()>(())).unwrap_err().to_string();
+        assert!(refused.contains("is a symbolic link; set STM_PKCS11_LEDGER"), "{refused}");
+        assert!(!target.exists());
+        fs::remove_file(file.path()).unwrap();
+        let made = std::process::Command::new("mkfifo").arg(file.path()).status().unwrap();
+        assert!(made.success());
+        let refused = file.append(Line::default(), |_| Ok::<_, ()>(())).unwrap_err().to_string();
+        assert!(refused.contains("is not a regular file"), "{refused}");
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn what_is_made_is_for_its_owner_alone() {
+        use std::os::unix::fs::PermissionsExt;
+        let (folder, file) = ledger(1000);
+        (0..9).for_each(|_| drop(add(&file)));
+        for entry in fs::read_dir(folder.path()).unwrap().flatten() {
+            assert_eq!(entry.metadata().unwrap().permissions().mode() & 0o077, 0, "{entry:?}");
+        }
+    }
+
+    #[test]
+    fn a_long_file_is_followed_by_another_and_numbers_totals_and_chain_go_on() {
+        let (folder, file) = ledger(1000);
+        fs::write(folder.path().join("ledger.2"), "{\"ledger\":\"stm-pkcs11\",\"n\":5}\n").unwrap();
+        fs::write(folder.path().join("ledger.old"), "not ours").unwrap();
+        (0..19).for_each(|_| drop(add(&file)));
+        let last = add(&file);
+        let files = file.files();
+        assert!(files.len() > 3, "{files:?}");
+        assert_eq!(files[0].file_name().unwrap(), "ledger.2");
+        assert_eq!(fs::read_to_string(&files[0]).unwrap(), "{\"ledger\":\"stm-pkcs11\",\"n\":5}\n");
+        assert_eq!(last.spent.total, 20);
+        let (mut hash, mut n) = (line::hash(b"{\"ledger\":\"stm-pkcs11\",\"n\":5}"), 5);
+        for path in &files[1..] {
+            for (text, line) in lines(path).unwrap() {
+                let line = line.unwrap();
+                assert_eq!((line.n, &line.prev), (n + 1, &hash));
+                (hash, n) = (line::hash(&text), line.n);
+            }
+        }
+        assert_eq!(n, last.n);
+    }
+
+    #[test]
+    fn a_ledger_whose_rotation_was_interrupted_goes_on() {
+        let (_folder, file) = ledger(LONGEST);
+        add(&file);
+        fs::rename(file.path(), file.numbered(1)).unwrap();
+        let next = add(&file);
+        assert_eq!((next.n, next.spent.total), (4, 2));
+        assert_eq!(lines(file.path()).unwrap()[0].1.as_ref().unwrap().follows.as_deref(), Some("ledger.1"));
+    }
+
+    #[test]
+    fn threads_write_one_after_the_other() {
+        let (_folder, file) = ledger(20_000);
+        std::thread::scope(|scope| {
+            for _ in 0..8 {
+                scope.spawn(|| (0..25).for_each(|_| drop(add(&file))));
+            }
+        });
+        assert_eq!(file.spent().unwrap().unwrap().total, 200);
+    }
+}

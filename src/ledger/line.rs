@@ -1,0 +1,279 @@
+//! A line of the ledger: one JSON object.
+
+use super::caller::Caller;
+use super::spent::Spent;
+use serde::{Deserialize, Serialize};
+use sha2::{Digest, Sha256};
+use std::time::SystemTime;
+use time::OffsetDateTime;
+
+/// How the first line of every ledger of ours begins.
+pub const HEAD: &str = "{\"ledger\":\"stm-pkcs11\",";
+
+/// Longest text of the service or of the caller that is written, in bytes.
+const LONGEST: usize = 256;
+
+/// How a sign request ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Outcome {
+    /// The service signed, and the signature is right.
+    Signed,
+    /// The service answered with something that is not a signature of the keypair. It counts.
+    Unverified,
+    /// It may have been executed, but no signature came. It counts.
+    Unknown,
+    /// The service refused it. It does not count.
+    Refused,
+    /// It was not sent. It does not count.
+    NotSent,
+    /// A stored signature was given out; no request was made. It does not count.
+    Reused,
+}
+
+impl Outcome {
+    /// All of them.
+    pub const ALL: [Self; 6] =
+        [Self::Signed, Self::Unverified, Self::Unknown, Self::Refused, Self::NotSent, Self::Reused];
+
+    /// As the ledger has it.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Signed => "signed",
+            Self::Unverified => "unverified",
+            Self::Unknown => "unknown",
+            Self::Refused => "refused",
+            Self::NotSent => "not-sent",
+            Self::Reused => "reused",
+        }
+    }
+
+    /// Whether the service has executed the request, or may have: then it may be on the bill.
+    pub fn counts(self) -> bool {
+        matches!(self, Self::Signed | Self::Unverified | Self::Unknown)
+    }
+}
+
+/// What a line is.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Kind {
+    /// The first of a file.
+    #[default]
+    Head,
+    /// A sign request that is about to be sent.
+    Request,
+    /// How it ended.
+    Completed,
+    /// A signature that was given out again.
+    Reused,
+}
+
+/// A line. What a kind does not have is not written.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct Line {
+    /// In the first line of a file: whose it is. Always the first key, so that a file is known by its first bytes.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub ledger: Option<String>,
+    /// In the first line of a file: the version of this form, 1.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub version: Option<u32>,
+    /// In the first line of a file: the name of the file before it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub follows: Option<String>,
+    /// Its number, from 1, over all files.
+    pub n: u64,
+    /// What it is.
+    pub line: Kind,
+    /// When, in UTC, RFC 3339 with milliseconds.
+    pub time: String,
+    /// The machine's name.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub host: Option<String>,
+    /// The user's name.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub user: Option<String>,
+    /// The process's number.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub pid: Option<u32>,
+    /// The program's file name.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub process: Option<String>,
+    /// The command line without what may be a secret.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub command: Option<String>,
+    /// The keypair's alias.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub keypair: Option<String>,
+    /// The keypair's id.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub keypair_id: Option<String>,
+    /// The service's name of the algorithm.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub sig_alg: Option<String>,
+    /// What is signed, in hexadecimal; `sha256:...` of it where it is longer than any digest.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub digest: Option<String>,
+    /// The number of the request that ended.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub of: Option<u64>,
+    /// How it ended.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub outcome: Option<Outcome>,
+    /// Why there is no signature.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub why: Option<String>,
+    /// The id of the service's record.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub signature_id: Option<String>,
+    /// How long the request took, with retries, in milliseconds.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub ms: Option<u64>,
+    /// How often it was sent, or tried to be. All but the last were surely not executed.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub attempts: Option<u32>,
+    /// Length of the signature in bytes.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub bytes: Option<u64>,
+    /// The totals after this line.
+    pub spent: Spent,
+    /// SHA-256 of the line before it, without its line feed, in hexadecimal; of nothing in the first line of all.
+    pub prev: String,
+}
+
+/// What is to be signed.
+#[derive(Debug, Clone, Copy)]
+pub struct Subject<'a> {
+    /// The keypair's alias.
+    pub keypair: &'a str,
+    /// The keypair's id.
+    pub keypair_id: &'a str,
+    /// The service's name of the algorithm.
+    pub sig_alg: &'a str,
+    /// The digest, or the message where the algorithm signs it whole.
+    pub hash: &'a [u8],
+}
+
+impl Line {
+    /// The first line of a file.
+    pub fn head(follows: Option<String>) -> Self {
+        Self { ledger: Some("stm-pkcs11".into()), version: Some(1), follows, ..Self::default() }
+    }
+
+    /// A request, or a reused signature.
+    pub fn of_subject(line: Kind, caller: &Caller, subject: &Subject<'_>) -> Self {
+        Self {
+            line,
+            host: Some(caller.host.clone()),
+            user: Some(caller.user.clone()),
+            pid: Some(std::process::id()),
+            process: Some(caller.process.clone()),
+            command: Some(caller.command.clone()),
+            keypair: Some(cut(subject.keypair)),
+            keypair_id: Some(cut(subject.keypair_id)),
+            sig_alg: Some(cut(subject.sig_alg)),
+            digest: Some(digest(subject.hash)),
+            ..Self::default()
+        }
+    }
+
+    /// Its text, without a line feed.
+    pub fn text(&self) -> String {
+        serde_json::to_string(self).unwrap_or_else(|_| unreachable!("a line has only text and numbers"))
+    }
+
+    /// Reads a line; `None` for what is not one of ours, or not whole.
+    pub fn parse(text: &[u8]) -> Option<Self> {
+        serde_json::from_slice(text).ok().filter(|line: &Self| line.n > 0)
+    }
+}
+
+/// What cannot be longer in the ledger.
+pub fn cut(text: &str) -> String {
+    let mut end = text.len().min(LONGEST);
+    while !text.is_char_boundary(end) {
+        end -= 1;
+    }
+    text[..end].to_owned()
+}
+
+/// Hexadecimal.
+pub fn hex(bytes: &[u8]) -> String {
+    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
+/// How a line names the line before it.
+pub fn hash(line: &[u8]) -> String {
+    hex(&Sha256::digest(line))
+}
+
+fn digest(data: &[u8]) -> String {
+    if data.len() <= 64 { hex(data) } else { format!("sha256:{}", hash(data)) }
+}
+
+/// RFC 3339 in UTC with milliseconds; its first ten characters are the date.
+pub fn timestamp(time: SystemTime) -> String {
+    let time = OffsetDateTime::from(time);
+    let (date, clock) = (time.date(), time.time());
+    format!(
+        "{:04}-{:02}-{:02}T{:02}:{:02}:{:02}.{:03}Z",
+        date.year(),
+        u8::from(date.month()),
+        date.day(),
+        clock.hour(),
+        clock.minute(),
+        clock.second(),
+        clock.millisecond()
+    )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::time::{Duration, UNIX_EPOCH};
+
+    #[test]
+    fn a_file_is_known_by_its_first_bytes() {
+        let text = Line { n: 1, ..Line::head(None) }.text();
+        assert!(text.starts_with(HEAD), "{text}");
+        assert_eq!(Line::parse(text.as_bytes()).map(|line| line.version), Some(Some(1)));
+    }
+
+    #[test]
+    fn a_line_is_read_as_it_was_written_and_unknown_keys_do_no_harm() {
+        let line =
+            Line { n: 7, line: Kind::Completed, of: Some(6), outcome: Some(Outcome::NotSent), ..Line::default() };
+        let text = line.text();
+        assert!(text.contains("\"outcome\":\"not-sent\"") && !text.contains("host"), "{text}");
+        assert_eq!(Line::parse(text.as_bytes()), Some(line.clone()));
+        let newer = text.replace("\"of\":6", "\"of\":6,\"new\":{}");
+        assert_eq!(Line::parse(newer.as_bytes()), Some(line));
+        assert_eq!(Line::parse(&text.as_bytes()[..40]), None);
+    }
+
+    #[test]
+    fn outcomes_are_named_as_they_are_written() {
+        for outcome in Outcome::ALL {
+            assert_eq!(serde_json::to_string(&outcome).unwrap(), format!("\"{}\"", outcome.name()));
+        }
+    }
+
+    #[test]
+    fn a_message_is_written_as_its_digest() {
+        assert_eq!(digest(&[1, 255]), "01ff");
+        assert_eq!(digest(&[0; 65]).len(), "sha256:".len() + 64);
+    }
+
+    #[test]
+    fn times_are_utc() {
+        let time = UNIX_EPOCH + Duration::from_millis(1_709_208_000_007);
+        assert_eq!(timestamp(time), "2024-02-29T12:00:00.007Z");
+    }
+
+    #[test]
+    fn long_names_are_cut_between_characters() {
+        assert_eq!(cut(&"é".repeat(200)).len(), 256);
+        assert_eq!(cut(&format!("a{}", "é".repeat(200))).len(), 255);
+    }
+}

@@ -1,0 +1,355 @@
+//! The ledger: every sign request is written down before it is sent, and how it ended; a budget limits what is spent; a
+//! deterministic signature may be given out again.
+//!
+//! A room of its own, below `token` and beside `service`: it knows no PKCS#11 and no HTTP. `token` calls [`Ledger::reserve`]
+//! before the one place where a signature is asked for, and [`Reservation::complete`] after it.
+//!
+//! One request is one entry, however often it is sent: it is sent again only if it surely was not executed. A request counts
+//! towards the budget from its reservation on, and no longer if it ended without having been executed ([`Outcome::counts`]).
+//! A process that ends in between leaves an unfinished entry, which counts.
+
+mod budget;
+mod caller;
+mod entry;
+mod file;
+mod line;
+mod lock;
+mod open;
+pub mod reuse;
+mod spent;
+mod verify;
+
+pub use caller::Caller;
+pub use entry::Entry;
+pub use line::{Outcome, Subject, hex, timestamp};
+pub use open::Refusal;
+pub use spent::Spent;
+pub use verify::{Findings, verify};
+
+use crate::config::{LedgerSettings, Limit, Period};
+use file::LedgerFile;
+use line::{Kind, Line, cut};
+use once_cell::race::OnceBox;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering::Relaxed};
+use std::time::Instant;
+
+/// The ledger and the budget of a run.
+pub struct Ledger {
+    file: Option<LedgerFile>,
+    budget: Vec<Limit>,
+    caller: OnceBox<Caller>,
+    tally: Tally,
+    /// It was said that signatures are made without a record.
+    complained: AtomicBool,
+}
+
+/// What a run did, for its summary.
+#[derive(Default)]
+struct Tally {
+    spent: AtomicU64,
+    given_back: AtomicU64,
+    reused: AtomicU64,
+    refused: AtomicU64,
+}
+
+/// How a request ended.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Ending {
+    /// In a word.
+    pub outcome: Outcome,
+    /// Why there is no signature.
+    pub why: Option<String>,
+    /// The id of the service's record.
+    pub signature_id: Option<String>,
+    /// How often it was sent; 0 if it never was.
+    pub attempts: u32,
+    /// Length of the signature in bytes.
+    pub bytes: Option<u64>,
+}
+
+impl Ending {
+    /// Without any detail, after one attempt.
+    pub fn of(outcome: Outcome) -> Self {
+        Self { outcome, why: None, signature_id: None, attempts: 1, bytes: None }
+    }
+}
+
+/// A request that may be sent now. One that is dropped counts, and stays unfinished in the ledger.
+#[must_use = "a reservation that is not completed stays unfinished"]
+pub struct Reservation<'a> {
+    ledger: &'a Ledger,
+    begun: Instant,
+    /// Number and day of its line; `None` where it could not be written, or there is no ledger.
+    line: Option<(u64, String)>,
+}
+
+impl Ledger {
+    /// Touches nothing.
+    pub fn new(settings: &LedgerSettings) -> Self {
+        Self {
+            file: settings.path.as_deref().map(LedgerFile::new),
+            budget: settings.budget.clone(),
+            caller: OnceBox::new(),
+            tally: Tally::default(),
+            complained: AtomicBool::new(false),
+        }
+    }
+
+    fn caller(&self) -> &Caller {
+        self.caller.get_or_init(|| Box::new(Caller::of_process()))
+    }
+
+    /// Takes one of the budget and writes the request down.
+    ///
+    /// # Errors
+    /// The line for a person: the budget is spent; or it is set, and the ledger cannot be written. Without a budget a ledger
+    /// that cannot be written is an error in the log, and the request may be sent.
+    pub fn reserve(&self, subject: &Subject<'_>) -> Result<Reservation<'_>, String> {
+        let begun = Instant::now();
+        let most = budget::of_process(&self.budget);
+        if !budget::PROCESS.take(most) {
+            Tally::add(&self.tally.refused);
+            return Err(format!(
+                "STM_PKCS11_BUDGET={most} is spent, so the request was not sent (this process, {} with number {}, has made \
+                 {most} signatures); raise the budget, or sign in several processes",
+                self.caller().process,
+                std::process::id()
+            ));
+        }
+        let line = self.append(subject).inspect_err(|_| {
+            budget::PROCESS.give_back();
+            Tally::add(&self.tally.refused);
+        })?;
+        Tally::add(&self.tally.spent);
+        Ok(Reservation { ledger: self, begun, line })
+    }
+
+    fn append(&self, subject: &Subject<'_>) -> Result<Option<(u64, String)>, String> {
+        let Some(file) = &self.file else { return Ok(None) };
+        let line = Line::of_subject(Kind::Request, self.caller(), subject);
+        let appended = file.append(line, |spent| match budget::exhausted(&self.budget, spent) {
+            None => {
+                spent.add();
+                Ok(())
+            }
+            Some(limit) => Err((*limit, spent.clone())),
+        });
+        match appended {
+            Ok(Ok(line)) => Ok(Some((line.n, line.spent.date))),
+            Ok(Err((limit, spent))) => Err(budget::message(&limit, &spent, &entry::entries(file).unwrap_or_default())),
+            Err(refusal) if self.budget.is_empty() => {
+                if !self.complained.swap(true, Relaxed) {
+                    log::error!(
+                        "STM_PKCS11_LEDGER: {}, signatures are made without a record ({})",
+                        refusal.cause(),
+                        refusal.remedy()
+                    );
+                }
+                Ok(None)
+            }
+            Err(refusal) => Err(format!(
+                "STM_PKCS11_LEDGER: {}, and with STM_PKCS11_BUDGET no request is sent without a record; {}",
+                refusal.cause(),
+                refusal.remedy()
+            )),
+        }
+    }
+
+    /// Writes down that a stored signature was given out.
+    pub fn reused(&self, subject: &Subject<'_>, signature_id: Option<&str>, bytes: usize) {
+        Tally::add(&self.tally.reused);
+        let Some(file) = &self.file else { return };
+        let line = Line {
+            outcome: Some(Outcome::Reused),
+            signature_id: signature_id.map(cut),
+            bytes: Some(bytes as u64),
+            ..Line::of_subject(Kind::Reused, self.caller(), subject)
+        };
+        if let Err(refusal) = file.append(line, |_| Ok::<_, ()>(())) {
+            log::error!(
+                "STM_PKCS11_LEDGER: {}, a reused signature is not recorded ({})",
+                refusal.cause(),
+                refusal.remedy()
+            );
+        }
+    }
+
+    /// Whether there is something to say of it: a ledger, a budget, or a signature that was reused.
+    fn told(&self) -> bool {
+        self.file.is_some() || !self.budget.is_empty() || self.tally.reused.load(Relaxed) > 0
+    }
+
+    /// What the run spent, for the log; `None` if nothing was set, or nothing asked for.
+    pub fn summary(&self) -> Option<String> {
+        let get = |counter: &AtomicU64| counter.load(Relaxed);
+        let Tally { spent, given_back, reused, refused } = &self.tally;
+        if !self.told() || get(spent) + get(reused) + get(refused) == 0 {
+            return None;
+        }
+        let budget = match self.limits() {
+            Ok(limits) => limits.iter().map(|(limit, count)| format!(", budget {limit}: {count} spent")).collect(),
+            Err(_) => String::new(),
+        };
+        let spent = get(spent).saturating_sub(get(given_back));
+        Some(format!("{spent} signatures spent, {} reused, {} refused{budget}", get(reused), get(refused)))
+    }
+
+    /// Each limit, and what is spent of it now.
+    pub fn limits(&self) -> Result<Vec<(Limit, u64)>, Refusal> {
+        let spent = self.spent()?.unwrap_or_default();
+        let count = |limit: &Limit| match limit.per {
+            Period::Process => budget::PROCESS.get(),
+            period => spent.of(period).unwrap_or_default(),
+        };
+        Ok(self.budget.iter().map(|limit| (*limit, count(limit))).collect())
+    }
+
+    /// The totals of today; `None` without a ledger.
+    pub fn spent(&self) -> Result<Option<Spent>, Refusal> {
+        self.file.as_ref().map_or(Ok(None), LedgerFile::spent)
+    }
+
+    /// All entries, the oldest first.
+    pub fn entries(&self) -> Result<Vec<Entry>, Refusal> {
+        self.file.as_ref().map_or(Ok(Vec::new()), entry::entries)
+    }
+
+    /// Verifies the whole ledger; `None` without one. `noted` is the hash that an earlier verification gave.
+    pub fn verify(&self, noted: Option<&str>) -> Result<Option<Findings>, Refusal> {
+        self.file.as_ref().map(|file| verify(file, noted)).transpose()
+    }
+}
+
+impl Tally {
+    fn add(counter: &AtomicU64) {
+        counter.fetch_add(1, Relaxed);
+    }
+}
+
+impl Reservation<'_> {
+    /// The request has ended; one that surely was not executed is given back.
+    pub fn complete(self, ending: &Ending) {
+        let counts = ending.outcome.counts();
+        if !counts {
+            budget::PROCESS.give_back();
+            Tally::add(&self.ledger.tally.given_back);
+        }
+        let (Some(file), Some((of, date))) = (&self.ledger.file, &self.line) else { return };
+        let line = Line {
+            line: Kind::Completed,
+            of: Some(*of),
+            outcome: Some(ending.outcome),
+            why: ending.why.as_deref().map(cut),
+            signature_id: ending.signature_id.as_deref().map(cut),
+            ms: Some(self.begun.elapsed().as_millis() as u64),
+            attempts: Some(ending.attempts),
+            bytes: ending.bytes,
+            ..Line::default()
+        };
+        let appended = file.append(line, |spent| {
+            if !counts {
+                spent.give_back(date);
+            }
+            Ok::<_, ()>(())
+        });
+        if let Err(refusal) = appended {
+            let outcome = ending.outcome.name();
+            log::error!(
+                "STM_PKCS11_LEDGER: {}, line {of} stays unfinished ({outcome}; {})",
+                refusal.cause(),
+                refusal.remedy()
+            );
+        }
+    }
+}
+
+/// A ledger that several owners share.
+pub type Shared = Arc<Ledger>;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::fs;
+    use std::path::Path;
+
+    const SUBJECT: Subject<'_> = Subject { keypair: "k", keypair_id: "1", sig_alg: "SHA256WithRSA", hash: &[7; 32] };
+
+    fn ledger(path: &Path, budget: &str) -> Ledger {
+        let budget = if budget.is_empty() { Vec::new() } else { Limit::list(budget).unwrap() };
+        Ledger::new(&LedgerSettings { path: Some(path.into()), budget, reuse: None })
+    }
+
+    #[test]
+    fn a_request_is_in_the_ledger_before_it_is_sent_and_its_end_after() {
+        let folder = tempfile::tempdir().unwrap();
+        let ledger = ledger(&folder.path().join("new").join("ledger"), "");
+        let reserved = ledger.reserve(&SUBJECT).unwrap();
+        let before = ledger.entries().unwrap();
+        assert_eq!((before.len(), before[0].outcome_name(), &*before[0].keypair), (1, "unfinished", "k"));
+        assert_eq!(before[0].digest, "07".repeat(32));
+        let id = Some("id".to_owned());
+        reserved.complete(&Ending { signature_id: id.clone(), bytes: Some(256), ..Ending::of(Outcome::Signed) });
+        let after = ledger.entries().unwrap();
+        assert_eq!((after.len(), after[0].outcome, &after[0].signature_id), (1, Some(Outcome::Signed), &id));
+        assert_eq!((after[0].bytes, after[0].attempts), (Some(256), Some(1)));
+    }
+
+    #[test]
+    fn a_budget_holds_and_what_was_not_executed_is_given_back() {
+        let folder = tempfile::tempdir().unwrap();
+        let ledger = ledger(&folder.path().join("ledger"), "2/day,10/year");
+        for outcome in [Outcome::Refused, Outcome::NotSent, Outcome::Signed, Outcome::Unknown] {
+            ledger.reserve(&SUBJECT).unwrap().complete(&Ending::of(outcome));
+        }
+        let refused = ledger.reserve(&SUBJECT).err().expect("2 are spent");
+        assert!(
+            refused.starts_with("STM_PKCS11_BUDGET=2/day is spent, so the request was not sent (2 signatures"),
+            "{refused}"
+        );
+        assert!(
+            refused.contains(": 2 by ") && refused.ends_with("for k); raise the budget, or wait for the next day"),
+            "{refused}"
+        );
+        assert_eq!(ledger.limits().unwrap().iter().map(|(_, count)| *count).collect::<Vec<_>>(), [2, 2]);
+        assert_eq!(
+            ledger.summary().unwrap(),
+            "2 signatures spent, 0 reused, 1 refused, budget 2/day: 2 spent, budget 10/year: 2 spent"
+        );
+        assert_eq!(ledger.entries().unwrap().len(), 4, "a refusal is not in the ledger");
+    }
+
+    #[test]
+    fn a_reservation_that_was_dropped_stays_spent() {
+        let folder = tempfile::tempdir().unwrap();
+        let ledger = ledger(&folder.path().join("ledger"), "1/month");
+        drop(ledger.reserve(&SUBJECT).unwrap());
+        assert!(ledger.reserve(&SUBJECT).err().expect("spent").contains("wait for the next month"));
+    }
+
+    #[test]
+    fn without_a_record_nothing_is_sent_if_a_budget_is_set_and_all_if_none_is() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("ledger");
+        fs::write(&path, "a diary").unwrap();
+        let refused = ledger(&path, "9/day").reserve(&SUBJECT).err().expect("refused");
+        assert!(
+            refused.contains(
+                "is not a ledger of stm-pkcs11, and nothing is written to it, and with STM_PKCS11_BUDGET no request"
+            ),
+            "{refused}"
+        );
+        assert!(ledger(&path, "").reserve(&SUBJECT).is_ok());
+        assert_eq!(fs::read(&path).unwrap(), b"a diary");
+    }
+
+    #[test]
+    fn reused_signatures_are_marked_and_cost_nothing() {
+        let folder = tempfile::tempdir().unwrap();
+        let ledger = ledger(&folder.path().join("ledger"), "0/day");
+        ledger.reused(&SUBJECT, Some("id"), 256);
+        let entries = ledger.entries().unwrap();
+        assert_eq!((entries[0].outcome, entries[0].counts()), (Some(Outcome::Reused), false));
+        assert!(ledger.verify(None).unwrap().unwrap().problems.is_empty());
+    }
+}

@@ -1,0 +1,272 @@
+//! Signatures that are kept to be given out again: of deterministic algorithms only, for as long as the user set.
+//!
+//! One file a signature, in a directory for each identity: who has other credentials finds nothing. A file has what was
+//! signed, what the keypair was like then, and the signature; its name is a hash of the first. It is believed only if it is
+//! the user's own, is about exactly what is asked for, and is young enough; the caller verifies the signature again. Nothing
+//! here fails: what cannot be read or written is not there.
+
+use super::line::{Subject, hex};
+use crate::log::make_folder;
+use serde::{Deserialize, Serialize};
+use sha2::{Digest, Sha256};
+use std::fs;
+use std::io::{self, Read, Write};
+use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+/// No file is longer, in bytes: the longest signature there is has 50 kB.
+const LONGEST: u64 = 256 << 10;
+/// As many files are looked at, at most, to remove those that are too old.
+const SWEPT: usize = 10_000;
+
+/// The kept signatures of one identity.
+pub struct Reuse {
+    folder: PathBuf,
+    lifetime: Duration,
+    swept: AtomicBool,
+}
+
+/// A kept signature.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Kept {
+    /// When it was made, in seconds since 1970.
+    made: u64,
+    /// The keypair's id.
+    keypair_id: String,
+    /// The service's name of the algorithm.
+    sig_alg: String,
+    /// What was signed, in hexadecimal.
+    hash: String,
+    /// What the keypair was like ([`state`]).
+    state: String,
+    /// The signature as the service encodes it.
+    #[serde(with = "bytes")]
+    pub signature: Vec<u8>,
+    /// The id of the service's record.
+    pub signature_id: Option<String>,
+}
+
+mod bytes {
+    use base64::Engine;
+    use base64::engine::general_purpose::STANDARD;
+    use serde::{Deserialize, Deserializer, Serializer, de};
+
+    pub fn serialize<S: Serializer>(bytes: &[u8], serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_str(&STANDARD.encode(bytes))
+    }
+
+    pub fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<u8>, D::Error> {
+        let text = String::deserialize(deserializer)?;
+        STANDARD.decode(text).map_err(de::Error::custom)
+    }
+}
+
+/// What must be the same as when the signature was made: public key and certificate of the keypair, each in DER.
+pub fn state(public_key: &[u8], certificate: Option<&[u8]>) -> String {
+    let mut hash = Sha256::new();
+    hash.update((public_key.len() as u64).to_be_bytes());
+    hash.update(public_key);
+    hash.update(certificate.unwrap_or_default());
+    hex(&hash.finalize())
+}
+
+fn now() -> u64 {
+    SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |now| now.as_secs())
+}
+
+impl Reuse {
+    /// Touches nothing. `folder` is the identity's own.
+    pub fn new(folder: PathBuf, lifetime: Duration) -> Self {
+        Self { folder, lifetime, swept: AtomicBool::new(false) }
+    }
+
+    fn place(&self, subject: &Subject<'_>) -> PathBuf {
+        let mut hash = Sha256::new();
+        for part in [subject.keypair_id.as_bytes(), subject.sig_alg.as_bytes(), subject.hash] {
+            hash.update((part.len() as u64).to_be_bytes());
+            hash.update(part);
+        }
+        self.folder.join(hex(&hash.finalize()))
+    }
+
+    /// The signature that was made of this by a keypair that was as `state` says; `None` if there is none that is young enough.
+    pub fn find(&self, subject: &Subject<'_>, state: &str) -> Option<Kept> {
+        let path = self.place(subject);
+        match read(&path) {
+            Ok(kept) => (self.is_young(kept.made) && kept.is_of(subject) && kept.state == state).then_some(kept),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => None,
+            Err(error) => {
+                log::debug!("the kept signature {} is not used: {error}", path.display());
+                None
+            }
+        }
+    }
+
+    /// A time in the future is not believed either.
+    fn is_young(&self, made: u64) -> bool {
+        now().checked_sub(made).is_some_and(|age| age < self.lifetime.as_secs())
+    }
+
+    /// Keeps a signature that was verified.
+    pub fn keep(&self, subject: &Subject<'_>, state: &str, signature: &[u8], signature_id: Option<&str>) {
+        let kept = Kept {
+            made: now(),
+            keypair_id: subject.keypair_id.into(),
+            sig_alg: subject.sig_alg.into(),
+            hash: hex(subject.hash),
+            state: state.into(),
+            signature: signature.into(),
+            signature_id: signature_id.map(Into::into),
+        };
+        let path = self.place(subject);
+        if let Err(error) = self.write(&path, &kept) {
+            log::debug!("the signature {} cannot be kept: {error}", path.display());
+        }
+        if !self.swept.swap(true, Ordering::Relaxed) {
+            self.sweep();
+        }
+    }
+
+    fn write(&self, path: &Path, kept: &Kept) -> io::Result<()> {
+        make_folder(&self.folder)?;
+        let mut new = tempfile::Builder::new().prefix(".new").tempfile_in(&self.folder)?;
+        new.write_all(&serde_json::to_vec(kept)?)?;
+        new.persist(path).map(drop).map_err(|error| error.error)
+    }
+
+    /// Drops what is kept of this: it does not verify.
+    pub fn forget(&self, subject: &Subject<'_>) {
+        let _ = fs::remove_file(self.place(subject));
+    }
+
+    /// Removes what is too old. Only files of our form: everything in the directory has our names.
+    fn sweep(&self) {
+        for entry in fs::read_dir(&self.folder).into_iter().flatten().flatten().take(SWEPT) {
+            let name = entry.file_name();
+            let ours =
+                name.len() == 64 && name.to_str().is_some_and(|name| name.bytes().all(|byte| byte.is_ascii_hexdigit()));
+            let age = entry.metadata().and_then(|meta| meta.modified()).ok().and_then(|time| time.elapsed().ok());
+            if ours && age.is_some_and(|age| age > self.lifetime) {
+                let _ = fs::remove_file(entry.path());
+            }
+        }
+    }
+}
+
+impl Kept {
+    fn is_of(&self, subject: &Subject<'_>) -> bool {
+        self.keypair_id == subject.keypair_id && self.sig_alg == subject.sig_alg && self.hash == hex(subject.hash)
+    }
+}
+
+fn read(path: &Path) -> io::Result<Kept> {
+    let Some(file) = super::open::read(path).map_err(|refusal| io::Error::other(refusal.cause().to_owned()))? else {
+        return Err(io::ErrorKind::NotFound.into());
+    };
+    let meta = file.metadata()?;
+    #[cfg(unix)]
+    {
+        use std::os::unix::fs::MetadataExt;
+        if meta.mode() & 0o022 != 0 || meta.uid() != crate::host::user() {
+            return Err(io::Error::other("others can write to it"));
+        }
+    }
+    if meta.len() > LONGEST {
+        return Err(io::Error::other("it is too long"));
+    }
+    let mut bytes = Vec::new();
+    file.take(LONGEST).read_to_end(&mut bytes)?;
+    Ok(serde_json::from_slice(&bytes)?)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const SUBJECT: Subject<'_> = Subject { keypair: "k", keypair_id: "1", sig_alg: "SHA256WithRSA", hash: &[7; 32] };
+
+    fn reuse() -> (tempfile::TempDir, Reuse) {
+        let folder = tempfile::tempdir().unwrap();
+        let reuse = Reuse::new(folder.path().join("new").join("identity"), Duration::from_secs(60));
+        (folder, reuse)
+    }
+
+    #[test]
+    fn exactly_what_was_signed_is_found_again() {
+        let (_folder, reuse) = reuse();
+        let state = state(b"key", Some(b"certificate"));
+        assert_eq!(reuse.find(&SUBJECT, &state), None);
+        reuse.keep(&SUBJECT, &state, b"signature", Some("id"));
+        let found = reuse.find(&SUBJECT, &state).unwrap();
+        assert_eq!((&*found.signature, found.signature_id.as_deref()), (&b"signature"[..], Some("id")));
+        for other in [
+            Subject { keypair_id: "2", ..SUBJECT },
+            Subject { sig_alg: "SHA384WithRSA", ..SUBJECT },
+            Subject { hash: &[8; 32], ..SUBJECT },
+        ] {
+            assert_eq!(reuse.find(&other, &state), None, "{other:?}");
+        }
+        for changed in [
+            super::state(b"other", Some(b"certificate")),
+            super::state(b"key", None),
+            super::state(b"keycert", Some(b"ificate")),
+        ] {
+            assert_eq!(reuse.find(&SUBJECT, &changed), None);
+        }
+        reuse.forget(&SUBJECT);
+        assert_eq!(reuse.find(&SUBJECT, &state), None);
+    }
+
+    #[test]
+    fn what_is_old_of_the_future_or_damaged_is_not_there() {
+        let (_folder, reuse) = reuse();
+        reuse.keep(&SUBJECT, "s", b"signature", None);
+        let path = reuse.place(&SUBJECT);
+        let good: Kept = serde_json::from_slice(&fs::read(&path).unwrap()).unwrap();
+        for made in [now() - 60, now() + 10] {
+            fs::write(&path, serde_json::to_vec(&Kept { made, ..good.clone() }).unwrap()).unwrap();
+            assert_eq!(reuse.find(&SUBJECT, "s"), None, "{made}");
+        }
+        let moved = Kept { keypair_id: "2".into(), ..good.clone() };
+        for content in
+            [serde_json::to_vec(&moved).unwrap(), b"{".to_vec(), Vec::new(), vec![b' '; LONGEST as usize + 1]]
+        {
+            fs::write(&path, content).unwrap();
+            assert_eq!(reuse.find(&SUBJECT, "s"), None);
+        }
+        fs::write(&path, serde_json::to_vec(&good).unwrap()).unwrap();
+        assert_eq!(reuse.find(&SUBJECT, "s"), Some(good));
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn what_others_can_read_write_or_put_there_is_not_used() {
+        use std::os::unix::fs::PermissionsExt;
+        let (folder, reuse) = reuse();
+        reuse.keep(&SUBJECT, "s", b"signature", None);
+        let path = reuse.place(&SUBJECT);
+        assert_eq!(fs::metadata(&path).unwrap().permissions().mode() & 0o077, 0);
+        assert_eq!(fs::metadata(path.parent().unwrap()).unwrap().permissions().mode() & 0o077, 0);
+        fs::set_permissions(&path, fs::Permissions::from_mode(0o622)).unwrap();
+        assert_eq!(reuse.find(&SUBJECT, "s"), None);
+        fs::set_permissions(&path, fs::Permissions::from_mode(0o600)).unwrap();
+        let elsewhere = folder.path().join("elsewhere");
+        fs::rename(&path, &elsewhere).unwrap();
+        std::os::unix::fs::symlink(&elsewhere, &path).unwrap();
+        assert_eq!(reuse.find(&SUBJECT, "s"), None);
+    }
+
+    #[test]
+    fn old_files_are_removed_and_those_of_others_are_not() {
+        let (_folder, reuse) = reuse();
+        make_folder(&reuse.folder).unwrap();
+        let (old, foreign) = (reuse.folder.join("ab".repeat(32)), reuse.folder.join("notes"));
+        let past = SystemTime::now() - Duration::from_secs(120);
+        for path in [&old, &foreign] {
+            fs::File::create(path).unwrap().set_modified(past).unwrap();
+        }
+        reuse.keep(&SUBJECT, "s", b"signature", None);
+        assert!(!old.exists() && foreign.exists() && reuse.find(&SUBJECT, "s").is_some());
+    }
+}

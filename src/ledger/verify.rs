@@ -1,0 +1,226 @@
+//! Whether a ledger is as it was written: hash chain, numbers, totals.
+//!
+//! The chain shows that a line was changed, removed or put in. Lines that were cut off at the end it shows only to those who
+//! noted the last hash before, and that is what [`Findings::head`] is for.
+
+use super::entry::{self, Entry};
+use super::file::{self, LedgerFile};
+use super::line::{self, Kind, Line, Outcome};
+use super::open::Refusal;
+use super::spent::Spent;
+use std::collections::HashMap;
+use std::path::Path;
+
+/// What was found.
+#[derive(Debug, Default, PartialEq, Eq)]
+pub struct Findings {
+    /// How many lines were read.
+    pub lines: usize,
+    /// The hash of the last line; empty without one.
+    pub head: String,
+    /// Whether the noted hash is one of the lines'; `None` if none was given.
+    pub has_noted: Option<bool>,
+    /// What is wrong: place and problem.
+    pub problems: Vec<String>,
+    /// What is not wrong, but worth knowing: lines that are not whole, files before the first that are elsewhere.
+    pub notes: Vec<String>,
+    /// Requests without an end.
+    pub unfinished: Vec<Entry>,
+    /// The totals in the last line.
+    pub spent: Spent,
+}
+
+/// Where the walk through the lines is.
+#[derive(Default)]
+struct Walk {
+    findings: Findings,
+    /// The last whole line.
+    last: Option<Line>,
+    hash: String,
+    /// Requests, and the day that they counted on.
+    open: HashMap<u64, String>,
+    torn: bool,
+}
+
+impl Walk {
+    fn wrong(&mut self, place: &str, problem: impl AsRef<str>) {
+        self.findings.problems.push(format!("{place}: {}", problem.as_ref()));
+    }
+
+    fn line(&mut self, place: &str, text: &[u8], line: Option<&Line>) {
+        self.findings.lines += 1;
+        if let Some(line) = line {
+            self.links(place, line);
+            self.totals(place, line);
+            self.last = Some(line.clone());
+            self.torn = false;
+        } else {
+            let what = "the line is not whole: a process was ended, or the disk was full, while it was written";
+            self.findings.notes.push(format!("{place}: {what}"));
+            self.torn = true;
+        }
+        self.hash = line::hash(text);
+    }
+
+    fn links(&mut self, place: &str, line: &Line) {
+        let first = self.findings.lines == 1;
+        if first && line.prev != line::hash(b"") {
+            let name = line.follows.as_deref().unwrap_or("another file");
+            self.findings.notes.push(format!("{place}: the ledger begins before, in {name}, which is not here"));
+        }
+        if !first && line.prev != self.hash {
+            self.wrong(place, "the hash of the line before it is another: that line was changed, or lines are missing");
+        }
+        let before = self.last.as_ref().map(|last| last.n);
+        if before.is_some_and(|before| line.n != before + 1) {
+            self.wrong(place, format!("its number is {} and the last was {}", line.n, before.unwrap_or_default()));
+        }
+    }
+
+    /// The totals must be what the lines say that was spent and given back.
+    fn totals(&mut self, place: &str, line: &Line) {
+        let day = line.time.get(..10).unwrap_or_default().to_owned();
+        let Some(last) = &self.last else {
+            self.findings.spent = line.spent.clone();
+            if line.line == Kind::Request {
+                self.open.insert(line.n, line.spent.date.clone());
+            }
+            return;
+        };
+        let mut spent = last.spent.clone();
+        spent.advance(&day);
+        match (line.line, line.of.map(|of| self.open.remove(&of))) {
+            (Kind::Request, _) => {
+                spent.add();
+                self.open.insert(line.n, spent.date.clone());
+            }
+            (Kind::Completed, Some(Some(day))) if !line.outcome.is_none_or(Outcome::counts) => spent.give_back(&day),
+            // The request is in a file that is elsewhere: what it gives back cannot be known.
+            (Kind::Completed, Some(None)) if !line.outcome.is_none_or(Outcome::counts) => spent = line.spent.clone(),
+            _ => {}
+        }
+        if spent != line.spent {
+            self.wrong(place, format!("its totals are {:?}, and the lines before it make {spent:?}", line.spent));
+        }
+        self.findings.spent = line.spent.clone();
+    }
+}
+
+/// Reads all of a ledger. `noted` is a hash that an earlier verification gave.
+pub fn verify(ledger: &LedgerFile, noted: Option<&str>) -> Result<Findings, Refusal> {
+    let mut walk = Walk::default();
+    let mut all = Vec::new();
+    let mut seen = noted.map(|noted| noted == line::hash(b""));
+    let files = ledger.files();
+    if files.is_empty() {
+        file::lines(ledger.path())?;
+    }
+    for path in files {
+        for (place, (text, line)) in (1..).zip(file::lines(&path)?) {
+            let name = path.file_name().map(Path::new).unwrap_or(&path).display().to_string();
+            walk.line(&format!("{name} line {place}"), &text, line.as_ref());
+            if (place == 1) != line.as_ref().is_some_and(file::is_head) {
+                walk.wrong(&format!("{name} line {place}"), "only the first line of a file is a first line");
+            }
+            seen = seen.map(|seen| seen || noted == Some(&walk.hash));
+            all.extend(line);
+        }
+    }
+    let mut findings = walk.findings;
+    findings.head = walk.hash;
+    findings.has_noted = seen;
+    findings.unfinished = entry::join(all.into_iter()).into_iter().filter(|entry| entry.outcome.is_none()).collect();
+    Ok(findings)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::{Ending, Ledger, Subject};
+    use super::*;
+    use crate::config::LedgerSettings;
+    use std::fs;
+
+    const SUBJECT: Subject<'_> = Subject { keypair: "k", keypair_id: "1", sig_alg: "SHA256WithRSA", hash: &[7; 32] };
+
+    /// A ledger of six requests: four signed, one refused, one unfinished.
+    fn ledger(folder: &Path) -> LedgerFile {
+        let path = folder.join("ledger");
+        let ledger = Ledger::new(&LedgerSettings { path: Some(path.clone()), ..LedgerSettings::default() });
+        for number in 0..6 {
+            let reserved = ledger.reserve(&SUBJECT).unwrap();
+            let outcome = if number == 2 { Outcome::Refused } else { Outcome::Signed };
+            if number != 4 {
+                reserved.complete(&Ending { outcome, ..Ending::of(outcome) });
+            }
+        }
+        LedgerFile::new(&path)
+    }
+
+    fn changed(change: impl FnOnce(&mut Vec<String>)) -> Findings {
+        let folder = tempfile::tempdir().unwrap();
+        let file = ledger(folder.path());
+        let text = fs::read_to_string(file.path()).unwrap();
+        let mut lines: Vec<String> = text.lines().map(str::to_owned).collect();
+        change(&mut lines);
+        fs::write(file.path(), lines.join("\n") + "\n").unwrap();
+        verify(&file, None).unwrap()
+    }
+
+    #[test]
+    fn a_ledger_as_it_was_written_has_no_problems() {
+        let findings = changed(|_| {});
+        assert_eq!(findings.problems, [""; 0]);
+        assert_eq!((findings.lines, findings.unfinished.len(), findings.spent.total), (12, 1, 5));
+    }
+
+    #[test]
+    fn every_change_of_a_line_and_every_missing_one_is_found() {
+        for place in 0..11 {
+            if place > 0 {
+                let found = changed(|lines| drop(lines.remove(place)));
+                assert!(!found.problems.is_empty(), "line {place} is missing");
+            }
+            let found = changed(|lines| lines[place] = lines[place].replacen("2", "3", 1));
+            assert!(!found.problems.is_empty(), "line {place} was changed");
+            let found = changed(|lines| lines.insert(place + 1, lines[place].clone()));
+            assert!(!found.problems.is_empty(), "line {place} is there twice");
+        }
+        let found = changed(|lines| lines.swap(3, 4));
+        assert!(found.problems.iter().any(|problem| problem.contains("that line was changed, or lines are missing")));
+    }
+
+    #[test]
+    fn a_line_that_was_changed_and_chained_anew_has_wrong_totals() {
+        let findings = changed(|lines| {
+            let mut line = Line::parse(lines[11].as_bytes()).unwrap();
+            line.spent.day -= 1;
+            lines[11] = line.text();
+        });
+        assert!(findings.problems[0].contains("the lines before it make"), "{findings:?}");
+    }
+
+    #[test]
+    fn lines_cut_off_at_the_end_are_missed_by_those_who_noted_the_hash() {
+        let folder = tempfile::tempdir().unwrap();
+        let file = ledger(folder.path());
+        let noted = verify(&file, None).unwrap().head;
+        let text = fs::read_to_string(file.path()).unwrap();
+        assert_eq!(verify(&file, Some(&noted)).unwrap().has_noted, Some(true));
+        fs::write(file.path(), &text[..text.trim_end().rfind('\n').unwrap() + 1]).unwrap();
+        let findings = verify(&file, Some(&noted)).unwrap();
+        assert_eq!((findings.has_noted, findings.problems.len()), (Some(false), 0));
+    }
+
+    #[test]
+    fn what_is_no_line_is_a_note_where_the_chain_has_it() {
+        let folder = tempfile::tempdir().unwrap();
+        let file = ledger(folder.path());
+        let text = fs::read_to_string(file.path()).unwrap();
+        fs::write(file.path(), format!("{text}{{\"n\":13,\"li")).unwrap();
+        let again = Ledger::new(&LedgerSettings { path: Some(file.path().into()), ..LedgerSettings::default() });
+        again.reserve(&SUBJECT).unwrap().complete(&Ending::of(Outcome::Signed));
+        let findings = verify(&file, None).unwrap();
+        assert_eq!((findings.problems.len(), findings.notes.len()), (0, 1), "{findings:?}");
+        assert!(findings.notes[0].contains("ledger line 13: the line is not whole"), "{findings:?}");
+    }
+}

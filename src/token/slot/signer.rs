@@ -1,0 +1,154 @@
+//! The one way to a signature: out of those that are kept, or by a request that is in the ledger before it is sent.
+
+use crate::config::{LedgerSettings, Login, TokenSettings};
+use crate::error::Error;
+use crate::ledger::reuse::{self, Reuse};
+use crate::ledger::{Ending, Ledger, Outcome, Subject};
+use crate::mechanism::Prepared;
+use crate::service::{Deadline, Failure, Keypair, Progress, Service, Signed};
+use crate::x509::Certificate;
+use once_cell::race::OnceBox;
+use std::sync::Arc;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+/// Signs for one account.
+pub struct Signer {
+    ledger: Arc<Ledger>,
+    /// For how long signatures are kept, if they are.
+    lifetime: Option<Duration>,
+    reuse: OnceBox<Option<Reuse>>,
+}
+
+/// A signature that was verified.
+pub struct Made {
+    /// In the standard's encoding.
+    pub signature: Vec<u8>,
+    /// As the service encodes it, with the id of its record.
+    pub signed: Signed,
+}
+
+/// Why there is no signature.
+pub enum Unsigned {
+    /// The budget allows no request, or the ledger that it needs cannot be written; a line for a person.
+    Refused(String),
+    /// The request failed.
+    Failed(Failure),
+    /// The answer is not a signature of the keypair; with the id of the record.
+    Wrong(Error, Option<String>),
+}
+
+impl Signer {
+    /// Touches nothing.
+    pub fn new(ledger: Arc<Ledger>, settings: &LedgerSettings, token: &TokenSettings) -> Self {
+        // With a PIN that is a credential, the settings do not say whose signatures they are.
+        let lifetime = settings.reuse.filter(|_| token.login == Login::None && !token.privileged);
+        Self { ledger, lifetime, reuse: OnceBox::new() }
+    }
+
+    /// One signature: at most one request that may be on the bill, verified.
+    pub fn sign(
+        &self,
+        service: &Service,
+        keypair: &Keypair,
+        prepared: &Prepared,
+        deadline: Deadline,
+    ) -> Result<Made, Unsigned> {
+        let subject = Subject {
+            keypair: &keypair.alias,
+            keypair_id: &keypair.id,
+            sig_alg: prepared.sig_alg,
+            hash: &prepared.hash,
+        };
+        let kept = self.reuse(service, keypair, prepared);
+        if let Some((reuse, state)) = &kept
+            && let Some(made) = self.again(reuse, state, &subject, service, prepared, deadline)
+        {
+            return Ok(made);
+        }
+        let reservation = self.ledger.reserve(&subject).map_err(Unsigned::Refused)?;
+        let progress = Arc::new(Progress::default());
+        let result = service.sign(keypair, prepared.sig_alg, &prepared.hash, deadline, &progress);
+        let result = result.map_err(Unsigned::Failed).and_then(|signed| match prepared.accept(&signed.signature) {
+            Ok(signature) => Ok(Made { signature, signed }),
+            Err(error) => Err(Unsigned::Wrong(error, signed.id)),
+        });
+        reservation.complete(&ending(&result, &progress));
+        let made = result?;
+        if let Some((reuse, state)) = kept {
+            reuse.keep(&subject, &state, &made.signed.signature, made.signed.id.as_deref());
+        }
+        Ok(made)
+    }
+
+    /// Where signatures of this kind are kept, and what the keypair is like; nothing if they are not.
+    fn reuse(&self, service: &Service, keypair: &Keypair, prepared: &Prepared) -> Option<(&Reuse, String)> {
+        let lifetime = self.lifetime.filter(|_| prepared.is_deterministic() && !keypair.dynamic)?;
+        let make = || Box::new(service.signatures_dir().map(|folder| Reuse::new(folder, lifetime)));
+        let reuse = self.reuse.get_or_init(make).as_ref()?;
+        Some((reuse, state(keypair)?))
+    }
+
+    /// The kept signature, if the keypair is as it was and may sign now: one read says so.
+    fn again(
+        &self,
+        reuse: &Reuse,
+        before: &str,
+        subject: &Subject<'_>,
+        service: &Service,
+        prepared: &Prepared,
+        deadline: Deadline,
+    ) -> Option<Made> {
+        let kept = reuse.find(subject, before)?;
+        let now = service.current_keypair(subject.keypair_id, deadline).ok()??;
+        if !may_sign(&now, SystemTime::now()) || state(&now).as_deref() != Some(before) {
+            log::info!(
+                "the kept signature of keypair {} is not used: the keypair was changed, or may not sign",
+                now.alias
+            );
+            return None;
+        }
+        let Ok(signature) = prepared.accept(&kept.signature) else {
+            reuse.forget(subject);
+            return None;
+        };
+        self.ledger.reused(subject, kept.signature_id.as_deref(), kept.signature.len());
+        log::info!("a kept signature of keypair {} is given out again; no signature is spent", now.alias);
+        Some(Made { signature, signed: Signed { id: kept.signature_id, signature: kept.signature } })
+    }
+}
+
+/// What a keypair was like; `None` if its public key is not known.
+fn state(keypair: &Keypair) -> Option<String> {
+    let certificate = keypair.default_certificate().map(|certificate| &certificate.der[..]);
+    Some(reuse::state(keypair.public_key.as_deref()?, certificate))
+}
+
+/// Whether the service would sign with it, as far as a read shows it.
+fn may_sign(keypair: &Keypair, now: SystemTime) -> bool {
+    let now = now.duration_since(UNIX_EPOCH).map_or(0, |now| now.as_secs() as i64);
+    let valid = keypair.default_certificate().is_none_or(|record| {
+        let active = record.status.is_empty() || record.status.eq_ignore_ascii_case("ACTIVE");
+        let read = Certificate::parse(record.der.clone());
+        active && read.is_ok_and(|read| (read.not_before()..=read.not_after()).contains(&now))
+    });
+    keypair.online() && keypair.signable != Some(false) && !keypair.dynamic && valid
+}
+
+/// How the request ended, for the ledger.
+fn ending(result: &Result<Made, Unsigned>, progress: &Progress) -> Ending {
+    let executed = progress.may_be_executed();
+    let (outcome, why, signature_id, bytes) = match result {
+        Ok(made) => (Outcome::Signed, None, made.signed.id.clone(), Some(made.signed.signature.len() as u64)),
+        Err(Unsigned::Wrong(error, id)) => (Outcome::Unverified, Some(error.cause.to_string()), id.clone(), None),
+        Err(Unsigned::Failed(failure)) => {
+            let outcome = match (executed, progress.is_answered()) {
+                (true, _) => Outcome::Unknown,
+                (false, true) => Outcome::Refused,
+                (false, false) => Outcome::NotSent,
+            };
+            (outcome, Some(failure.cause()), progress.record().map(str::to_owned), None)
+        }
+        Err(Unsigned::Refused(why)) => (Outcome::NotSent, Some(why.clone()), None, None),
+    };
+    Ending { outcome, why, signature_id, attempts: progress.attempts(), bytes }
+}

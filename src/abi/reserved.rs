@@ -115,7 +115,7 @@ mod tests {
 
     fn refused(address: usize) -> String {
         let error = settings(address).unwrap_err();
-        assert_eq!((error.rv, error.loud), (CKR_ARGUMENTS_BAD, true));
+        assert_eq!((error.rv, error.audience), (CKR_ARGUMENTS_BAD, crate::error::Audience::User));
         error.cause.into_owned()
     }
 

@@ -28,7 +28,7 @@ pub fn run(bench: &mut Bench) {
         let ((), counts) = service.counted(|| {
             for turn in 0..2 * turns {
                 // Off, on, on, off, off, on, ...: what the machine does meanwhile meets both.
-                let place = (turn + 1) / 2 % 2;
+                let place = turn.div_ceil(2) % 2;
                 let settings = [&off, &on][place];
                 times[place].add(number(&bench.run(&home, settings, &["ledger", &rounds.to_string()]), "p50"));
             }

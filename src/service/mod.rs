@@ -20,6 +20,7 @@ mod identity;
 mod list;
 mod listing;
 mod model;
+mod observe;
 mod page;
 mod pkcs12_cost;
 mod progress;
@@ -41,6 +42,7 @@ pub use contract::markdown as contract_table;
 pub use deadline::Deadline;
 pub use failure::{Failure, Kind};
 pub use model::{Keypair, KeypairCertificate, NewKeypair, SignatureRecord, Signed};
+pub use observe::{Exchange, Observer};
 pub use progress::Progress;
 pub use resolve::permit_threads;
 pub use retry::markdown as retry_table;
@@ -94,6 +96,7 @@ pub struct Service {
     settings: Arc<TokenSettings>,
     stats: Arc<Stats>,
     met: Arc<AtomicBool>,
+    observation: Arc<observe::Observation>,
     dialect: Arc<Dialect>,
     /// What the cache has of it; `None` before it was looked into.
     learned: Mutex<Option<Learned>>,
@@ -117,6 +120,7 @@ impl Service {
             settings,
             stats: Arc::default(),
             met: Arc::default(),
+            observation: Arc::default(),
             dialect: Arc::default(),
             learned: Mutex::default(),
             refused: Refused::default(),
@@ -167,6 +171,7 @@ impl Service {
             proxy: settings.proxy.as_ref().and_then(transport::proxy_name),
             stats: Arc::clone(&self.stats),
             met: Arc::clone(&self.met),
+            observation: Arc::clone(&self.observation),
             dialect: Arc::clone(&self.dialect),
         });
         Ok(Open { connections, endpoint })

@@ -7,6 +7,7 @@ use super::deadline::Deadline;
 use super::dialect::Dialect;
 use super::failure::{Failure, Kind};
 use super::model;
+use super::observe::Observation;
 use super::page::{NoPage, Page};
 use super::progress::Progress;
 use super::retry::{self, Effect, Outcome};
@@ -38,6 +39,8 @@ pub struct Endpoint {
     pub stats: Arc<Stats>,
     /// Whether the service ever took a request: then a refused connection is a restart, and worth waiting for.
     pub met: Arc<AtomicBool>,
+    /// Who is shown what goes over it.
+    pub observation: Arc<Observation>,
     /// What it accepts to be asked.
     pub dialect: Arc<Dialect>,
 }
@@ -264,7 +267,7 @@ impl Line {
     async fn attempt(&self, call: &Call, tried: &str, hasty: bool) -> Result<Answer, TransportError> {
         panic_point!("service");
         let begun = Instant::now();
-        let Endpoint { proxy, stats, met, .. } = &*self.endpoint;
+        let Endpoint { proxy, stats, met, observation, .. } = &*self.endpoint;
         let deadline = if hasty { self.deadline.half() } else { self.deadline };
         Stats::add(&stats.requests, 1);
         Stats::add(&stats.sent, call.body.as_ref().map_or(0, |body| body.len() as u64));
@@ -274,6 +277,7 @@ impl Line {
         match &result {
             Ok(answer) => {
                 met.store(true, Ordering::Relaxed);
+                observation.show(call, answer);
                 Stats::add(&stats.received, answer.body.len() as u64);
                 log::debug!(
                     "{tried}: HTTP {} with {} bytes in {} ms",

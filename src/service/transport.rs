@@ -12,7 +12,7 @@ use super::transport_error::{Stage, TransportError, Way, chain, late, transport_
 use crate::config::{Secret, TokenSettings};
 use bytes::Bytes;
 use http_body::{Frame, SizeHint};
-use reqwest::header::{CONTENT_TYPE, DATE, HeaderMap, HeaderValue, RETRY_AFTER};
+use reqwest::header::{CONTENT_TYPE, DATE, HeaderMap, HeaderName, HeaderValue, RETRY_AFTER};
 use reqwest::{Client, Method, NoProxy, Proxy, Url};
 use std::convert::Infallible;
 use std::pin::Pin;
@@ -58,6 +58,8 @@ pub struct Answer {
     pub status: u16,
     pub content_type: String,
     pub request_id: String,
+    /// The names of all headers, in the order in which they came.
+    pub header_names: Vec<HeaderName>,
     pub retry_after: Option<Duration>,
     /// The service's clock.
     pub date: Option<SystemTime>,
@@ -220,6 +222,7 @@ async fn receive(mut response: reqwest::Response, limit: usize, way: &Way<'_>) -
         status: response.status().as_u16(),
         content_type: text(CONTENT_TYPE.as_str()),
         request_id: request_id.unwrap_or_default(),
+        header_names: response.headers().keys().cloned().collect(),
         retry_after: retry::retry_after(&text(RETRY_AFTER.as_str()), SystemTime::now()),
         date: httpdate::parse_http_date(&text(DATE.as_str())).ok(),
         body: Vec::new(),

@@ -2,6 +2,7 @@
 
 mod keypairs;
 mod ledger;
+mod shape;
 mod visit;
 
 use crate::account::Choice;
@@ -19,6 +20,12 @@ pub struct Arguments {
     /// Look at this keypair only
     #[arg(long, value_name = "ALIAS")]
     keypair: Option<String>,
+    /// Print what the service's answers are made of, without any value, for a report to this project
+    #[arg(long, conflicts_with_all = ["keypair", "json"])]
+    shape: bool,
+    /// With --shape: read the record of this signature, too
+    #[arg(long, value_name = "ID", requires = "shape")]
+    signature: Option<String>,
     #[command(flatten)]
     account: Choice,
     /// JSON instead of lines
@@ -32,6 +39,9 @@ const SKEW: Duration = Duration::from_secs(120);
 const SOON: i64 = 30;
 
 pub fn run(arguments: &Arguments) -> Result<(), Failure> {
+    if arguments.shape {
+        return shape::run(&arguments.account, arguments.signature.as_deref());
+    }
     let (config, settings) = arguments.account.settings()?;
     let mut visit = Visit::default();
     for warning in config.log.notices.iter().chain(&config.log.warnings) {

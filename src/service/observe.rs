@@ -1,0 +1,63 @@
+//! Each request as it was sent, with its answer: what `stm-pkcs11 doctor --shape` describes.
+
+use super::Service;
+use super::failure::Failure;
+use super::request::Request;
+use super::transport::{Answer, Call};
+use std::sync::OnceLock;
+
+/// A request and its answer, whatever its status.
+pub struct Exchange<'a> {
+    /// `GET` or `POST`.
+    pub method: &'a str,
+    /// Path and query as they were sent.
+    pub path_and_query: &'a str,
+    /// HTTP status.
+    pub status: u16,
+    /// The header `Content-Type`; empty where there is none.
+    pub content_type: &'a str,
+    /// The names of the answer's headers, in the order in which they came.
+    pub header_names: &'a [&'a str],
+    /// The whole body.
+    pub body: &'a [u8],
+}
+
+/// Gets every exchange, on the thread that made the request.
+pub type Observer = Box<dyn Fn(&Exchange<'_>) + Send + Sync>;
+
+/// Who is shown the exchanges: nobody until [`Service::observe`].
+#[derive(Default)]
+pub struct Observation(OnceLock<Observer>);
+
+impl Observation {
+    /// Shows an exchange.
+    pub fn show(&self, call: &Call, answer: &Answer) {
+        let Some(observer) = self.0.get() else { return };
+        let query = call.url.query().map(|query| format!("?{query}")).unwrap_or_default();
+        let header_names: Vec<&str> = answer.header_names.iter().map(|name| name.as_str()).collect();
+        observer(&Exchange {
+            method: call.method.as_str(),
+            path_and_query: &format!("{}{query}", call.url.path()),
+            status: answer.status,
+            content_type: &answer.content_type,
+            header_names: &header_names,
+            body: &answer.body,
+        });
+    }
+}
+
+impl Service {
+    /// From now on shows every exchange to `observer`. The first observer stays.
+    pub fn observe(&self, observer: Observer) {
+        let _ = self.observation.0.set(observer);
+    }
+
+    /// Reads a path below the API for the observer's sake.
+    ///
+    /// # Errors
+    /// As of any other request; also where the answer is not JSON.
+    pub fn read(&self, path: &str, query: &[(&'static str, &str)]) -> Result<(), Failure> {
+        let request = query.iter().fold(Request::list(path), |request, (name, value)| request.with(name, *value));
+        self.run(self.deadline(), async |line| line.knock(&request).await.map(drop))
+    }
+}

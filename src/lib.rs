@@ -12,7 +12,9 @@
 mod panic_point;
 
 pub mod abi;
+mod boundary;
 pub mod config;
+mod der;
 pub mod encoding;
 pub mod error;
 mod host;

@@ -4,8 +4,8 @@
 //! is no certificate at all is an error.
 
 use crate::error::{Error, Result};
-use crate::mechanism;
 use cryptoki_sys::CKR_ATTRIBUTE_VALUE_INVALID;
+use sha1::{Digest, Sha1};
 use std::fmt;
 use std::ops::Range;
 use x509_parser::certificate::X509Certificate;
@@ -53,7 +53,7 @@ impl Certificate {
                 .last()
                 .and_then(|name| name.as_str().ok())
                 .map(Into::into),
-            key_sha1: mechanism::sha1(&certificate.public_key().subject_public_key.data),
+            key_sha1: Sha1::digest(&certificate.public_key().subject_public_key.data).into(),
             not_before: certificate.validity().not_before.timestamp(),
             not_after: certificate.validity().not_after.timestamp(),
             authority: certificate.is_ca(),

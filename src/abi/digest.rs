@@ -1,6 +1,6 @@
 //! Message digesting functions (PKCS#11 3.2, 5.12).
 
-use super::boundary::with_session;
+use super::body::with_session;
 use super::pointer::{bytes, deliver, mechanism, room};
 use cryptoki_sys::*;
 

@@ -1,13 +1,10 @@
 //! General-purpose functions (PKCS#11 3.2, 5.4).
 
-use super::boundary::{call, with_module};
+use super::body::{call, with_module};
 use super::pointer::{get, put, wanted};
 use super::root;
-use crate::config;
+use crate::boundary::start;
 use crate::error::{Error, Result};
-use crate::host::{self, Host};
-use crate::service::permit_threads;
-use crate::token::Module;
 use cryptoki_sys::*;
 use std::ffi::c_void;
 
@@ -28,23 +25,8 @@ pub unsafe extern "C" fn C_Initialize(args: *mut c_void) -> CK_RV {
 /// A refused `C_Initialize` has its message, too, where the settings send it; a run that is going on keeps its log.
 fn log_of_no_run() {
     if root::module().is_err() {
-        crate::log::start(&config::load(None).log);
+        crate::log::start(&crate::config::load(None).log);
     }
-}
-
-/// A run of its own, for any door: and whether forked children may go on with it.
-pub(crate) fn start(reserved: Option<&str>, threads: bool) -> (Module, bool) {
-    #[cfg(windows)]
-    super::pin::pin();
-    host::lend(Host {
-        spawn: super::thread::spawn,
-        quietly: super::signal::without_sigpipe,
-        raised: super::privilege::raised,
-    });
-    permit_threads(threads);
-    let config = config::load(reserved);
-    crate::log::start(&config.log);
-    (Module::new(&config), config.lenient_fork)
 }
 
 /// What an application says at `C_Initialize`.
@@ -97,7 +79,7 @@ pub unsafe extern "C" fn C_Finalize(reserved: *mut c_void) -> CK_RV {
             return Err(Error::new(CKR_ARGUMENTS_BAD, "pReserved must be a null pointer"));
         }
         #[cfg(debug_assertions)]
-        super::allowed::report();
+        crate::boundary::allowed::report();
         root::end()?;
         crate::log::finish();
         Ok(())

@@ -1,6 +1,6 @@
 //! Key pair generation (PKCS#11 3.2, 5.18).
 
-use super::boundary::with_session;
+use super::body::with_session;
 use super::pointer::{mechanism, put, template, wanted};
 use crate::error::Error;
 use cryptoki_sys::*;

@@ -2,7 +2,7 @@
 //!
 //! No mechanism here takes a parameter per message: one that is given is refused.
 
-use super::boundary::with_session;
+use super::body::with_session;
 use super::pointer::{bytes, deliver, mechanism, room};
 use crate::error::{Error, Result};
 use cryptoki_sys::*;

@@ -1,14 +1,12 @@
-//! The C functions, one file per chapter of the standard. The only room with `unsafe`.
+//! The C functions, one file per chapter of the standard.
 //!
 //! A function here turns pointers into slices ([`mod@pointer`]), calls one method of the floor below, and turns the
-//! result into a `CK_RV` (`boundary`). No decision is made here that is not about memory.
+//! result into a `CK_RV` ([`crate::boundary`]). No decision is made here that is not about memory.
 
 #![allow(unsafe_code)]
 #![allow(non_snake_case, reason = "the standard's names")]
 
-#[cfg(any(debug_assertions, test))]
-mod allowed;
-pub(crate) mod boundary;
+mod body;
 mod digest;
 mod general;
 mod generate;
@@ -16,18 +14,13 @@ mod interface;
 mod message;
 mod object;
 mod parallel;
-#[cfg(windows)]
-mod pin;
 pub mod pointer;
-mod privilege;
 mod random;
 mod reserved;
 mod root;
 mod session;
 mod sign;
-mod signal;
 mod slot;
-mod thread;
 mod unsupported;
 mod verify;
 

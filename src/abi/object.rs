@@ -1,6 +1,6 @@
 //! Object management functions (PKCS#11 3.2, 5.7).
 
-use super::boundary::with_session;
+use super::body::with_session;
 use super::pointer::{length, put, put_attributes, template, wanted};
 use cryptoki_sys::*;
 

@@ -1,6 +1,6 @@
 //! Parallel function management functions (PKCS#11 3.2, 5.22): legacy of version 1, with one answer.
 
-use super::boundary::with_session;
+use super::body::with_session;
 use cryptoki_sys::*;
 
 /// `C_GetFunctionStatus`

@@ -1,6 +1,6 @@
 //! Random number generation functions (PKCS#11 3.2, 5.21).
 
-use super::boundary::with_session;
+use super::body::with_session;
 use super::pointer::{bytes, length, wanted};
 use cryptoki_sys::*;
 use zeroize::Zeroizing;

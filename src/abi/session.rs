@@ -1,6 +1,6 @@
 //! Session management functions (PKCS#11 3.2, 5.6).
 
-use super::boundary::{with_module, with_module_and_session, with_session};
+use super::body::{with_module, with_module_and_session, with_session};
 use super::pointer::{bytes, get, optional_bytes, put, wanted};
 use crate::error::Error;
 use cryptoki_sys::*;

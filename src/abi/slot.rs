@@ -1,6 +1,6 @@
 //! Slot and token management functions (PKCS#11 3.2, 5.5).
 
-use super::boundary::{with_module, with_session};
+use super::body::{with_module, with_session};
 use super::pointer::{bytes, put, put_list, wanted};
 use crate::error::Error;
 use cryptoki_sys::*;

@@ -2,7 +2,7 @@
 //!
 //! Each checks what the standard puts first (a run, a session) and answers `CKR_FUNCTION_NOT_SUPPORTED`.
 
-use super::boundary::with_session;
+use super::body::with_session;
 use cryptoki_sys::*;
 use std::ffi::c_void;
 

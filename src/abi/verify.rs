@@ -1,6 +1,6 @@
 //! Verifying functions (PKCS#11 3.2, 5.15), and those that take the signature first (`C_VerifySignature*`).
 
-use super::boundary::with_session;
+use super::body::with_session;
 use super::pointer::{bytes, mechanism, wanted};
 use cryptoki_sys::*;
 

@@ -40,7 +40,7 @@ fn from_der(der: &[u8], half: usize) -> Option<Vec<u8>> {
 #[cfg(any(windows, test))]
 pub fn to_der(raw: &[u8]) -> Vec<u8> {
     let (r, s) = raw.split_at(raw.len() / 2);
-    super::der::element(0x30, &[super::der::integer(r), super::der::integer(s)].concat())
+    crate::der::element(0x30, &[crate::der::integer(r), crate::der::integer(s)].concat())
 }
 
 /// A positive INTEGER, right-aligned; superfluous leading zeros are tolerated.

@@ -2,8 +2,8 @@
 //!
 //! OpenSSL writes them for keys that come out of a provider, and some certificates have them. They are the same curve.
 
-use super::der::{next, strip_zeros};
 use super::families::{CURVES, Curve};
+use crate::der::{next, strip_zeros};
 
 /// Prime, coefficients a and b, the generator's x, and its order (SP 800-186), in hexadecimal without leading zeros.
 const DOMAINS: [(&str, [&str; 5]); 3] = [

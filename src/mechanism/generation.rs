@@ -1,7 +1,7 @@
 //! What a generation template asks for, in the service's words (`POST /keypairs`: `key_alg` and `properties`).
 
-use super::der;
 use super::families::{CURVES, ED25519_CURVE_NAME, ED25519_PARAMS, Family, parameter_set};
+use crate::der;
 use crate::error::{Error, Result};
 use cryptoki_sys::*;
 use serde_json::{Value, json};

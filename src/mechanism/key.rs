@@ -1,12 +1,12 @@
 //! Public keys: from a SubjectPublicKeyInfo as the service gives it, or from attributes as applications give them.
 
-use super::der;
 use super::explicit_curve;
 pub use super::families::Family;
 use super::families::{
     CURVES, Curve, ED25519_CURVE_NAME, ED25519_PARAMS, PARAMETER_SETS, ParameterSet, key_type, parameter_set,
 };
-use super::verify::{Verifiers, uncompressed};
+use super::verifiers::{Verifiers, uncompressed};
+use crate::der;
 use crate::error::{Error, Result};
 use cryptoki_sys::*;
 use std::fmt;

@@ -4,7 +4,6 @@
 //! the service has to sign under which name, and that turns the service's answer into the standard's encoding once it
 //! has verified it.
 
-pub(crate) mod der;
 mod digest;
 mod digest_info;
 mod ecdsa;
@@ -17,6 +16,7 @@ mod parameter;
 mod random;
 mod signing;
 mod table;
+mod verifiers;
 mod verify;
 
 pub use digest::{DIGESTS, Digest, DigestRow, Hasher, sha1, sha256};
@@ -35,7 +35,7 @@ pub use table::{MECHANISMS, Mechanism, Scheme, allowed_for, by_type, markdown};
 /// Doors for the fuzz targets: encodings that no public function takes as they are.
 #[cfg(feature = "fuzzing")]
 pub mod fuzzing {
-    pub use super::der::octet_string;
     pub use super::digest_info::parse as digest_info;
     pub use super::ecdsa::to_raw as ecdsa_to_raw;
+    pub use crate::der::octet_string;
 }

@@ -3,13 +3,12 @@
 //! `ed25519-dalek` and `slh-dsa` crates. Known attacks on the `rsa` crate concern private keys; there are none here.
 
 use super::digest::Digest;
-use super::families::{Curve, Family, ParameterSet};
+use super::families::{Family, ParameterSet};
 use super::key::{Material, PublicKey};
+use super::verifiers::{Verifiers, ecdsa_algorithm};
 use aws_lc_rs::digest as fast;
-use aws_lc_rs::encoding::AsDer;
 use aws_lc_rs::signature as algorithm;
 use aws_lc_rs::signature::{ParsedPublicKey, VerificationAlgorithm};
-use once_cell::sync::OnceCell;
 use rsa::{BoxedUint, Pkcs1v15Sign, Pss};
 
 /// What a signature is checked against.
@@ -26,13 +25,6 @@ pub(super) enum Claim<'a> {
     Message(&'a [u8]),
     /// Ed25519ph; the message's SHA-512, not yet finished.
     Prehashed(&'a sha2::Sha512),
-}
-
-/// A key made ready, once, for the algorithms that it is used with.
-#[derive(Default)]
-pub(super) struct Verifiers {
-    fast: [OnceCell<Option<Box<ParsedPublicKey>>>; 7],
-    slow: OnceCell<Option<Box<rsa::PublicKey>>>,
 }
 
 /// The fast algorithms for RSA, by their place in [`Verifiers::fast`]. Other keys have one, at place 0.
@@ -52,15 +44,6 @@ fn rsa_algorithm(
         (Digest::Sha512, true) => (6, &algorithm::RSA_PSS_2048_8192_SHA512, &fast::SHA512),
         _ => return None,
     })
-}
-
-/// A curve's algorithm with the digest of the curve's length: ECDSA does not care which hash a digest came from.
-fn ecdsa_algorithm(half: usize) -> (&'static dyn VerificationAlgorithm, &'static fast::Algorithm) {
-    match half {
-        32 => (&algorithm::ECDSA_P256_SHA256_FIXED, &fast::SHA256),
-        48 => (&algorithm::ECDSA_P384_SHA384_FIXED, &fast::SHA384),
-        _ => (&algorithm::ECDSA_P521_SHA512_FIXED, &fast::SHA512),
-    }
 }
 
 fn ml_dsa_algorithm(set: &ParameterSet) -> &'static dyn VerificationAlgorithm {
@@ -99,18 +82,9 @@ impl Verifiers {
     }
 }
 
-/// The uncompressed form of a compressed point (SEC 1, 2.3.4); `None` for one that is not on the curve.
-pub(super) fn uncompressed(curve: &Curve, point: &[u8]) -> Option<Vec<u8>> {
-    let parsed = ParsedPublicKey::new(ecdsa_algorithm(curve.half).0, point).ok()?;
-    let spki = parsed.as_der().ok()?;
-    let spki = spki.as_ref();
-    let whole = spki.get(spki.len().checked_sub(1 + 2 * curve.half)?..)?;
-    (whole.first() == Some(&4)).then(|| whole.to_vec())
-}
-
 /// The bytes in a short DER OCTET STRING of our own making.
 fn bare(point: &[u8]) -> &[u8] {
-    super::der::octet_string(point).unwrap_or_default()
+    crate::der::octet_string(point).unwrap_or_default()
 }
 
 /// Whether the signature, in the standard's encoding, is the key's for the claim.

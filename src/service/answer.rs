@@ -1,7 +1,7 @@
 //! An answer that is not a success: the service's words out of any of its error shapes, and what they mean.
 
 use super::failure::{Failure, Kind};
-use super::request::Subject;
+use super::subject::Subject;
 use serde_json::Value;
 
 /// Longest piece of an answer that is quoted, in characters.

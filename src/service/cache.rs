@@ -7,11 +7,11 @@
 //! so a hundred processes can read and write at once; what is damaged, of another version or of someone else is not there.
 //! Nothing here ever fails: no home, a full disk or a read-only one only mean that there is no cache.
 
-use super::Wanted;
-use super::cache_file::{self, Found};
+use super::cache_file::{self, Found, hex};
 use super::cache_record::{Doubt, Keypairs};
 use super::dialect::Learned;
 use super::model::Keypair;
+use super::wanted::Wanted;
 use crate::config::{CacheMode, ClientCert, Secret, TokenSettings};
 use serde::Serialize;
 use sha2::{Digest, Sha256};
@@ -63,11 +63,6 @@ pub struct Known {
     /// Which of them failed since they were listed, so that the service has to be asked for them again: places in
     /// `keypairs`, rising.
     pub doubtful: Vec<usize>,
-}
-
-/// Lower-case hexadecimal digits.
-pub fn hex(bytes: &[u8]) -> String {
-    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
 impl Cache {

@@ -132,7 +132,12 @@ pub fn framed(identity: &str, written: u64, body: &str) -> String {
 
 fn checksum_of(identity: &str, written: u64, body: &str) -> String {
     let whole = Sha256::new().chain_update(format!("{identity} {written}\n")).chain_update(body).finalize();
-    super::cache::hex(&whole)
+    hex(&whole)
+}
+
+/// Lower-case hexadecimal digits.
+pub fn hex(bytes: &[u8]) -> String {
+    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
 /// Milliseconds since 1970.

@@ -3,7 +3,7 @@
 
 use super::failure::Failure;
 use super::list::{self, AT_ONCE};
-use super::listing;
+use super::lookup;
 use super::model::{self, Chains, Given, Keypair, KeypairCertificate};
 use super::page;
 use super::request::Line;
@@ -21,7 +21,7 @@ pub async fn few(line: &Line, keypairs: Vec<Keypair>) -> Vec<Arc<Keypair>> {
     let mut complete = Vec::with_capacity(keypairs.len());
     for mut keypair in keypairs {
         if poor(&keypair) || keypair.given == Given::Nothing {
-            match listing::by_id(line, &keypair.id).await {
+            match lookup::by_id(line, &keypair.id).await {
                 Ok(Some(richer)) => merge(&mut keypair, richer),
                 Ok(None) => log::debug!("GET /keypairs/{}: the service does not show it", keypair.id),
                 Err(failure) => log::warn!("keypair {} is used as the list shows it: {failure}", keypair.alias),
@@ -130,7 +130,7 @@ async fn one_by_one(
         while under_way.len() < AT_ONCE {
             let Some(place) = places.next() else { break };
             let (line, id) = (line.clone(), keypairs[place].id.clone());
-            under_way.spawn(async move { (place, listing::by_id(&line, &id).await) });
+            under_way.spawn(async move { (place, lookup::by_id(&line, &id).await) });
         }
         match under_way.join_next().await {
             None => return found,

@@ -3,7 +3,7 @@
 use super::cache::{self, Cache};
 use super::cache_file;
 use super::model::{self, Chains};
-use super::request::Subject;
+use super::subject::Subject;
 use super::{Failure, Keypair, KeypairCertificate, SignatureRecord, Wanted, answer, identity, page, wire};
 use crate::config::TokenSettings;
 use serde_json::Value;

@@ -6,7 +6,7 @@ use super::failure::{Failure, Kind};
 use super::list::{self, Read, plainer_too};
 use super::model::{self, Chains, Keypair};
 use super::page;
-use super::request::{Line, Request, segment};
+use super::request::{Line, Request};
 use super::wire;
 use parking_lot::Mutex;
 use std::collections::HashSet;
@@ -108,20 +108,6 @@ async fn in_the_list(line: &Line, alias: &str) -> Result<Lookup, Failure> {
 
 fn similar<'a>(alias: &str, mut known: impl Iterator<Item = &'a String>) -> Option<String> {
     known.find(|other| *other != alias && other.to_lowercase() == alias.to_lowercase()).cloned()
-}
-
-/// The keypair with this id, if there is one.
-pub async fn by_id(line: &Line, id: &str) -> Result<Option<Keypair>, Failure> {
-    // In a path these are directories.
-    if matches!(id, "." | "..") {
-        return Ok(None);
-    }
-    let read = |keypair: &wire::Keypair<'_>| model::keypair(keypair, &mut Chains::new());
-    match line.keypair(&Request::get(format!("/keypairs/{}", segment(id))), read).await {
-        Ok(keypair) => Ok(keypair.filter(|keypair| keypair.id == id)),
-        Err(failure) if failure.kind == Kind::NotFound => Ok(None),
-        Err(failure) => Err(failure),
-    }
 }
 
 /// One small request, for whoever wants to know whether all is well; the service's clock, where it shows one.

@@ -17,8 +17,10 @@ mod failure;
 #[cfg(feature = "fuzzing")]
 pub mod fuzzing;
 mod identity;
+mod lenient_base64;
 mod list;
 mod listing;
+mod lookup;
 mod model;
 mod observe;
 mod page;
@@ -33,9 +35,11 @@ mod retry;
 mod sign;
 mod single_flight;
 mod stats;
+mod subject;
 mod tls;
 mod transport;
 mod transport_error;
+mod wanted;
 mod wire;
 
 pub use contract::markdown as contract_table;
@@ -47,6 +51,7 @@ pub use progress::Progress;
 pub use resolve::permit_threads;
 pub use retry::markdown as retry_table;
 pub use transport::user_agent;
+pub use wanted::Wanted;
 
 use crate::config::{Login, Secret, TokenSettings};
 use crate::host::quietly;
@@ -72,17 +77,6 @@ use transport::Dialer;
 /// The table of what is asked of the service and read of its answers.
 pub fn contract() -> &'static [contract::Row] {
     contract::ROWS
-}
-
-/// What to look for.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Wanted<'a> {
-    /// Every keypair that the settings let through.
-    All,
-    /// Those with exactly this alias.
-    Alias(&'a str),
-    /// The one with this id.
-    Id(&'a str),
 }
 
 /// An open line: connections, and what requests need beside them.
@@ -245,7 +239,7 @@ impl Service {
                 Ok(lookup.found)
             }
             Wanted::Id(id) => {
-                let found = self.run(deadline, async |line| listing::by_id(&line, id).await)?;
+                let found = self.run(deadline, async |line| lookup::by_id(&line, id).await)?;
                 Ok(found.into_iter().map(Arc::new).collect())
             }
         }
@@ -363,7 +357,7 @@ impl Service {
 
     /// A keypair as it is now, whatever is remembered of it; `None` if there is none with this id.
     pub fn current_keypair(&self, id: &str, deadline: Deadline) -> Result<Option<Arc<Keypair>>, Failure> {
-        self.run(deadline, async |line| Ok(listing::by_id(&line, id).await?.map(Arc::new)))
+        self.run(deadline, async |line| Ok(lookup::by_id(&line, id).await?.map(Arc::new)))
     }
 
     /// The directory for signatures that this identity keeps; `None` if the user has no cache directory.
@@ -399,7 +393,7 @@ impl Service {
                 return Ok(Arc::new(keypair));
             }
             let found = match Some(&id).filter(|id| !id.is_empty()) {
-                Some(id) => listing::by_id(&line, id).await?.map(Arc::new),
+                Some(id) => lookup::by_id(&line, id).await?.map(Arc::new),
                 None => listing::by_alias(&line, &new.alias).await?.found.into_iter().next(),
             };
             found.ok_or_else(|| {

@@ -1,11 +1,8 @@
 //! What the service says, read tolerantly: every field that we do not need may be missing, null, of another type or new.
 
+use super::lenient_base64::{LONGEST_BASE64, decode};
 use super::public_key;
 use super::wire;
-use base64::Engine;
-use base64::alphabet;
-use base64::engine::DecodePaddingMode;
-use base64::engine::general_purpose::{GeneralPurpose, GeneralPurposeConfig};
 use serde_json::Value;
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -153,8 +150,6 @@ impl KeypairCertificate {
     }
 }
 
-/// Longest text that is decoded, in bytes: certificates with SLH-DSA signatures have seventy thousand.
-const LONGEST_BASE64: usize = 256 << 10;
 /// Most certificates of a chain that are kept.
 const MOST_LINKS: usize = 16;
 /// Most bytes of chain certificates that a list has, with the texts that they came in.
@@ -213,29 +208,6 @@ fn text(value: &Value, name: &str) -> Option<String> {
         Value::Number(number) => Some(number.to_string()),
         _ => None,
     }
-}
-
-const fn lenient(alphabet: &alphabet::Alphabet) -> GeneralPurpose {
-    let config = GeneralPurposeConfig::new().with_decode_allow_trailing_bits(true);
-    GeneralPurpose::new(alphabet, config.with_decode_padding_mode(DecodePaddingMode::Indifferent))
-}
-
-static PLAIN: GeneralPurpose = lenient(&alphabet::STANDARD);
-static URL_SAFE: GeneralPurpose = lenient(&alphabet::URL_SAFE);
-
-/// Base64 of any flavour, with white space or PEM lines around it.
-pub fn decode(text: &str) -> Option<Vec<u8>> {
-    if text.len() > LONGEST_BASE64 {
-        return None;
-    }
-    let plain: String;
-    let mut text = text;
-    if text.bytes().any(|byte| byte.is_ascii_whitespace() || byte == b'-') {
-        let body = text.lines().filter(|line| !line.trim_start().starts_with("-----"));
-        plain = body.flat_map(str::split_whitespace).collect();
-        text = &plain;
-    }
-    [&PLAIN, &URL_SAFE].iter().find_map(|engine| engine.decode(text).ok())
 }
 
 /// A keypair out of an answer. `None`, with a warning, for what has no id or alias.
@@ -406,6 +378,7 @@ pub fn record(value: &Value) -> SignatureRecord {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use base64::Engine;
     use serde_json::json;
 
     #[test]

@@ -2,7 +2,7 @@
 //!
 //! For RSA the public record shows base64 of one; for the others it shows nothing.
 
-use super::model::decode;
+use super::lenient_base64::decode;
 use x509_parser::prelude::FromDer;
 use x509_parser::public_key::RSAPublicKey;
 use x509_parser::x509::SubjectPublicKeyInfo;
@@ -84,7 +84,7 @@ fn from_bytes(bytes: &[u8]) -> Option<Vec<u8>> {
 
 /// A SubjectPublicKeyInfo of an algorithm identifier and the key's bits.
 fn wrapped(algorithm: &[u8], key: &[u8]) -> Vec<u8> {
-    use crate::mechanism::der::element;
+    use crate::der::element;
     let bits = element(0x03, &[&[0], key].concat());
     element(0x30, &[algorithm, &bits].concat())
 }

@@ -12,6 +12,7 @@ use super::page::{NoPage, Page};
 use super::progress::Progress;
 use super::retry::{self, Effect, Outcome};
 use super::stats::Stats;
+use super::subject::Subject;
 use super::transport::{self, Answer, Call};
 use super::transport_error::TransportError;
 use super::wire;
@@ -79,21 +80,6 @@ pub struct Request {
     /// There is a plainer request to make instead: it waits for half of the time that is left, and a server that gives up
     /// waiting (504) is not asked for the same again.
     pub hasty: bool,
-}
-
-/// What a request is about: the same refusal has another remedy for each.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Subject {
-    /// `GET /keypairs`, `GET /certificates`
-    List,
-    /// `GET /keypairs/{id}`
-    Keypair,
-    /// `POST /keypairs/{id}/sign`
-    Sign,
-    /// `GET /signatures/{id}`
-    Record,
-    /// `POST /keypairs`
-    Creation,
 }
 
 impl Request {

@@ -5,7 +5,7 @@
 
 use super::deadline::Deadline;
 use super::failure::{Failure, Kind};
-use super::listing;
+use super::lookup;
 use super::model::{self, Keypair, SignatureRecord, Signed};
 use super::progress::Progress;
 use super::request::{Line, Request, segment};
@@ -89,7 +89,7 @@ impl Order<'_> {
         if let Some(known) = self.keypair.account.as_deref() {
             return read(known);
         }
-        let keypair = listing::by_id(line, &self.keypair.id).await.ok().flatten()?;
+        let keypair = lookup::by_id(line, &self.keypair.id).await.ok().flatten()?;
         keypair.account.as_deref().and_then(read)
     }
 

@@ -1,7 +1,7 @@
 //! One fetch for all who want the same at the same time, its failure included; and misses, remembered for a moment.
 
 use super::deadline::Deadline;
-use super::failure::Failure;
+use super::failure::{Failure, Kind};
 use super::model::Keypair;
 use parking_lot::{Condvar, Mutex};
 use std::collections::HashMap;
@@ -47,8 +47,7 @@ struct Landing<'a> {
 
 impl Drop for Landing<'_> {
     fn drop(&mut self) {
-        let given_up =
-            || Err(Failure::new(super::Kind::Cancelled, "another thread's look-up ended early", "try again"));
+        let given_up = || Err(Failure::new(Kind::Cancelled, "another thread's look-up ended early", "try again"));
         *self.shared.result.lock() = Some(self.result.take().unwrap_or_else(given_up));
         self.single_flight.under_way.lock().remove(&self.key);
         self.shared.landed.notify_all();
@@ -134,7 +133,7 @@ mod tests {
                     let result = single_flight.share(Key::All, soon(), || {
                         fetches.fetch_add(1, Ordering::SeqCst);
                         std::thread::sleep(Duration::from_millis(200));
-                        Err(Failure::new(super::super::Kind::Tls, "no", ""))
+                        Err(Failure::new(Kind::Tls, "no", ""))
                     });
                     assert!(result.is_err());
                 });
@@ -156,7 +155,7 @@ mod tests {
             std::thread::sleep(Duration::from_millis(100));
             let begun = Instant::now();
             let late = single_flight.share(Key::All, Deadline::after(Duration::from_millis(50)), || unreachable!());
-            assert_eq!(late.unwrap_err().kind(), super::super::Kind::Timeout);
+            assert_eq!(late.unwrap_err().kind(), Kind::Timeout);
             assert!(begun.elapsed() < Duration::from_millis(300));
         });
     }
@@ -184,8 +183,6 @@ mod tests {
             single_flight.share(Key::All, soon(), || panic!("injected"))
         }));
         assert!(panicked.is_err());
-        assert!(
-            single_flight.share(Key::All, soon(), || Err(Failure::new(super::super::Kind::Tls, "no", ""))).is_err()
-        );
+        assert!(single_flight.share(Key::All, soon(), || Err(Failure::new(Kind::Tls, "no", ""))).is_err());
     }
 }

@@ -1,7 +1,7 @@
 //! What both entry points share: the run of the library behind them, the way of a call, the caller's memory.
 
 use super::status;
-use crate::abi;
+use crate::boundary;
 use crate::error::{Error, Result};
 use crate::token::{DirectKey, Module};
 use cryptoki_sys::*;
@@ -16,13 +16,13 @@ const MISS_LIFETIME: Duration = Duration::from_secs(5);
 /// Begun by the first call that needs it; a host that uses PKCS#11, too, has another run there.
 pub fn module() -> &'static Module {
     static RUN: OnceLock<Module> = OnceLock::new();
-    RUN.get_or_init(|| abi::start(None, true).0)
+    RUN.get_or_init(|| boundary::start(None, true).0)
 }
 
 /// The body of an exported function: no panic leaves it, and a failure has its status, and its reason in the log.
 pub fn call(name: &'static str, body: impl FnOnce() -> Result<()>) -> i32 {
-    super::pin();
-    status::of(abi::boundary::call(name, body))
+    boundary::pin();
+    status::of(boundary::call(name, body))
 }
 
 /// The key with this alias, or `CKR_KEY_HANDLE_INVALID`.

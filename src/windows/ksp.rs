@@ -5,61 +5,15 @@
 //! the provider while it goes on with the key.
 
 use super::entry::{bytes, call, deliver, key as find, put, text};
+use super::ksp_handles::{Object, free, keep, key, provider};
 use super::{blob, ksp_list as list, ksp_refuse as refuse, property};
 use crate::error::{Error, Result};
 use crate::mechanism::{DIGESTS, Digest};
 use crate::token::{DirectKey, Padding};
 use cryptoki_sys::*;
-use parking_lot::Mutex;
-use std::collections::HashMap;
 use std::ffi::c_void;
 use windows_sys::Win32::Security::Cryptography::*;
 use windows_sys::core::PCWSTR;
-
-/// What stands behind a handle.
-#[derive(Clone)]
-enum Object {
-    /// A provider, by the name that it was opened with.
-    Provider(String),
-    Key(DirectKey),
-}
-
-/// All that is open, and the last number.
-static OPEN: Mutex<(usize, Option<HashMap<usize, Object>>)> = Mutex::new((0, None));
-
-/// Numbers as Windows' own handles are: never small, divisible by four.
-fn keep(object: Object) -> usize {
-    let (last, open) = &mut *OPEN.lock();
-    *last += 4;
-    open.get_or_insert_default().insert(0x5354_0000 + *last, object);
-    0x5354_0000 + *last
-}
-
-fn get(handle: usize) -> Result<Object> {
-    let object = OPEN.lock().1.as_ref().and_then(|open| open.get(&handle).cloned());
-    object.ok_or_else(|| CKR_OBJECT_HANDLE_INVALID.into())
-}
-
-fn key(handle: usize) -> Result<DirectKey> {
-    match get(handle)? {
-        Object::Key(key) => Ok(key),
-        Object::Provider(_) => Err(CKR_OBJECT_HANDLE_INVALID.into()),
-    }
-}
-
-fn provider(handle: usize) -> Result<String> {
-    match get(handle)? {
-        Object::Provider(name) => Ok(name),
-        Object::Key(_) => Err(CKR_OBJECT_HANDLE_INVALID.into()),
-    }
-}
-
-fn free(handle: usize, is: impl Fn(&Object) -> bool) -> Result<()> {
-    let open = &mut OPEN.lock().1;
-    let known = open.as_ref().and_then(|open| open.get(&handle)).is_some_and(is);
-    let removed = if known { open.as_mut().and_then(|open| open.remove(&handle)) } else { None };
-    removed.map(drop).ok_or_else(|| CKR_OBJECT_HANDLE_INVALID.into())
-}
 
 static TABLE: NCRYPT_KEY_STORAGE_FUNCTION_TABLE = NCRYPT_KEY_STORAGE_FUNCTION_TABLE {
     Version: BCRYPT_INTERFACE_VERSION { MajorVersion: 1, MinorVersion: 0 },
@@ -310,9 +264,4 @@ unsafe fn padding_of(key: &DirectKey, info: *const c_void, flags: u32) -> Result
 fn hash(name: &str) -> Result<Digest> {
     let row = DIGESTS.iter().find(|row| row.name.replace('-', "").eq_ignore_ascii_case(name));
     row.map(|row| row.digest).ok_or_else(|| Error::new(CKR_MECHANISM_INVALID, format!("there is no hash {name}")))
-}
-
-/// The provider of a handle must be there.
-pub(super) fn is_provider(handle: usize) -> Result<()> {
-    provider(handle).map(drop)
 }

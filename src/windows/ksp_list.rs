@@ -2,7 +2,8 @@
 
 use super::blob::{self, KINDS};
 use super::entry::{call, module, put, text};
-use super::{ksp, process_heap, property};
+use super::ksp_handles::provider as opened;
+use super::{process_heap, property};
 use crate::error::Result;
 use cryptoki_sys::*;
 use parking_lot::Mutex;
@@ -24,7 +25,7 @@ static UNDER_WAY: Mutex<Option<HashMap<usize, Left>>> = Mutex::new(None);
 
 pub(super) unsafe extern "system" fn is_alg_supported(provider: NCRYPT_PROV_HANDLE, name: PCWSTR, _: u32) -> i32 {
     call("NCryptIsAlgSupported", || {
-        ksp::is_provider(provider)?;
+        opened(provider)?;
         // SAFETY: the caller's promise.
         let name = unsafe { text(name) }?;
         let known = KINDS.iter().any(|kind| kind.name == name || kind.group == name);
@@ -40,7 +41,7 @@ pub(super) unsafe extern "system" fn enum_algorithms(
     _: u32,
 ) -> i32 {
     call("NCryptEnumAlgorithms", || {
-        ksp::is_provider(provider)?;
+        opened(provider)?;
         let kinds = if operations == 0 || operations & SIGNATURE != 0 { &KINDS[..] } else { &[] };
         let head = size_of::<NCryptAlgorithmName>() * kinds.len();
         let names: Vec<Vec<u8>> = kinds.iter().map(|kind| property::wide(kind.name)).collect();
@@ -74,7 +75,7 @@ pub(super) unsafe extern "system" fn enum_keys(
     _: u32,
 ) -> i32 {
     call("NCryptEnumKeys", || {
-        ksp::is_provider(provider)?;
+        opened(provider)?;
         if name.is_null() || state.is_null() {
             return Err(CKR_ARGUMENTS_BAD.into());
         }

@@ -13,6 +13,8 @@ mod entry;
 #[cfg(windows)]
 mod ksp;
 #[cfg(windows)]
+mod ksp_handles;
+#[cfg(windows)]
 mod ksp_list;
 #[cfg(windows)]
 mod ksp_refuse;

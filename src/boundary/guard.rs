@@ -1,12 +1,11 @@
 //! The line between C and Rust: no panic crosses it, every failure has its number, and its reason in the log.
 
-use super::root;
+use super::codes::code_name;
 use crate::error::{Audience, Error, Result};
-use crate::token::{Module, Session};
 use cryptoki_sys::*;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
-/// Runs the body of a C function.
+/// Runs the body of an exported function that is called `name`.
 pub fn call(name: &'static str, body: impl FnOnce() -> Result<()>) -> CK_RV {
     let mut body = Some(body);
     guard(name, &mut || body.take().map_or(Ok(()), |body| body()))
@@ -46,39 +45,12 @@ fn guard(name: &'static str, body: &mut dyn FnMut() -> Result<()>) -> CK_RV {
 
 fn report(name: &str, error: &Error) {
     let Error { rv, cause, audience, .. } = error;
-    let code = super::interface::code_name(*rv);
+    let code = code_name(*rv);
     match (audience, cause.is_empty()) {
         (Audience::User, _) => log::error!("{cause} [{name}: {code}]"),
         (Audience::Author, false) => log::debug!("{name}: {code}: {cause}"),
         (Audience::Author, true) => log::debug!("{name}: {code}"),
     }
-}
-
-/// The body of a function that needs the module only.
-pub fn with_module(name: &'static str, body: impl FnOnce(&Module) -> Result<()>) -> CK_RV {
-    call(name, || body(&*root::module()?))
-}
-
-/// The body of a function that works in a session.
-pub fn with_session(
-    name: &'static str,
-    session: CK_SESSION_HANDLE,
-    body: impl FnOnce(&Session) -> Result<()>,
-) -> CK_RV {
-    call(name, || body(&*root::module()?.session(session)?))
-}
-
-/// The body of a function that works in a session and changes what other sessions see: login and logout.
-pub fn with_module_and_session(
-    name: &'static str,
-    session: CK_SESSION_HANDLE,
-    body: impl FnOnce(&Module, &Session) -> Result<()>,
-) -> CK_RV {
-    call(name, || {
-        let module = root::module()?;
-        let session = module.session(session)?;
-        body(&module, &session)
-    })
 }
 
 #[cfg(test)]

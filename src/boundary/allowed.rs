@@ -280,7 +280,7 @@ pub(super) fn check(function: &str, rv: CK_RV) {
     {
         return;
     }
-    eprintln!("{function} returns {} ({rv:#x}), which is not in its list", super::interface::code_name(rv));
+    eprintln!("{function} returns {} ({rv:#x}), which is not in its list", super::codes::code_name(rv));
     std::process::abort();
 }
 
@@ -288,7 +288,7 @@ static CHECKED: AtomicU64 = AtomicU64::new(0);
 
 /// At the end of a run: adds the number of calls that were checked, as a line, to the file that `STM_TEST_CHECKED_CALLS`
 /// names, if it does.
-pub(super) fn report() {
+pub fn report() {
     let Some(path) = std::env::var_os("STM_TEST_CHECKED_CALLS") else { return };
     let count = CHECKED.swap(0, Ordering::Relaxed);
     if let Ok(mut file) = std::fs::OpenOptions::new().create(true).append(true).open(path) {

@@ -1,0 +1,22 @@
+//! A run of the library, as every entry point begins it.
+
+use crate::config;
+use crate::host::{self, Host};
+use crate::service::permit_threads;
+use crate::token::Module;
+
+/// Begins a run of the library: with the settings text of `pReserved`, if there is one, and with threads of its own where the
+/// host permits them. Says, too, whether forked children may go on with the run.
+pub fn start(reserved: Option<&str>, threads: bool) -> (Module, bool) {
+    #[cfg(windows)]
+    super::pin::pin();
+    host::lend(Host {
+        spawn: super::thread::spawn,
+        quietly: super::signal::without_sigpipe,
+        raised: super::privilege::raised,
+    });
+    permit_threads(threads);
+    let config = config::load(reserved);
+    crate::log::start(&config.log);
+    (Module::new(&config), config.lenient_fork)
+}

@@ -1,0 +1,32 @@
+//! Base64 as services write it.
+
+use base64::Engine;
+use base64::alphabet;
+use base64::engine::DecodePaddingMode;
+use base64::engine::general_purpose::{GeneralPurpose, GeneralPurposeConfig};
+
+/// Longest text that is decoded, in bytes: certificates with SLH-DSA signatures have seventy thousand.
+pub const LONGEST_BASE64: usize = 256 << 10;
+
+const fn lenient(alphabet: &alphabet::Alphabet) -> GeneralPurpose {
+    let config = GeneralPurposeConfig::new().with_decode_allow_trailing_bits(true);
+    GeneralPurpose::new(alphabet, config.with_decode_padding_mode(DecodePaddingMode::Indifferent))
+}
+
+static PLAIN: GeneralPurpose = lenient(&alphabet::STANDARD);
+static URL_SAFE: GeneralPurpose = lenient(&alphabet::URL_SAFE);
+
+/// Base64 of any flavour, with white space or PEM lines around it.
+pub fn decode(text: &str) -> Option<Vec<u8>> {
+    if text.len() > LONGEST_BASE64 {
+        return None;
+    }
+    let plain: String;
+    let mut text = text;
+    if text.bytes().any(|byte| byte.is_ascii_whitespace() || byte == b'-') {
+        let body = text.lines().filter(|line| !line.trim_start().starts_with("-----"));
+        plain = body.flat_map(str::split_whitespace).collect();
+        text = &plain;
+    }
+    [&PLAIN, &URL_SAFE].iter().find_map(|engine| engine.decode(text).ok())
+}

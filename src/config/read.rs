@@ -357,6 +357,7 @@ mod tests {
         let _ = settings_file::find(&mut sources);
         // The defaults are parsed here; a debug assertion fails where one is not the setting's own value.
         token(&mut sources);
+        let _ = ledger(&mut sources);
         lenient_fork(&mut sources);
         hides_unconfigured(&mut sources);
         log(&mut sources);

@@ -17,11 +17,11 @@ use zeroize::Zeroizing;
 /// What is written instead.
 const REDACTED: &str = "[redacted]";
 /// A secret shorter than this, in bytes, is a word like others, and lines without it would say nothing.
-const SHORTEST: usize = 4;
-/// One shorter than this, in bytes, is replaced only where it stands by itself: `demo` is not part of `demo-rsa`.
+const SHORTEST: usize = 6;
+/// One shorter than this, in bytes, is replaced only where it stands by itself: `demo42` is not part of `demo42-rsa`.
 const LONG_ENOUGH: usize = 8;
 /// A half of a form that is shorter than this, in bytes, may be anything.
-const SHORTEST_HALF: usize = 8;
+const SHORTEST_HALF: usize = 12;
 
 /// Something that must not be seen.
 pub trait Hidden: Send + Sync {
@@ -73,12 +73,12 @@ fn without<'a, 's>(text: &'a str, secrets: impl Iterator<Item = &'s str>) -> Cow
     Cow::Owned(clean)
 }
 
-/// A secret, and the password in it if it is a URL's: proxies are told `user:password`, in base64.
+/// A secret; of a URL, `user:password` and the password, for its host is not secret. Proxies are sent both in base64.
 fn parts(secret: &str) -> impl Iterator<Item = &str> {
-    let authority = secret.split_once("://").map_or(secret, |(_, rest)| rest);
-    let user = if secret.contains("://") { authority.split_once('@').map(|(user, _)| user) } else { None };
+    let authority = secret.split_once("://").map(|(_, authority)| authority);
+    let user = authority.and_then(|authority| authority.rsplit_once('@')).map(|(user, _)| user);
     let password = user.and_then(|user| user.split_once(':')).map(|(_, password)| password);
-    [Some(secret), user, password].into_iter().flatten()
+    [authority.is_none().then_some(secret), user, password].into_iter().flatten()
 }
 
 /// Everything that a URL may have as it is.
@@ -210,10 +210,12 @@ mod tests {
 
     #[test]
     fn several_secrets_and_repetitions_are_replaced_and_short_words_are_not() {
-        let secrets = ["hunter2hunter2", "abc", "demo", "pass:word", "https://me:proxy-pass@h:1"];
-        let said = "hunter2hunter2 abc demo demo-rsa hunter2hunter2pass:word me proxy-pass bWU6cHJveHktcGFzcw==";
+        let secrets = ["hunter2hunter2", "wrong", "demo42", "pass:word", "https://me:proxy-pass@h:1", "http://h:80"];
+        let said = "hunter2hunter2 wrong demo42 demo42-rsa hunter2hunter2pass:word me proxy-pass bWU6cHJveHktcGFzcw== http://h:80";
         let line = without(said, secrets.into_iter());
-        assert_eq!(line, "[redacted] abc [redacted] demo-rsa [redacted] me [redacted] [redacted]==");
+        let clean = "[redacted] wrong [redacted] demo42-rsa [redacted] me [redacted] [redacted]== http://h:80";
+        assert_eq!(line, clean);
+        assert_eq!(without("wrong password", ["not-the-password"].into_iter()), "wrong password");
     }
 
     #[test]

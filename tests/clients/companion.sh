@@ -208,10 +208,11 @@ finds() {
     fi
 }
 
-finds "no host" settings 'SM_HOST is not set.*set it to' SM_HOST=
-finds "a host without https" settings 'https:// only' SM_HOST=http://h.example
+finds "no host" settings 'SM_HOST is not set.*set it to' -uSM_HOST
+finds "an empty host" settings 'SM_HOST is empty.*unset the variable' SM_HOST=
+finds "a host without https" settings 'use an https:// URL' SM_HOST=http://h.example
 finds "a host that asks for no client certificate" settings 'set SM_HOST to https://clientauth\.one' SM_HOST=https://one.digicert.com
-finds "no credentials" settings 'SM_API_KEY and SM_CLIENT_CERT_FILE are not set' SM_API_KEY= SM_CLIENT_CERT_FILE=
+finds "no credentials" settings 'SM_API_KEY and SM_CLIENT_CERT_FILE are not set' -uSM_API_KEY -uSM_CLIENT_CERT_FILE
 finds "a value that is none" settings "STM_PKCS11_TIMEOUT.*'soon'.*seconds" STM_PKCS11_TIMEOUT=soon
 finds "a file that is not there" settings 'SM_CLIENT_CERT_FILE.*no-such.p12.*check the path' SM_CLIENT_CERT_FILE=no-such.p12
 echo 'tokenn = 1' >bad.toml

@@ -126,14 +126,13 @@ emulated() {
         cd emulated
         # shellcheck disable=SC1091 # written above
         set -e && . ./service.sh
-        echo "$!" >pid
         set -a && . ./env && set +a
         # shellcheck disable=SC1091
         . ./steps.sh
     )
 }
 check "the pipeline with the emulator signs and verifies, with no account at all" emulated
-kill "$(cat emulated/pid)"
+kill "$(cat "$WORK/emulated-home/stm/pid")"
 says "  and its program is signed" '^Signature verification: ok' \
     osslsigncode verify -CAfile "$WORK/emulated-home/stm/signing-root.pem" -in emulated/dist/program.exe
 

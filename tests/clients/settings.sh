@@ -41,7 +41,8 @@ complains() {
     # The same once more with everything told, for the search for secrets at the end.
     with "$@" SM_LOG_LEVEL=TRACE SM_LOG_OUTPUT=stderr >>"$WORK/log/settings-trace.log" 2>&1 </dev/null || true
     cat "$SAID" >>"$WORK/log/settings.log"
-    lines=$(grep -i '^stm-pkcs11' "$SAID" || true)
+    # What a client causes again is counted in a line of its own.
+    lines=$(grep -i '^stm-pkcs11' "$SAID" | grep -Ev ': [0-9]+ more like this: ' || true)
     if [[ $STATUS -eq 0 ]]; then
         not_ok "$promise" "the client was content"
     elif broke "$STATUS"; then

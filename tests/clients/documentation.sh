@@ -54,6 +54,7 @@ as_it_stands() {
     # Its own home: pages keep the emulator's state there.
     mkdir "$place/home"
     cp -r "$STATE" "$place/home/stm"
+    rm -f "$place/home/stm/pid" # of the emulator that all pages share
     (cd "$place" && HOME=$place/home XDG_CACHE_HOME=$place/home/.cache bash ./page.sh)
 }
 ran=0

@@ -133,7 +133,8 @@ fn find(text: &[u8], form: &[u8], spans: &mut Vec<(usize, usize)>) {
     let halves = half >= SHORTEST_HALF;
     let (front, back) = if halves { (&form[..half], &form[half..]) } else { (form, form) };
     let mut at = 0;
-    while at < text.len() {
+    while let Some(candidate) = [front, back].iter().filter_map(|part| next(&text[at..], part)).min() {
+        at += candidate;
         let rest = &text[at..];
         if starts_with(rest, front) {
             let length = rest.iter().zip(form).take_while(|(one, other)| one.eq_ignore_ascii_case(other)).count();
@@ -152,6 +153,12 @@ fn find(text: &[u8], form: &[u8], spans: &mut Vec<(usize, usize)>) {
             at += 1;
         }
     }
+}
+
+/// Where a part may begin in a text: its first byte, in either case.
+fn next(text: &[u8], part: &[u8]) -> Option<usize> {
+    let first = part.first()?;
+    memchr::memchr2(first.to_ascii_lowercase(), first.to_ascii_uppercase(), text)
 }
 
 /// Whether a name goes on with it.

@@ -32,6 +32,7 @@ mod refused;
 mod request;
 mod resolve;
 mod retry;
+mod shape;
 mod sign;
 mod single_flight;
 mod stats;

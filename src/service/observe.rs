@@ -1,8 +1,5 @@
 //! Each request as it was sent, with its answer: what `stm-pkcs11 doctor --shape` describes.
 
-use super::Service;
-use super::failure::Failure;
-use super::request::Request;
 use super::transport::{Answer, Call};
 use std::sync::OnceLock;
 
@@ -25,11 +22,16 @@ pub struct Exchange<'a> {
 /// Gets every exchange, on the thread that made the request.
 pub type Observer = Box<dyn Fn(&Exchange<'_>) + Send + Sync>;
 
-/// Who is shown the exchanges: nobody until [`Service::observe`].
+/// Who is shown the exchanges: nobody until [`Observation::begin`].
 #[derive(Default)]
 pub struct Observation(OnceLock<Observer>);
 
 impl Observation {
+    /// Begins to show exchanges. The first observer stays.
+    pub fn begin(&self, observer: Observer) {
+        let _ = self.0.set(observer);
+    }
+
     /// Shows an exchange.
     pub fn show(&self, call: &Call, answer: &Answer) {
         let Some(observer) = self.0.get() else { return };
@@ -43,21 +45,5 @@ impl Observation {
             header_names: &header_names,
             body: &answer.body,
         });
-    }
-}
-
-impl Service {
-    /// From now on shows every exchange to `observer`. The first observer stays.
-    pub fn observe(&self, observer: Observer) {
-        let _ = self.observation.0.set(observer);
-    }
-
-    /// Reads a path below the API for the observer's sake.
-    ///
-    /// # Errors
-    /// As of any other request; also where the answer is not JSON.
-    pub fn read(&self, path: &str, query: &[(&'static str, &str)]) -> Result<(), Failure> {
-        let request = query.iter().fold(Request::list(path), |request, (name, value)| request.with(name, *value));
-        self.run(self.deadline(), async |line| line.knock(&request).await.map(drop))
     }
 }

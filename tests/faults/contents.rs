@@ -151,8 +151,10 @@ pub const KEYPAIRS: &[Fault] = &[
         Find,
         find(&[Raw("HTTP/1.1 200 OK\r\nContent-Length: 104857600\r\n\r\n"), Flood(100 << 20)]),
         "longer than",
-    ),
+    )
+    .requests(Requests::Exactly(2)),
     fails("100 MB, not announced", Find, find(&[Raw("HTTP/1.1 200 OK\r\n\r\n"), Flood(100 << 20)]), "longer than")
+        .requests(Requests::Exactly(2))
         .until_deadline(),
     works("a bare list", Find, find(&[Forward, Edited(bare)]), 1),
     works("items of every wrong type beside the right one", Find, find(&[Forward, Edited(beside)]), 1),

@@ -1,4 +1,4 @@
-//! Digests: one table for hashing, for DigestInfo, for PSS and for the names that the service gives them.
+//! Digests: one table for hashing, for DigestInfo and for PSS.
 
 use crate::error::{Error, Result};
 use aws_lc_rs::digest as fast;

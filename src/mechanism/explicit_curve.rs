@@ -2,47 +2,8 @@
 //!
 //! OpenSSL writes them for keys that come out of a provider, and some certificates have them. They are the same curve.
 
-use super::families::{CURVES, Curve};
+use super::curve::{CURVES, Curve};
 use crate::der::{next, strip_zeros};
-
-/// Prime, coefficients a and b, the generator's x, and its order (SP 800-186), in hexadecimal without leading zeros.
-const DOMAINS: [(&str, [&str; 5]); 3] = [
-    (
-        "P-256",
-        [
-            "ffffffff00000001000000000000000000000000ffffffffffffffffffffffff",
-            "ffffffff00000001000000000000000000000000fffffffffffffffffffffffc",
-            "5ac635d8aa3a93e7b3ebbd55769886bc651d06b0cc53b0f63bce3c3e27d2604b",
-            "6b17d1f2e12c4247f8bce6e563a440f277037d812deb33a0f4a13945d898c296",
-            "ffffffff00000000ffffffffffffffffbce6faada7179e84f3b9cac2fc632551",
-        ],
-    ),
-    (
-        "P-384",
-        [
-            "fffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffeffffffff0000000000000000ffffffff",
-            "fffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffeffffffff0000000000000000fffffffc",
-            "b3312fa7e23ee7e4988e056be3f82d19181d9c6efe8141120314088f5013875ac656398d8a2ed19d2a85c8edd3ec2aef",
-            "aa87ca22be8b05378eb1c71ef320ad746e1d3b628ba79b9859f741e082542a385502f25dbf55296c3a545e3872760ab7",
-            "ffffffffffffffffffffffffffffffffffffffffffffffffc7634d81f4372ddf581a0db248b0a77aecec196accc52973",
-        ],
-    ),
-    (
-        "P-521",
-        [
-            "1fffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffff\
-             fffffffffffffffffffffffffffffffffffffffffff",
-            "1fffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffff\
-             ffffffffffffffffffffffffffffffffffffffffffc",
-            "51953eb9618e1c9a1f929a21a0b68540eea2da725b99b315f3b8b489918ef109e156193951ec7e937b1652c0\
-             bd3bb1bf073573df883d2c34f1ef451fd46b503f00",
-            "c6858e06b70404e9cd9e3ecb662395b4429c648139053fb521f828af606b4d3dbaa14b5e77efe75928fe1dc1\
-             27a2ffa8de3348b3c1856a429bf97e7e31c2e5bd66",
-            "1fffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffa51868783bf2f966b7fcc0\
-             148f709a5d03bb5c9b8899c47aebb6fb71e91386409",
-        ],
-    ),
-];
 
 /// The curve whose parameters these are: the content of the SEQUENCE.
 pub fn named(parameters: &[u8]) -> Option<&'static Curve> {
@@ -62,8 +23,7 @@ pub fn named(parameters: &[u8]) -> Option<&'static Curve> {
         digits.trim_start_matches('0').to_owned()
     };
     let given = [prime, a, b, x, order].map(|number| hex(strip_zeros(number)));
-    let (name, _) = DOMAINS.iter().find(|(_, domain)| given.iter().eq(domain.iter()))?;
-    CURVES.iter().find(|curve| curve.name == *name)
+    CURVES.iter().find(|curve| given.iter().eq(curve.domain.iter()))
 }
 
 /// `openssl ecparam -name CURVE -param_enc explicit -outform DER`, the last with `-conv_form compressed`.
@@ -128,7 +88,7 @@ mod tests {
     fn another_curve_is_not_taken_for_one_of_these() {
         let der = STANDARD.decode(OPENSSL[0].1).unwrap();
         let content = next(&der).unwrap().1;
-        for number in DOMAINS[0].1 {
+        for number in CURVES[0].domain {
             let number: Vec<u8> =
                 (0..32).map(|place| u8::from_str_radix(&number[2 * place..2 * place + 2], 16).unwrap()).collect();
             let place = content.windows(32).position(|window| window == number).unwrap();

@@ -1,6 +1,8 @@
 //! What a generation template asks for, in the service's words (`POST /keypairs`: `key_alg` and `properties`).
 
-use super::families::{CURVES, ED25519_CURVE_NAME, ED25519_PARAMS, Family, parameter_set};
+use super::curve::{CURVES, ED25519_CURVE_NAME, ED25519_PARAMS};
+use super::family::Family;
+use super::parameter_set::parameter_set;
 use crate::der;
 use crate::error::{Error, Result};
 use cryptoki_sys::*;
@@ -33,6 +35,15 @@ pub fn key_shape<'a>(family: Family, get: impl Fn(CK_ATTRIBUTE_TYPE) -> Option<&
             .map_err(|_| Error::new(CKR_ATTRIBUTE_VALUE_INVALID, format!("{name} is no CK_ULONG")))
     };
     let shape = |key_alg, name, value| Ok(KeyShape { key_alg, properties: vec![(name, value)] });
+    // The names of the property and of its values are not documented; these are the ones of the standards.
+    let set = || -> Result<Value> {
+        let wanted = number(CKA_PARAMETER_SET, "CKA_PARAMETER_SET")?;
+        let set = parameter_set(family, wanted).ok_or_else(|| {
+            let cause = format!("there is no parameter set {wanted} of {}", family.name());
+            Error::loud(CKR_PARAMETER_SET_NOT_SUPPORTED, cause)
+        })?;
+        Ok(json!(set.name))
+    };
     match family {
         Family::Rsa => {
             let size = number(CKA_MODULUS_BITS, "CKA_MODULUS_BITS")?;
@@ -61,17 +72,8 @@ pub fn key_shape<'a>(family: Family, get: impl Fn(CK_ATTRIBUTE_TYPE) -> Option<&
             }
             shape("EdDSA", "curve", json!("Ed25519"))
         }
-        Family::MlDsa | Family::SlhDsa => {
-            let wanted = number(CKA_PARAMETER_SET, "CKA_PARAMETER_SET")?;
-            let set = parameter_set(family, wanted).ok_or_else(|| {
-                Error::loud(
-                    CKR_PARAMETER_SET_NOT_SUPPORTED,
-                    format!("there is no parameter set {wanted} of {}", family.name()),
-                )
-            })?;
-            // The names of the property and of its values are not documented; these are the ones of the standards.
-            shape(if family == Family::MlDsa { "MLDSA" } else { "SLHDSA" }, "parameter_set", json!(set.name))
-        }
+        Family::MlDsa => shape("MLDSA", "parameter_set", set()?),
+        Family::SlhDsa => shape("SLHDSA", "parameter_set", set()?),
     }
 }
 

@@ -1,10 +1,9 @@
 //! Public keys: from a SubjectPublicKeyInfo as the service gives it, or from attributes as applications give them.
 
+use super::curve::{CURVES, Curve, ED25519_CURVE_NAME, ED25519_PARAMS};
 use super::explicit_curve;
-pub use super::families::Family;
-use super::families::{
-    CURVES, Curve, ED25519_CURVE_NAME, ED25519_PARAMS, PARAMETER_SETS, ParameterSet, key_type, parameter_set,
-};
+use super::family::Family;
+use super::parameter_set::{PARAMETER_SETS, ParameterSet, parameter_set};
 use super::verifiers::{Verifiers, uncompressed};
 use crate::der;
 use crate::error::{Error, Result};
@@ -180,7 +179,7 @@ impl PublicKey {
 
     /// `CKA_KEY_TYPE`
     pub fn key_type(&self) -> CK_KEY_TYPE {
-        key_type(self.family())
+        self.family().key_type()
     }
 
     /// Size in bits: modulus, order of the curve, or public key.
@@ -207,7 +206,7 @@ impl PublicKey {
     pub fn modulus(&self) -> Option<&[u8]> {
         match self.material() {
             Material::Rsa { modulus, .. } => Some(modulus),
-            _ => None,
+            Material::Ec { .. } | Material::Ed25519 { .. } | Material::PostQuantum { .. } => None,
         }
     }
 
@@ -215,7 +214,7 @@ impl PublicKey {
     pub fn exponent(&self) -> Option<&[u8]> {
         match self.material() {
             Material::Rsa { exponent, .. } => Some(exponent),
-            _ => None,
+            Material::Ec { .. } | Material::Ed25519 { .. } | Material::PostQuantum { .. } => None,
         }
     }
 
@@ -224,7 +223,7 @@ impl PublicKey {
         match self.material() {
             Material::Ec { curve, .. } => Some(curve.params),
             Material::Ed25519 { .. } => Some(ED25519_PARAMS),
-            _ => None,
+            Material::Rsa { .. } | Material::PostQuantum { .. } => None,
         }
     }
 
@@ -232,7 +231,7 @@ impl PublicKey {
     pub fn ec_point(&self) -> Option<&[u8]> {
         match self.material() {
             Material::Ec { point, .. } | Material::Ed25519 { point } => Some(point),
-            _ => None,
+            Material::Rsa { .. } | Material::PostQuantum { .. } => None,
         }
     }
 
@@ -240,7 +239,7 @@ impl PublicKey {
     pub fn parameter_set(&self) -> Option<CK_ULONG> {
         match self.material() {
             Material::PostQuantum { set, .. } => Some(set.number),
-            _ => None,
+            Material::Rsa { .. } | Material::Ec { .. } | Material::Ed25519 { .. } => None,
         }
     }
 
@@ -248,7 +247,7 @@ impl PublicKey {
     pub fn value(&self) -> Option<&[u8]> {
         match self.material() {
             Material::PostQuantum { value, .. } => Some(value),
-            _ => None,
+            Material::Rsa { .. } | Material::Ec { .. } | Material::Ed25519 { .. } => None,
         }
     }
 
@@ -272,13 +271,13 @@ impl PartialEq for Material {
                 Self::Rsa { modulus: other_modulus, exponent: other_exponent, .. },
             ) => (modulus, exponent) == (other_modulus, other_exponent),
             (Self::Ec { curve, point }, Self::Ec { curve: other_curve, point: other_point }) => {
-                curve.name == other_curve.name && point == other_point
+                curve.params == other_curve.params && point == other_point
             }
             (Self::Ed25519 { point }, Self::Ed25519 { point: other }) => point == other,
             (Self::PostQuantum { set, value }, Self::PostQuantum { set: other_set, value: other }) => {
-                set.oid == other_set.oid && value == other
+                set.set == other_set.set && value == other
             }
-            _ => false,
+            (Self::Rsa { .. } | Self::Ec { .. } | Self::Ed25519 { .. } | Self::PostQuantum { .. }, _) => false,
         }
     }
 }

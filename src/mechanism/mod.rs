@@ -1,36 +1,39 @@
 //! Cryptography that needs no private key: the table of mechanisms, hashing, encodings, local verification.
 //!
 //! Knows no HTTP and no session. An operation is a [`Signing`]: data goes in, a [`Prepared`] comes out that says what
-//! the service has to sign under which name, and that turns the service's answer into the standard's encoding once it
+//! the service has to sign with which algorithm, and that turns the service's answer into the standard's encoding once it
 //! has verified it.
 
+mod algorithm;
+mod curve;
 mod digest;
 mod digest_info;
 mod ecdsa;
 mod explicit_curve;
-mod families;
+mod family;
 mod generation;
 mod key;
-mod names;
 mod parameter;
+mod parameter_set;
 mod random;
 mod signing;
 mod table;
 mod verifiers;
 mod verify;
 
+pub use algorithm::Algorithm;
+pub use curve::{CURVES, Curve, ED25519_CURVE_NAME, ED25519_PARAMS};
 pub use digest::{DIGESTS, Digest, DigestRow, Hasher, sha1, sha256};
 #[cfg(windows)]
 pub use ecdsa::to_der as ecdsa_to_der;
-pub use families::{
-    CURVES, Curve, ED25519_CURVE_NAME, ED25519_PARAMS, Family, PARAMETER_SETS, ParameterSet, generation_for, key_type,
-};
+pub use family::Family;
 pub use generation::{KeyShape, key_shape};
 pub use key::PublicKey;
 pub use parameter::{Parameter, ParameterShape};
+pub use parameter_set::{PARAMETER_SETS, ParameterSet, ParameterSetName};
 pub use random::Random;
 pub use signing::{Prepared, Signing};
-pub use table::{MECHANISMS, Mechanism, Scheme, allowed_for, by_type, markdown};
+pub use table::{MECHANISMS, Mechanism, Role, Scheme, allowed_for, by_type, markdown};
 
 /// Doors for the fuzz targets: encodings that no public function takes as they are.
 #[cfg(feature = "fuzzing")]

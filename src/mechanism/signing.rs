@@ -1,12 +1,13 @@
 //! One signing (or verifying) operation: data goes in, what the service must sign comes out, and its answer is turned
 //! into the standard's encoding and verified.
 
-use super::digest::{Digest, Hasher};
+use super::algorithm::Algorithm;
+use super::digest::{DIGESTS, Digest, Hasher};
 use super::key::{Material, PublicKey};
 use super::parameter::Parameter;
 use super::table::{Mechanism, Scheme, by_type};
 use super::verify::{Claim, verify};
-use super::{digest_info, ecdsa, names};
+use super::{digest_info, ecdsa};
 use crate::error::{Error, Result};
 use cryptoki_sys::*;
 use sha2::Digest as _;
@@ -21,18 +22,8 @@ const MAX_DIGEST: usize = 64;
 pub struct Signing {
     key: PublicKey,
     mechanism: &'static Mechanism,
-    plan: Plan,
+    algorithm: Algorithm,
     input: Input,
-}
-
-/// How the data becomes a signature.
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Plan {
-    Pkcs1(Option<Digest>),
-    Pss(Digest),
-    Ecdsa(Option<Digest>),
-    Message(&'static str),
-    Prehashed,
 }
 
 /// What has come in so far.
@@ -61,12 +52,11 @@ enum Over {
 
 /// What `POST .../sign` carries, and what its answer has to be.
 pub struct Prepared {
-    /// The service's name of the algorithm.
-    pub sig_alg: &'static str,
+    /// What the signature is made with.
+    pub algorithm: Algorithm,
     /// The digest, or the message where the algorithm takes it whole.
     pub hash: Vec<u8>,
     key: PublicKey,
-    plan: Plan,
     prehash: Option<Box<sha2::Sha512>>,
 }
 
@@ -100,32 +90,32 @@ impl Signing {
             Parameter::None => Ok(()),
             _ => Err(Error::new(CKR_MECHANISM_PARAM_INVALID, format!("{} has no parameter", mechanism.name))),
         };
-        let (plan, input) = match mechanism.scheme {
+        let (algorithm, input) = match mechanism.scheme {
             Scheme::Pkcs1(Some(digest)) => {
-                none().map(|()| (Plan::Pkcs1(Some(digest)), Input::Hash(Hasher::of(digest))))?
+                none().map(|()| (Algorithm::Pkcs1(Some(digest)), Input::Hash(Hasher::of(digest))))?
             }
-            Scheme::Pkcs1(None) => none().map(|()| (Plan::Pkcs1(None), bytes(0, key.signature_len() - 11)))?,
+            Scheme::Pkcs1(None) => none().map(|()| (Algorithm::Pkcs1(None), bytes(0, key.signature_len() - 11)))?,
             Scheme::Ecdsa(Some(digest)) => {
-                none().map(|()| (Plan::Ecdsa(Some(digest)), Input::Hash(Hasher::of(digest))))?
+                none().map(|()| (Algorithm::Ecdsa(Some(digest)), Input::Hash(Hasher::of(digest))))?
             }
-            Scheme::Ecdsa(None) => none().map(|()| (Plan::Ecdsa(None), ecdsa_digest(key)))?,
+            Scheme::Ecdsa(None) => none().map(|()| (Algorithm::Ecdsa(None), ecdsa_digest(key)))?,
             Scheme::Pss(made_here) => {
                 let digest = pss_digest(parameter, made_here)?;
                 let len = digest.row().len;
-                (Plan::Pss(digest), made_here.map_or(bytes(len, len), |_| Input::Hash(Hasher::of(digest))))
+                (Algorithm::Pss(digest), made_here.map_or(bytes(len, len), |_| Input::Hash(Hasher::of(digest))))
             }
-            Scheme::Eddsa if eddsa_prehash(parameter)? => (Plan::Prehashed, Input::Prehash(Box::default())),
-            Scheme::Eddsa => (Plan::Message(names::ED25519), message()),
+            Scheme::Eddsa if eddsa_prehash(parameter)? => (Algorithm::Ed25519ph, Input::Prehash(Box::default())),
+            Scheme::Eddsa => (Algorithm::Ed25519, message()),
             Scheme::MlDsa | Scheme::SlhDsa => {
                 check_context(parameter)?;
                 let Material::PostQuantum { set, .. } = key.material() else {
                     return Err(CKR_KEY_TYPE_INCONSISTENT.into());
                 };
-                (Plan::Message(set.sig_alg), message())
+                (Algorithm::PostQuantum(set.set), message())
             }
             Scheme::Hash(_) | Scheme::Generate(_) => return Err(CKR_MECHANISM_INVALID.into()),
         };
-        Ok(Self { key: key.clone(), mechanism, plan, input })
+        Ok(Self { key: key.clone(), mechanism, algorithm, input })
     }
 
     /// Whether the mechanism accepts its data in parts.
@@ -171,7 +161,7 @@ impl Signing {
 
     /// All data is in; `CKR_DATA_LEN_RANGE` where it is too little.
     pub fn finish(self) -> Result<Prepared> {
-        let Self { key, plan, input, .. } = self;
+        let Self { key, algorithm, input, .. } = self;
         let mut prehash = None;
         let data = match input {
             Input::Hash(hasher) => hasher.finish(),
@@ -186,32 +176,24 @@ impl Signing {
             }
             Input::Bytes { data, .. } => data,
         };
-        let prepared = |sig_alg, hash, plan| Prepared { sig_alg, hash, key, plan, prehash };
-        Ok(match plan {
-            Plan::Pkcs1(None) => match digest_info::parse(&data) {
-                Some((digest, value)) => {
-                    prepared(names::pkcs1(Some(digest)), value.to_vec(), Plan::Pkcs1(Some(digest)))
-                }
-                None => prepared(names::pkcs1(None), data, plan),
+        let (algorithm, hash) = match algorithm {
+            Algorithm::Pkcs1(None) => match digest_info::parse(&data) {
+                Some((digest, value)) => (Algorithm::Pkcs1(Some(digest)), value.to_vec()),
+                None => (algorithm, data),
             },
-            Plan::Pkcs1(digest) => prepared(names::pkcs1(digest), data, plan),
-            Plan::Pss(digest) => prepared(names::pss(digest), data, plan),
             // The length says which name the service accepts the digest under; the signature is the same under each.
-            Plan::Ecdsa(None) => {
-                let digest = match data.len() {
-                    20 => Some(Digest::Sha1),
-                    28 => Some(Digest::Sha224),
-                    32 => Some(Digest::Sha256),
-                    48 => Some(Digest::Sha384),
-                    64 => Some(Digest::Sha512),
-                    _ => None,
-                };
-                prepared(names::ecdsa(digest), data, plan)
+            Algorithm::Ecdsa(None) => {
+                let named = DIGESTS.iter().find(|row| row.len == data.len()).map(|row| row.digest);
+                (Algorithm::Ecdsa(named), data)
             }
-            Plan::Ecdsa(digest) => prepared(names::ecdsa(digest), data, plan),
-            Plan::Message(sig_alg) => prepared(sig_alg, data, plan),
-            Plan::Prehashed => prepared(names::ED25519PH, data, plan),
-        })
+            Algorithm::Pkcs1(Some(_))
+            | Algorithm::Pss(_)
+            | Algorithm::Ecdsa(Some(_))
+            | Algorithm::Ed25519
+            | Algorithm::Ed25519ph
+            | Algorithm::PostQuantum(_) => (algorithm, data),
+        };
+        Ok(Prepared { algorithm, hash, key, prehash })
     }
 }
 
@@ -265,13 +247,13 @@ fn check_context(parameter: &Parameter) -> Result<()> {
 
 impl Prepared {
     fn claim(&self) -> Claim<'_> {
-        match self.plan {
-            Plan::Pkcs1(Some(digest)) => Claim::Pkcs1(digest, &self.hash),
-            Plan::Pkcs1(None) => Claim::Pkcs1Raw(&self.hash),
-            Plan::Pss(digest) => Claim::Pss(digest, &self.hash, digest.row().len),
-            Plan::Ecdsa(_) => Claim::Ecdsa(&self.hash),
-            Plan::Message(_) => Claim::Message(&self.hash),
-            Plan::Prehashed => self.prehash.as_deref().map_or(Claim::Message(&self.hash), Claim::Prehashed),
+        match self.algorithm {
+            Algorithm::Pkcs1(Some(digest)) => Claim::Pkcs1(digest, &self.hash),
+            Algorithm::Pkcs1(None) => Claim::Pkcs1Raw(&self.hash),
+            Algorithm::Pss(digest) => Claim::Pss(digest, &self.hash, digest.row().len),
+            Algorithm::Ecdsa(_) => Claim::Ecdsa(&self.hash),
+            Algorithm::Ed25519 | Algorithm::PostQuantum(_) => Claim::Message(&self.hash),
+            Algorithm::Ed25519ph => self.prehash.as_deref().map_or(Claim::Message(&self.hash), Claim::Prehashed),
         }
     }
 
@@ -301,28 +283,18 @@ impl Prepared {
             return Ok(signature);
         }
         Err(wrong(format!(
-            "the signature that the service made with {} does not verify with the key's public key{}; it is held back. If \
-             the keypair was replaced a moment ago, try again; else report it to the service",
-            self.sig_alg,
+            "the service's signature does not verify with the key's public key{}; it is held back. If the keypair was \
+             replaced a moment ago, try again; else report it to the service",
             self.other_salt(&signature)
         )))
     }
 
     /// Whether a PSS signature would be right with another salt: then that is the trouble, and worth saying.
     fn other_salt(&self, signature: &[u8]) -> String {
-        let Plan::Pss(digest) = self.plan else { return String::new() };
+        let Algorithm::Pss(digest) = self.algorithm else { return String::new() };
         let most = (self.key.bits() + 6) / 8 - digest.row().len - 2;
         let found = (0..=most).find(|salt| verify(&self.key, &Claim::Pss(digest, &self.hash, *salt), signature));
         found.map_or(String::new(), |salt| format!(" (it has a salt of {salt} bytes)"))
-    }
-
-    /// Whether the same key makes the same signature of the same data each time: RSA PKCS#1 v1.5 and Ed25519.
-    pub fn is_deterministic(&self) -> bool {
-        match self.plan {
-            Plan::Pkcs1(_) | Plan::Prehashed => true,
-            Plan::Message(sig_alg) => sig_alg == names::ED25519,
-            Plan::Pss(_) | Plan::Ecdsa(_) => false,
-        }
     }
 
     /// `C_Verify`: `CKR_SIGNATURE_LEN_RANGE` or `CKR_SIGNATURE_INVALID` for a signature that is not the key's.

@@ -1,7 +1,8 @@
 //! The one table of mechanisms. Lists, infos, dispatch, `CKA_ALLOWED_MECHANISMS` and the documentation derive from it.
 
 use super::digest::Digest;
-use super::key::{Family, PublicKey};
+use super::family::Family;
+use super::key::PublicKey;
 use super::parameter::ParameterShape;
 use cryptoki_sys::*;
 
@@ -24,6 +25,17 @@ pub enum Scheme {
     Hash(Digest),
     /// Key pair generation.
     Generate(Family),
+}
+
+/// What a mechanism is for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Role {
+    /// Signing and verifying.
+    Sign,
+    /// A digest by itself.
+    Digest,
+    /// Key pair generation.
+    Generate,
 }
 
 /// One mechanism.
@@ -117,25 +129,37 @@ impl Mechanism {
         }
     }
 
-    /// Whether it digests.
+    /// Which functions accept it.
+    pub fn role(&self) -> Role {
+        match self.scheme {
+            Pkcs1(_) | Pss(_) | Ecdsa(_) | Eddsa | MlDsa | SlhDsa => Role::Sign,
+            Hash(_) => Role::Digest,
+            Generate(_) => Role::Generate,
+        }
+    }
+
+    /// `C_DigestInit` accepts it.
     pub fn is_digest(&self) -> bool {
-        matches!(self.scheme, Hash(_))
+        self.role() == Role::Digest
     }
 
-    /// Whether it makes key pairs.
+    /// `C_GenerateKeyPair` accepts it.
     pub fn is_generation(&self) -> bool {
-        matches!(self.scheme, Generate(_))
+        self.role() == Role::Generate
     }
 
-    /// Whether it signs (and verifies).
+    /// `C_SignInit`, `C_VerifyInit` and their like accept it.
     pub fn is_sign(&self) -> bool {
-        !self.is_digest() && !self.is_generation()
+        self.role() == Role::Sign
     }
 
     /// Whether it signs and verifies in one part only, as the standard's tables of mechanisms and functions say
     /// (3.2, chapter 6: "single-part operations only").
     pub fn single_part(&self) -> bool {
-        matches!(self.scheme, Pkcs1(None) | Pss(None) | Ecdsa(None))
+        match self.scheme {
+            Pkcs1(digest) | Pss(digest) | Ecdsa(digest) => digest.is_none(),
+            Eddsa | MlDsa | SlhDsa | Hash(_) | Generate(_) => false,
+        }
     }
 
     /// Whether it can be used with this key.
@@ -156,10 +180,10 @@ impl Mechanism {
     /// `CK_MECHANISM_INFO`. Sizes are in bits for RSA and curves, in bytes of the public key for the post-quantum
     /// families (3.2, 6.67 and 6.69), zero for digests. `CKF_HW` marks what happens in the service's HSM.
     pub fn info(&self) -> CK_MECHANISM_INFO {
-        let role = match self.scheme {
-            Hash(_) => CKF_DIGEST,
-            Generate(_) => CKF_GENERATE_KEY_PAIR | CKF_HW,
-            _ => CKF_SIGN | CKF_VERIFY | CKF_HW,
+        let role = match self.role() {
+            Role::Digest => CKF_DIGEST,
+            Role::Generate => CKF_GENERATE_KEY_PAIR | CKF_HW,
+            Role::Sign => CKF_SIGN | CKF_VERIFY | CKF_HW,
         };
         let (sizes, more) = match self.family() {
             None => ((0, 0), 0),

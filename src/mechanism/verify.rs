@@ -3,9 +3,9 @@
 //! `ed25519-dalek` and `slh-dsa` crates. Known attacks on the `rsa` crate concern private keys; there are none here.
 
 use super::digest::Digest;
-use super::families::{Family, ParameterSet};
 use super::key::{Material, PublicKey};
-use super::verifiers::{Verifiers, ecdsa_algorithm};
+use super::parameter_set::Check;
+use super::verifiers::Verifiers;
 use aws_lc_rs::digest as fast;
 use aws_lc_rs::signature as algorithm;
 use aws_lc_rs::signature::{ParsedPublicKey, VerificationAlgorithm};
@@ -46,14 +46,6 @@ fn rsa_algorithm(
     })
 }
 
-fn ml_dsa_algorithm(set: &ParameterSet) -> &'static dyn VerificationAlgorithm {
-    match set.public_len {
-        1312 => &algorithm::ML_DSA_44,
-        1952 => &algorithm::ML_DSA_65,
-        _ => &algorithm::ML_DSA_87,
-    }
-}
-
 impl Verifiers {
     fn fast(
         &self,
@@ -76,7 +68,7 @@ impl Verifiers {
     pub(super) fn usable(&self, material: &Material) -> bool {
         match material {
             Material::Rsa { modulus, exponent, .. } => self.slow_rsa(modulus, exponent).is_some(),
-            Material::Ec { curve, point } => self.fast(0, ecdsa_algorithm(curve.half).0, bare(point)).is_some(),
+            Material::Ec { curve, point } => self.fast(0, curve.algorithm, bare(point)).is_some(),
             Material::Ed25519 { .. } | Material::PostQuantum { .. } => true,
         }
     }
@@ -92,27 +84,33 @@ pub(super) fn verify(key: &PublicKey, claim: &Claim<'_>, signature: &[u8]) -> bo
     if signature.len() != key.signature_len() {
         return false;
     }
-    match (key.material(), claim) {
-        (Material::Rsa { modulus, exponent, pkcs1 }, claim) => {
+    let fast = |algorithm, bytes| key.verifiers().fast(0, algorithm, bytes);
+    match key.material() {
+        Material::Rsa { modulus, exponent, pkcs1 } => {
             verify_rsa(key.verifiers(), (modulus, exponent, pkcs1), claim, signature)
         }
-        (Material::Ec { curve, point }, Claim::Ecdsa(digest)) => {
-            let (algorithm, hash) = ecdsa_algorithm(curve.half);
-            let imported = fast::Digest::import_less_safe(&fit(digest, hash.output_len()), hash);
-            let parsed = key.verifiers().fast(0, algorithm, bare(point));
+        Material::Ec { curve, point } => {
+            let Claim::Ecdsa(digest) = claim else { return false };
+            let imported = fast::Digest::import_less_safe(&fit(digest, curve.hash.output_len()), curve.hash);
+            let parsed = fast(curve.algorithm, bare(point));
             matches!((parsed, imported), (Some(key), Ok(digest)) if key.verify_digest_sig(&digest, signature).is_ok())
         }
-        (Material::Ed25519 { point }, Claim::Message(message)) => {
-            let parsed = key.verifiers().fast(0, &algorithm::ED25519, bare(point));
-            parsed.is_some_and(|key| key.verify_sig(message, signature).is_ok())
+        Material::Ed25519 { point } => match claim {
+            Claim::Message(message) => {
+                fast(&algorithm::ED25519, bare(point)).is_some_and(|key| key.verify_sig(message, signature).is_ok())
+            }
+            Claim::Prehashed(hasher) => verify_prehashed(bare(point), hasher, signature),
+            Claim::Pkcs1(..) | Claim::Pkcs1Raw(_) | Claim::Pss(..) | Claim::Ecdsa(_) => false,
+        },
+        Material::PostQuantum { set, value } => {
+            let Claim::Message(message) = claim else { return false };
+            match set.check {
+                Check::Fast(algorithm) => {
+                    fast(algorithm, value).is_some_and(|key| key.verify_sig(message, signature).is_ok())
+                }
+                Check::Slow(verify) => verify(value, message, signature),
+            }
         }
-        (Material::Ed25519 { point }, Claim::Prehashed(hasher)) => verify_prehashed(bare(point), hasher, signature),
-        (Material::PostQuantum { set, value }, Claim::Message(message)) if set.family == Family::MlDsa => {
-            let parsed = key.verifiers().fast(0, ml_dsa_algorithm(set), value);
-            parsed.is_some_and(|key| key.verify_sig(message, signature).is_ok())
-        }
-        (Material::PostQuantum { set, value }, Claim::Message(message)) => verify_slh(set, value, message, signature),
-        _ => false,
     }
 }
 
@@ -131,7 +129,7 @@ fn verify_rsa(verifiers: &Verifiers, key: (&[u8], &[u8], &[u8]), claim: &Claim<'
         Claim::Pss(digest, value, salt) if *salt == digest.row().len => {
             rsa_algorithm(*digest, true).map(|found| (found, *value))
         }
-        _ => None,
+        Claim::Pss(..) | Claim::Pkcs1Raw(_) | Claim::Ecdsa(_) | Claim::Message(_) | Claim::Prehashed(_) => None,
     };
     // The fast road wants at least 2048 bits; smaller keys take the other one.
     if let Some(((place, algorithm, hash), value)) = common.filter(|_| (256..=1024).contains(&modulus.len()))
@@ -148,7 +146,7 @@ fn verify_rsa(verifiers: &Verifiers, key: (&[u8], &[u8], &[u8]), claim: &Claim<'
         }
         Claim::Pkcs1Raw(data) => key.verify(Pkcs1v15Sign::new_unprefixed(), data, signature).is_ok(),
         Claim::Pss(digest, value, salt) => verify_pss(key, *digest, value, *salt, signature),
-        _ => false,
+        Claim::Ecdsa(_) | Claim::Message(_) | Claim::Prehashed(_) => false,
     }
 }
 
@@ -176,25 +174,4 @@ fn verify_prehashed(point: &[u8], hasher: &sha2::Sha512, signature: &[u8]) -> bo
     let key = point.try_into().ok().and_then(|bytes| ed25519_dalek::VerifyingKey::from_bytes(bytes).ok());
     let signature = ed25519_dalek::Signature::from_slice(signature);
     matches!((key, signature), (Some(key), Ok(signature)) if key.verify_prehashed(hasher.clone(), None, &signature).is_ok())
-}
-
-/// Never inlined: its signatures of up to 50 kB lie on the stack, and a host's threads may have 64 kB (stunnel's do). Only who
-/// verifies such a signature pays for it.
-#[inline(never)]
-fn verify_slh(set: &ParameterSet, value: &[u8], message: &[u8], signature: &[u8]) -> bool {
-    macro_rules! sets {
-        ($($oid:literal $set:ident),*) => {
-            match set.oid {
-                $($oid => {
-                    let key = slh_dsa::VerifyingKey::<slh_dsa::$set>::try_from(value);
-                    let signature = slh_dsa::Signature::<slh_dsa::$set>::try_from(signature);
-                    matches!((key, signature), (Ok(key), Ok(signature))
-                        if key.try_verify_with_context(message, &[], &signature).is_ok())
-                })*
-                _ => false,
-            }
-        };
-    }
-    sets!(20 Sha2_128s, 21 Sha2_128f, 22 Sha2_192s, 23 Sha2_192f, 24 Sha2_256s, 25 Sha2_256f,
-          26 Shake128s, 27 Shake128f, 28 Shake192s, 29 Shake192f, 30 Shake256s, 31 Shake256f)
 }

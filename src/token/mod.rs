@@ -26,4 +26,4 @@ pub use object::markdown as attribute_table;
 pub use object::{Class, Object, Template, Value, object_id, vendor};
 pub use operation::{Produced, Room};
 pub use session::Session;
-pub use slot::{Account, Made, Signer, Slot, SlotKind, Unsigned};
+pub use slot::{Account, Made, Signer, Slot, SlotKind, Unsigned, sig_alg};

@@ -35,12 +35,7 @@ pub fn kind(key: &PublicKey) -> Option<&'static Kind> {
 fn uncompressed(key: &PublicKey) -> Option<&[u8]> {
     // CKA_EC_POINT is an OCTET STRING around 04 X Y; X and Y are the end of it.
     let point = key.ec_point()?;
-    let length = match key.bits() {
-        256 => 64,
-        384 => 96,
-        521 => 132,
-        _ => return None,
-    };
+    let length = 2 * key.bits().div_ceil(8);
     let start = point.len().checked_sub(length)?;
     (start > 0 && point[start - 1] == 4).then(|| &point[start..])
 }

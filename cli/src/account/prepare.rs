@@ -7,10 +7,11 @@ use std::io::Read;
 use std::path::Path;
 use stm_pkcs11::error::Error;
 use stm_pkcs11::mechanism::{
-    DIGESTS, Digest, DigestRow, MECHANISMS, Mechanism, Parameter, Prepared, PublicKey, Scheme, Signing,
+    Algorithm, DIGESTS, Digest, DigestRow, MECHANISMS, Mechanism, Parameter, Prepared, PublicKey, Scheme, Signing,
 };
 use stm_pkcs11::nearest::nearest;
 use stm_pkcs11::service::Keypair;
+use stm_pkcs11::token::sig_alg;
 
 /// How a file is signed.
 #[derive(clap::Args)]
@@ -137,35 +138,21 @@ fn for_parts(file: &Path, mut each: impl FnMut(&[u8]) -> Result<(), Failure>) ->
     }
 }
 
-/// A signature algorithm by the service's name, for a digest that was made elsewhere.
-#[derive(Clone, Copy)]
-struct Algorithm {
-    scheme: Scheme,
-    digest: Digest,
+/// Every algorithm that signs a digest made elsewhere: the service's name, the digest, and the mechanism's scheme.
+fn algorithms() -> impl Iterator<Item = (&'static str, Digest, Scheme)> {
+    DIGESTS.iter().map(|row| row.digest).flat_map(|digest| {
+        [
+            (sig_alg(Algorithm::Pkcs1(Some(digest))), digest, Scheme::Pkcs1(None)),
+            (sig_alg(Algorithm::Pss(digest)), digest, Scheme::Pss(None)),
+            (sig_alg(Algorithm::Ecdsa(Some(digest))), digest, Scheme::Ecdsa(None)),
+        ]
+    })
 }
 
-/// The service's name, in the spelling with a capital W.
-fn sig_alg(row: &DigestRow, scheme: Scheme) -> String {
-    let digest = row.name.replace("SHA-", "SHA");
-    match scheme {
-        Scheme::Pss(_) => format!("{digest}WithRSA/PSS"),
-        Scheme::Ecdsa(_) => format!("{digest}WithECDSA"),
-        _ => format!("{digest}WithRSA"),
-    }
-}
-
-/// Every name that goes with a digest.
-fn algorithms() -> impl Iterator<Item = (String, Algorithm)> {
-    let schemes = [Scheme::Pkcs1(None), Scheme::Pss(None), Scheme::Ecdsa(None)];
-    DIGESTS
-        .iter()
-        .flat_map(move |row| schemes.map(|scheme| (sig_alg(row, scheme), Algorithm { scheme, digest: row.digest })))
-}
-
-fn algorithm(name: &str) -> Result<Algorithm, Failure> {
-    let found = algorithms().find(|(known, _)| known.eq_ignore_ascii_case(name));
-    found.map(|(_, algorithm)| algorithm).ok_or_else(|| {
-        let remedy = match nearest(name, algorithms().map(|(known, _)| known)) {
+fn algorithm(name: &str) -> Result<(Digest, Scheme), Failure> {
+    let found = algorithms().find(|(known, ..)| known.eq_ignore_ascii_case(name));
+    found.map(|(_, digest, scheme)| (digest, scheme)).ok_or_else(|| {
+        let remedy = match nearest(name, algorithms().map(|(known, ..)| known)) {
             Some(near) => format!("did you mean {near}?"),
             None => "use a name such as SHA256WithRSA, SHA3-512WithRSA/PSS or SHA384WithECDSA; EdDSA, ML-DSA and SLH-DSA sign \
                      files, not digests"
@@ -178,7 +165,7 @@ fn algorithm(name: &str) -> Result<Algorithm, Failure> {
 
 /// Prepares the signature of a digest: `digest` is a file with it, or its base64 or hexadecimal text.
 pub fn prepare_digest(keypair: &Keypair, digest: &str, sig_alg_name: &str) -> Result<Prepared, Failure> {
-    let Algorithm { scheme, digest: kind } = algorithm(sig_alg_name)?;
+    let (kind, scheme) = algorithm(sig_alg_name)?;
     let row = kind.row();
     let value = read_digest(digest, row)?;
     let key = public_key(keypair)?;
@@ -254,7 +241,7 @@ mod tests {
 
     #[test]
     fn algorithms_have_the_services_names_in_any_case() {
-        let named = |name: &str| algorithm(name).map(|found| (found.scheme, found.digest));
+        let named = |name: &str| algorithm(name).map(|(digest, scheme)| (scheme, digest));
         assert_eq!(named("SHA3-512WithRSA/PSS").unwrap(), (Scheme::Pss(None), Digest::Sha3_512));
         assert_eq!(named("sha256withecdsa").unwrap(), (Scheme::Ecdsa(None), Digest::Sha256));
         assert_eq!(named("SHA1WithRSA").unwrap(), (Scheme::Pkcs1(None), Digest::Sha1));

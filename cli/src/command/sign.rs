@@ -11,7 +11,7 @@ use std::io::{Seek, Write};
 use std::path::{Path, PathBuf};
 use stm_pkcs11::mechanism::Prepared;
 use stm_pkcs11::service::{self, Keypair, Kind};
-use stm_pkcs11::token::Unsigned;
+use stm_pkcs11::token::{Unsigned, sig_alg};
 
 #[derive(clap::Args)]
 pub struct Sign {
@@ -68,7 +68,7 @@ fn prepare(arguments: &Sign, keypair: &Keypair) -> Result<Prepared, Failure> {
             let file = file.as_deref().unwrap_or(Path::new("-"));
             let prepared = arguments.how.prepare(keypair, file)?;
             if sends_message(keypair) {
-                let (algorithm, length) = (prepared.sig_alg, prepared.hash.len());
+                let (algorithm, length) = (sig_alg(prepared.algorithm), prepared.hash.len());
                 print::note(&format!(
                     "note: {algorithm} signs the data itself: all {length} bytes are sent to the service"
                 ));
@@ -108,7 +108,7 @@ fn failed(what: String, keypair: &Keypair, prepared: &Prepared, failure: &servic
                 "{}; before you sign again, look in the service's web page (Software Trust Manager, Logs, Signature logs) for a \
                  signature of {} by {} at this minute, and show it with stm-pkcs11 signature show ID",
                 failure.remedy().trim_end_matches('.'),
-                prepared.sig_alg,
+                sig_alg(prepared.algorithm),
                 keypair.alias
             );
             Failure::new(what, failure.cause(), remedy.trim_start_matches("; ")).exit(failure.kind().into())

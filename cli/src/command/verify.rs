@@ -6,6 +6,7 @@ use crate::print::{self, Failure, shown};
 use base64::{Engine, prelude::BASE64_STANDARD};
 use serde_json::json;
 use std::path::PathBuf;
+use stm_pkcs11::token::sig_alg;
 
 #[derive(clap::Args)]
 pub struct Verify {
@@ -52,7 +53,7 @@ pub fn run(arguments: &Verify) -> Result<(), Failure> {
         .map_err(|error| Failure::new(format!("read {}", path.display()), error, "name the file with the signature"))?;
     let valid = prepared.accept(&decoded(bytes)).is_ok();
     if arguments.json {
-        print::json(&json!({"valid": valid, "keypair": keypair.alias, "sig_alg": prepared.sig_alg}));
+        print::json(&json!({"valid": valid, "keypair": keypair.alias, "sig_alg": sig_alg(prepared.algorithm)}));
     }
     if !valid {
         let remedy = "check for another file, another keypair, another --hash, or a file that is not a signature";

@@ -159,7 +159,7 @@ rows! {
     CKA_LOCAL Keys => |_| Value::flag(true);
     CKA_NEVER_EXTRACTABLE Private => |_| Value::flag(true);
     CKA_ALWAYS_SENSITIVE Private => |_| Value::flag(true);
-    CKA_KEY_GEN_MECHANISM Keys => |o| key(o, |key| Value::number(mechanism::generation_for(key.family())));
+    CKA_KEY_GEN_MECHANISM Keys => |o| key(o, |key| Value::number(key.family().generation()));
     CKA_MODIFIABLE Storage => |_| Value::flag(false);
     CKA_COPYABLE Storage => |_| Value::flag(false);
     CKA_DESTROYABLE Storage => |_| Value::flag(false);
@@ -177,7 +177,7 @@ rows! {
     CKA_DECAPSULATE Private => |_| Value::flag(false);
     CKA_SEED Private => |o| key(o, |key| match key.family() {
         Family::MlDsa => Value::Sensitive,
-        _ => Value::Absent,
+        Family::Rsa | Family::Ec | Family::Edwards | Family::SlhDsa => Value::Absent,
     });
     CKA_ALLOWED_MECHANISMS Keys => |o| key(o, |key| Value::owned(
         mechanism::allowed_for(key).iter().flat_map(|m| m.to_ne_bytes()).collect()));
@@ -246,7 +246,7 @@ fn value(object: &Object) -> Value<'_> {
         // An RSA private key has its exponents and primes instead.
         Class::PrivateKey => key(object, |key| match key.family() {
             Family::Rsa => Value::Absent,
-            _ => Value::Sensitive,
+            Family::Ec | Family::Edwards | Family::MlDsa | Family::SlhDsa => Value::Sensitive,
         }),
         Class::Profile => Value::Absent,
     }
@@ -255,7 +255,7 @@ fn value(object: &Object) -> Value<'_> {
 fn rsa_secret(object: &Object) -> Value<'_> {
     key(object, |key| match key.family() {
         Family::Rsa => Value::Sensitive,
-        _ => Value::Absent,
+        Family::Ec | Family::Edwards | Family::MlDsa | Family::SlhDsa => Value::Absent,
     })
 }
 

@@ -8,7 +8,7 @@ use super::attribute_table::row as attribute_row;
 use super::class::Class;
 use super::vendor::{CKA_STM_KEY_STATUS, CKA_STM_KEY_STORAGE, CKA_STM_KEY_TYPE};
 use crate::error::{Error, Result};
-use crate::mechanism::{self, Family, MECHANISMS};
+use crate::mechanism::{Family, MECHANISMS};
 use cryptoki_sys::*;
 
 /// What becomes of an attribute.
@@ -118,7 +118,7 @@ pub fn check_half(template: &Template<'_>, class: Class, family: Family) -> Resu
     if template.number(CKA_CLASS)?.is_some_and(|given| given != class.number()) {
         return Err(refuse(CKR_TEMPLATE_INCONSISTENT, "CKA_CLASS", "is not that of this half of the pair"));
     }
-    if template.number(CKA_KEY_TYPE)?.is_some_and(|given| given != mechanism::key_type(family)) {
+    if template.number(CKA_KEY_TYPE)?.is_some_and(|given| given != family.key_type()) {
         return Err(refuse(CKR_TEMPLATE_INCONSISTENT, "CKA_KEY_TYPE", "is not that of the mechanism"));
     }
     if template.get(CKA_ALLOWED_MECHANISMS).is_some_and(|given| !allows_all(given, family)) {

@@ -5,7 +5,7 @@
 use super::attribute::{Template, Value};
 use super::class::Class;
 use crate::error::{Error, Result};
-use crate::mechanism::PublicKey;
+use crate::mechanism::{Family, PublicKey};
 use crate::x509::Certificate;
 use cryptoki_sys::*;
 use std::collections::BTreeMap;
@@ -169,26 +169,21 @@ fn needed_number(
 
 fn complete_public_key(attributes: &mut BTreeMap<CK_ATTRIBUTE_TYPE, Vec<u8>>) -> Result<PublicKey> {
     let get = |wanted, name| needed(attributes, wanted, name);
-    let key = match needed_number(attributes, CKA_KEY_TYPE, "CKA_KEY_TYPE")? {
-        CKK_RSA => {
+    let set = || needed_number(attributes, CKA_PARAMETER_SET, "CKA_PARAMETER_SET");
+    let key_type = needed_number(attributes, CKA_KEY_TYPE, "CKA_KEY_TYPE")?;
+    let family = Family::of_key_type(key_type).ok_or_else(|| {
+        Error::new(CKR_ATTRIBUTE_VALUE_INVALID, format!("public keys of type {key_type:#x} are not known here"))
+    })?;
+    let key = match family {
+        Family::Rsa => {
             PublicKey::rsa(&get(CKA_MODULUS, "CKA_MODULUS")?, &get(CKA_PUBLIC_EXPONENT, "CKA_PUBLIC_EXPONENT")?)?
         }
-        CKK_EC => PublicKey::ec(&get(CKA_EC_PARAMS, "CKA_EC_PARAMS")?, &get(CKA_EC_POINT, "CKA_EC_POINT")?)?,
-        CKK_EC_EDWARDS => {
+        Family::Ec => PublicKey::ec(&get(CKA_EC_PARAMS, "CKA_EC_PARAMS")?, &get(CKA_EC_POINT, "CKA_EC_POINT")?)?,
+        Family::Edwards => {
             PublicKey::edwards(&get(CKA_EC_PARAMS, "CKA_EC_PARAMS")?, &get(CKA_EC_POINT, "CKA_EC_POINT")?)?
         }
-        CKK_ML_DSA => PublicKey::ml_dsa(
-            needed_number(attributes, CKA_PARAMETER_SET, "CKA_PARAMETER_SET")?,
-            &get(CKA_VALUE, "CKA_VALUE")?,
-        )?,
-        CKK_SLH_DSA => PublicKey::slh_dsa(
-            needed_number(attributes, CKA_PARAMETER_SET, "CKA_PARAMETER_SET")?,
-            &get(CKA_VALUE, "CKA_VALUE")?,
-        )?,
-        other => {
-            let cause = format!("public keys of type {other:#x} are not known here");
-            return Err(Error::new(CKR_ATTRIBUTE_VALUE_INVALID, cause));
-        }
+        Family::MlDsa => PublicKey::ml_dsa(set()?, &get(CKA_VALUE, "CKA_VALUE")?)?,
+        Family::SlhDsa => PublicKey::slh_dsa(set()?, &get(CKA_VALUE, "CKA_VALUE")?)?,
     };
     attributes.entry(CKA_PUBLIC_KEY_INFO).or_insert_with(|| key.spki().to_vec());
     if key.modulus().is_some() {

@@ -1,6 +1,7 @@
 //! What a search needs to be asked of the service: the least that can answer it.
 
 use super::kind::SlotKind;
+use crate::mechanism::Family;
 use crate::token::object::vendor::{CKA_STM_ALIAS, CKA_STM_KEYPAIR_ID};
 use crate::token::object::{Class, Template, keypair_id, known};
 use cryptoki_sys::*;
@@ -72,14 +73,9 @@ fn text(value: &[u8]) -> Option<String> {
 
 /// Whether the template names a key type that never stands in this slot.
 fn elsewhere(template: &Template<'_>, kind: SlotKind) -> bool {
-    let classic = [CKK_RSA, CKK_EC];
-    let modern = [CKK_EC_EDWARDS, CKK_ML_DSA, CKK_SLH_DSA];
     match template.number(CKA_KEY_TYPE) {
         Ok(None) => false,
-        Ok(Some(wanted)) => !match kind {
-            SlotKind::Classic => classic.contains(&wanted),
-            SlotKind::Modern => modern.contains(&wanted),
-        },
+        Ok(Some(wanted)) => Family::of_key_type(wanted).map(SlotKind::of) != Some(kind),
         Err(_) => true,
     }
 }
@@ -117,6 +113,18 @@ mod tests {
     fn a_class_alone_asks_for_the_list() {
         assert_eq!(need(&[(CKA_CLASS, &PRIVATE)]), Need::Everything);
         assert_eq!(need(&[]), Need::Everything);
+    }
+
+    #[test]
+    fn every_family_is_looked_for_in_its_slot_and_nowhere_else() {
+        for family in Family::ALL {
+            let key_type = family.key_type().to_ne_bytes();
+            let template = Template(vec![(CKA_CLASS, &PRIVATE[..]), (CKA_KEY_TYPE, &key_type[..])]);
+            for kind in [SlotKind::Classic, SlotKind::Modern] {
+                let expected = if kind == SlotKind::of(*family) { Need::Everything } else { Need::Nothing };
+                assert_eq!(Need::of(&template, kind), expected, "{} in {kind:?}", family.name());
+            }
+        }
     }
 
     #[test]

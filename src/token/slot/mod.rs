@@ -11,11 +11,13 @@ mod lookup;
 mod not_found;
 mod object_index;
 mod remote_sign;
+mod sig_alg;
 mod signer;
 mod slot;
 
 pub use account::Account;
 pub use kind::SlotKind;
 pub use object_index::matches;
+pub use sig_alg::sig_alg;
 pub use signer::{Made, Signer, Unsigned};
 pub use slot::{MANUFACTURER, Slot, library_version, padded};

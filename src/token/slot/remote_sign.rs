@@ -2,6 +2,7 @@
 
 use super::account::Account;
 use super::failure;
+use super::sig_alg::sig_alg;
 use super::signer::{Made, Unsigned};
 use crate::error::{Error, Result};
 use crate::mechanism::Prepared;
@@ -24,7 +25,7 @@ impl Account {
                 if prepared.hash.is_empty() && failure.kind() == Kind::BadRequest {
                     let cause = format!(
                         "{failure}; the data is empty, which the service does not sign with {}",
-                        prepared.sig_alg
+                        sig_alg(prepared.algorithm)
                     );
                     return Error::loud(CKR_DATA_LEN_RANGE, cause);
                 }
@@ -32,7 +33,8 @@ impl Account {
             }
             Unsigned::Wrong(error, _) => {
                 self.forget(keypair);
-                Error { cause: format!("keypair {}: {}", keypair.alias, error.cause).into(), ..error }
+                let cause = format!("keypair {}, {}: {}", keypair.alias, sig_alg(prepared.algorithm), error.cause);
+                Error { cause: cause.into(), ..error }
             }
         })?;
         if self.settings().confirm_record {
@@ -67,7 +69,7 @@ fn confirm(
     if record.keypair_id.as_deref() != Some(keypair.id.as_str()) {
         return Err(said("keypair", &record.keypair_id));
     }
-    if !record.sig_alg.as_deref().is_some_and(|name| name.eq_ignore_ascii_case(prepared.sig_alg)) {
+    if !record.sig_alg.as_deref().is_some_and(|name| name.eq_ignore_ascii_case(sig_alg(prepared.algorithm))) {
         return Err(said("algorithm", &record.sig_alg));
     }
     if record.hash.as_deref() != Some(prepared.hash.as_slice()) {

@@ -1,5 +1,6 @@
 //! The one way to a signature: out of those that are kept, or by a request that is in the ledger before it is sent.
 
+use super::sig_alg::sig_alg;
 use crate::config::{LedgerSettings, Login, TokenSettings};
 use crate::error::Error;
 use crate::ledger::reuse::{self, Reuse};
@@ -56,7 +57,7 @@ impl Signer {
         let subject = Subject {
             keypair: &keypair.alias,
             keypair_id: &keypair.id,
-            sig_alg: prepared.sig_alg,
+            sig_alg: sig_alg(prepared.algorithm),
             hash: &prepared.hash,
         };
         let kept = self.reuse(service, keypair, prepared);
@@ -67,7 +68,7 @@ impl Signer {
         }
         let reservation = self.ledger.reserve(&subject).map_err(Unsigned::Refused)?;
         let progress = Arc::new(Progress::default());
-        let result = service.sign(keypair, prepared.sig_alg, &prepared.hash, deadline, &progress);
+        let result = service.sign(keypair, subject.sig_alg, &prepared.hash, deadline, &progress);
         let result = result.map_err(Unsigned::Failed).and_then(|signed| match prepared.accept(&signed.signature) {
             Ok(signature) => Ok(Made { signature, signed }),
             Err(error) => Err(Unsigned::Wrong(error, signed.id)),
@@ -82,7 +83,7 @@ impl Signer {
 
     /// Where signatures of this kind are kept, and what the keypair is like; nothing if they are not.
     fn reuse(&self, service: &Service, keypair: &Keypair, prepared: &Prepared) -> Option<(&Reuse, String)> {
-        let lifetime = self.lifetime.filter(|_| prepared.is_deterministic() && !keypair.dynamic)?;
+        let lifetime = self.lifetime.filter(|_| prepared.algorithm.is_deterministic() && !keypair.dynamic)?;
         let make = || Box::new(service.signatures_dir().map(|folder| Reuse::new(folder, lifetime)));
         let reuse = self.reuse.get_or_init(make).as_ref()?;
         Some((reuse, state(keypair)?))

@@ -1,8 +1,8 @@
 //! What the C boundary lends to the floors below it, which know of no signals and no `unsafe`: lent once, at the first
 //! `C_Initialize`. A program that uses this crate as a library lends nothing, and needs nothing.
 
+use once_cell::race::OnceBox;
 use std::io;
-use std::sync::OnceLock;
 use std::thread::JoinHandle;
 
 /// How a thread is started in this host; the work is the thread's whole life.
@@ -18,11 +18,12 @@ pub struct Host {
     pub raised: fn() -> bool,
 }
 
-static HOST: OnceLock<Host> = OnceLock::new();
+/// Set without a lock, which a forked child could inherit held.
+static HOST: OnceBox<Host> = OnceBox::new();
 
 /// Lends it.
 pub fn lend(host: Host) {
-    let _ = HOST.set(host);
+    let _ = HOST.set(Box::new(host));
 }
 
 /// How threads are started, if the host is known.

@@ -19,6 +19,7 @@ pub mod encoding;
 pub mod error;
 mod host;
 pub mod ledger;
+mod lock;
 pub mod log;
 pub mod mechanism;
 pub mod nearest;

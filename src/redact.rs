@@ -8,10 +8,11 @@ use arc_swap::ArcSwap;
 use base64::Engine;
 use base64::engine::GeneralPurpose;
 use base64::engine::general_purpose::{STANDARD, URL_SAFE};
+use once_cell::race::OnceBox;
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 use std::borrow::Cow;
 use std::fmt::Write;
-use std::sync::{Arc, LazyLock, Weak};
+use std::sync::{Arc, Weak};
 use zeroize::Zeroizing;
 
 /// What is written instead.
@@ -30,11 +31,15 @@ pub trait Hidden: Send + Sync {
 }
 
 /// All that are alive, and some that were. Read and replaced without a lock: a forked child may go on at any moment.
-static LIVE: LazyLock<ArcSwap<Vec<Weak<dyn Hidden>>>> = LazyLock::new(ArcSwap::default);
+static LIVE: OnceBox<ArcSwap<Vec<Weak<dyn Hidden>>>> = OnceBox::new();
+
+fn live() -> &'static ArcSwap<Vec<Weak<dyn Hidden>>> {
+    LIVE.get_or_init(Box::default)
+}
 
 /// From now on, and for as long as it lives, `secret` is replaced.
 pub fn watch(secret: &Weak<dyn Hidden>) {
-    LIVE.rcu(|live| {
+    live().rcu(|live| {
         let mut live: Vec<_> = live.iter().filter(|secret| secret.strong_count() > 0).cloned().collect();
         live.push(secret.clone());
         live
@@ -43,7 +48,7 @@ pub fn watch(secret: &Weak<dyn Hidden>) {
 
 /// A text without the secrets that are alive.
 pub fn text(text: &str) -> Cow<'_, str> {
-    let live: Vec<Arc<dyn Hidden>> = LIVE.load().iter().filter_map(Weak::upgrade).collect();
+    let live: Vec<Arc<dyn Hidden>> = live().load().iter().filter_map(Weak::upgrade).collect();
     without(text, live.iter().filter_map(|secret| secret.hidden()))
 }
 

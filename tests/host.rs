@@ -5,6 +5,8 @@
 
 mod support;
 
+#[path = "host/busy_parent.rs"]
+mod busy_parent;
 #[path = "host/ending.rs"]
 mod ending;
 #[path = "host/forking.rs"]
@@ -40,22 +42,34 @@ fn find(p11: &P11, session: CK_SESSION_HANDLE) -> Result<CK_OBJECT_HANDLE, CK_RV
 
 /// Runs `body` in a forked child, which ends without running anybody's handlers; whether it was true, within ten seconds.
 fn in_child(body: impl FnOnce() -> bool) -> bool {
+    let status = status_of_child(|| i32::from(!body()));
+    status.expect("the child hangs") == 0
+}
+
+/// The same for a child that ends with a number below 100; `None` if it hung, and was ended.
+fn status_of_child(body: impl FnOnce() -> i32) -> Option<i32> {
     let child = unsafe { libc::fork() };
     if child == 0 {
         // A panic must not unwind into the harness a second time.
-        let fine = std::panic::catch_unwind(std::panic::AssertUnwindSafe(body)).unwrap_or(false);
-        unsafe { libc::_exit(i32::from(!fine)) };
+        let status = std::panic::catch_unwind(std::panic::AssertUnwindSafe(body)).unwrap_or(100);
+        unsafe { libc::_exit(status) };
     }
     assert!(child > 0);
-    for _ in 0..1000 {
+    let begun = std::time::Instant::now();
+    while begun.elapsed() < std::time::Duration::from_secs(10) {
         let mut status = 0;
         if unsafe { libc::waitpid(child, &mut status, libc::WNOHANG) } == child {
-            return status == 0;
+            return Some(if libc::WIFEXITED(status) {
+                libc::WEXITSTATUS(status)
+            } else {
+                200 + libc::WTERMSIG(status)
+            });
         }
-        std::thread::sleep(std::time::Duration::from_millis(10));
+        std::thread::sleep(std::time::Duration::from_micros(200));
     }
     unsafe { libc::kill(child, libc::SIGKILL) };
-    panic!("the child hangs");
+    unsafe { libc::waitpid(child, &mut 0, 0) };
+    None
 }
 
 /// How many threads this process has.

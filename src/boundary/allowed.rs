@@ -3,8 +3,8 @@
 //! Builds with debug assertions look every code up before it leaves, so that each test, walk and fuzz run can check it.
 
 use cryptoki_sys::*;
+use once_cell::race::OnceBool;
 use std::io::Write;
-use std::sync::OnceLock;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 /// A function and what its list has beside the codes of its [`Kind`].
@@ -273,7 +273,7 @@ fn allowed(function: &str, rv: CK_RV) -> bool {
 /// Counts the call. With `STM_TEST_CODES=strict` ends the process, with a message, where a code is not in its function's list:
 /// a panic would do no good here, since what is above is C.
 pub(super) fn check(function: &str, rv: CK_RV) {
-    static STRICT: OnceLock<bool> = OnceLock::new();
+    static STRICT: OnceBool = OnceBool::new();
     CHECKED.fetch_add(1, Ordering::Relaxed);
     if allowed(function, rv)
         || !STRICT.get_or_init(|| std::env::var("STM_TEST_CODES").is_ok_and(|value| value == "strict"))

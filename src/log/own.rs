@@ -3,8 +3,9 @@
 
 use super::State;
 use crate::config::LogOutput;
+use crate::lock::Mutex;
 use once_cell::race::OnceBox;
-use parking_lot::{Mutex, MutexGuard};
+use std::sync::MutexGuard;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::{Duration, Instant};
 
@@ -27,8 +28,6 @@ impl Own {
     }
 
     /// This process's state; nothing if other threads keep it for long.
-    ///
-    /// Nobody waits in the lock itself: a child that is forked meanwhile would inherit the list of those who wait, locked.
     pub fn state(&'static self) -> Option<MutexGuard<'static, State>> {
         let own = self.of(std::process::id());
         let begun = Instant::now();

@@ -9,7 +9,7 @@
 
 use super::failure::{Failure, Kind};
 use super::transport::Dialer;
-use parking_lot::Mutex;
+use crate::lock::Mutex;
 use reqwest::Client;
 use std::sync::Arc;
 use tokio::runtime::{Builder, Runtime};

@@ -21,6 +21,11 @@ impl Deadline {
         self.at
     }
 
+    /// Whether it has passed.
+    pub fn is_over(&self) -> bool {
+        Instant::now() >= self.at
+    }
+
     /// A moment halfway to it: what takes so long leaves time for another way.
     pub fn half(self) -> Self {
         let now = Instant::now();

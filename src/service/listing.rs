@@ -8,7 +8,7 @@ use super::model::{self, Chains, Keypair};
 use super::page;
 use super::request::{Line, Request};
 use super::wire;
-use parking_lot::Mutex;
+use crate::lock::Mutex;
 use std::collections::HashSet;
 use std::sync::Arc;
 use std::time::SystemTime;

@@ -56,12 +56,12 @@ pub use wanted::Wanted;
 
 use crate::config::{Login, Secret, TokenSettings};
 use crate::host::quietly;
+use crate::lock::{Mutex, RwLock};
 use crate::pattern;
 use crate::x509::Certificate;
 use cache::Cache;
 use connections::Connections;
 use dialect::{Dialect, Learned};
-use parking_lot::{Mutex, RwLock};
 use refused::Refused;
 use request::{Endpoint, Line, Request, segment};
 use serde_json::json;
@@ -446,13 +446,10 @@ impl Service {
         }
     }
 
-    /// In a forked child: leaves the parent's connections alone, and makes others when they are needed. `false` where a
-    /// thread of the parent was at work when it forked.
-    pub fn adopt(&self) -> bool {
-        let Some(mut open) = self.open.try_write() else { return false };
+    /// In a forked child: leaves the parent's connections alone, and makes others when they are needed.
+    pub fn adopt(&self) {
         // Never dropped: that could write to the parent's sockets.
-        std::mem::forget(open.take());
-        self.opening.try_lock().is_some() && self.single_flight.idle()
+        std::mem::forget(self.open.write().take());
     }
 
     /// How many requests were sent so far, and how many bytes of answers came.

@@ -2,7 +2,7 @@
 //! signtool tries four times.
 
 use super::failure::{Failure, Kind};
-use parking_lot::Mutex;
+use crate::lock::Mutex;
 use std::time::{Duration, Instant};
 
 /// How long a refusal holds for searches.

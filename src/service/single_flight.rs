@@ -3,7 +3,7 @@
 use super::deadline::Deadline;
 use super::failure::{Failure, Kind};
 use super::model::Keypair;
-use parking_lot::{Condvar, Mutex};
+use crate::lock::{Condvar, Mutex};
 use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -78,7 +78,8 @@ impl SingleFlight {
                     return result.clone();
                 }
                 // The other one has a deadline of its own, and an earlier one; this is for the case that it is stuck.
-                if shared.landed.wait_until(&mut result, deadline.at()).timed_out() && result.is_none() {
+                result = shared.landed.wait_until(result, deadline.at());
+                if result.is_none() && deadline.is_over() {
                     return Err(deadline.passed("another thread's look-up of the same brought nothing"));
                 }
             }
@@ -90,11 +91,6 @@ impl SingleFlight {
         }
         landing.result = Some(result.clone());
         result
-    }
-
-    /// Whether nothing is being fetched.
-    pub fn idle(&self) -> bool {
-        self.under_way.try_lock().is_some_and(|under_way| under_way.is_empty())
     }
 
     fn miss(&self, key: Key) {

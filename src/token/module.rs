@@ -107,10 +107,10 @@ impl Module {
         self.slots.chunk_by(|one, other| Arc::ptr_eq(&one.account, &other.account)).map(|slots| &*slots[0].account)
     }
 
-    /// In a forked child: goes on with the parent's sessions and objects, over connections of its own. `false` where the
-    /// fork caught the parent in the middle of something.
-    pub fn adopt(&self) -> bool {
-        self.accounts().all(|account| account.adopt())
+    /// In a forked child: goes on with the parent's sessions and objects, over connections of its own. Nobody may have been
+    /// inside of the module when the parent forked.
+    pub fn adopt(&self) {
+        self.accounts().for_each(Account::adopt);
     }
 
     /// `C_Finalize`: ends every session and says what the run cost.

@@ -3,9 +3,9 @@
 use super::status;
 use crate::boundary;
 use crate::error::{Error, Result};
+use crate::lock::Mutex;
 use crate::token::{DirectKey, Module};
 use cryptoki_sys::*;
-use parking_lot::Mutex;
 use std::collections::HashMap;
 use std::sync::OnceLock;
 use std::time::{Duration, Instant};

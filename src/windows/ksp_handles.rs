@@ -1,9 +1,9 @@
 //! The handles that the key storage provider gives out.
 
 use crate::error::Result;
+use crate::lock::Mutex;
 use crate::token::DirectKey;
 use cryptoki_sys::*;
-use parking_lot::Mutex;
 use std::collections::HashMap;
 
 /// What stands behind a handle.

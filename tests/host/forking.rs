@@ -102,3 +102,41 @@ service_test!(
         assert_eq!(emulator.signs(), 3);
     }
 );
+
+service_test!(
+    a_child_of_a_parent_that_was_inside_begins_afresh_and_says_why_once,
+    [("STM_PKCS11_FORK", "lenient"), ("SM_LOG_OUTPUT", "file")],
+    [],
+    |emulator: &Emulator| {
+        emulator.call("PUT", "/latency", r#"{"sign_ms": 1500}"#);
+        let p11 = P11::start();
+        let session = p11.open(0);
+        let key = p11.private_key(session, KEY);
+        let signing = AtomicBool::new(false);
+        std::thread::scope(|scope| {
+            scope.spawn(|| {
+                signing.store(true, Ordering::Relaxed);
+                assert!(p11.sign(session, CKM_ECDSA, key, &DIGEST).is_ok(), "the parent's signature is its own");
+            });
+            while !signing.load(Ordering::Relaxed) {
+                std::thread::yield_now();
+            }
+            std::thread::sleep(std::time::Duration::from_millis(300));
+            let afresh = in_child(|| {
+                let mut count = 0;
+                let mut caught = || {
+                    p11.open_with(0, CKF_SERIAL_SESSION) == Err(CKR_CRYPTOKI_NOT_INITIALIZED)
+                        && ck!(p11, C_GetSlotList(CK_TRUE, null_mut(), &mut count)) == CKR_CRYPTOKI_NOT_INITIALIZED
+                };
+                caught() && in_child(&mut caught) && ck!(p11, C_Initialize(null_mut())) == CKR_OK && signs(&p11).is_ok()
+            });
+            assert!(afresh);
+        });
+        assert_eq!(emulator.signs(), 2);
+        let log = std::env::var("HOME").map(|home| format!("{home}/.signingmanager/logs/smpkcs11.log"));
+        let log = std::fs::read_to_string(log.expect("a home")).expect("the log");
+        let said = |line: &&str| line.contains(" ERROR STM_PKCS11_FORK=lenient has no effect in this process: ");
+        // The child, and the child's child.
+        assert_eq!(log.lines().filter(said).count(), 2, "{log}");
+    }
+);

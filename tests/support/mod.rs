@@ -17,7 +17,7 @@ pub use emulator::Emulator;
 #[allow(unused_imports, reason = "each test binary uses its part")]
 pub use p11::{Mechanism, P11};
 
-/// Longest time that a test may take, in seconds.
+/// Longest time that a test may take, in seconds, unless `STM_TEST_LONGEST` says otherwise.
 const LONGEST: &str = "900";
 
 /// Set in the process that a test runs in.
@@ -50,7 +50,8 @@ pub fn alone(name: &str, variables: &[(String, String)], body: impl FnOnce()) {
     let home = tempfile::tempdir().expect("a home for the test");
     // A test that hangs fails, and is named; what it started meanwhile could fill the machine's memory.
     let mut command = Command::new("timeout");
-    command.args(["--signal=KILL", LONGEST]).arg(std::env::current_exe().expect("the test knows its own path"));
+    let longest = std::env::var("STM_TEST_LONGEST").unwrap_or_else(|_| LONGEST.to_owned());
+    command.args(["--signal=KILL", &longest]).arg(std::env::current_exe().expect("the test knows its own path"));
     command.args([name, "--exact", "--nocapture", "--test-threads=1"]);
     for (variable, _) in std::env::vars_os() {
         let known = variable.to_string_lossy();
@@ -75,6 +76,7 @@ pub fn alone(name: &str, variables: &[(String, String)], body: impl FnOnce()) {
         "no such test: {name}\n{text}"
     );
     assert!(output.status.success(), "{name}: {}\n{text}", output.status);
+    text.lines().filter(|line| line.starts_with("measured: ")).for_each(|line| println!("{line}"));
     for (place, bytes) in [("the output", text.into_bytes())].into_iter().chain(files(home.path())) {
         for (secret, value) in variables.iter().filter(|(name, _)| SECRETS.contains(&name.as_str())) {
             assert!(!contains(&bytes, value.as_bytes()), "{name}: {place} holds the value of {secret}");

@@ -4,8 +4,8 @@
 //! module's, not a session's. A handle keeps pointing at the same object when the catalog is refreshed.
 
 use super::object::Object;
+use crate::lock::{Mutex, RwLock};
 use cryptoki_sys::{CK_OBJECT_HANDLE, CK_PROFILE_ID, CK_SLOT_ID};
-use parking_lot::{Mutex, RwLock};
 use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};

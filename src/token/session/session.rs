@@ -1,11 +1,11 @@
 //! Sessions (PKCS#11 3.2, 5.6) and the operations that are active in them.
 
 use crate::error::{Error, Result};
+use crate::lock::Mutex;
 use crate::token::object::{Handles, Object};
 use crate::token::operation::{DigestOperation, FindOperation, MessageOperation, SignOperation, VerifyOperation};
 use crate::token::slot::Slot;
 use cryptoki_sys::*;
-use parking_lot::Mutex;
 use std::sync::Arc;
 
 /// One session of an application with one token.

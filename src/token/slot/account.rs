@@ -11,10 +11,10 @@ use super::not_found;
 use super::signer::Signer;
 use crate::config::{Login, TokenSettings};
 use crate::error::Result;
+use crate::lock::{Mutex, RwLock};
 use crate::service::{Deadline, Keypair, NewKeypair, Service, Wanted};
 use crate::token::object::{Handles, Object, Template};
 use cryptoki_sys::CK_SLOT_ID;
-use parking_lot::{Mutex, RwLock};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -212,10 +212,9 @@ impl Account {
         self.service.log_out();
     }
 
-    /// In a forked child: goes on over connections of its own. `false` where a thread of the parent was at work when it
-    /// forked.
-    pub fn adopt(&self) -> bool {
-        self.service.adopt()
+    /// In a forked child: goes on over connections of its own.
+    pub fn adopt(&self) {
+        self.service.adopt();
     }
 
     /// `C_Finalize`

@@ -4,9 +4,9 @@ use super::account::Account;
 use super::kind::SlotKind;
 use crate::config::Login;
 use crate::error::Result;
+use crate::lock::Mutex;
 use crate::mechanism::{self, Mechanism, Random};
 use cryptoki_sys::*;
-use parking_lot::Mutex;
 use std::sync::Arc;
 
 /// Who made this library, as `CK_INFO`, `CK_SLOT_INFO` and `CK_TOKEN_INFO` say it.

@@ -119,11 +119,11 @@ table! {
         .example("api_key = \"env:SM_API_KEY\"");
     CLIENT_CERT_FILE = Setting::new(Token, "SM_CLIENT_CERT_FILE", "client_cert_file", "client certificate: PKCS#12, or PEM with the key in it or in SM_CLIENT_KEY_FILE. Where the \
         service lets an API key alone sign in, leave it out").example("client_cert_file = \"client.p12\"");
-    CLIENT_KEY_FILE = Setting::new(Token, "SM_CLIENT_KEY_FILE", "client_key_file", "private key (PEM) of the client certificate, if it is not in the same file")
+    CLIENT_KEY_FILE = Setting::new(Token, "SM_CLIENT_KEY_FILE", "client_key_file", "private key (PEM, PKCS#8 may be encrypted) of the client certificate, if it is not in the same file")
         .example("#client_key_file = \"client.key\"");
     CLIENT_CERT_B64 = Setting::new(Token, "SM_CLIENT_CERT_FILE_B64", "client_cert_b64", "the client certificate as base64 text, instead of a file").secret()
         .example("#client_cert_b64 = \"env:SM_CLIENT_CERT_FILE_B64\"");
-    CLIENT_CERT_PASSWORD = Setting::new(Token, "SM_CLIENT_CERT_PASSWORD", "client_cert_password", "password of the client certificate, or of its key").secret()
+    CLIENT_CERT_PASSWORD = Setting::new(Token, "SM_CLIENT_CERT_PASSWORD", "client_cert_password", "password of the client certificate (PKCS#12) or of its encrypted private key (PEM)").secret()
         .example("client_cert_password = \"command:pass show stm/client-certificate\"");
     CA_FILE = Setting::new(Token, "SM_CA_FILE", "ca_file", "CA certificates (PEM or DER) that the service's TLS certificate is checked against; unset: the system's")
         .example("#ca_file = \"/etc/ssl/certs/company.pem\"");

@@ -1,7 +1,7 @@
 //! The client certificate: PKCS#12 (old and new encryption) or PEM, from a file or from base64 text.
 
 use super::failure::{Failure, Kind};
-use super::pkcs12_cost;
+use super::{derivation_cost, encrypted_key};
 use crate::config::{ClientCert, LONGEST_FILE, TokenSettings};
 use crate::x509::Certificate;
 use crate::{encoding, trusted_file};
@@ -25,23 +25,27 @@ const SOON_DAYS: i64 = 14;
 pub fn load(settings: &TokenSettings, password: Option<&str>) -> Result<Option<Identity>, Failure> {
     let Some(source) = &settings.client_cert else { return Ok(None) };
     let (name, bytes) = read(source)?;
-    let bytes = with_key_file(settings, &name, bytes)?;
+    let (key_name, bytes) = with_key_file(settings, &name, bytes)?;
     let password = password.or(settings.client_cert_password.as_ref().map(|secret| secret.reveal()));
-    let identity = if is_pem(&bytes) { from_pem(&name, &bytes) } else { from_pkcs12(&name, &bytes, password) }?;
+    let identity = if is_pem(&bytes) {
+        from_pem(&name, &key_name, &bytes, password)
+    } else {
+        from_pkcs12(&name, &bytes, password)
+    }?;
     check_validity(&name, &identity)?;
     Ok(Some(identity))
 }
 
-/// PEM text in UTF-8, with that of `SM_CLIENT_KEY_FILE` behind it; all else as it is.
+/// PEM text in UTF-8, with that of `SM_CLIENT_KEY_FILE` behind it; all else as it is. Beside it the name of the file with the key.
 fn with_key_file(
     settings: &TokenSettings,
     name: &str,
     bytes: Zeroizing<Vec<u8>>,
-) -> Result<Zeroizing<Vec<u8>>, Failure> {
+) -> Result<(String, Zeroizing<Vec<u8>>), Failure> {
     let pem = encoding::decode(&bytes).filter(|text| is_pem(text.as_bytes()));
     match (&settings.client_key_file, pem) {
-        (None, None) => Ok(bytes),
-        (None, Some(text)) => Ok(Zeroizing::new(text.as_bytes().to_vec())),
+        (None, None) => Ok((name.to_owned(), bytes)),
+        (None, Some(text)) => Ok((name.to_owned(), Zeroizing::new(text.as_bytes().to_vec()))),
         (Some(_), None) => {
             let remedy =
                 "set SM_CLIENT_CERT_FILE to a PEM certificate, or unset SM_CLIENT_KEY_FILE: PKCS#12 contains the key";
@@ -65,7 +69,7 @@ fn with_key_file(
             both.extend_from_slice(text.as_bytes());
             both.push(b'\n');
             both.extend_from_slice(key.as_bytes());
-            Ok(both)
+            Ok((named, both))
         }
     }
 }
@@ -100,30 +104,28 @@ fn is_pem(bytes: &[u8]) -> bool {
     bytes.windows(11).any(|window| window == b"-----BEGIN ")
 }
 
-fn from_pem(name: &str, bytes: &[u8]) -> Result<Identity, Failure> {
-    let text = String::from_utf8_lossy(bytes);
-    if text.contains("ENCRYPTED") {
-        let remedy = "make a PKCS#12 file of it: openssl pkcs12 -export -in FILE -out client.p12";
-        return Err(Failure::new(Kind::Settings, format!("{name} holds an encrypted PEM key"), remedy));
-    }
+fn from_pem(name: &str, key_name: &str, bytes: &[u8], password: Option<&str>) -> Result<Identity, Failure> {
     let chain: Vec<_> = CertificateDer::pem_slice_iter(bytes).filter_map(Result::ok).collect();
-    let key = PrivateKeyDer::from_pem_slice(bytes).ok();
+    let key = match encrypted_key::decrypt(key_name, bytes, password)? {
+        Some(key) => Some(key),
+        None => PrivateKeyDer::from_pem_slice(bytes).ok(),
+    };
     match (chain.is_empty(), key) {
         (false, Some(key)) => Ok(Identity { chain, key }),
         (true, _) => Err(lacks(name, "certificate")),
-        (false, None) => Err(lacks(name, "private key")),
+        (false, None) => Err(lacks(key_name, "private key")),
     }
 }
 
 fn lacks(name: &str, what: &str) -> Failure {
-    let remedy = "it has to hold the client certificate and its private key";
-    Failure::new(Kind::Settings, format!("{name} holds no {what}"), remedy)
+    let remedy = "it must contain the client certificate and its private key";
+    Failure::new(Kind::Settings, format!("{name} does not contain a {what}"), remedy)
 }
 
 fn from_pkcs12(name: &str, bytes: &[u8], password: Option<&str>) -> Result<Identity, Failure> {
     use p12_keystore::error::Error;
-    if let Some(rounds) = pkcs12_cost::too_many_rounds(bytes) {
-        let cause = format!("{name} asks for {rounds} rounds of key derivation, which would take hours");
+    if let Some(excess) = derivation_cost::excess(bytes) {
+        let cause = format!("{name} {excess}");
         return Err(Failure::new(Kind::Settings, cause, "download it again: no program writes such a file"));
     }
     let store = KeyStore::from_pkcs12(bytes, password.unwrap_or_default(), Pkcs12ImportPolicy::Relaxed);

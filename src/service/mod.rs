@@ -12,7 +12,9 @@ mod complete;
 mod connections;
 pub mod contract;
 mod deadline;
+mod derivation_cost;
 mod dialect;
+mod encrypted_key;
 mod failure;
 #[cfg(feature = "fuzzing")]
 pub mod fuzzing;
@@ -24,7 +26,6 @@ mod lookup;
 mod model;
 mod observe;
 mod page;
-mod pkcs12_cost;
 mod progress;
 mod provider;
 mod public_key;

@@ -4,6 +4,7 @@
 # needs: engine:pkcs11 libengine-pkcs11-openssl
 # needs: curl curl
 # needs: jq jq
+# needs: certtool gnutls-bin
 source "$(dirname "$0")/../lib/client.sh"
 
 # Files with keys are for their owner alone; the module warns about others.
@@ -106,6 +107,40 @@ works "the PKCS#12 file as base64 in SM_CLIENT_CERT_FILE_B64" \
 # A PKCS#12 file with the encryption of twenty years ago, as old services hand out.
 openssl pkcs12 -export -legacy -in "$STATE/client.pem" -out legacy.p12 -passout "pass:$SM_CLIENT_CERT_PASSWORD" 2>/dev/null
 works "a PKCS#12 file with RC2 and 3DES" "SM_CLIENT_CERT_FILE=$WORK/legacy.p12"
+
+# PEM keys with a password, as programs write them; the certificate in a file of its own.
+sed '/-----BEGIN PRIVATE KEY-----/,$d' "$STATE/client.pem" >client.crt
+openssl pkey -in "$STATE/client.pem" -out plain.key
+as_key() { # FILE: the settings with which it is the key
+    printf '%s\n' "SM_CLIENT_CERT_FILE=$WORK/client.crt" "SM_CLIENT_KEY_FILE=$WORK/$1"
+}
+encrypt() { # FILE ARGUMENT...: openssl pkcs8
+    openssl pkcs8 -topk8 -in plain.key -out "$1" -passout "pass:$SM_CLIENT_CERT_PASSWORD" "${@:2}" 2>"$SAID"
+}
+encrypt aes.key
+encrypt des3.key -v2 des3 -v2prf hmacWithSHA1
+encrypt scrypt.key -scrypt
+certtool --load-privkey plain.key --to-p8 --password "$SM_CLIENT_CERT_PASSWORD" --outfile gnutls.key 2>"$SAID"
+for key in aes des3 scrypt gnutls; do
+    mapfile -t settings < <(as_key "$key.key")
+    works "a PEM key with a password, $key" "${settings[@]}"
+done
+mapfile -t settings < <(as_key aes.key)
+complains "a wrong password for a PEM key" 'SM.CLIENT.KEY.FILE,aes.key,password_does_not_open,check_SM.CLIENT.CERT.PASSWORD' \
+    "${settings[@]}" SM_CLIENT_CERT_PASSWORD=not-the-password
+complains "no password for a PEM key" 'SM.CLIENT.KEY.FILE,aes.key,is_encrypted,set_SM.CLIENT.CERT.PASSWORD' \
+    "${settings[@]}" -SM_CLIENT_CERT_PASSWORD
+openssl pkey -in plain.key -aes256 -traditional -passout "pass:$SM_CLIENT_CERT_PASSWORD" -out traditional.key
+encrypt pbes1.key -v1 PBE-SHA1-3DES
+for key in traditional pbes1; do
+    mapfile -t settings < <(as_key "$key.key")
+    complains "an old form of a PEM key with a password, $key" "SM.CLIENT.KEY.FILE,$key.key,convert_it,openssl_pkcs8" "${settings[@]}"
+    # The command of the message, and the file is right.
+    openssl pkcs8 -topk8 -v2 aes-256-cbc -in "$key.key" -out client.key \
+        -passin "pass:$SM_CLIENT_CERT_PASSWORD" -passout "pass:$SM_CLIENT_CERT_PASSWORD" 2>"$SAID"
+    mapfile -t settings < <(as_key client.key)
+    works "  converted with that command" "${settings[@]}"
+done
 
 # The properties file.
 mkdir -p "$HOME/.signingmanager"

@@ -145,17 +145,27 @@ pub const IDENTITY: Group = Group {
         entry(
             "A PEM file without its key",
             Find(KEY),
-            "holds no private key",
+            "does not contain a private key",
             "Certificate and key must be in the one file, in any order: `cat client.crt client.key > client.pem`.",
         )
         .with(&[("SM_CLIENT_CERT_FILE", "{state}/tls-ca.pem")]),
         entry(
-            "A PEM file with an encrypted key",
+            "The password does not open the PEM key",
             Find(KEY),
-            "encrypted PEM key",
-            "Encrypted PEM keys have too many forms. PKCS#12 is the form that the service gives out.",
+            "does not open the key",
+            "An encrypted PKCS#8 key (`BEGIN ENCRYPTED PRIVATE KEY`) is opened with `SM_CLIENT_CERT_PASSWORD`. Where that is not \
+             set, the message says that there is no password.",
         )
-        .file(&[("client.pem", 0o600, "-----BEGIN ENCRYPTED PRIVATE KEY-----\nMIIB\n-----END ENCRYPTED PRIVATE KEY-----\n")])
+        .file(&[("client.pem", 0o600, ENCRYPTED)])
+        .with(&[("SM_CLIENT_CERT_FILE", "{folder}/client.pem")]),
+        entry(
+            "A PEM key in an old encryption format",
+            Find(KEY),
+            "traditional format",
+            "The formats of old OpenSSL versions (`Proc-Type: 4,ENCRYPTED`, and PKCS#8 with PBES1) derive the key with too little \
+             work, and are not supported. The command converts the file and asks for both passwords.",
+        )
+        .file(&[("client.pem", 0o600, "-----BEGIN RSA PRIVATE KEY-----\nProc-Type: 4,ENCRYPTED\nDEK-Info: AES-256-CBC,00\n\nMIIB\n-----END RSA PRIVATE KEY-----\n")])
         .with(&[("SM_CLIENT_CERT_FILE", "{folder}/client.pem")]),
         entry(
             "It has expired",
@@ -178,3 +188,13 @@ pub const IDENTITY: Group = Group {
 // Of two tokens none looks into the environment.
 const NO_PASSWORD: &str = "[[token]]\nname = 'one'\nhost = '{host}'\napi_key = 'a-key-of-one'\n\
                            client_cert_file = '{state}/client.p12'\n[[token]]\nname = 'other'\nhost = '{host}'\n";
+
+// An EC key with a password that nobody has.
+const ENCRYPTED: &str = "-----BEGIN ENCRYPTED PRIVATE KEY-----
+MIHsMFcGCSqGSIb3DQEFDTBKMCkGCSqGSIb3DQEFDDAcBAgITN5cNfWm6gICCAAw
+DAYIKoZIhvcNAgkFADAdBglghkgBZQMEASoEEGUKBtKPzg/QWJrPS3acENwEgZBF
++Od0aGuU0Lgc7bOP/Lmtnu9LVz6CDS49g+mP7WnUDsqIP+70MMlw8ygfPbOpGJWK
+4KgRFN6CSN+DVjNDHWVz6EiNTv16NIA+jIf9To0GR1Vb+p8sFeV1eGBEX39jibBe
+7Yt057R28u3E8zGu6MM+ISRByt4gnSvhyxERiaeg9IH4JC3YFQVVhQxWXDTbBz0=
+-----END ENCRYPTED PRIVATE KEY-----
+";

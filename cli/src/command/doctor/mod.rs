@@ -105,8 +105,9 @@ fn identity(visit: &mut Visit, service: &Service, settings: &TokenSettings) {
     const NAME: &str = "client certificate";
     match service.client_certificate() {
         Ok(None) if settings.client_cert.is_none() => {
-            let remedy = "set SM_CLIENT_CERT_FILE to the client authentication certificate of your account";
-            visit.warning(NAME, "there is none: the service signs only for clients with one", remedy);
+            let remedy =
+                "if the service refuses to sign, set SM_CLIENT_CERT_FILE to your client authentication certificate";
+            visit.warning(NAME, "not set: most accounts do not sign for an API key alone", remedy);
         }
         Ok(None) => visit.wrong(NAME, Exit::Settings, "its certificate cannot be read", "download it again"),
         Ok(Some(found)) => {

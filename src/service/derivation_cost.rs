@@ -1,0 +1,151 @@
+//! What a PKCS#12 file or an encrypted key makes its reader do: the parameters of its key derivations are in the file, and a
+//! file can ask for a year of work, or for more memory than there is.
+
+use std::fmt;
+use x509_parser::asn1_rs::{Any, Class, FromDer, Tag};
+
+/// More rounds than any program writes: OpenSSL writes 2,048, cautious ones 600,000. These take a few seconds.
+const MOST_ROUNDS: u64 = 5_000_000;
+/// Memory for scrypt, in bytes. OpenSSL writes 16 MiB and reads at most 32.
+const MOST_MEMORY: u128 = 128 << 20;
+/// N times r times p of scrypt: a few seconds.
+const MOST_STEPS: u128 = 1 << 22;
+/// Salts are not longer.
+const LONGEST_SALT: usize = 256;
+/// Files are not nested deeper.
+const DEEPEST: usize = 24;
+/// `id-scrypt` (RFC 7914), the content of its OBJECT IDENTIFIER.
+const SCRYPT: [u8; 9] = [0x2b, 0x06, 0x01, 0x04, 0x01, 0xda, 0x47, 0x04, 0x0b];
+
+/// A derivation that is not even begun. Its `Display` is what the file does.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Excess {
+    /// PBKDF2, or the derivations of PKCS#12.
+    Rounds(u64),
+    /// scrypt with a cost N, a block size r and a parallelization p that are too large, or zero.
+    Scrypt { n: u64, r: u64, p: u64 },
+}
+
+impl fmt::Display for Excess {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Rounds(rounds) => {
+                write!(f, "requires {rounds} rounds of key derivation, at most {MOST_ROUNDS} are accepted")
+            }
+            Self::Scrypt { n, r, p } => {
+                write!(f, "requires scrypt with N={n}, r={r}, p={p}, at most {} MiB are accepted", MOST_MEMORY >> 20)
+            }
+        }
+    }
+}
+
+/// The first derivation that a file asks for and that is too much. The numbers stand behind a salt (RFC 7292: `MacData`,
+/// `pkcs-12PbeParams`; RFC 8018: `PBKDF2-params`; RFC 7914: `scrypt-params`).
+pub fn excess(file: &[u8]) -> Option<Excess> {
+    walk(file, DEEPEST)
+}
+
+fn walk(mut content: &[u8], depth: usize) -> Option<Excess> {
+    let (mut salt_before, mut scrypt_before) = (false, false);
+    while let (Ok((rest, element)), true) = (Any::from_der(content), depth > 0) {
+        let data = element.data;
+        let universal = element.class() == Class::Universal;
+        if universal && element.tag() == Tag::Integer && salt_before && number(data) > MOST_ROUNDS {
+            return Some(Excess::Rounds(number(data)));
+        }
+        if scrypt_before && let Some(excess) = scrypt(data) {
+            return Some(excess);
+        }
+        let octets = universal && element.tag() == Tag::OctetString;
+        salt_before = octets && data.len() <= LONGEST_SALT;
+        scrypt_before = universal && element.tag() == Tag::Oid && data == SCRYPT;
+        // What is in a safe stands in an octet string; what is encrypted is no sequence, but by a rare chance.
+        let nested = element.header.is_constructed() || (octets && data.first() == Some(&0x30));
+        if nested && let Some(excess) = walk(data, depth - 1) {
+            return Some(excess);
+        }
+        content = rest;
+    }
+    None
+}
+
+/// What is too much in `scrypt-params`: salt, cost, block size, parallelization.
+fn scrypt(parameters: &[u8]) -> Option<Excess> {
+    let mut rest = Any::from_der(parameters).ok()?.0;
+    let [n, r, p] = [(); 3].map(|()| {
+        let (behind, element) = Any::from_der(rest).ok()?;
+        rest = behind;
+        (element.tag() == Tag::Integer).then(|| number(element.data))
+    });
+    let (n, r, p) = (n?, r?, p?);
+    let steps = u128::from(n).saturating_mul(r.into()).saturating_mul(p.into());
+    let memory = u128::from(n).saturating_add(p.into()).saturating_mul(r.into()).saturating_mul(128);
+    let fits = steps > 0 && steps <= MOST_STEPS && memory <= MOST_MEMORY;
+    (!fits).then_some(Excess::Scrypt { n, r, p })
+}
+
+/// An INTEGER's content; a negative one is as good as too large.
+fn number(data: &[u8]) -> u64 {
+    let number = data.iter().try_fold(0u64, |sum, byte| sum.checked_mul(256)?.checked_add(u64::from(*byte)));
+    number.unwrap_or(u64::MAX)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn element(tag: u8, content: &[u8]) -> Vec<u8> {
+        [&[tag, content.len() as u8], content].concat()
+    }
+
+    /// `MacData` with a number of rounds, and around it what a file has there.
+    fn file(rounds: &[u8]) -> Vec<u8> {
+        let algorithm = element(0x30, &[element(0x06, &[0x2a, 3]), element(0x05, &[])].concat());
+        let digest = element(0x30, &[algorithm, element(0x04, &[7; 20])].concat());
+        let mac = element(0x30, &[digest, element(0x04, &[1; 8]), element(0x02, rounds)].concat());
+        element(0x30, &[element(0x02, &[3]), element(0x04, &element(0x30, &mac))].concat())
+    }
+
+    /// The algorithm of an encrypted key that uses scrypt.
+    fn scrypt_key(n: &[u8], r: &[u8], p: &[u8]) -> Vec<u8> {
+        let numbers = [n, r, p].map(|number| element(0x02, number)).concat();
+        let parameters = element(0x30, &[element(0x04, &[1; 8]), numbers].concat());
+        let kdf = element(0x30, &[element(0x06, &SCRYPT), parameters].concat());
+        element(0x30, &element(0x30, &kdf))
+    }
+
+    #[test]
+    fn a_file_that_asks_for_a_year_of_work_is_known_before_it_is_opened() {
+        assert_eq!(excess(&file(&[8, 0])), None);
+        assert_eq!(excess(&file(&[9, 0x27, 0xc0])), None);
+        assert_eq!(excess(&file(&[0x7f, 0xff, 0xff, 0xff])), Some(Excess::Rounds(0x7fff_ffff)));
+        assert_eq!(excess(&file(&[0x7f; 12])), Some(Excess::Rounds(u64::MAX)));
+    }
+
+    #[test]
+    fn a_file_that_asks_for_more_memory_than_there_is_is_known_too() {
+        let (two_to_14, two_to_17, two_to_20) = ([0x40, 0], [2, 0, 0], [0x10, 0, 0]);
+        assert_eq!(excess(&scrypt_key(&two_to_14, &[8], &[1])), None);
+        assert_eq!(excess(&scrypt_key(&two_to_17, &[7], &[1])), None);
+        for (n, r, p) in [
+            (&two_to_20[..], &[8][..], &[1][..]),
+            (&two_to_14, &[0x7f, 0xff], &[1]),
+            (&two_to_14, &[8], &[0x7f, 0xff]),
+            (&[0x7f; 12], &[0x7f; 12], &[0x7f; 12]),
+            // No power of two, and a divisor of nothing: libraries stumble over it.
+            (&[0], &[8], &[1]),
+            (&two_to_14, &[0], &[1]),
+        ] {
+            assert!(matches!(excess(&scrypt_key(n, r, p)), Some(Excess::Scrypt { .. })), "{n:?} {r:?} {p:?}");
+        }
+    }
+
+    #[test]
+    fn what_is_no_der_asks_for_nothing() {
+        for noise in
+            [&[][..], &[0x30], &[0x30, 0x80, 0, 0], &[0xff; 40], &[0x30; 4000], &scrypt_key(&[], &[], &[])[..9]]
+        {
+            assert_eq!(excess(noise), None);
+        }
+    }
+}

@@ -8,6 +8,7 @@ use cryptoki_sys::CKR_ATTRIBUTE_VALUE_INVALID;
 use sha1::{Digest, Sha1};
 use std::fmt;
 use std::ops::Range;
+use x509_parser::asn1_rs::Tag;
 use x509_parser::certificate::X509Certificate;
 use x509_parser::prelude::{ASN1Time, FromDer};
 
@@ -110,6 +111,23 @@ impl Certificate {
     /// Whether its basic constraints say that it issues certificates.
     pub fn is_authority(&self) -> bool {
         self.authority
+    }
+
+    /// Whether its extended key usages, if it has any, permit code signing (RFC 5280, 4.2.1.12).
+    pub fn permits_code_signing(&self) -> bool {
+        let Ok((_, read)) = X509Certificate::from_der(&self.der) else { return false };
+        match read.extended_key_usage() {
+            Ok(Some(usage)) => usage.value.code_signing || usage.value.any,
+            _ => true,
+        }
+    }
+
+    /// Whether its key is on a curve whose parameters are written out instead of named (RFC 5480 forbids it).
+    pub fn has_explicit_curve(&self) -> bool {
+        let Ok((_, read)) = X509Certificate::from_der(&self.der) else { return false };
+        let algorithm = &read.public_key().algorithm;
+        algorithm.algorithm == x509_parser::oid_registry::OID_KEY_TYPE_EC_PUBLIC_KEY
+            && algorithm.parameters.as_ref().is_some_and(|parameters| parameters.tag() == Tag::Sequence)
     }
 
     /// Whether subject and issuer are the same name.

@@ -102,6 +102,8 @@ pub struct TokenSettings {
     pub login: Login,
     /// Only these keypairs are shown: aliases, or patterns with `*` and `?`. All if empty.
     pub keypairs: Vec<String>,
+    /// The certificates to show in place of the service's default ones: ids, aliases, or patterns for them.
+    pub certificates: Vec<String>,
     /// What new keypairs get.
     pub generate: GenerateDefaults,
     /// How long the list in memory is believed.

@@ -33,6 +33,7 @@ pub(super) fn token(sources: &mut Sources) -> TokenSettings {
         confirm_record: reader.choice(&row::CONFIRM, &[("off", false), ("record", true)]),
         login,
         keypairs: reader.text(&row::KEYPAIRS).map(|list| crate::pattern::split(&list)).unwrap_or_default(),
+        certificates: reader.text(&row::CERTIFICATE).map(|list| crate::pattern::split(&list)).unwrap_or_default(),
         generate,
         refresh: default_lifetime(),
         host: host(&mut reader),

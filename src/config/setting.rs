@@ -131,6 +131,8 @@ table! {
         .default("FALSE");
     KEYPAIRS = Setting::new(Token, "STM_PKCS11_KEYPAIRS", "keypairs", "the keypairs to show: aliases, or patterns with * and ?, separated by commas (write \\, for a comma in an alias); unset: all")
         .example("#keypairs = [\"release-*\", \"nightly\"]");
+    CERTIFICATE = Setting::new(Token, "STM_PKCS11_CERTIFICATE", "certificate", "which certificate is shown for a keypair that has several: its id or alias, several separated by commas \
+        (write \\, for a comma in an alias); unset: the service's default one").example("#certificate = \"release-2027\"");
     LOGIN = Setting::new(Token, "STM_PKCS11_LOGIN", "login", "what a PIN means: none (any is accepted), password (of the client certificate) or api-key").default("none");
     PROXY = Setting::new(Token, "HTTPS_PROXY", "proxy", "proxy: http[s]://[user:password@]host:port").secret().also("https_proxy")
         .example("#proxy = \"http://user:password@proxy.example:8080\"");

@@ -331,6 +331,7 @@ mod tests {
             alias: "c".into(),
             status: "ACTIVE".into(),
             default: true,
+            chosen: false,
             valid_from: String::new(),
             valid_to: String::new(),
             der: vec![1, 2],

@@ -178,6 +178,7 @@ impl<'a> CertificateRecord<'a> {
             alias: self.alias.into(),
             status: self.status.into(),
             default: self.default,
+            chosen: false,
             valid_from: self.from.into(),
             valid_to: self.to.into(),
             der: self.der.0.into(),

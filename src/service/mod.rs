@@ -8,6 +8,7 @@ mod budget;
 mod cache;
 mod cache_file;
 mod cache_record;
+mod certificate_choice;
 mod complete;
 mod connections;
 pub mod contract;
@@ -225,7 +226,36 @@ impl Service {
             self.remember(&cache);
             Ok(found)
         })?;
-        Ok(found.into_iter().filter(|keypair| self.shows(&keypair.alias)).collect())
+        let shown = found.into_iter().filter(|keypair| self.shows(&keypair.alias));
+        Ok(self.with_chosen_certificates(wanted, shown.collect()))
+    }
+
+    /// Puts the certificates first that `STM_PKCS11_CERTIFICATE` names, and says what it names in vain.
+    fn with_chosen_certificates(&self, wanted: Wanted<'_>, keypairs: Vec<Arc<Keypair>>) -> Vec<Arc<Keypair>> {
+        let setting = &self.settings.certificates;
+        if setting.is_empty() {
+            return keypairs;
+        }
+        let keypairs: Vec<_> =
+            keypairs.into_iter().map(|keypair| certificate_choice::choose(setting, keypair)).collect();
+        if wanted != Wanted::All {
+            for mismatch in keypairs.iter().filter_map(|keypair| certificate_choice::mismatch(setting, keypair)) {
+                log::error!("{mismatch}");
+            }
+        } else if !self.list_is_short() {
+            for name in self.unmatched_certificates(&keypairs) {
+                log::error!(
+                    "STM_PKCS11_CERTIFICATE ({name}) does not name a certificate of any keypair that is shown; use an id or \
+                     alias that stm-pkcs11 certificate list shows"
+                );
+            }
+        }
+        keypairs
+    }
+
+    /// The names of `STM_PKCS11_CERTIFICATE` that are no certificate's of these keypairs.
+    pub fn unmatched_certificates(&self, keypairs: &[Arc<Keypair>]) -> Vec<&str> {
+        certificate_choice::unmatched(&self.settings.certificates, keypairs)
     }
 
     fn ask(&self, wanted: Wanted<'_>, deadline: Deadline) -> Found {
@@ -359,7 +389,8 @@ impl Service {
 
     /// A keypair as it is now, whatever is remembered of it; `None` if there is none with this id.
     pub fn current_keypair(&self, id: &str, deadline: Deadline) -> Result<Option<Arc<Keypair>>, Failure> {
-        self.run(deadline, async |line| Ok(lookup::by_id(&line, id).await?.map(Arc::new)))
+        let found = self.run(deadline, async |line| Ok(lookup::by_id(&line, id).await?.map(Arc::new)))?;
+        Ok(found.map(|keypair| certificate_choice::choose(&self.settings.certificates, keypair)))
     }
 
     /// The directory for signatures that this identity keeps; `None` if the user has no cache directory.

@@ -61,6 +61,8 @@ pub struct KeypairCertificate {
     pub status: String,
     /// Whether the service uses it for the keypair by default.
     pub default: bool,
+    /// Whether `STM_PKCS11_CERTIFICATE` names it: then it is shown, whatever the service's default is.
+    pub chosen: bool,
     /// RFC 3339, as the service wrote it.
     pub valid_from: String,
     /// RFC 3339, as the service wrote it.
@@ -126,11 +128,11 @@ impl Keypair {
         }
     }
 
-    /// The certificate that is shown for it: the service's default, else the newest ACTIVE one, else the newest. If that
-    /// has expired, an ACTIVE one of the same key that is valid now.
+    /// The certificate that is shown for it: the one that the user chose, else the service's default, else the newest ACTIVE
+    /// one, else the newest. If that has expired and is not chosen, an ACTIVE one of the same key that is valid now.
     pub fn default_certificate(&self) -> Option<&KeypairCertificate> {
         let first = self.certificates.first()?;
-        if self.certificates.len() == 1 || first.valid_at(SystemTime::now()) {
+        if self.certificates.len() == 1 || first.chosen || first.valid_at(SystemTime::now()) {
             return Some(first);
         }
         let key = key_of(first);
@@ -258,10 +260,10 @@ pub fn key_of(certificate: &KeypairCertificate) -> Option<Vec<u8>> {
     crate::x509::Certificate::parse(certificate.der.clone()).ok().map(|parsed| parsed.spki().to_vec())
 }
 
-/// The default first, then ACTIVE ones, the newest first.
+/// The chosen one first, the default one, then ACTIVE ones, the newest first.
 pub fn sort(certificates: &mut [KeypairCertificate]) {
     certificates.sort_by(|one, other| {
-        let rank = |c: &KeypairCertificate| (!c.default, !c.status.eq_ignore_ascii_case("ACTIVE"));
+        let rank = |c: &KeypairCertificate| (!c.chosen, !c.default, !c.status.eq_ignore_ascii_case("ACTIVE"));
         rank(one).cmp(&rank(other)).then_with(|| other.valid_from.cmp(&one.valid_from))
     });
 }
@@ -275,6 +277,7 @@ pub fn certificate(value: &wire::Certificate<'_>, chains: &mut Chains) -> Option
         alias: value.alias.owned(),
         status: value.certificate_status.owned(),
         default: value.default_cert.flag().unwrap_or_default(),
+        chosen: false,
         valid_from: value.valid_from.owned(),
         valid_to: value.valid_to.owned(),
     })

@@ -141,23 +141,14 @@ check "standard error may be gone, too" bash -c "'$COMPANION' sign demo-ec-p256 
 same "a doctor whose reader is gone still says by its status what it found" "${PIPESTATUS[0]}" 6
 set -o pipefail
 
-# Every command that prints JSON prints what its schema says.
-# schema NAME COMMAND...
-schema() {
-    local name=$1
-    shift
-    # shellcheck disable=SC2016 # for the inner shell
-    check "the JSON of $name is as docs/companion.schema.json has it" bash -c '"${@:3}" >answer.json 2>/dev/null
-        python3 -c "
-import json, jsonschema, sys
-schema = json.load(open(sys.argv[1]))
-assert sys.argv[2] in schema[\"\$defs\"], \"no such schema\"
-jsonschema.Draft202012Validator({**schema, \"\$ref\": \"#/\$defs/\" + sys.argv[2].replace(\" \", \"%20\")}).validate(json.load(open(\"answer.json\")))
-" "$1" "$2"' bash "$ROOT/docs/companion.schema.json" "$name" "$@"
-}
+# Every command that prints JSON prints what its schema says. Those of Windows are tried in tests/windows.
 schema 'keypair list' "$COMPANION" keypair list --json
 schema 'keypair show' "$COMPANION" keypair show demo-bare --json
 schema 'keypair create' "$COMPANION" keypair create made-for-json --algorithm p-256 --json
+schema 'keypair certificate' "$COMPANION" keypair certificate demo-rsa-3072 --json
+same "  which are the certificates of the PEM output" "$(jq -j '.[].pem' answer.json)" "$("$COMPANION" keypair certificate demo-rsa-3072)"
+schema 'keypair public-key' "$COMPANION" keypair public-key demo-rsa-3072 --json
+same "  which is the key of the PEM output" "$(jq -j .pem answer.json)" "$("$COMPANION" keypair public-key demo-rsa-3072)"
 schema 'certificate list' "$COMPANION" certificate list --json
 schema 'signature show' "$COMPANION" signature show "$record" --json
 schema verify "$COMPANION" verify demo-ec-p256 file file.sig --json
@@ -171,7 +162,7 @@ schema 'ledger summary' "$COMPANION" ledger summary --by outcome --json
 schema 'ledger verify' "$COMPANION" ledger verify --json
 schema 'ledger reconcile' "$COMPANION" ledger reconcile --json
 unset STM_PKCS11_LEDGER
-same "  and every schema is tried" "$(jq -r '."$defs" | keys[]' "$ROOT/docs/companion.schema.json" | grep -Evx 'keypair|certificate' | while read -r name; do
+same "  and every schema is tried" "$(jq -r '."$defs" | keys[]' "$ROOT/docs/companion.schema.json" | grep -Evx 'keypair|certificate|windows .*' | while read -r name; do
     grep -qE "^schema '?$name'? " "$ROOT/tests/clients/companion.sh" || echo "$name"
 done)" ''
 
@@ -235,13 +226,13 @@ curl -sSf -X PUT "$ADMIN/faults" -d '[]' >/dev/null
 
 # Certificates that the module does not show, and those at which programs fail: the service's own answer, with one of them in it.
 openssl req -x509 -newkey rsa:2048 -nodes -keyout other.key -subj /CN=other -days 30 -out other.pem 2>/dev/null
-# listed CERTIFICATE [jq FILTER]: demo-rsa-3072 has this certificate (in PEM) as its default one
+# listed CERTIFICATE [jq FILTER [ISSUER]]: demo-rsa-3072 has this certificate (in PEM) as its default one; of this issuer (base64)
 listed() {
     local der
     curl -sSf -X PUT "$ADMIN/faults" -d '[]' >/dev/null
     der=$(openssl x509 -in "$1" -outform DER | base64 -w0)
     service_get 'keypairs?limit=100' | jq --arg der "$der" "[{path: \"/signingmanager/api/v1/keypairs\", status: 200, body: (
-        (.items[] | select(.alias == \"demo-rsa-3072\") | .certificates) |= ([.[0] | .cert = \$der | .id = \"odd-one\"] + ${2:-[]}))}]" |
+        (.items[] | select(.alias == \"demo-rsa-3072\") | .certificates) |= ([.[0] | .cert = \$der | .id = \"odd-one\" ${3:+| .chain = [{blob: \"$3\"\}]}] + ${2:-[]}))}]" |
         curl -sSf -X PUT "$ADMIN/faults" -d @- >/dev/null
 }
 # warns WHAT WORDS: the doctor has a warning with these words, and nothing is wrong
@@ -259,6 +250,29 @@ warns "a certificate with an empty subject" 'client programs: demo-rsa-3072: its
 openssl x509 -new -force_pubkey demo-rsa-3072.pub -subj /CN=ended -CA other.pem -CAkey other.key -days -1 -out ended.pem 2>/dev/null
 listed ended.pem
 finds "a certificate that ended" keypair 'its certificate ended on .*renew it' -- --keypair demo-rsa-3072
+# issued FILE ARGUMENT...: a certificate of demo-rsa-3072
+issued() {
+    openssl x509 -new -force_pubkey demo-rsa-3072.pub -subj /CN=issued -CA other.pem -CAkey other.key -days 30 -out "$1" "${@:2}" 2>/dev/null
+}
+printf 'extendedKeyUsage = serverAuth\n' >server.ext
+issued server.pem -extfile server.ext
+listed server.pem
+warns "a certificate that is not for code" 'client programs: demo-rsa-3072: its certificate is not for code signing .*; issue a code signing certificate'
+issued negative.pem -set_serial -5
+listed negative.pem
+warns "a negative serial number" 'client programs: demo-rsa-3072: its certificate has a negative serial number.*; issue another certificate'
+openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -pkeyopt ec_param_enc:explicit -nodes -keyout explicit.key -subj /CN=other \
+    -days 30 -out explicit.pem 2>/dev/null
+issued good.pem
+listed good.pem '' "$(openssl x509 -in explicit.pem -outform DER | base64 -w0)"
+warns "an issuer that writes out its curve" "client programs: demo-rsa-3072: the issuer's certificate 'CN=other' writes out the parameters of its curve.*STM_PKCS11_CHAIN=off"
+curl -sSf -X PUT "$ADMIN/faults" -d '[]' >/dev/null
+says "the doctor warns: Ed25519 certificates and pdfsig" 'client programs: demo-ed25519 has an Ed25519 certificate, at which pdfsig .*; set STM_PKCS11_MODERN_SLOT=off' \
+    bash -c "'$COMPANION' doctor --json | jq -r '.steps[] | select(.result == \"warning\") | \"\(.step): \(.detail); \(.remedy)\"'"
+same "  which is silent where it is hidden" "$(STM_PKCS11_MODERN_SLOT=off "$COMPANION" doctor --json | grep -c pdfsig || true)" 0
+finds "a certificate that nobody has" keypairs 'STM_PKCS11_CERTIFICATE .nobodys. does not name.*certificate list shows' STM_PKCS11_CERTIFICATE=nobodys
+id_of_certificate=$("$COMPANION" certificate list --keypair demo-rsa-3072 --json | jq -r '.[0].id')
+same "  and one that it has is chosen" "$(STM_PKCS11_CERTIFICATE=$id_of_certificate "$COMPANION" certificate list --json | jq -r '[.[] | select(.chosen).keypair] | join(" ")')" demo-rsa-3072
 listed ended.pem '[.[0] | .default_cert = false | .id = "good-one"]'
 warns "one that ended, beside a valid one" 'ended on .*and is still the default one; make the certificate good-one the default one'
 curl -sSf -X PUT "$ADMIN/faults" -d '[]' >/dev/null

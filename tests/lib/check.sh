@@ -106,3 +106,15 @@ signs() {
         ok "$promise ($made signature, $asked requests, $opened connection)"
     fi
 }
+
+# schema NAME COMMAND...: what a command of the companion prints, whatever its status, is as docs/companion.schema.json has it. The
+# JSON stays in answer.json.
+schema() {
+    local name=$1
+    shift
+    "$@" >answer.json 2>/dev/null || true
+    check "the JSON of $name is as docs/companion.schema.json has it" fits_schema "$name"
+}
+fits_schema() {
+    python3 "$ROOT/tests/lib/schema.py" "$ROOT/docs/companion.schema.json" "$1" <answer.json
+}

@@ -113,6 +113,7 @@ costs "  before anything is signed" 0 1
 registry delete 'HKCU\Software\Microsoft\SystemCertificates' /f
 says "certsync puts the certificates into the user's store" '^demo-rsa-3072 +[0-9A-F]{40} +20..-..-.. +new$' \
     windows ./stm-pkcs11.exe windows certsync
+schema 'windows certsync' windows ./stm-pkcs11.exe windows certsync --json
 says "  a second time it links them anew" '^demo-rsa-3072 .*was there' \
     windows ./stm-pkcs11.exe windows certsync --name "$provider" demo-rsa-3072
 refuses "  a name that is not there is refused" windows ./stm-pkcs11.exe windows certsync --name "$provider" demo-rsa-307

@@ -2,6 +2,7 @@
 
 use base64::{Engine, prelude::BASE64_STANDARD};
 use serde_json::{Value, json};
+use sha2::{Digest, Sha256};
 use std::time::{SystemTime, UNIX_EPOCH};
 use stm_pkcs11::mechanism::PublicKey;
 use stm_pkcs11::service::{Keypair, KeypairCertificate};
@@ -109,12 +110,26 @@ pub fn certificate_json(held: &Held<'_>) -> Value {
     let read = Certificate::parse(record.der.clone()).ok();
     json!({
         "id": record.id, "alias": record.alias, "status": record.status, "default": record.default,
+        "chosen": record.chosen,
         "subject": read.as_ref().map(Certificate::subject_display),
         "serial": read.as_ref().map(serial),
         "not_before": read.as_ref().map(|read| day(read.not_before_date())),
         "not_after": read.as_ref().map(|read| day(read.not_after_date())),
         "chain_length": record.chain.len(),
         "problem": held.read.as_ref().err().map(|unfit| unfit.why()),
+    })
+}
+
+/// A certificate by itself; `docs/companion.schema.json` describes it.
+pub fn bare_certificate_json(der: &[u8]) -> Value {
+    let read = Certificate::parse(der.to_vec()).ok();
+    json!({
+        "subject": read.as_ref().map(Certificate::subject_display),
+        "serial": read.as_ref().map(serial),
+        "not_before": read.as_ref().map(|read| day(read.not_before_date())),
+        "not_after": read.as_ref().map(|read| day(read.not_after_date())),
+        "sha256": hex(&Sha256::digest(der)),
+        "pem": pem("CERTIFICATE", der),
     })
 }
 

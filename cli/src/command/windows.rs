@@ -35,7 +35,11 @@ enum Command {
     /// Make Windows forget the provider, and remove the library from System32; wants an administrator
     Unregister,
     /// Under which names it is registered, and whether the library is where Windows looks for it
-    Status,
+    Status {
+        /// JSON instead of lines
+        #[arg(long)]
+        json: bool,
+    },
     /// Put certificates into the certificate store, linked to their keys, for programs that sign with what is there
     Certsync(Certsync),
 }
@@ -69,7 +73,7 @@ pub fn run(arguments: &Arguments) -> Result<(), Failure> {
     match &arguments.command {
         Command::Register { dll } => register(wanted.unwrap_or(NAME), dll.as_deref()),
         Command::Unregister => unregister(&chosen(wanted, "unregister the provider")?),
-        Command::Status => status(wanted),
+        Command::Status { json } => status(wanted, *json),
         Command::Certsync(keypairs) => certsync(keypairs, &chosen(wanted, "link certificates to the provider")?),
     }
 }
@@ -98,7 +102,7 @@ fn unregister(name: &str) -> Result<(), Failure> {
     Ok(())
 }
 
-fn status(wanted: Option<&str>) -> Result<(), Failure> {
+fn status(wanted: Option<&str>, json: bool) -> Result<(), Failure> {
     let names = match wanted {
         Some(name) => vec![chosen(Some(name), "find the provider")?],
         None => names()?,
@@ -107,7 +111,13 @@ fn status(wanted: Option<&str>) -> Result<(), Failure> {
         return Err(Failure::new("find the provider", "none is registered with this library", REGISTER));
     }
     let place = system32().join(IMAGE);
-    let there = if place.exists() { "is there" } else { "is MISSING" };
+    let exists = place.exists();
+    if json {
+        let row = |name: &String| json!({"name": name, "library": place.display().to_string(), "exists": exists});
+        print::json(&names.iter().map(row).collect());
+        return Ok(());
+    }
+    let there = if exists { "is there" } else { "is MISSING" };
     names.iter().for_each(|name| print::line(&format!("registered: {name}; {} {there}", place.display())));
     Ok(())
 }

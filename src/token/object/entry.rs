@@ -6,6 +6,7 @@ use crate::service::{Keypair, KeypairCertificate};
 use crate::x509::Certificate;
 use once_cell::sync::OnceCell;
 use std::sync::Arc;
+use std::time::SystemTime;
 
 /// A keypair of the service with everything that its objects show, worked out once, and only when it is needed.
 #[derive(Debug)]
@@ -56,8 +57,15 @@ impl Entry {
         self.certificate.get_or_init(|| self.read_certificate()).as_ref()
     }
 
-    /// Says so where the certificate that is shown is not the one that the service uses by default.
+    /// Says so where the certificate that is shown is not valid, or not the one that the service uses by default.
     fn tell_of_choice(&self, record: &KeypairCertificate) {
+        if record.chosen && !record.valid_at(SystemTime::now()) {
+            log::warn!(
+                "keypair {}: the certificate {} is not valid now, and STM_PKCS11_CERTIFICATE names it; name another",
+                self.keypair.alias,
+                record.alias
+            );
+        }
         if let Some(default) = self.keypair.certificates.first().filter(|default| default.der != record.der) {
             log::warn!(
                 "keypair {}: the default certificate {} is not valid now, so the module shows {}; make that the default in the \

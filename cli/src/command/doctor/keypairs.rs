@@ -1,7 +1,7 @@
 //! What the doctor looks at in each keypair.
 
 use super::visit::{Finding, Visit};
-use super::{SOON, hint};
+use super::{SOON, clients, hint};
 use crate::account::describe::{Held, certificates, day, now};
 use crate::print::{Exit, progress};
 use std::sync::Arc;
@@ -39,6 +39,14 @@ pub fn look(visit: &mut Visit, service: &Service, settings: &TokenSettings, only
         };
         return visit.wrong("keypair", Exit::NotFound, format!("there is no keypair {only}"), remedy);
     }
+    for name in service.unmatched_certificates(&all) {
+        let detail = format!("STM_PKCS11_CERTIFICATE ({name}) does not name a certificate of any of these keypairs");
+        let remedy = "use an id or alias that stm-pkcs11 certificate list shows, or unset it";
+        visit.wrong("keypairs", Exit::Settings, detail, remedy);
+    }
+    if settings.modern_slot {
+        clients::edwards(visit, &chosen);
+    }
     for keypair in chosen {
         one_keypair(visit, keypair, only.is_some());
     }
@@ -63,7 +71,8 @@ fn one_keypair(visit: &mut Visit, keypair: &Keypair, asked_for: bool) {
     }
     let held = certificates(keypair);
     unfit(visit, alias, &held);
-    let Some(shown) = held.iter().find(|held| held.record.default).or(held.first()) else {
+    let first = |wanted: fn(&Held<'_>) -> bool| held.iter().find(|held| wanted(held));
+    let Some(shown) = first(|held| held.record.chosen).or(first(|held| held.record.default)).or(held.first()) else {
         let remedy = "make a certificate for it in the service's web page; Java and Windows sign only with one";
         return visit.warning("keypair", format!("{alias} ({}) has no certificate", key.name()), remedy);
     };
@@ -71,6 +80,10 @@ fn one_keypair(visit: &mut Visit, keypair: &Keypair, asked_for: bool) {
     let until = day(found.not_after_date());
     if found.not_after() < now() {
         let detail = format!("{alias}: its certificate ended on {until}");
+        if shown.record.chosen {
+            let remedy = "name another certificate in STM_PKCS11_CERTIFICATE, or unset it";
+            return visit.add("keypair", bad, format!("{detail}, and STM_PKCS11_CERTIFICATE names it"), remedy);
+        }
         return match valid(&held) {
             // The keypair signs; what is wrong is which certificate goes with the signatures.
             Some(other) => {
@@ -87,7 +100,7 @@ fn one_keypair(visit: &mut Visit, keypair: &Keypair, asked_for: bool) {
     } else {
         visit.fine("keypair", text);
     }
-    chokes(visit, alias, found);
+    clients::look(visit, alias, found, &shown.record.chain);
     chain(visit, keypair, found);
 }
 
@@ -112,24 +125,6 @@ fn valid<'a, 'b>(held: &'b [Held<'a>]) -> Option<&'b Held<'a>> {
         let in_time = held.read.as_ref().is_ok_and(|read| read.not_before() <= now() && now() <= read.not_after());
         in_time && held.record.status.eq_ignore_ascii_case("ACTIVE")
     })
-}
-
-/// Certificates at which a client program is known to fail, as a whole and not for this keypair alone.
-fn chokes(visit: &mut Visit, alias: &str, certificate: &Certificate) {
-    // An empty SEQUENCE.
-    if certificate.subject() == [0x30, 0] {
-        let detail = format!(
-            "{alias}: its certificate has an empty subject, at which Java reads no keypair of the account at all"
-        );
-        let remedy = "name the other keypairs in STM_PKCS11_KEYPAIRS, or issue a certificate with a subject";
-        visit.warning("client programs", detail, remedy);
-    }
-    if certificate.serial().get(2).is_some_and(|first| first & 0x80 != 0) {
-        let detail = format!(
-            "{alias}: the serial number of its certificate is negative, at which Go and newer OpenSSL refuse it"
-        );
-        visit.warning("client programs", detail, "issue another certificate for it");
-    }
 }
 
 /// Whether each certificate is followed by its issuer, up to one that is its own.

@@ -1,5 +1,6 @@
 //! `stm-pkcs11 doctor`: every step on the way to a signature, each fine or with what to do. It spends no signature.
 
+mod clients;
 mod keypairs;
 mod ledger;
 mod shape;

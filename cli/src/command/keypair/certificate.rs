@@ -1,7 +1,7 @@
 //! `stm-pkcs11 keypair certificate`: a keypair's certificate and its issuers.
 
 use crate::account::Choice;
-use crate::account::describe::{chosen, pem};
+use crate::account::describe::{bare_certificate_json, chosen, pem};
 use crate::print::{self, Exit, Failure};
 use std::path::PathBuf;
 
@@ -21,6 +21,9 @@ pub struct Certificate {
     /// DER instead of PEM; of one certificate, so with --leaf
     #[arg(long, requires = "leaf", conflicts_with = "root_first")]
     der: bool,
+    /// JSON instead of PEM
+    #[arg(long, conflicts_with_all = ["der", "out"])]
+    json: bool,
     /// Write it there, and not to standard output
     #[arg(long, value_name = "FILE")]
     out: Option<PathBuf>,
@@ -54,6 +57,10 @@ pub fn run(arguments: &Certificate) -> Result<(), Failure> {
     if all.is_empty() {
         let why = "the service gives no issuers for it".to_owned();
         return Err(missing(why, "ask whoever issued it for the chain"));
+    }
+    if arguments.json {
+        print::json(&all.into_iter().map(|der| bare_certificate_json(der)).collect());
+        return Ok(());
     }
     let text: String = all.into_iter().map(|der| pem("CERTIFICATE", der)).collect();
     print::bytes_to(text.as_bytes(), arguments.out.as_deref())

@@ -1,8 +1,10 @@
 //! `stm-pkcs11 keypair public-key`.
 
 use crate::account::Choice;
-use crate::account::describe::pem;
+use crate::account::describe::{self, hex, pem};
 use crate::print::{self, Failure};
+use serde_json::json;
+use sha2::{Digest, Sha256};
 use std::path::PathBuf;
 
 #[derive(clap::Args)]
@@ -12,6 +14,9 @@ pub struct PublicKey {
     /// DER instead of PEM
     #[arg(long)]
     der: bool,
+    /// JSON instead of PEM
+    #[arg(long, conflicts_with_all = ["der", "out"])]
+    json: bool,
     /// Write it there, and not to standard output
     #[arg(long, value_name = "FILE")]
     out: Option<PathBuf>,
@@ -26,6 +31,13 @@ pub fn run(arguments: &PublicKey) -> Result<(), Failure> {
         let what = format!("find the public key of {}", keypair.alias);
         Failure::new(what, "the service does not show it", "choose another keypair")
     })?;
+    if arguments.json {
+        print::json(&json!({
+            "keypair": keypair.alias, "keypair_id": keypair.id, "key": describe::key(&keypair),
+            "sha256": hex(&Sha256::digest(key)), "pem": pem("PUBLIC KEY", key),
+        }));
+        return Ok(());
+    }
     if arguments.der {
         return print::bytes_to(key, arguments.out.as_deref());
     }

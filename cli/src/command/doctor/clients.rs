@@ -1,0 +1,109 @@
+//! Certificates at which a client program is known to fail, and the way out. docs/clients has the programs.
+
+use super::visit::Visit;
+use crate::account::describe;
+use std::sync::Arc;
+use stm_pkcs11::service::Keypair;
+use stm_pkcs11::x509::Certificate;
+
+/// What a certificate is like, and what comes of it.
+struct Choke {
+    met: fn(&Certificate) -> bool,
+    /// As the end of a sentence that begins with the certificate.
+    what: &'static str,
+    remedy: &'static str,
+    /// Whether the certificates above it must not be like that either.
+    issuers: bool,
+}
+
+const CHOKES: &[Choke] = &[
+    Choke {
+        // An empty SEQUENCE.
+        met: |certificate| certificate.subject() == [0x30, 0],
+        what: "has an empty subject, at which Java reads no keypair of the account at all",
+        remedy: "name the other keypairs in STM_PKCS11_KEYPAIRS, or issue a certificate with a subject",
+        issuers: true,
+    },
+    Choke {
+        met: |certificate| certificate.serial().get(2).is_some_and(|first| first & 0x80 != 0),
+        what: "has a negative serial number, at which Go and newer OpenSSL refuse it",
+        remedy: "issue another certificate for the keypair",
+        issuers: true,
+    },
+    Choke {
+        met: Certificate::has_explicit_curve,
+        what: "writes out the parameters of its curve, which Java, Go and NSS do not accept",
+        remedy: "issue another certificate for the keypair, with a named curve",
+        issuers: true,
+    },
+    Choke {
+        met: |certificate| !certificate.permits_code_signing(),
+        what: "is not for code signing (extended key usage), and Windows, jarsigner and NSS's signtool refuse what it signs",
+        remedy: "issue a code signing certificate for the keypair, or sign only what needs none",
+        issuers: false,
+    },
+];
+
+/// A warning for each that a keypair's certificate, or one above it, is like.
+pub fn look(visit: &mut Visit, alias: &str, certificate: &Certificate, chain: &[Arc<[u8]>]) {
+    let issuers: Vec<Certificate> = chain.iter().filter_map(|der| Certificate::parse(der.to_vec()).ok()).collect();
+    for choke in CHOKES {
+        if (choke.met)(certificate) {
+            visit.warning("client programs", format!("{alias}: its certificate {}", choke.what), choke.remedy);
+        } else if let Some(issuer) = issuers.iter().find(|issuer| choke.issuers && (choke.met)(issuer)) {
+            let detail = format!("{alias}: the issuer's certificate '{}' {}", issuer.subject_display(), choke.what);
+            let remedy = "hide issuers with STM_PKCS11_CHAIN=off, or issue another certificate for the keypair";
+            visit.warning("client programs", detail, remedy);
+        }
+    }
+}
+
+/// poppler's pdfsig crashes at any Ed25519 certificate of any token (22.12), in whichever slot it is.
+pub fn edwards(visit: &mut Visit, keypairs: &[&Arc<Keypair>]) {
+    let is_edwards = |keypair: &&&Arc<Keypair>| {
+        describe::certificate(keypair).is_some() && describe::key(keypair).eq_ignore_ascii_case("Ed25519")
+    };
+    let met: Vec<&str> = keypairs.iter().filter(is_edwards).map(|keypair| keypair.alias.as_str()).collect();
+    let Some(first) = met.first() else { return };
+    let (others, has) = match met.len() {
+        1 => (String::new(), "has an Ed25519 certificate"),
+        2 => (" and 1 other".to_owned(), "have Ed25519 certificates"),
+        count => (format!(" and {} others", count - 1), "have Ed25519 certificates"),
+    };
+    let detail = format!("{first}{others} {has}, at which pdfsig (poppler) crashes, whatever it signs with");
+    visit.warning("client programs", detail, "set STM_PKCS11_MODERN_SLOT=off for pdfsig; other programs work with it");
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use rcgen::{CertificateParams, DnType, ExtendedKeyUsagePurpose, KeyPair, SerialNumber};
+
+    fn made(change: impl FnOnce(&mut CertificateParams)) -> Certificate {
+        let mut params = CertificateParams::default();
+        params.distinguished_name.push(DnType::CommonName, "somebody");
+        params.extended_key_usages = vec![ExtendedKeyUsagePurpose::CodeSigning];
+        change(&mut params);
+        let made = params.self_signed(&KeyPair::generate().unwrap()).unwrap();
+        Certificate::parse(made.der().to_vec()).unwrap()
+    }
+
+    fn met(certificate: &Certificate) -> Vec<&'static str> {
+        CHOKES.iter().filter(|choke| (choke.met)(certificate)).map(|choke| choke.what).collect()
+    }
+
+    #[test]
+    fn each_is_met_by_a_certificate_that_is_like_that_and_by_no_other() {
+        assert_eq!(met(&made(|_| {})), [""; 0]);
+        let empty = met(&made(|params| params.distinguished_name = rcgen::DistinguishedName::new()));
+        assert!(empty.len() == 1 && empty[0].contains("empty subject"), "{empty:?}");
+        let usage = met(&made(|params| params.extended_key_usages = vec![ExtendedKeyUsagePurpose::ServerAuth]));
+        assert!(usage.len() == 1 && usage[0].contains("not for code signing"), "{usage:?}");
+        assert_eq!(
+            met(&made(|params| params.extended_key_usages = Vec::new())),
+            [""; 0],
+            "without any, all is permitted"
+        );
+        assert_eq!(met(&made(|params| params.serial_number = Some(SerialNumber::from(vec![0x7f, 1])))), [""; 0]);
+    }
+}

@@ -251,6 +251,49 @@ fn settings() -> String {
     page + TAIL
 }
 
+/// The settings that most users need, in the order of the README.
+const FIRST: &[&str] = &[
+    "SM_HOST",
+    "SM_API_KEY",
+    "SM_CLIENT_CERT_FILE",
+    "SM_CLIENT_KEY_FILE",
+    "SM_CLIENT_CERT_PASSWORD",
+    "SM_CA_FILE",
+    "STM_PKCS11_KEYPAIRS",
+    "STM_PKCS11_CERTIFICATE",
+    "STM_PKCS11_CACHE",
+    "STM_PKCS11_LEDGER",
+    "STM_PKCS11_BUDGET",
+    "STM_PKCS11_REUSE",
+    "HTTPS_PROXY",
+    "NO_PROXY",
+    "SM_LOG_LEVEL",
+    "SM_LOG_OUTPUT",
+];
+
+/// Around the README's table of them.
+const MARKS: [&str; 2] =
+    ["<!-- settings: written by UPDATE_DOCS=1 cargo test --test conformance -->\n", "<!-- settings: end -->\n"];
+
+/// The README with the table that the code makes.
+fn readme() -> String {
+    let written = include_str!("../README.md");
+    let (before, rest) = written.split_once(MARKS[0]).expect("the first mark");
+    let (_, after) = rest.split_once(MARKS[1]).expect("the last mark");
+    let mut table = String::from("| variable | default | what |\n| --- | --- | --- |\n");
+    for name in FIRST {
+        let setting = setting::SETTINGS.iter().find(|setting| setting.name == *name).expect(name);
+        let default = setting.default.map(|default| format!(" `{default}`")).unwrap_or_default();
+        let _ = writeln!(table, "| `{name}` |{default} | {} |", setting.meaning);
+    }
+    [before, MARKS[0], &table, MARKS[1], after].concat()
+}
+
+#[test]
+fn the_table_of_settings_in_the_readme_is_what_the_code_reads() {
+    check("README.md", &readme());
+}
+
 /// Compares a page with what it has to be, or writes it.
 fn check(name: &str, page: &str) {
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join(name);

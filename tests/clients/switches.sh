@@ -30,14 +30,17 @@ by_osslsigncode() {
         -ac demo-rsa-3072-chain.pem -key 'pkcs11:object=demo-rsa-3072;type=private' -in hello.exe -out signed.exe &&
         osslsigncode verify -CAfile "$ROOT_PEM" -in signed.exe
 }
-by_pkcs11-tool() {
-    rm -f ec.sig
-    pkcs11-tool --module "$MODULE" --sign --id "$id" --mechanism ECDSA-SHA256 --signature-format openssl \
-        --input-file file --output-file ec.sig &&
+by_pkcs11-tool() { # finds the certificate by its label, and the key by its id
+    rm -f ec.sig ec.der
+    pkcs11-tool --module "$MODULE" --read-object --type cert --label demo-ec-p256 --output-file ec.der &&
+        openssl x509 -inform DER -in ec.der -pubkey -noout | cmp - demo-ec-p256.pub &&
+        pkcs11-tool --module "$MODULE" --sign --id "$id" --mechanism ECDSA-SHA256 --signature-format openssl \
+            --input-file file --output-file ec.sig &&
         openssl dgst -sha256 -verify demo-ec-p256.pub -signature ec.sig file
 }
 
-# One line for each switch and value: the most requests of openssl, osslsigncode and pkcs11-tool, then the options.
+# One line for each switch and value: the most requests of openssl, osslsigncode and pkcs11-tool, then the options. The first two list
+# all keypairs.
 while read -r most_openssl most_osslsigncode most_tool options; do
     stop_service
     # shellcheck disable=SC2086 # options are words
@@ -57,23 +60,23 @@ while read -r most_openssl most_osslsigncode most_tool options; do
 done <<'SWITCHES'
 2 2 2
 2 2 2 --require-api-key
-2 2 2 --page-limit 5
-2 2 2 --over-limit clamp --page-limit 5
-2 2 2 --over-limit ignore --page-limit 5
-2 2 2 --over-limit fail --page-limit 5
+5 5 2 --page-limit 5
+3 3 2 --over-limit clamp --page-limit 5
+3 3 2 --over-limit ignore --page-limit 5
+5 5 2 --over-limit fail --page-limit 5
 2 2 2 --unknown-parameter ignore
 2 2 2 --alias-match contains
 2 2 2 --alias-match ignore
-2 2 2 --alias-match refuse
+2 2 3 --alias-match refuse
 2 2 2 --total page
 2 2 2 --total missing
-2 2 2 --listed-certificates stubs
-2 2 2 --listed-certificates none
-2 2 2 --no-listed-public-key
+3 3 3 --listed-certificates stubs
+3 3 3 --listed-certificates none
+3 3 3 --no-listed-public-key
 2 2 2 --wrapped-answers data
 2 2 2 --wrapped-answers list
-2 2 2 --asynchronous-signatures 1
-2 2 2 --asynchronous-signatures 1 --late-records 1
+4 4 4 --asynchronous-signatures 1
+5 5 5 --asynchronous-signatures 1 --late-records 1
 2 2 2 --unknown-path web-page
 SWITCHES
 

@@ -33,6 +33,7 @@ pub(super) enum Check {
     /// By aws-lc-rs, with the key made ready once.
     Fast(&'static dyn VerificationAlgorithm),
     /// Public key, message, signature.
+    #[cfg_attr(not(feature = "slh-dsa"), allow(dead_code, reason = "SLH-DSA alone is verified this way"))]
     Slow(fn(&[u8], &[u8], &[u8]) -> bool),
 }
 
@@ -74,6 +75,7 @@ const fn ml(
     ParameterSet { set, family: Family::MlDsa, number, oid, name, public_len, signature_len, check }
 }
 
+#[cfg(feature = "slh-dsa")]
 const fn slh(
     set: ParameterSetName,
     number: CK_ULONG,
@@ -89,6 +91,7 @@ const fn slh(
 
 /// Never inlined: its signatures of up to 50 kB lie on the stack, and a host's threads may have 64 kB (stunnel's do). Only who
 /// verifies such a signature pays for it.
+#[cfg(feature = "slh-dsa")]
 #[inline(never)]
 fn verify_slh<P: slh_dsa::ParameterSet>(value: &[u8], message: &[u8], signature: &[u8]) -> bool {
     let key = slh_dsa::VerifyingKey::<P>::try_from(value);
@@ -97,11 +100,12 @@ fn verify_slh<P: slh_dsa::ParameterSet>(value: &[u8], message: &[u8], signature:
         if key.try_verify_with_context(message, &[], &signature).is_ok())
 }
 
-/// All sets.
-pub static PARAMETER_SETS: [ParameterSet; 15] = [
+/// All sets that this build can verify: what it cannot verify, it does not show.
+pub static PARAMETER_SETS: &[ParameterSet] = &[
     ml(ParameterSetName::MlDsa44, CKP_ML_DSA_44 as CK_ULONG, 17, "ML-DSA-44", 1312, 2420, &algorithm::ML_DSA_44),
     ml(ParameterSetName::MlDsa65, CKP_ML_DSA_65 as CK_ULONG, 18, "ML-DSA-65", 1952, 3309, &algorithm::ML_DSA_65),
     ml(ParameterSetName::MlDsa87, CKP_ML_DSA_87 as CK_ULONG, 19, "ML-DSA-87", 2592, 4627, &algorithm::ML_DSA_87),
+    #[cfg(feature = "slh-dsa")]
     slh(
         ParameterSetName::SlhDsaSha2_128s,
         CKP_SLH_DSA_SHA2_128S as CK_ULONG,
@@ -111,6 +115,7 @@ pub static PARAMETER_SETS: [ParameterSet; 15] = [
         7856,
         verify_slh::<slh_dsa::Sha2_128s>,
     ),
+    #[cfg(feature = "slh-dsa")]
     slh(
         ParameterSetName::SlhDsaSha2_128f,
         CKP_SLH_DSA_SHA2_128F as CK_ULONG,
@@ -120,6 +125,7 @@ pub static PARAMETER_SETS: [ParameterSet; 15] = [
         17088,
         verify_slh::<slh_dsa::Sha2_128f>,
     ),
+    #[cfg(feature = "slh-dsa")]
     slh(
         ParameterSetName::SlhDsaSha2_192s,
         CKP_SLH_DSA_SHA2_192S as CK_ULONG,
@@ -129,6 +135,7 @@ pub static PARAMETER_SETS: [ParameterSet; 15] = [
         16224,
         verify_slh::<slh_dsa::Sha2_192s>,
     ),
+    #[cfg(feature = "slh-dsa")]
     slh(
         ParameterSetName::SlhDsaSha2_192f,
         CKP_SLH_DSA_SHA2_192F as CK_ULONG,
@@ -138,6 +145,7 @@ pub static PARAMETER_SETS: [ParameterSet; 15] = [
         35664,
         verify_slh::<slh_dsa::Sha2_192f>,
     ),
+    #[cfg(feature = "slh-dsa")]
     slh(
         ParameterSetName::SlhDsaSha2_256s,
         CKP_SLH_DSA_SHA2_256S as CK_ULONG,
@@ -147,6 +155,7 @@ pub static PARAMETER_SETS: [ParameterSet; 15] = [
         29792,
         verify_slh::<slh_dsa::Sha2_256s>,
     ),
+    #[cfg(feature = "slh-dsa")]
     slh(
         ParameterSetName::SlhDsaSha2_256f,
         CKP_SLH_DSA_SHA2_256F as CK_ULONG,
@@ -156,6 +165,7 @@ pub static PARAMETER_SETS: [ParameterSet; 15] = [
         49856,
         verify_slh::<slh_dsa::Sha2_256f>,
     ),
+    #[cfg(feature = "slh-dsa")]
     slh(
         ParameterSetName::SlhDsaShake128s,
         CKP_SLH_DSA_SHAKE_128S as CK_ULONG,
@@ -165,6 +175,7 @@ pub static PARAMETER_SETS: [ParameterSet; 15] = [
         7856,
         verify_slh::<slh_dsa::Shake128s>,
     ),
+    #[cfg(feature = "slh-dsa")]
     slh(
         ParameterSetName::SlhDsaShake128f,
         CKP_SLH_DSA_SHAKE_128F as CK_ULONG,
@@ -174,6 +185,7 @@ pub static PARAMETER_SETS: [ParameterSet; 15] = [
         17088,
         verify_slh::<slh_dsa::Shake128f>,
     ),
+    #[cfg(feature = "slh-dsa")]
     slh(
         ParameterSetName::SlhDsaShake192s,
         CKP_SLH_DSA_SHAKE_192S as CK_ULONG,
@@ -183,6 +195,7 @@ pub static PARAMETER_SETS: [ParameterSet; 15] = [
         16224,
         verify_slh::<slh_dsa::Shake192s>,
     ),
+    #[cfg(feature = "slh-dsa")]
     slh(
         ParameterSetName::SlhDsaShake192f,
         CKP_SLH_DSA_SHAKE_192F as CK_ULONG,
@@ -192,6 +205,7 @@ pub static PARAMETER_SETS: [ParameterSet; 15] = [
         35664,
         verify_slh::<slh_dsa::Shake192f>,
     ),
+    #[cfg(feature = "slh-dsa")]
     slh(
         ParameterSetName::SlhDsaShake256s,
         CKP_SLH_DSA_SHAKE_256S as CK_ULONG,
@@ -201,6 +215,7 @@ pub static PARAMETER_SETS: [ParameterSet; 15] = [
         29792,
         verify_slh::<slh_dsa::Shake256s>,
     ),
+    #[cfg(feature = "slh-dsa")]
     slh(
         ParameterSetName::SlhDsaShake256f,
         CKP_SLH_DSA_SHAKE_256F as CK_ULONG,

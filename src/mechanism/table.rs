@@ -49,12 +49,12 @@ pub struct Mechanism {
 }
 
 macro_rules! mechanisms {
-    ($($mechanism_type:ident $scheme:expr;)*) => {
+    ($($(#[$condition:meta])? $mechanism_type:ident $scheme:expr;)*) => {
         /// Every mechanism in listing order: those that hash and sign before those that sign what they are given (a
         /// client that takes the first should not have to hash), then digests, then key pair generation. What the
         /// service cannot do is not here: `CKM_RSA_X_509` (it pads by itself) and `CKM_HASH_ML_DSA*` (it names no
         /// such algorithm).
-        pub static MECHANISMS: &[Mechanism] = &[$(Mechanism {
+        pub static MECHANISMS: &[Mechanism] = &[$($(#[$condition])? Mechanism {
             mechanism_type: $mechanism_type,
             name: stringify!($mechanism_type),
             scheme: $scheme,
@@ -95,6 +95,7 @@ mechanisms! {
     CKM_ECDSA_SHA3_224 Ecdsa(Some(Sha3_224));
     CKM_EDDSA Eddsa;
     CKM_ML_DSA MlDsa;
+    #[cfg(feature = "slh-dsa")]
     CKM_SLH_DSA SlhDsa;
     CKM_RSA_PKCS Pkcs1(None);
     CKM_RSA_PKCS_PSS Pss(None);
@@ -112,6 +113,7 @@ mechanisms! {
     CKM_EC_KEY_PAIR_GEN Generate(Family::Ec);
     CKM_EC_EDWARDS_KEY_PAIR_GEN Generate(Family::Edwards);
     CKM_ML_DSA_KEY_PAIR_GEN Generate(Family::MlDsa);
+    #[cfg(feature = "slh-dsa")]
     CKM_SLH_DSA_KEY_PAIR_GEN Generate(Family::SlhDsa);
 }
 

@@ -1,7 +1,7 @@
 //! The client certificate: PKCS#12 (old and new encryption) or PEM, from a file or from base64 text.
 
 use super::failure::{Failure, Kind};
-use super::{derivation_cost, encrypted_key};
+use super::{ber, derivation_cost, encrypted_key};
 use crate::config::{ClientCert, LONGEST_FILE, TokenSettings};
 use crate::x509::Certificate;
 use crate::{encoding, trusted_file};
@@ -124,11 +124,20 @@ fn lacks(name: &str, what: &str) -> Failure {
 
 fn from_pkcs12(name: &str, bytes: &[u8], password: Option<&str>) -> Result<Identity, Failure> {
     use p12_keystore::error::Error;
-    if let Some(excess) = derivation_cost::excess(bytes) {
+    let unreadable = |reason: &dyn std::fmt::Display| {
+        let cause = format!("{name} is no PKCS#12 or PEM file that can be read ({reason})");
+        Failure::new(Kind::Settings, cause, "download it again, or check that it is not cut off or still base64")
+    };
+    let Some(der) = ber::to_der(bytes) else { return Err(unreadable(&"neither DER nor BER")) };
+    if der.behind > 0 {
+        let cause = format!("{name} has {} bytes after the end of its PKCS#12 structure", der.behind);
+        return Err(Failure::new(Kind::Settings, cause, "download it again"));
+    }
+    if let Some(excess) = derivation_cost::excess(&der.bytes) {
         let cause = format!("{name} {excess}");
         return Err(Failure::new(Kind::Settings, cause, "download it again: no program writes such a file"));
     }
-    let store = KeyStore::from_pkcs12(bytes, password.unwrap_or_default(), Pkcs12ImportPolicy::Relaxed);
+    let store = KeyStore::from_pkcs12(&der.bytes, password.unwrap_or_default(), Pkcs12ImportPolicy::Relaxed);
     let store = store.map_err(|error| match (&error, password) {
         (Error::MacError(_) | Error::UnpadError | Error::Pkcs5Error(_), Some(_)) => {
             Failure::new(Kind::Password, format!("the password does not open {name}"), "check SM_CLIENT_CERT_PASSWORD")
@@ -136,10 +145,12 @@ fn from_pkcs12(name: &str, bytes: &[u8], password: Option<&str>) -> Result<Ident
         (Error::MacError(_) | Error::UnpadError | Error::Pkcs5Error(_), None) => {
             Failure::new(Kind::Password, format!("{name} has a password"), "set SM_CLIENT_CERT_PASSWORD")
         }
-        _ => {
-            let cause = format!("{name} is no PKCS#12 or PEM file that can be read ({error})");
-            Failure::new(Kind::Settings, cause, "download it again, or check that it is not cut off or still base64")
+        // One wrong password in 256 decrypts to something that ends as it should.
+        _ if der.without_mac => {
+            let cause = format!("the password does not open {name}, or it is damaged ({error})");
+            Failure::new(Kind::Password, cause, "check SM_CLIENT_CERT_PASSWORD")
         }
+        _ => unreadable(&error),
     })?;
     let Some((_, chain)) = store.private_key_chain() else { return Err(lacks(name, "private key")) };
     let certificates: Vec<_> = chain.certs().iter().map(|cert| CertificateDer::from(cert.as_der().to_vec())).collect();
@@ -173,4 +184,101 @@ fn check_validity(name: &str, identity: &Identity) -> Result<(), Failure> {
         log::warn!("the client certificate in {name} expires on {ends}: make a new one in time");
     }
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    macro_rules! file {
+        ($name:literal) => {
+            &include_bytes!(concat!("../../tests/data/pkcs12/", $name))[..]
+        };
+    }
+
+    fn read(file: &[u8], password: Option<&str>) -> Result<Vec<String>, String> {
+        let identity = from_pkcs12("FILE", file, password).map_err(|failure| failure.to_string())?;
+        assert!(!identity.key.secret_der().is_empty());
+        let name = |der: &CertificateDer<'_>| Certificate::parse(der.to_vec()).ok()?.common_name();
+        Ok(identity.chain.iter().map(|der| name(der).expect("a name")).collect())
+    }
+
+    #[test]
+    fn files_of_every_program_and_of_every_encryption_are_read() {
+        for (name, file, password) in [
+            ("3des", file!("3des.p12"), "seed"),
+            ("rc2", file!("rc2.p12"), "seed"),
+            ("java", file!("java.p12"), "seedseed"),
+            ("nss", file!("nss.p12"), "seed"),
+            ("nss-3des-rc2", file!("nss-3des-rc2.p12"), "seed"),
+            ("empty", file!("empty.p12"), ""),
+        ] {
+            let chain = read(file, Some(password)).unwrap_or_else(|error| panic!("{name}: {error}"));
+            assert_eq!(chain[0], "fixture", "{name}");
+            let wrong = read(file, Some("not it")).unwrap_err();
+            assert!(
+                wrong.starts_with("the password does not open FILE; check SM_CLIENT_CERT_PASSWORD"),
+                "{name}: {wrong}"
+            );
+        }
+        assert_eq!(read(file!("empty.p12"), None).unwrap(), ["fixture"]);
+        for number in 0..1000 {
+            let wrong = read(file!("no-mac.p12"), Some(&format!("wrong {number}"))).unwrap_err();
+            assert!(wrong.starts_with("the password does not open FILE"), "{wrong}");
+        }
+        let none = read(file!("nss.p12"), None).unwrap_err();
+        assert!(none.starts_with("FILE has a password; set SM_CLIENT_CERT_PASSWORD"), "{none}");
+    }
+
+    #[test]
+    fn the_chain_begins_with_the_keys_certificate_and_has_no_strangers_in_it() {
+        assert_eq!(read(file!("aes.p12"), Some("seed")).unwrap(), ["fixture", "fixture issuer", "fixture root"]);
+    }
+
+    #[test]
+    fn white_space_behind_a_file_is_passed_over_and_all_else_is_named() {
+        for file in [file!("aes.p12"), file!("nss.p12")] {
+            assert_eq!(read(&[file, b" \r\n\n"].concat(), Some("seed")).unwrap()[0], "fixture");
+        }
+        for file in [file!("aes.p12"), file!("nss.p12")] {
+            let garbage = read(&[file, b"\nnot of it"].concat(), Some("seed")).unwrap_err();
+            assert!(
+                garbage.starts_with("FILE has 10 bytes after the end of its PKCS#12 structure; download"),
+                "{garbage}"
+            );
+        }
+    }
+
+    #[test]
+    fn a_file_without_a_mac_is_read_and_one_that_is_cut_off_is_refused() {
+        assert_eq!(read(file!("no-mac.p12"), Some("seed")).unwrap(), ["fixture"]);
+        for file in [file!("3des.p12"), file!("nss.p12")] {
+            for cut in [0, 1, 2, 100, 700, file.len() - 1] {
+                let refused = read(&file[..cut], Some("seed")).unwrap_err();
+                assert!(refused.starts_with("FILE is no PKCS#12 or PEM file that can be read ("), "{cut}: {refused}");
+            }
+        }
+    }
+
+    #[test]
+    fn a_key_derivation_without_end_is_refused() {
+        // The number of rounds of the MAC are the last bytes of OpenSSL's files: 2048.
+        let file = file!("3des.p12");
+        let (front, rounds) = file.split_at(file.len() - 4);
+        assert_eq!(rounds, [0x02, 0x02, 0x08, 0x00]);
+        // With a longer number the two structures around it are longer.
+        let with = |rounds: &[u8]| {
+            let mut file = [front, &[0x02, rounds.len() as u8], rounds].concat();
+            file[2..4].copy_from_slice(&((front.len() + 2 + rounds.len() - 4) as u16).to_be_bytes());
+            file[front.len() - 46] += rounds.len() as u8 - 2;
+            file
+        };
+        assert_eq!(with(&[0x08, 0x00]), file);
+        for rounds in [&[0x4c, 0x4b, 0x41][..], &[0x05, 0xf5, 0xe1, 0x00], &[0x7f, 0xff, 0xff, 0xff], &[0x7f; 12]] {
+            let begun = std::time::Instant::now();
+            let refused = read(&with(rounds), Some("seed")).unwrap_err();
+            assert!(refused.contains(" rounds of key derivation"), "{refused}");
+            assert!(begun.elapsed() < std::time::Duration::from_secs(5));
+        }
+    }
 }

@@ -4,6 +4,7 @@
 //! loop and connection come to be in `Service::line`.
 
 mod answer;
+mod ber;
 mod budget;
 mod cache;
 mod cache_file;

@@ -4,6 +4,7 @@
 # signs: archives, certificate requests
 # needs: modutil libnss3-tools
 # needs: certutil libnss3-tools
+# needs: pk12util libnss3-tools
 # needs: signtool libnss3-tools
 # needs: jar default-jdk-headless
 # needs: openssl openssl
@@ -49,6 +50,24 @@ for alias in demo-rsa-3072 demo-ec-p256; do
     text tree/script.js 201
     jar --update --file "$alias.xpi" -C tree script.js
     refuses "  and a changed archive is refused" signtool -d "$db" -v "$alias.xpi"
+done
+
+# The client certificate by way of NSS, as by Firefox: its files are BER. Today's encryption, and that of older versions.
+mkdir client
+certutil -N -d sql:client --empty-password
+pk12util -i "$SM_CLIENT_CERT_FILE" -d sql:client -W "$SM_CLIENT_CERT_PASSWORD" -K '' >/dev/null
+nickname=$(certutil -L -d sql:client | sed -n 's/ *u,u,u *$//p')
+umask 077
+old=(-c 'PKCS #12 V2 PBE With SHA-1 And 3KEY Triple DES-CBC' -C 'PKCS #12 V2 PBE With SHA-1 And 40 Bit RC2 CBC')
+pk12util -o today.p12 -n "$nickname" -d sql:client -W "$SM_CLIENT_CERT_PASSWORD" -K '' >/dev/null
+pk12util -o older.p12 -n "$nickname" -d sql:client -W "$SM_CLIENT_CERT_PASSWORD" -K '' "${old[@]}" >/dev/null
+for file in today older; do
+    same "pk12util writes $file.p12 in BER" "$(head -c 2 "$file.p12" | od -An -tx1)" ' 30 80'
+    forget_cache
+    says "  and the client certificate in it signs in" '^demo-ec-p256 ' \
+        env SM_CLIENT_CERT_FILE="$PWD/$file.p12" "$COMPANION" keypair list
+    says "  and a wrong password is told" 'the password does not open SM_CLIENT_CERT_FILE' \
+        sh -c "! SM_CLIENT_CERT_PASSWORD=not-the-password SM_CLIENT_CERT_FILE='$PWD/$file.p12' '$COMPANION' keypair list"
 done
 
 keeps_secrets

@@ -1,0 +1,166 @@
+//! PKCS#12 files in BER, as NSS (Firefox, `pk12util`) and older Java and Windows write them, made into DER: lengths that are not
+//! said become lengths, and strings in pieces become whole.
+//!
+//! RFC 7292 keeps a structure in an octet string that a MAC is made over. Where that structure is BER, too, its DER has another
+//! MAC; then the MAC is left out, and a wrong password is noticed by what it decrypts to. `PKCS12_get_key_and_certs` of
+//! aws-lc reads BER and keeps the MAC, but it refuses what NSS writes today (PBES2 whose PRF has no parameters), other PRFs
+//! than SHA-1 and SHA-256, and files without a MAC, and it lets a file ask for a minute of work.
+
+use crate::der;
+use std::borrow::Cow;
+
+const SEQUENCE: u8 = 0x30;
+const OCTET_STRING: u8 = 0x04;
+const CONSTRUCTED: u8 = 0x20;
+const OBJECT_IDENTIFIER: u8 = 0x06;
+/// `[0]` of what is implicit and primitive: `encryptedContent`.
+const CONTEXT_0: u8 = 0x80;
+/// Files are not nested deeper.
+const DEEPEST: usize = 32;
+
+/// An element, and its content: of a primitive one the bytes, of a constructed one its elements.
+enum Element {
+    Primitive(u8, Vec<u8>),
+    Constructed(u8, Vec<Element>),
+}
+
+/// A file in DER.
+pub struct Der<'a> {
+    pub bytes: Cow<'a, [u8]>,
+    /// How many bytes stand behind it; 0 where they are white space.
+    pub behind: usize,
+    /// It has no MAC, or that is left out: nothing but what it decrypts to tells whether the password is right.
+    pub without_mac: bool,
+}
+
+/// Makes DER of a file of at most 1 MiB; `None` where it is neither DER nor BER.
+pub fn to_der(file: &[u8]) -> Option<Der<'_>> {
+    let mut reader = Reader { rest: file, ber: false };
+    let element = reader.element(DEEPEST)?;
+    let rest = reader.rest;
+    let behind = if rest.trim_ascii_start().is_empty() { 0 } else { rest.len() };
+    let Element::Constructed(tag, mut parts) = element else { return None };
+    if !reader.ber {
+        let without_mac = parts.len() < 3;
+        let bytes = Cow::Borrowed(&file[..file.len() - rest.len()]);
+        return Some(Der { bytes, behind, without_mac });
+    }
+    let without_mac = parts.get_mut(1).and_then(|safe| normalise_content(safe, DEEPEST)).unwrap_or(false);
+    let without_mac = without_mac || parts.len() < 3;
+    if without_mac {
+        // Version and content remain.
+        parts.truncate(2);
+    }
+    Some(Der { bytes: Cow::Owned(write(&Element::Constructed(tag, parts))), behind, without_mac })
+}
+
+/// Makes DER of the structure in the octet string of a `ContentInfo`, and of those in it; whether that changed anything.
+fn normalise_content(info: &mut Element, depth: usize) -> Option<bool> {
+    let Element::Constructed(SEQUENCE, parts) = info else { return None };
+    let [Element::Primitive(OBJECT_IDENTIFIER, _), Element::Constructed(_, wrapped)] = &mut parts[..] else {
+        return None;
+    };
+    let [Element::Primitive(OCTET_STRING, content)] = &mut wrapped[..] else { return None };
+    let mut reader = Reader { rest: content, ber: false };
+    let mut structure = reader.element(depth.checked_sub(1)?)?;
+    let mut changed = reader.ber && reader.rest.is_empty();
+    if let Element::Constructed(SEQUENCE, parts) = &mut structure {
+        for part in parts {
+            changed |= normalise_content(part, depth - 1).unwrap_or(false);
+        }
+    }
+    if changed {
+        *content = write(&structure);
+    }
+    Some(changed)
+}
+
+struct Reader<'a> {
+    rest: &'a [u8],
+    /// Whether something was met that DER does not have.
+    ber: bool,
+}
+
+impl Reader<'_> {
+    /// The next element; tags of more than one byte are in no such file.
+    fn element(&mut self, depth: usize) -> Option<Element> {
+        let (&[tag, first], rest) = self.rest.split_first_chunk::<2>()?;
+        self.rest = rest;
+        if depth == 0 || tag & 0x1f == 0x1f {
+            return None;
+        }
+        let constructed = tag & CONSTRUCTED != 0;
+        if first == 0x80 {
+            self.ber = true;
+            let mut parts = Vec::new();
+            while constructed && !self.rest.starts_with(&[0, 0]) {
+                parts.push(self.element(depth - 1)?);
+            }
+            self.rest = self.rest.strip_prefix(&[0, 0]).filter(|_| constructed)?;
+            return self.whole(tag, parts);
+        }
+        let length = self.length(first)?;
+        let (content, rest) = self.rest.split_at_checked(length)?;
+        self.rest = rest;
+        if !constructed {
+            return Some(Element::Primitive(tag, content.to_vec()));
+        }
+        let mut inner = Reader { rest: content, ber: false };
+        let mut parts = Vec::new();
+        while !inner.rest.is_empty() {
+            parts.push(inner.element(depth - 1)?);
+        }
+        self.ber |= inner.ber;
+        self.whole(tag, parts)
+    }
+
+    fn length(&mut self, first: u8) -> Option<usize> {
+        if first < 0x80 {
+            return Some(usize::from(first));
+        }
+        let (digits, rest) = self.rest.split_at_checked(usize::from(first & 0x7f))?;
+        self.rest = rest;
+        let length =
+            digits.iter().try_fold(0usize, |sum, digit| sum.checked_mul(256)?.checked_add(usize::from(*digit)))?;
+        self.ber |= digits[0] == 0 || length < 0x80;
+        Some(length)
+    }
+
+    /// A constructed element; octet strings in pieces become one, as does the implicit one of `EncryptedContentInfo`, the third
+    /// part of its sequence.
+    fn whole(&mut self, tag: u8, mut parts: Vec<Element>) -> Option<Element> {
+        if tag == OCTET_STRING | CONSTRUCTED {
+            self.ber = true;
+            return joined(&parts).map(|content| Element::Primitive(OCTET_STRING, content));
+        }
+        if tag == SEQUENCE
+            && let [
+                Element::Primitive(OBJECT_IDENTIFIER, _),
+                Element::Constructed(SEQUENCE, _),
+                encrypted @ Element::Constructed(..),
+            ] = &mut parts[..]
+            && let Element::Constructed(tag, pieces) = encrypted
+            && *tag == CONTEXT_0 | CONSTRUCTED
+        {
+            self.ber = true;
+            *encrypted = Element::Primitive(CONTEXT_0, joined(pieces)?);
+        }
+        Some(Element::Constructed(tag, parts))
+    }
+}
+
+fn joined(pieces: &[Element]) -> Option<Vec<u8>> {
+    let mut whole = Vec::new();
+    for piece in pieces {
+        let Element::Primitive(OCTET_STRING, content) = piece else { return None };
+        whole.extend_from_slice(content);
+    }
+    Some(whole)
+}
+
+fn write(element: &Element) -> Vec<u8> {
+    match element {
+        Element::Primitive(tag, content) => der::element(*tag, content),
+        Element::Constructed(tag, parts) => der::element(*tag, &parts.iter().flat_map(write).collect::<Vec<_>>()),
+    }
+}

@@ -92,7 +92,7 @@ impl Connections {
     fn make(&self) -> Result<Connection, Failure> {
         let runtime = Builder::new_current_thread().enable_all().build();
         let runtime = runtime.map_err(|error| {
-            Failure::new(Kind::Unreachable, format!("no event loop: {error}"), "raise the limit of open files")
+            Failure::new(Kind::Resources, format!("no event loop: {error}"), "raise the limit of open files")
         })?;
         Ok(Connection { client: self.dialer.client()?, runtime })
     }

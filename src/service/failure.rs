@@ -11,6 +11,8 @@ pub enum Kind {
     Password,
     /// No connection: name, address, refused, reset.
     Unreachable,
+    /// This process lacks what a connection requires, such as free descriptors.
+    Resources,
     /// The TLS handshake failed.
     Tls,
     /// The deadline passed.

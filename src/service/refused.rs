@@ -48,7 +48,9 @@ mod tests {
     #[test]
     fn what_concerns_the_account_holds_and_what_concerns_a_request_does_not() {
         let refused = Refused::default();
-        for kind in [Kind::Timeout, Kind::Unavailable, Kind::BadRequest, Kind::NotFound, Kind::RateLimited] {
+        for kind in
+            [Kind::Timeout, Kind::Resources, Kind::Unavailable, Kind::BadRequest, Kind::NotFound, Kind::RateLimited]
+        {
             refused.note(&Failure::new(kind, "no", ""), false);
             assert_eq!(refused.still(), Ok(()), "{kind:?}");
         }

@@ -101,10 +101,12 @@ fn unconnected(error: &reqwest::Error, way: &Way<'_>, what: &str) -> TransportEr
     }
     let lower = what.to_ascii_lowercase();
     let says = |words: &[&str]| words.iter().any(|word| lower.contains(word));
-    let (outcome, cause, remedy) = if says(&["too many open files"]) {
+    if says(&["too many open files"]) {
         let cause = format!("no connection to {host} ({what})");
-        (Outcome::Handshake, cause, "raise the limit of open files (ulimit -n), or close some")
-    } else if says(&["proxy authorization"]) {
+        let remedy = "raise the limit of open files (ulimit -n), or close some";
+        return TransportError { outcome: Outcome::Handshake, failure: Failure::new(Kind::Resources, cause, remedy) };
+    }
+    let (outcome, cause, remedy) = if says(&["proxy authorization"]) {
         let cause = format!("the proxy makes no connection to {host} ({what})");
         (Outcome::Handshake, cause, "set HTTPS_PROXY to http://user:password@host:port")
     } else if says(&["dns", "lookup", "name or service"]) {

@@ -16,7 +16,7 @@ for alias in demo-rsa-3072 demo-ec-p256; do
     [[ $alias == *rsa* ]] || mechanism=ecdsa-sha256
     signs_once "a program with the crate signs with $alias" \
         "$COMPANION" sign-through --module "$MODULE" --label "$alias" --mechanism "$mechanism" file
-    grep '^{' "$SAID" | jq -r .signature | base64 -d >sig
+    sed -n '/^{/,/^}/p' "$SAID" | jq -r .signature | base64 -d >sig
     [[ $alias != *ec* ]] || to_der sig
     check "  and it verifies" openssl dgst -sha256 -verify "$alias.pub" -signature sig file
     refuses "  and a changed file is refused" openssl dgst -sha256 -verify "$alias.pub" -signature sig changed-file

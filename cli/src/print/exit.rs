@@ -24,9 +24,13 @@ impl From<Kind> for Exit {
     fn from(kind: Kind) -> Self {
         match kind {
             Kind::Settings | Kind::Password => Self::Settings,
-            Kind::Unreachable | Kind::Tls | Kind::Timeout | Kind::Unavailable | Kind::BadAnswer | Kind::LongAnswer => {
-                Self::Network
-            }
+            Kind::Unreachable
+            | Kind::Resources
+            | Kind::Tls
+            | Kind::Timeout
+            | Kind::Unavailable
+            | Kind::BadAnswer
+            | Kind::LongAnswer => Self::Network,
             Kind::NotFound => Self::NotFound,
             Kind::Cancelled => Self::Failed,
             _ => Self::Refused,

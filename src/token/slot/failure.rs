@@ -31,6 +31,7 @@ const TABLE: &[Row] = &[
     row(Kind::Settings, FAILED, FAILED, FAILED, FAILED),
     row(Kind::Password, FAILED, FAILED, CKR_PIN_INCORRECT, FAILED),
     row(Kind::Unreachable, DEVICE, DEVICE, DEVICE, DEVICE),
+    row(Kind::Resources, DEVICE, DEVICE, DEVICE, DEVICE),
     row(Kind::Tls, DEVICE, DEVICE, DEVICE, DEVICE),
     row(Kind::Timeout, DEVICE, DEVICE, DEVICE, DEVICE),
     row(Kind::Unauthorized, DEVICE, DEVICE, CKR_PIN_INCORRECT, DEVICE),

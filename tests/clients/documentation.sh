@@ -12,9 +12,11 @@ source "$(dirname "$0")/../lib/client.sh"
 
 # Every page with commands for users. tests/clients/pages.sh runs those of docs/clients.
 cd "$ROOT"
-mapfile -t pages < <(ls README.md SECURITY.md config/README.md docs/*.md docs/clients/*.md packaging/*.md emulator/README.md)
+mapfile -t pages < <(ls README.md CONTRIBUTING.md SECURITY.md config/README.md docs/*.md docs/clients/*.md packaging/*.md emulator/README.md)
 cd "$WORK"
 same "each block of commands is run, or says why it is not" "$(cd "$ROOT" && python3 tests/lib/blocks.py check "${pages[@]}")" ''
+same "each link to a file or a heading of the repository leads there" \
+    "$(cd "$ROOT" && python3 tests/lib/links.py "${pages[@]}" CHANGELOG.md fuzz/README.md tests/clients/README.md)" ''
 
 # An account with the keypairs that the pages name.
 start_service

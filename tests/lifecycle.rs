@@ -221,6 +221,143 @@ fn checks_a_pin(p11: &P11, emulator: &Emulator, right: &[u8]) {
     assert_eq!(p11.private_key(session, "demo-rsa-2048"), key, "the handle is the same again");
 }
 
+fn log_in(p11: &P11, session: CK_SESSION_HANDLE, pin: &str) -> CK_RV {
+    ck!(p11, C_Login(session, CKU_USER, pin.as_ptr().cast_mut(), pin.len() as CK_ULONG))
+}
+
+service_test!(
+    a_pin_belongs_to_the_slot_that_was_given_it,
+    [("STM_PKCS11_LOGIN", "api-key")],
+    ["--require-api-key"],
+    |_: &Emulator| {
+        let p11 = P11::start();
+        let pin = std::env::var("SM_API_KEY").unwrap();
+        let keys = |session| p11.find(session, &Attributes::new().class(CKO_PRIVATE_KEY));
+        let (classic, modern) = (p11.open(0), p11.open(1));
+        assert_eq!(log_in(&p11, classic, &pin), CKR_OK);
+        assert!(!keys(classic).is_empty());
+        // The other token was given none.
+        assert_eq!(state(&p11, modern), CKS_RO_PUBLIC_SESSION);
+        assert!(keys(modern).is_empty());
+        let certificates = Attributes::new().class(CKO_CERTIFICATE);
+        assert!(p11.find(modern, &certificates).is_empty(), "it has no credentials to ask with");
+        assert_eq!(log_in(&p11, modern, &pin), CKR_OK);
+        let ed25519 = p11.private_key(modern, "demo-ed25519");
+        // What ends in the one goes on in the other.
+        assert_eq!(ck!(p11, C_CloseSession(classic)), CKR_OK);
+        assert_eq!(state(&p11, modern), CKS_RO_USER_FUNCTIONS);
+        assert!(p11.sign(modern, CKM_EDDSA, ed25519, b"x").is_ok());
+        let classic = p11.open(0);
+        assert_eq!(state(&p11, classic), CKS_RO_PUBLIC_SESSION);
+        assert_eq!(log_in(&p11, classic, &pin), CKR_OK);
+        assert_eq!(ck!(p11, C_Logout(modern)), CKR_OK);
+        let ecdsa = p11.private_key(classic, "demo-ec-p256");
+        assert!(p11.sign(classic, CKM_ECDSA, ecdsa, &[7; 32]).is_ok());
+    }
+);
+
+service_test!(
+    what_was_found_with_one_pin_is_not_there_for_another,
+    [("STM_PKCS11_LOGIN", "api-key")],
+    ["--require-api-key"],
+    |emulator: &Emulator| {
+        let p11 = P11::start();
+        let pin = std::env::var("SM_API_KEY").unwrap();
+        let session = p11.open(0);
+        let keys = || p11.find(session, &Attributes::new().class(CKO_PRIVATE_KEY));
+        assert_eq!(log_in(&p11, session, &pin), CKR_OK);
+        let firsts = keys();
+        let key = p11.private_key(session, "demo-ec-p256");
+        assert!(firsts.len() > 1);
+        assert_eq!(ck!(p11, C_Logout(session)), CKR_OK);
+        // The second user has no keypairs; memory and disk have those of the first.
+        emulator.faults(
+            r#"[{"method": "GET", "path": "/signingmanager/api/v1/keypairs", "status": 200, "body": {"total": 0, "offset": 0, "limit": 100, "items": []}}]"#,
+        );
+        assert_eq!(log_in(&p11, session, "01_the-key-of-somebody-else"), CKR_OK);
+        assert_eq!(keys().len(), 0);
+        assert_eq!(p11.find(session, &Attributes::new().class(CKO_CERTIFICATE)).len(), 0);
+        assert_eq!(p11.find(session, &Attributes::new().class(CKO_PRIVATE_KEY).label("demo-ec-p256")).len(), 0);
+        assert_eq!(
+            p11.attribute(session, key, CKA_LABEL),
+            Err(CKR_OBJECT_HANDLE_INVALID),
+            "a handle of the first user"
+        );
+        assert_eq!(ck!(p11, C_Logout(session)), CKR_OK);
+        emulator.faults("[]");
+        assert_eq!(log_in(&p11, session, &pin), CKR_OK);
+        assert_eq!(keys().len(), firsts.len());
+    }
+);
+
+/// Settings whose API key is printed by a command. Of two tokens neither takes its credentials from the environment.
+fn with_command(emulator: &Emulator, command: &str) -> String {
+    let dir = emulator.dir.display();
+    let text = format!(
+        "[[token]]\nname = 'slow'\nhost = '{}'\nca_file = '{dir}/tls-ca.pem'\nclient_cert_file = '{dir}/client.p12'\n\
+         client_cert_password = 'file:{dir}/password'\napi_key = \"command:{command}\"\ntimeout = 2\n\
+         [[token]]\nname = 'other'\nhost = '{}'\n",
+        emulator.host, emulator.host
+    );
+    let home = std::env::var("HOME").expect("a home");
+    let password = std::env::var("SM_CLIENT_CERT_PASSWORD").expect("it is set");
+    for (path, text) in [(format!("{home}/slow.toml"), text), (format!("{dir}/password"), password)] {
+        std::fs::write(&path, text).expect("a file");
+        let mode = std::os::unix::fs::PermissionsExt::from_mode(0o600);
+        std::fs::set_permissions(path, mode).expect("its mode");
+    }
+    format!("STM_PKCS11_CONFIG={home}/slow.toml;STM_PKCS11_CACHE=off")
+}
+
+fn logged() -> String {
+    let home = std::env::var("HOME").expect("a home");
+    std::fs::read_to_string(format!("{home}/.signingmanager/logs/smpkcs11.log")).expect("the log")
+}
+
+service_test!(
+    a_command_that_prints_a_secret_gets_what_is_left_of_the_deadline,
+    [("SM_LOG_OUTPUT", "file")],
+    [],
+    |emulator: &Emulator| {
+        let p11 = P11::load();
+        p11.begin(&with_command(emulator, "sh -c 'sleep 20; echo too-late'"));
+        let begun = std::time::Instant::now();
+        // Two threads: the one runs the command, the other waits for it no longer.
+        std::thread::scope(|scope| {
+            for label in ["demo-ec-p256", "demo-rsa-2048"] {
+                let p11 = &p11;
+                scope.spawn(move || {
+                    let wanted = Attributes::new().class(CKO_PRIVATE_KEY).label(label);
+                    assert!(p11.try_find(p11.open(0), &wanted).is_err());
+                });
+            }
+        });
+        let took = begun.elapsed();
+        assert!(took < std::time::Duration::from_secs(8), "{took:?}");
+        let log = logged();
+        assert!(
+            log.contains(
+                "the command 'sh' did not end within 2.0 s; use a faster command, or raise STM_PKCS11_TIMEOUT"
+            ),
+            "{log}"
+        );
+        p11.finish();
+    }
+);
+
+service_test!(a_deadline_that_a_command_used_up_says_so, [("SM_LOG_OUTPUT", "file")], [], |emulator: &Emulator| {
+    let p11 = P11::load();
+    emulator.call("PUT", "/latency", r#"{"all_ms": 3000}"#);
+    p11.begin(&with_command(emulator, "sh -c 'sleep 1; echo the-key'"));
+    let begun = std::time::Instant::now();
+    assert!(p11.try_find(p11.open(0), &Attributes::new().class(CKO_PRIVATE_KEY)).is_err());
+    let took = begun.elapsed();
+    assert!(took < std::time::Duration::from_secs(4), "{took:?}");
+    let log = logged();
+    assert!(log.contains(" within 2 s, of which command: secrets took 1."), "{log}");
+    p11.finish();
+});
+
 service_test!(handles_live_until_finalise_whatever_sessions_close, |_: &Emulator| {
     let p11 = P11::start();
     let session = p11.open(0);

@@ -5,20 +5,18 @@ use std::process::{Child, ChildStdout, Command, Stdio};
 use std::time::{Duration, Instant};
 use zeroize::Zeroizing;
 
-/// How long it may take: somebody may have to touch a key.
-const PATIENCE: Duration = Duration::from_secs(30);
 /// No secret is longer, in bytes.
 const LONGEST: usize = 64 << 10;
 
 /// What a program prints until it ends, without the newline at the end. No shell: the words are the program and its
-/// arguments, and quotes hold words together. What it leaves running behind it (an agent) is not waited for.
-pub fn output(line: &str) -> Result<Zeroizing<String>, String> {
+/// arguments, and quotes hold words together. It has to end within `patience`: then it is ended. What it leaves running behind it (an agent) is not waited for.
+pub fn output(line: &str, patience: Duration) -> Result<Zeroizing<String>, String> {
     let words = words(line).ok_or_else(|| format!("the command '{line}' has a quote that does not end"))?;
     let Some((program, arguments)) = words.split_first() else { return Err("the command is empty".into()) };
     let mut command = Command::new(program);
     command.args(arguments).stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::null());
     let mut child = command.spawn().map_err(|error| format!("the command '{program}' cannot be run ({error})"))?;
-    let gathered = gather(&mut child, PATIENCE);
+    let gathered = gather(&mut child, patience);
     if gathered.is_err() {
         let _ = child.kill();
         let _ = child.wait();
@@ -40,7 +38,7 @@ fn gather(child: &mut Child, patience: Duration) -> Result<Zeroizing<String>, St
             // A host that ignores its children's ends has the system collect them.
             Ok(Some(_)) | Err(_) => break,
             Ok(None) if begun.elapsed() > patience => {
-                return Err(format!("did not end within {} s", patience.as_secs()));
+                return Err(format!("did not end within {:.1} s", patience.as_secs_f32()));
             }
             Ok(None) => std::thread::sleep(Duration::from_millis(5)),
         }
@@ -131,6 +129,10 @@ fn words(line: &str) -> Option<Vec<String>> {
 mod tests {
     use super::*;
 
+    fn of(line: &str) -> Result<Zeroizing<String>, String> {
+        output(line, Duration::from_secs(30))
+    }
+
     #[test]
     fn quotes_hold_words_together_and_nothing_is_expanded() {
         assert_eq!(words("a  'b c' d\"e f\"").unwrap(), ["a", "b c", "de f"]);
@@ -141,28 +143,28 @@ mod tests {
     #[cfg(unix)]
     #[test]
     fn a_secret_is_what_a_program_prints_and_failures_have_words() {
-        assert_eq!(output("printf 'a secret\\n'").unwrap().as_str(), "a secret");
-        assert!(output("false").unwrap_err().contains("'false' failed"));
-        assert!(output("true").unwrap_err().contains("printed nothing"));
-        assert!(output("/no/such/program").unwrap_err().contains("cannot be run"));
-        assert!(output("").unwrap_err().contains("empty"));
-        assert!(output("sh -c 'echo half; exit 3'").unwrap_err().contains("failed"));
-        assert!(output("printf '\\377'").unwrap_err().contains("no text"));
+        assert_eq!(of("printf 'a secret\\n'").unwrap().as_str(), "a secret");
+        assert!(of("false").unwrap_err().contains("'false' failed"));
+        assert!(of("true").unwrap_err().contains("printed nothing"));
+        assert!(of("/no/such/program").unwrap_err().contains("cannot be run"));
+        assert!(of("").unwrap_err().contains("empty"));
+        assert!(of("sh -c 'echo half; exit 3'").unwrap_err().contains("failed"));
+        assert!(of("printf '\\377'").unwrap_err().contains("no text"));
     }
 
     #[cfg(unix)]
     #[test]
     fn what_a_program_leaves_running_is_not_waited_for() {
         let begun = Instant::now();
-        assert_eq!(output("sh -c 'sleep 20 & echo secret'").unwrap().as_str(), "secret");
+        assert_eq!(of("sh -c 'sleep 20 & echo secret'").unwrap().as_str(), "secret");
         assert!(begun.elapsed() < Duration::from_secs(10), "{:?}", begun.elapsed());
     }
 
     #[cfg(unix)]
     #[test]
     fn a_program_that_prints_without_end_is_ended() {
-        assert!(output("yes").unwrap_err().contains("more than 64 kB"));
-        assert_eq!(output("head -c 60000 /dev/zero").unwrap().len(), 60000);
+        assert!(of("yes").unwrap_err().contains("more than 64 kB"));
+        assert_eq!(of("head -c 60000 /dev/zero").unwrap().len(), 60000);
     }
 
     #[cfg(unix)]

@@ -4,7 +4,11 @@ use super::command;
 use crate::redact::{self, Hidden};
 use once_cell::sync::OnceCell;
 use std::sync::{Arc, Weak};
+use std::time::Duration;
 use zeroize::Zeroizing;
+
+/// How long a program may take outside of a call that has a deadline: somebody may have to touch a key.
+const PATIENCE: Duration = Duration::from_secs(30);
 
 /// A password, an API key, a proxy with credentials. Clones share it.
 #[derive(Clone)]
@@ -40,15 +44,20 @@ impl Secret {
         Self::watched(Inner { text: OnceCell::new(), command: Some(command.into()) })
     }
 
-    /// Runs the program that prints it, if it has not run yet; what went wrong, in words.
-    pub fn obtain(&self) -> Result<(), String> {
+    /// Whether it is known, or has yet to be printed.
+    pub fn is_known(&self) -> bool {
+        self.0.text.get().is_some()
+    }
+
+    /// Runs the program that prints it, if it has not run yet, for no longer than `patience`; what went wrong, in words.
+    pub fn obtain(&self, patience: Duration) -> Result<(), String> {
         let Some(command) = &self.0.command else { return Ok(()) };
-        self.0.text.get_or_try_init(|| command::output(command)).map(|_| ())
+        self.0.text.get_or_try_init(|| command::output(command, patience)).map(|_| ())
     }
 
     /// The text itself, for the one place that needs it. Empty where the program that prints it fails.
     pub fn reveal(&self) -> &str {
-        let _ = self.obtain();
+        let _ = self.obtain(PATIENCE);
         self.0.text.get().map_or("", |text| text)
     }
 }

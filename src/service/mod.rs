@@ -59,7 +59,7 @@ pub use wanted::Wanted;
 
 use crate::config::{Login, Secret, TokenSettings};
 use crate::host::quietly;
-use crate::lock::{Mutex, RwLock};
+use crate::lock::{Condvar, Mutex, RwLock};
 use crate::pattern;
 use crate::x509::Certificate;
 use cache::Cache;
@@ -68,6 +68,7 @@ use dialect::{Dialect, Learned};
 use refused::Refused;
 use request::{Endpoint, Line, Request, segment};
 use serde_json::json;
+use sha2::{Digest, Sha256};
 use sign::Order;
 use single_flight::{Found, Key, SingleFlight};
 use stats::Stats;
@@ -75,7 +76,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-use std::time::SystemTime;
+use std::time::{Instant, SystemTime};
 use transport::Dialer;
 
 /// The table of what is asked of the service and read of its answers.
@@ -102,9 +103,14 @@ pub struct Service {
     /// Whether the last list was shorter than the service says that it is.
     short: AtomicBool,
     open: RwLock<Option<Arc<Open>>>,
-    opening: Mutex<()>,
+    /// Whether a thread opens the line.
+    opening: Mutex<bool>,
+    opened: Condvar,
     pin: Mutex<Option<Secret>>,
-    single_flight: SingleFlight,
+    /// SHA-256 of the last PIN that was good.
+    last_pin: Mutex<Option<[u8; 32]>>,
+    /// What is under way for who is logged in.
+    single_flight: Mutex<Arc<SingleFlight>>,
     /// That of who is logged in; made when it is first needed.
     cache: Mutex<Option<Arc<Cache>>>,
     /// The last alias that was asked for, and one that differs from it by case only.
@@ -125,8 +131,10 @@ impl Service {
             short: AtomicBool::new(false),
             open: RwLock::default(),
             opening: Mutex::default(),
+            opened: Condvar::default(),
             pin: Mutex::default(),
-            single_flight: SingleFlight::default(),
+            last_pin: Mutex::default(),
+            single_flight: Mutex::default(),
             cache: Mutex::default(),
             similar: Mutex::default(),
         }
@@ -134,17 +142,45 @@ impl Service {
 
     /// The open line; opened by the first who needs it. Not inlined, for the sake of small stacks.
     #[inline(never)]
-    fn line(&self) -> Result<Arc<Open>, Failure> {
-        if let Some(open) = &*self.open.read() {
-            return Ok(Arc::clone(open));
-        }
-        let _one_opens = self.opening.lock();
-        if let Some(open) = &*self.open.read() {
-            return Ok(Arc::clone(open));
-        }
+    fn line(&self, deadline: Deadline) -> Result<Arc<Open>, Failure> {
+        let _one_opens = {
+            let mut opening = self.opening.lock();
+            loop {
+                if let Some(open) = &*self.open.read() {
+                    return Ok(Arc::clone(open));
+                }
+                if !*opening {
+                    break;
+                }
+                if deadline.is_over() {
+                    return Err(deadline.passed("another thread did not get the connection ready"));
+                }
+                opening = self.opened.wait_until(opening, deadline.at());
+            }
+            *opening = true;
+            Opening(self)
+        };
         let open = Arc::new(self.make_line(self.pin.lock().clone().as_ref())?);
         *self.open.write() = Some(Arc::clone(&open));
         Ok(open)
+    }
+
+    /// Runs the programs that print secrets, if they have not run yet: within the deadline, of which it notes how much they took.
+    fn obtain(&self, deadline: Deadline) -> Result<Deadline, Failure> {
+        let settings = &*self.settings;
+        let begun = Instant::now();
+        let mut ran = false;
+        for secret in [&settings.api_key, &settings.client_cert_password, &settings.proxy].into_iter().flatten() {
+            if secret.is_known() {
+                continue;
+            }
+            ran = true;
+            secret.obtain(deadline.left()).map_err(|cause| match deadline.is_over() {
+                false => Failure::new(Kind::Settings, cause, "check the settings file"),
+                true => Failure::new(Kind::Timeout, cause, "use a faster command, or raise STM_PKCS11_TIMEOUT"),
+            })?;
+        }
+        Ok(if ran { deadline.with_secrets(begun.elapsed()) } else { deadline })
     }
 
     fn make_line(&self, pin: Option<&Secret>) -> Result<Open, Failure> {
@@ -154,9 +190,6 @@ impl Service {
             return Err(Failure::new(Kind::Settings, lines.join(" | "), ""));
         }
         let Some(host) = &settings.host else { return Err(Failure::new(Kind::Settings, "SM_HOST is not set", "")) };
-        for secret in [&settings.api_key, &settings.client_cert_password, &settings.proxy].into_iter().flatten() {
-            secret.obtain().map_err(|cause| Failure::new(Kind::Settings, cause, "check the settings file"))?;
-        }
         let pin = pin.map(Secret::reveal);
         let (password, api_key) = match settings.login {
             Login::None => (None, None),
@@ -186,7 +219,8 @@ impl Service {
         F: Future<Output = Result<T, Failure>>,
     {
         Stats::add(&self.stats.operations, 1);
-        let open = self.line()?;
+        let deadline = self.obtain(deadline)?;
+        let open = self.line(deadline)?;
         run_on(&open, deadline, work).map_err(|failure| self.without_key(failure))
     }
 
@@ -210,7 +244,10 @@ impl Service {
         if hidden {
             return Ok(Vec::new());
         }
-        let found = self.single_flight.share(key, deadline, || {
+        let single_flight = Arc::clone(&self.single_flight.lock());
+        let found = single_flight.share(key, deadline, || {
+            // Before the cache, which is the credentials'.
+            let deadline = self.obtain(deadline)?;
             let cache = self.cache();
             if let Some(known) = cache.find(wanted) {
                 Stats::add(&self.stats.cache_hits, 1);
@@ -435,23 +472,34 @@ impl Service {
                 Failure::new(Kind::BadAnswer, cause, "look for it in the service's web page")
             })
         });
-        self.single_flight.forget_misses();
+        self.single_flight.lock().forget_misses();
         self.cache().outdate_list();
         made
     }
 
-    /// With a login setting: checks a PIN with one small request and keeps it for those to come.
-    pub fn log_in(&self, pin: &[u8]) -> Result<(), Failure> {
+    /// With a login setting: checks a PIN with one small request and keeps it for those to come. Whether it is another one
+    /// than the last that was good.
+    pub fn log_in(&self, pin: &[u8]) -> Result<bool, Failure> {
+        let hash = Sha256::digest(pin).into();
         let pin = std::str::from_utf8(pin).map(Secret::new);
         let pin = pin.map_err(|_| Failure::new(Kind::Password, "the PIN is not UTF-8 text", ""))?;
         Stats::add(&self.stats.operations, 1);
+        let deadline = self.obtain(self.deadline())?;
         let open = Arc::new(self.make_line(Some(&pin))?);
-        run_on(&open, self.deadline(), async |line| listing::knock(&line).await)?;
+        run_on(&open, deadline, async |line| listing::knock(&line).await)?;
         self.refused.forget();
         *self.pin.lock() = Some(pin);
         *self.open.write() = Some(open);
+        self.forget_all();
+        Ok(self.last_pin.lock().replace(hash).is_some_and(|last| last != hash))
+    }
+
+    /// What was learnt for one identity is nothing to the next.
+    fn forget_all(&self) {
         *self.cache.lock() = None;
-        Ok(())
+        *self.single_flight.lock() = Arc::default();
+        *self.similar.lock() = None;
+        self.short.store(false, Ordering::Relaxed);
     }
 
     /// Makes one small request, for whoever wants to know whether all is well; the service's clock, where it shows one.
@@ -468,7 +516,7 @@ impl Service {
     /// Forgets the PIN and ends the connections that were made with it.
     pub fn log_out(&self) {
         *self.pin.lock() = None;
-        *self.cache.lock() = None;
+        self.forget_all();
         quietly(|| *self.open.write() = None);
     }
 
@@ -498,6 +546,16 @@ impl Service {
             log::info!("{summary}");
         }
         quietly(|| *self.open.write() = None);
+    }
+}
+
+/// The one thread that opens the line.
+struct Opening<'a>(&'a Service);
+
+impl Drop for Opening<'_> {
+    fn drop(&mut self) {
+        *self.0.opening.lock() = false;
+        self.0.opened.notify_all();
     }
 }
 

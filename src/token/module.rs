@@ -4,7 +4,7 @@ use super::object::Handles;
 use super::session::Session;
 use super::session_table::Sessions;
 use super::slot::{Account, MANUFACTURER, Signer, Slot, SlotKind, library_version, padded};
-use crate::config::Config;
+use crate::config::{Config, Login};
 use crate::error::{Error, Result};
 use crate::ledger::Ledger;
 use cryptoki_sys::*;
@@ -25,12 +25,18 @@ impl Module {
         let ledger = Arc::new(Ledger::new(&config.ledger));
         let mut slots = Vec::new();
         for settings in &config.tokens {
-            let signer = Signer::new(Arc::clone(&ledger), &config.ledger, settings);
-            let id = slots.len() as CK_SLOT_ID;
-            let account = Arc::new(Account::new(Arc::clone(settings), id, Arc::clone(&handles), signer));
-            slots.push(Arc::new(Slot::new(slots.len() as CK_SLOT_ID, SlotKind::Classic, Arc::clone(&account))));
+            let first = slots.len() as CK_SLOT_ID;
+            let mut kinds = vec![(SlotKind::Classic, first)];
             if settings.modern_slot {
-                slots.push(Arc::new(Slot::new(slots.len() as CK_SLOT_ID, SlotKind::Modern, account)));
+                kinds.push((SlotKind::Modern, first + 1));
+            }
+            // A PIN is the slot's that was given it, and so are the connections, lists and caches that come of it.
+            let together = if settings.login == Login::None { kinds.len() } else { 1 };
+            for kinds in kinds.chunks(together) {
+                let signer = Signer::new(Arc::clone(&ledger), &config.ledger, settings);
+                let account = Account::new(Arc::clone(settings), kinds.to_vec(), Arc::clone(&handles), signer);
+                let account = Arc::new(account);
+                slots.extend(kinds.iter().map(|(kind, id)| Arc::new(Slot::new(*id, *kind, Arc::clone(&account)))));
             }
         }
         Self { slots, sessions: Sessions::default(), handles, ledger }

@@ -64,7 +64,8 @@ mod tests {
         let config = load_from(Sources::new(None, HashMap::default()));
         let ledger = Arc::new(crate::ledger::Ledger::new(&config.ledger));
         let signer = crate::token::Signer::new(ledger, &config.ledger, &config.tokens[0]);
-        let account = Arc::new(Account::new(Arc::clone(&config.tokens[0]), 0, Arc::default(), signer));
+        let account =
+            Arc::new(Account::new(Arc::clone(&config.tokens[0]), vec![(SlotKind::Classic, 0)], Arc::default(), signer));
         let slot = Arc::new(Slot::new(0, SlotKind::Classic, account));
         let sessions = Sessions::default();
         let first = sessions.open(Arc::clone(&slot), Arc::default(), false);

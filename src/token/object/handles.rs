@@ -25,6 +25,18 @@ pub enum ObjectKey {
     Profile(CK_SLOT_ID, CK_PROFILE_ID),
 }
 
+impl ObjectKey {
+    fn slot(&self) -> CK_SLOT_ID {
+        match self {
+            Self::PrivateKey(slot, _)
+            | Self::PublicKey(slot, _)
+            | Self::Certificate(slot, ..)
+            | Self::Chain(slot, _)
+            | Self::Profile(slot, _) => *slot,
+        }
+    }
+}
+
 /// All objects that have a handle. Session objects live apart: every search passes over all of them.
 #[derive(Default)]
 pub struct Handles {
@@ -71,6 +83,12 @@ impl Handles {
         if let Some(place) = self.session.write().get_mut(&object.handle()) {
             *place = Arc::new(object);
         }
+    }
+
+    /// Ends the objects of a token: another user has logged in.
+    pub fn end_of_token(&self, slot: CK_SLOT_ID) {
+        self.by_key.lock().retain(|key, _| key.slot() != slot);
+        self.token.write().retain(|_, object| object.slot() != slot);
     }
 
     /// Ends the session objects that `ended` names.

@@ -29,25 +29,22 @@ pub struct Account {
     layout: Layout,
     catalog: RwLock<Arc<Catalog>>,
     /// Held while a new catalog is put together, never during a request.
-    renewal: Mutex<()>,
+    /// How many logins and logouts there were.
+    renewal: Mutex<u64>,
 }
 
 impl Account {
-    /// Touches nothing but memory. `first_slot` is the id that its classic slot has.
+    /// Touches nothing but memory. `slots` are the kinds and ids of its slots.
     pub(in crate::token) fn new(
         settings: Arc<TokenSettings>,
-        first_slot: CK_SLOT_ID,
+        slots: Vec<(SlotKind, CK_SLOT_ID)>,
         handles: Arc<Handles>,
         signer: Signer,
     ) -> Self {
-        let mut slots = vec![(SlotKind::Classic, first_slot)];
-        if settings.modern_slot {
-            slots.push((SlotKind::Modern, first_slot + 1));
-        }
         let layout = Layout { slots, chain: settings.chain, private: settings.login != Login::None, handles };
         let catalog = RwLock::new(Arc::new(Catalog::empty(&layout)));
         let service = Service::new(Arc::clone(&settings));
-        Self { settings, service, signer, layout, catalog, renewal: Mutex::new(()) }
+        Self { settings, service, signer, layout, catalog, renewal: Mutex::new(0) }
     }
 
     /// What the user set.
@@ -117,10 +114,10 @@ impl Account {
         {
             return Ok(());
         }
-        let asked = Instant::now();
+        let (asked, logins) = (Instant::now(), self.logins());
         match self.service.keypairs(wanted, deadline) {
             Ok(found) => {
-                self.renew(|catalog| {
+                self.renew(logins, |catalog| {
                     let same = since(catalog).is_some_and(|since| since >= asked);
                     (!same && !found.is_empty()).then(|| catalog.with(&found, asked, &self.layout))
                 });
@@ -153,10 +150,10 @@ impl Account {
         if since.is_some_and(|since| since.elapsed() < self.settings.refresh) {
             return self.fetch_dynamic(deadline);
         }
-        let asked = Instant::now();
+        let (asked, logins) = (Instant::now(), self.logins());
         match self.service.keypairs(Wanted::All, deadline) {
             Ok(all) => {
-                self.renew(|catalog| {
+                self.renew(logins, |catalog| {
                     let same = catalog.complete_since().is_some_and(|since| since >= asked);
                     (!same).then(|| catalog.replaced(&all, asked, &self.layout))
                 });
@@ -179,9 +176,17 @@ impl Account {
         Ok(())
     }
 
-    /// Puts a new catalog in place of the old one, if `make` makes one.
-    fn renew(&self, make: impl FnOnce(&Catalog) -> Option<Catalog>) {
-        let _one_at_a_time = self.renewal.lock();
+    fn logins(&self) -> u64 {
+        *self.renewal.lock()
+    }
+
+    /// Puts a new catalog in place of the old one, if `make` makes one, and if what it is made of was asked for by who is
+    /// logged in: since as many logins and logouts as there were by then.
+    fn renew(&self, logins: u64, make: impl FnOnce(&Catalog) -> Option<Catalog>) {
+        let one_at_a_time = self.renewal.lock();
+        if *one_at_a_time != logins {
+            return;
+        }
         let old = self.catalog();
         if let Some(new) = make(&old) {
             *self.catalog.write() = Arc::new(new);
@@ -190,26 +195,40 @@ impl Account {
 
     /// Makes a keypair and shows it at once, in all sessions.
     pub fn create(&self, new: &NewKeypair) -> Result<Arc<Keypair>> {
+        let logins = self.logins();
         let keypair = self.service.create_keypair(new).map_err(|failure| failure::generation_error(&failure))?;
         let made = [Arc::clone(&keypair)];
-        self.renew(|catalog| Some(catalog.with(&made, Instant::now(), &self.layout)));
+        self.renew(logins, |catalog| Some(catalog.with(&made, Instant::now(), &self.layout)));
         Ok(keypair)
     }
 
     /// Forgets what memory and disk say of a keypair: the service answered that it is otherwise.
     pub fn forget(&self, keypair: &Keypair) {
         self.service.forget(keypair);
-        self.renew(|catalog| Some(catalog.without(|known| known.id == keypair.id, &self.layout)));
+        self.renew(self.logins(), |catalog| Some(catalog.without(|known| known.id == keypair.id, &self.layout)));
     }
 
-    /// Checks a PIN with one small request, and keeps it for the requests to come.
+    /// Checks a PIN with one small request, and keeps it for the requests to come. With another PIN than the last one, the
+    /// handles that were given out are somebody else's, and end.
     pub fn log_in(&self, pin: &[u8]) -> Result<()> {
-        self.service.log_in(pin).map_err(|failure| failure::login_error(&failure))
+        let another = self.service.log_in(pin).map_err(|failure| failure::login_error(&failure))?;
+        self.forget_all();
+        if another {
+            self.slots().iter().for_each(|(_, slot)| self.layout.handles.end_of_token(*slot));
+        }
+        Ok(())
     }
 
-    /// Forgets the PIN and ends the connections that were made with it.
+    /// Forgets the PIN and what was found with it, and ends the connections that were made with it.
     pub fn log_out(&self) {
         self.service.log_out();
+        self.forget_all();
+    }
+
+    fn forget_all(&self) {
+        let mut logins = self.renewal.lock();
+        *logins += 1;
+        *self.catalog.write() = Arc::new(Catalog::empty(&self.layout));
     }
 
     /// In a forked child: goes on over connections of its own.

@@ -52,6 +52,7 @@ pub use failure::{Failure, Kind};
 pub use model::{Keypair, KeypairCertificate, NewKeypair, SignatureRecord, Signed};
 pub use observe::{Exchange, Observer};
 pub use progress::Progress;
+pub use request::SIGNATURE_LOG;
 pub use resolve::permit_threads;
 pub use retry::markdown as retry_table;
 pub use transport::user_agent;

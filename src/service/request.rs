@@ -230,7 +230,7 @@ impl Line {
             // What is used up or closed is not there again in a moment.
             let lasting = matches!(failure.kind, Kind::Quota | Kind::Window);
             if lasting || !retry::again(outcome, request.effect) {
-                let failure = unsure(failure, outcome, request.effect);
+                let failure = unsure(failure, outcome, request);
                 return Err(if outcome == Outcome::TimedOut { after(failure, last) } else { failure });
             }
             let left = self.patience(outcome, begun).saturating_duration_since(Instant::now());
@@ -307,14 +307,20 @@ fn after(failure: Failure, last: Option<Failure>) -> Failure {
     }
 }
 
-/// A sign that got no answer may have been executed, and that is what the user has to know.
-fn unsure(failure: Failure, outcome: Outcome, effect: Effect) -> Failure {
-    if effect == Effect::Read || !matches!(outcome, Outcome::Lost | Outcome::TimedOut) {
+/// Where the service's web page lists every signature.
+pub const SIGNATURE_LOG: &str = "in the service's web page (Software Trust Manager, Logs, Signature logs)";
+
+/// A sign or a creation that got no answer may have been executed, and that is what the user has to know.
+fn unsure(failure: Failure, outcome: Outcome, request: &Request) -> Failure {
+    if request.effect == Effect::Read || !matches!(outcome, Outcome::Lost | Outcome::TimedOut) {
         return failure;
     }
-    let remedy =
-        "it may have been executed, so it is not sent again by itself: the service's list of signatures shows it";
-    Failure { remedy: remedy.to_owned(), ..failure }
+    let look = match request.subject() {
+        Subject::Creation => "`stm-pkcs11 keypair list` shows whether the keypair is there".to_owned(),
+        _ => format!("look {SIGNATURE_LOG} before you sign again"),
+    };
+    let remedy = format!("it may have been executed, so it is not sent again by itself: {look}");
+    Failure { remedy, ..failure }
 }
 
 /// A success that is no JSON.

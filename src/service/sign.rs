@@ -8,7 +8,7 @@ use super::failure::{Failure, Kind};
 use super::lookup;
 use super::model::{self, Keypair, SignatureRecord, Signed};
 use super::progress::Progress;
-use super::request::{Line, Request, segment};
+use super::request::{Line, Request, SIGNATURE_LOG, segment};
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use serde_json::{Value, json};
@@ -53,8 +53,7 @@ impl Order<'_> {
                     "the service answered without a signature and without the id of its record: the answer is {}",
                     model::members(&answer)
                 );
-                let remedy =
-                    "the signature may have been made: look at the service's signature log, and report the answer";
+                let remedy = format!("the signature may have been made: look {SIGNATURE_LOG}, and report the answer");
                 Err(Failure::new(Kind::BadAnswer, cause, remedy))
             }
         }

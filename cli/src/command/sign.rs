@@ -10,7 +10,7 @@ use std::fs::{File, OpenOptions};
 use std::io::{Seek, Write};
 use std::path::{Path, PathBuf};
 use stm_pkcs11::mechanism::Prepared;
-use stm_pkcs11::service::{self, Keypair, Kind};
+use stm_pkcs11::service::{self, Keypair, Kind, SIGNATURE_LOG};
 use stm_pkcs11::token::{Unsigned, sig_alg};
 
 #[derive(clap::Args)]
@@ -104,10 +104,11 @@ fn failed(what: String, keypair: &Keypair, prepared: &Prepared, failure: &servic
     match failure.kind() {
         // The signature may have been made, and its answer lost.
         Kind::Timeout | Kind::Unreachable | Kind::Unavailable | Kind::BadAnswer | Kind::LongAnswer => {
+            let known = failure.remedy().trim_end_matches('.');
+            let place = if known.contains(SIGNATURE_LOG) { "there" } else { SIGNATURE_LOG };
             let remedy = format!(
-                "{}; before you sign again, look in the service's web page (Software Trust Manager, Logs, Signature logs) for a \
-                 signature of {} by {} at this minute, and show it with stm-pkcs11 signature show ID",
-                failure.remedy().trim_end_matches('.'),
+                "{known}; before you sign again, look {place} for a signature of {} by {} at this minute, and show it with \
+                 stm-pkcs11 signature show ID",
                 sig_alg(prepared.algorithm),
                 keypair.alias
             );

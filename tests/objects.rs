@@ -420,7 +420,57 @@ service_test!(a_keypair_with_an_id_and_no_label_is_named_after_the_id, |_: &Emul
     let (_, private_key) = generate(&p11, session, CKM_RSA_PKCS_KEY_PAIR_GEN, bits, private).expect("a keypair");
     assert_eq!(p11.private_key(session, "key-0aff"), private_key);
     assert_eq!(p11.attribute(session, private_key, CKA_DECRYPT), Ok(vec![0]), "the object shows what the key can do");
+    assert_eq!(p11.attribute(session, private_key, CKA_ID), Ok(vec![0x0a, 0xff]));
 });
+
+// Knot's `keymgr generate` (GnuTLS) creates a key with a random id of 20 bytes, and finds it by that alone from then on. SunPKCS11
+// does so where its configuration has an `attributes` section.
+service_test!(
+    a_keypair_with_an_id_and_no_label_is_found_by_its_id,
+    [("STM_PKCS11_CACHE", "off")],
+    [],
+    |emulator: &Emulator| {
+        let p256 = [0x06, 0x08, 0x2a, 0x86, 0x48, 0xce, 0x3d, 0x03, 0x01, 0x07];
+        let ids = [(1..=20).collect::<Vec<u8>>(), vec![0xab; 16], vec![9], (0..64).collect()];
+        for id in &ids {
+            let p11 = P11::start();
+            let session = p11.open_rw(0);
+            let public = Attributes::new().bytes(CKA_EC_PARAMS, &p256).bytes(CKA_ID, id).flag(CKA_VERIFY, true);
+            let public = public.flag(CKA_TOKEN, true).flag(CKA_PRIVATE, false);
+            let private = Attributes::new().bytes(CKA_ID, id).flag(CKA_SIGN, true).flag(CKA_TOKEN, true);
+            let private = private.flag(CKA_PRIVATE, true).flag(CKA_SENSITIVE, true);
+            let (public_key, private_key) =
+                generate(&p11, session, CKM_EC_KEY_PAIR_GEN, public, private).expect("a keypair");
+            for (key, class) in [(public_key, CKO_PUBLIC_KEY), (private_key, CKO_PRIVATE_KEY)] {
+                assert_eq!(p11.attribute(session, key, CKA_ID).as_ref(), Ok(id));
+                assert_eq!(p11.find(session, &Attributes::new().class(class).bytes(CKA_ID, id)), [key]);
+            }
+            p11.finish();
+            // So does a process that knows nothing yet.
+            emulator.clear();
+            let p11 = P11::start();
+            let session = p11.open(0);
+            let found = p11.find(session, &Attributes::new().class(CKO_PRIVATE_KEY).bytes(CKA_ID, id));
+            assert_eq!(found.len(), 1, "{id:x?}");
+            assert!(p11.sign(session, CKM_ECDSA, found[0], &[7; 32]).is_ok());
+            // 16 bytes may be the service's own id, which is asked for first.
+            let most = if id.len() == 16 { 4 } else { 2 };
+            assert!(emulator.requests().len() <= most, "{id:x?}: {:#?}", emulator.requests());
+            p11.finish();
+        }
+        // An id that no keypair has costs one small request, and that of an issuer's certificate none.
+        let p11 = P11::start();
+        let session = p11.open(0);
+        let leaf = p11.object(session, CKO_CERTIFICATE, "demo-rsa-2048");
+        let issuer = p11.attribute(session, leaf, CKA_ISSUER).expect("its issuer");
+        let above = p11.find(session, &Attributes::new().class(CKO_CERTIFICATE).bytes(CKA_SUBJECT, &issuer));
+        let id = p11.attribute(session, above[0], CKA_ID).expect("its id");
+        emulator.clear();
+        assert!(p11.find(session, &Attributes::new().class(CKO_PRIVATE_KEY).bytes(CKA_ID, &id)).is_empty());
+        assert_eq!(emulator.requests().len(), 0);
+        p11.finish();
+    }
+);
 
 service_test!(
     an_id_beside_the_label_is_ignored_where_the_setting_says_so,

@@ -151,7 +151,7 @@ table! {
     KEY_STORAGE = Setting::new(Token, "STM_PKCS11_KEY_STORAGE", "key_storage", "storage of new keypairs: HSM or DISK").default("HSM");
     KEY_TYPE = Setting::new(Token, "STM_PKCS11_KEY_TYPE", "key_type", "type of new keypairs: PRODUCTION or TEST").default("PRODUCTION");
     KEY_STATUS = Setting::new(Token, "STM_PKCS11_KEY_STATUS", "key_status", "status of new keypairs: ONLINE or OFFLINE").default("ONLINE");
-    KEY_PREFIX = Setting::new(Token, "STM_PKCS11_KEY_PREFIX", "key_prefix", "prefix of the alias of a new keypair that a client creates with an id (CKA_ID) and no label").default("key-");
+    KEY_PREFIX = Setting::new(Token, "STM_PKCS11_KEY_PREFIX", "key_prefix", "prefix of the alias of a new keypair that a client creates with an id (CKA_ID) and no label: the id follows in hexadecimal, and an alias of that form is the keypair's CKA_ID").default("key-");
     KEY_ID = Setting::new(Token, "STM_PKCS11_KEY_ID", "key_id", "what happens where a client creates a keypair with an id (CKA_ID) beside the label: refuse (the service assigns ids) \
         or ignore (for clients that always send one, such as p11tool)").default("refuse");
 }

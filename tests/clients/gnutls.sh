@@ -62,4 +62,14 @@ for kind in '--generate-rsa --bits 2048' '--generate-ecc --curve secp256r1'; do
     says "  which proves possession of the key" 'signature verify OK' openssl req -verify -in request.pem -noout
 done
 
+# As Knot's keymgr does by the same library: an id and no label, and from then on the key is found by its id.
+id=$(printf '%02x' {1..20})
+check "p11tool makes a keypair with an id and no label" \
+    p11tool "${provider[@]}" --batch --generate-ecc --curve secp256r1 --id "$id" --outfile made.pub 'pkcs11:token=STM'
+same "  which is named after the id" "$("$COMPANION" keypair show "key-$id" --only cka-id)" "$id"
+url="pkcs11:token=STM;id=$(printf '%%%02x' {1..20})"
+signs_once "  and, found by its id, signs a certificate request" certtool "${provider[@]}" --generate-request \
+    --load-privkey "$url;type=private" --load-pubkey made.pub --template template --outfile request.pem
+says "  which proves possession of the key" 'signature verify OK' openssl req -verify -in request.pem -noout
+
 keeps_secrets

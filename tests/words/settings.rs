@@ -58,6 +58,16 @@ pub const SETTINGS: Group = Group {
         .with(&[("SM_CLIENT_CERT_PASWORD", "x")])
         .warns(),
         entry(
+            "A certificate that the keypair does not have",
+            Find(KEY),
+            "does not name a certificate",
+            "`STM_PKCS11_CERTIFICATE` names the certificate to show by its id or alias (aliases are case-sensitive). The service's \
+             default certificate is shown instead; the message lists those that the keypair has. A list of keypairs reports names that \
+             are no certificate's.",
+        )
+        .with(&[("STM_PKCS11_CERTIFICATE", "release-2027")])
+        .warns(),
+        entry(
             "A typing error in the settings file",
             Find(KEY),
             "did you mean 'api_key'",

@@ -89,14 +89,14 @@ pub fn pem(label: &str, der: &[u8]) -> String {
 }
 
 /// A keypair's `CKA_ID`, as clients of PKCS#11 write it: lower-case digits.
-pub fn cka_id(keypair: &Keypair) -> String {
-    hex(&stm_pkcs11::token::object_id(&keypair.id))
+pub fn cka_id(keypair: &Keypair, key_prefix: &str) -> String {
+    hex(&stm_pkcs11::token::object_id(&keypair.id, &keypair.alias, key_prefix))
 }
 
 /// `docs/companion.schema.json` describes it.
-pub fn keypair_json(keypair: &Keypair) -> Value {
+pub fn keypair_json(keypair: &Keypair, key_prefix: &str) -> Value {
     json!({
-        "id": keypair.id, "cka_id": cka_id(keypair), "alias": keypair.alias, "key": key(keypair),
+        "id": keypair.id, "cka_id": cka_id(keypair, key_prefix), "alias": keypair.alias, "key": key(keypair),
         "status": keypair.key_status, "type": keypair.key_type, "storage": keypair.key_storage,
         "signable": keypair.signable,
         "public_key": keypair.public_key.as_deref().map(|der| pem("PUBLIC KEY", der)),

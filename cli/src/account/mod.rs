@@ -24,6 +24,8 @@ pub struct Account {
     pub service: Service,
     /// Writes every signature down, as the module does.
     pub signer: Signer,
+    /// `STM_PKCS11_KEY_PREFIX`: aliases that begin with it may contain their `CKA_ID`.
+    pub key_prefix: String,
 }
 
 impl Choice {
@@ -59,7 +61,8 @@ impl Choice {
         let (config, settings) = self.settings()?;
         let ledger = Arc::new(Ledger::new(&config.ledger));
         let signer = Signer::new(ledger, &config.ledger, &settings);
-        Ok(Account { service: Service::new(settings), signer })
+        let key_prefix = settings.generate.alias_prefix.clone();
+        Ok(Account { service: Service::new(settings), signer, key_prefix })
     }
 }
 

@@ -16,15 +16,15 @@ pub struct Entry {
     /// From its `public_key`, else from its default certificate.
     pub key: PublicKey,
     /// `CKA_ID`: see [`object_id`].
-    pub id: [u8; 16],
+    pub id: Box<[u8]>,
     /// The place of the certificate that is shown.
     shown: OnceCell<Option<usize>>,
     certificate: OnceCell<Option<Certificate>>,
 }
 
 impl Entry {
-    /// Reads a keypair's key. Why it cannot be shown, with a warning, if it cannot.
-    pub fn new(keypair: &Arc<Keypair>) -> Result<Self, String> {
+    /// Reads a keypair's key. Why it cannot be shown, with a warning, if it cannot. `prefix` is that of [`object_id`].
+    pub fn new(keypair: &Arc<Keypair>, prefix: &str) -> Result<Self, String> {
         let refuse = |why: String| {
             log::warn!("keypair {} ({}) is not shown: {why}", keypair.alias, keypair.key_alg);
             Err(why)
@@ -35,7 +35,7 @@ impl Entry {
         };
         match PublicKey::from_spki(spki) {
             Ok(key) => {
-                let (keypair, id) = (Arc::clone(keypair), object_id(&keypair.id));
+                let (keypair, id) = (Arc::clone(keypair), object_id(&keypair.id, &keypair.alias, prefix));
                 Ok(Self { keypair, key, id, shown: OnceCell::new(), certificate: OnceCell::new() })
             }
             Err(error) => refuse(error.cause.into_owned()),

@@ -62,7 +62,7 @@ rows! {
     CKA_COPYABLE Ignored, Ignored, "tools set the standard's default; objects of the service are never copied";
     CKA_DESTROYABLE Ignored, Ignored, "tools set the standard's default; objects of the service are never destroyed";
     CKA_LABEL Kept, Kept, "becomes the keypair's alias";
-    CKA_ID Kept, Kept, "becomes the alias where there is no label; the service assigns the id";
+    CKA_ID Kept, Kept, "becomes the alias, and stays the id, where there is no label; else the service assigns the id";
     CKA_SUBJECT Empty, Empty, "the subject is that of the keypair's certificate";
     CKA_START_DATE Empty, Empty, "keypairs have no dates";
     CKA_END_DATE Empty, Empty, "keypairs have no dates";

@@ -1,7 +1,25 @@
 //! A keypair's id at the service, and the `CKA_ID` of its objects.
 
-/// `CKA_ID` of a keypair: the 16 bytes of its UUID, else the first 16 of SHA-256 of the id as it stands.
-pub fn object_id(keypair_id: &str) -> [u8; 16] {
+/// `CKA_ID` of a keypair. A client that created it with an id and no label gets that id back: it is in the alias, behind
+/// `prefix` (`STM_PKCS11_KEY_PREFIX`), in lower-case hexadecimal. Else the id is that of the service, see [`assigned_id`].
+pub fn object_id(keypair_id: &str, alias: &str, prefix: &str) -> Box<[u8]> {
+    named_id(alias, prefix).unwrap_or_else(|| assigned_id(keypair_id).into())
+}
+
+/// The alias of a keypair that is created with this `CKA_ID` and no label.
+pub fn alias_of_id(id: &[u8], prefix: &str) -> String {
+    id.iter().fold(prefix.to_owned(), |alias, byte| format!("{alias}{byte:02x}"))
+}
+
+fn named_id(alias: &str, prefix: &str) -> Option<Box<[u8]>> {
+    let (pairs, odd) = alias.strip_prefix(prefix)?.as_bytes().as_chunks::<2>();
+    let digit = |byte: u8| char::from(byte).to_digit(16).filter(|_| !byte.is_ascii_uppercase());
+    let byte = |[high, low]: &[u8; 2]| Some((digit(*high)? << 4 | digit(*low)?) as u8);
+    (odd.is_empty() && !pairs.is_empty()).then(|| pairs.iter().map(byte).collect())?
+}
+
+/// The 16 bytes of a keypair's UUID, else the first 16 of SHA-256 of its id as it stands.
+fn assigned_id(keypair_id: &str) -> [u8; 16] {
     uuid_bytes(keypair_id.as_bytes()).unwrap_or_else(|| {
         let digest = crate::mechanism::sha256(keypair_id.as_bytes());
         std::array::from_fn(|place| digest[place])
@@ -34,7 +52,7 @@ mod tests {
     #[test]
     fn a_uuid_becomes_its_sixteen_bytes_and_back() {
         let uuid = "ea936a8f-446d-8bab-b782-c01e8612bf1e";
-        let id = object_id(uuid);
+        let id = object_id(uuid, "release", "key-");
         assert_eq!(id.len(), 16);
         assert_eq!(id[..2], [0xea, 0x93]);
         assert_eq!(keypair_id(&id).as_deref(), Some(uuid));
@@ -44,8 +62,20 @@ mod tests {
     fn an_id_that_is_no_uuid_becomes_sixteen_bytes_of_its_hash() {
         for odd in ["42", "key_711812656", "ea936a8f-446d-8bab-b782-c01e8612bf1g", "ea936a8f-446d-8bab-b782-c01e8612bé"]
         {
-            assert_eq!(object_id(odd).len(), 16, "{odd}");
+            assert_eq!(assigned_id(odd).len(), 16, "{odd}");
         }
-        assert_ne!(object_id("a"), object_id("b"));
+        assert_ne!(assigned_id("a"), assigned_id("b"));
+    }
+
+    #[test]
+    fn the_id_of_a_client_is_in_the_alias_and_comes_out_again() {
+        for id in [&[0x0a, 0xff][..], &[7; 20], &[0]] {
+            let alias = alias_of_id(id, "key-");
+            assert_eq!(&*object_id("42", &alias, "key-"), id, "{alias}");
+            assert_eq!(&*object_id("42", &alias, "other-"), assigned_id("42"));
+        }
+        for alias in ["key-", "key-a", "key-0A", "key-0g", "key-0a ", "release", "key-\u{fc}"] {
+            assert_eq!(&*object_id("42", alias, "key-"), assigned_id("42"), "{alias}");
+        }
     }
 }

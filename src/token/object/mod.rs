@@ -20,7 +20,7 @@ pub use class::{CLASSES, Class};
 pub use entry::Entry;
 pub use handles::{Handles, ObjectKey};
 pub use key_pair_template::{check_half, markdown as generation_markdown};
-pub use keypair_id::{keypair_id, object_id};
+pub use keypair_id::{alias_of_id, keypair_id, object_id};
 pub use object::{ChainCertificate, Object, Source};
 pub use profile::profiles;
 pub use session_object::{SessionObject, TOKEN_SETS, changed};

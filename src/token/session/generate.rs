@@ -6,8 +6,8 @@ use crate::error::{Error, Result};
 use crate::mechanism::Family;
 use crate::mechanism::{self, Mechanism, Parameter};
 use crate::service::NewKeypair;
-use crate::token::object::vendor::{CKA_STM_KEY_STATUS, CKA_STM_KEY_STORAGE, CKA_STM_KEY_TYPE};
-use crate::token::object::{Class, Template, check_half, object_id};
+use crate::token::object::vendor::{CKA_STM_KEY_STATUS, CKA_STM_KEY_STORAGE, CKA_STM_KEY_TYPE, CKA_STM_KEYPAIR_ID};
+use crate::token::object::{Class, Template, alias_of_id, check_half};
 use crate::token::operation::require;
 use cryptoki_sys::*;
 
@@ -71,8 +71,7 @@ impl Session {
         }
         let label = labels.0.or(labels.1).filter(|label| !label.is_empty());
         let id = ids.0.or(ids.1).filter(|id| !id.is_empty());
-        let of_id =
-            |id: &[u8]| id.iter().fold(defaults.alias_prefix.clone(), |alias, byte| format!("{alias}{byte:02x}"));
+        let of_id = |id: &[u8]| alias_of_id(id, &defaults.alias_prefix);
         match (label, id) {
             (Some(label), Some(id)) if !defaults.ignore_id => Err(Error::loud(
                 CKR_ATTRIBUTE_VALUE_INVALID,
@@ -95,10 +94,9 @@ impl Session {
     /// The handles of the keypair that was just made.
     fn made(&self, id: &str, family: Family) -> Result<(CK_OBJECT_HANDLE, CK_OBJECT_HANDLE)> {
         let slot = &self.slot;
-        let id = object_id(id);
         let handle = |class: Class| {
             let class = class.number().to_ne_bytes();
-            let template = Template(vec![(CKA_CLASS, &class), (CKA_ID, &id)]);
+            let template = Template(vec![(CKA_CLASS, &class), (CKA_STM_KEYPAIR_ID, id.as_bytes())]);
             let found = slot.account.find(slot.id, slot.kind, &template, false)?;
             found.first().map(|object| object.handle()).ok_or_else(|| {
                 let cause = format!(

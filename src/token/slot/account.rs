@@ -14,7 +14,7 @@ use crate::error::Result;
 use crate::lock::{Mutex, RwLock};
 use crate::service::{Deadline, Keypair, NewKeypair, Service, Wanted};
 use crate::token::object::{Handles, Object, Template};
-use cryptoki_sys::CK_SLOT_ID;
+use cryptoki_sys::{CK_SLOT_ID, CKA_ID};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -41,7 +41,13 @@ impl Account {
         handles: Arc<Handles>,
         signer: Signer,
     ) -> Self {
-        let layout = Layout { slots, chain: settings.chain, private: settings.login != Login::None, handles };
+        let layout = Layout {
+            slots,
+            chain: settings.chain,
+            id_prefix: settings.generate.alias_prefix.as_str().into(),
+            private: settings.login != Login::None,
+            handles,
+        };
         let catalog = RwLock::new(Arc::new(Catalog::empty(&layout)));
         let service = Service::new(Arc::clone(&settings));
         Self { settings, service, signer, layout, catalog, renewal: Mutex::new(0) }
@@ -71,7 +77,7 @@ impl Account {
         ask: bool,
     ) -> Result<Vec<Arc<Object>>> {
         if ask {
-            self.fetch(slot, &Need::of(template, kind), template, self.service.deadline())?;
+            self.fetch(slot, &Need::of(template, kind, &self.layout.id_prefix), template, self.service.deadline())?;
         }
         let catalog = self.catalog();
         let found = catalog.find(slot, template);
@@ -94,8 +100,19 @@ impl Account {
                 self.fetch_some(Wanted::Id(id), deadline, |catalog| catalog.id_since(id))?;
                 self.fetch_rest(slot, *permitted, template, deadline)
             }
+            // A client that looks for the key of an issuer's certificate gets its answer from memory.
+            Need::Named(id, _) if self.is_of_issuer(slot, id) => Ok(()),
+            Need::Named(_, alias) => {
+                self.fetch_some(Wanted::Alias(alias), deadline, |catalog| catalog.alias_since(alias))
+            }
             Need::Issuer => self.fetch_rest(slot, Permitted::Listing, template, deadline),
         }
+    }
+
+    /// Whether an issuer's certificate that is known has this `CKA_ID`.
+    fn is_of_issuer(&self, slot: CK_SLOT_ID, id: &[u8]) -> bool {
+        let found = self.catalog().find(slot, &Template(vec![(CKA_ID, id)]));
+        found.iter().any(|object| object.entry().is_none())
     }
 
     /// One narrow look-up, unless memory has the answer.

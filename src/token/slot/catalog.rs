@@ -98,7 +98,7 @@ impl Catalog {
     pub fn replaced(&self, keypairs: &[Arc<Keypair>], now: Instant, layout: &Layout) -> Self {
         let (mut known, mut unreadable) = (Vec::with_capacity(keypairs.len()), Vec::new());
         for keypair in keypairs {
-            match self.learn(keypair, now) {
+            match self.learn(keypair, now, layout) {
                 Ok(new) => known.push(new),
                 Err(why) => unreadable.push((keypair.alias.clone(), why)),
             }
@@ -114,7 +114,7 @@ impl Catalog {
         unreadable.retain(|(alias, _)| !named(alias));
         let mut known = self.known.clone();
         for keypair in keypairs {
-            match (self.learn(keypair, now), self.place(&keypair.id)) {
+            match (self.learn(keypair, now, layout), self.place(&keypair.id)) {
                 (Ok(new), Some(place)) => known[place] = new,
                 (Ok(new), None) => known.push(new),
                 (Err(why), _) => unreadable.push((keypair.alias.clone(), why)),
@@ -134,13 +134,13 @@ impl Catalog {
     }
 
     /// A keypair's entry; the one that is already there if it is the same as before. Why it has none, where it has none.
-    fn learn(&self, keypair: &Arc<Keypair>, now: Instant) -> Result<Known, String> {
+    fn learn(&self, keypair: &Arc<Keypair>, now: Instant, layout: &Layout) -> Result<Known, String> {
         if let Some(known) = self.place(&keypair.id).map(|place| &self.known[place])
             && known.entry.keypair == *keypair
         {
             return Ok(Known { since: now, ..known.clone() });
         }
-        Ok(Known { entry: Arc::new(Entry::new(keypair)?), since: now })
+        Ok(Known { entry: Arc::new(Entry::new(keypair, &layout.id_prefix)?), since: now })
     }
 
     fn assemble(

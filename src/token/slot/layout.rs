@@ -12,6 +12,8 @@ pub struct Layout {
     pub slots: Vec<(SlotKind, CK_SLOT_ID)>,
     /// Whether chain certificates are shown.
     pub chain: bool,
+    /// What stands before the id in the alias of a keypair that a client created with an id alone.
+    pub id_prefix: Arc<str>,
     /// Whether private keys are hidden until login.
     pub private: bool,
     /// Where handles come from.

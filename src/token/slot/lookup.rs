@@ -3,8 +3,11 @@
 use super::kind::SlotKind;
 use crate::mechanism::Family;
 use crate::token::object::vendor::{CKA_STM_ALIAS, CKA_STM_KEYPAIR_ID};
-use crate::token::object::{Class, Template, keypair_id, known};
+use crate::token::object::{Class, Template, alias_of_id, keypair_id, known};
 use cryptoki_sys::*;
+
+/// Longest `CKA_ID` that an alias may contain, in bytes.
+const LONGEST_ID: usize = 64;
 
 /// What has to be known before a search can be answered from memory.
 #[derive(Debug, PartialEq, Eq)]
@@ -15,6 +18,8 @@ pub enum Need {
     Alias(String, Permitted),
     /// The keypair with this id.
     Id(String, Permitted),
+    /// The keypair that a client created with this `CKA_ID` and no label: it has this alias.
+    Named(Vec<u8>, String),
     /// An issuer's certificate: known with any keypair below it, else somewhere in the list.
     Issuer,
     /// The list.
@@ -31,8 +36,8 @@ pub enum Permitted {
 }
 
 impl Need {
-    /// Reads it off the template of a search in a slot of this kind.
-    pub fn of(template: &Template<'_>, kind: SlotKind) -> Self {
+    /// Reads it off the template of a search in a slot of this kind. `prefix` is that of [`alias_of_id`].
+    pub fn of(template: &Template<'_>, kind: SlotKind, prefix: &str) -> Self {
         if template.flag(CKA_TOKEN) == Ok(Some(false))
             || template.0.iter().any(|(attribute, _)| !known(*attribute))
             || elsewhere(template, kind)
@@ -50,6 +55,7 @@ impl Need {
             return match (keypair_id(id), id.len()) {
                 (Some(uuid), _) => Self::Id(uuid, Permitted::Listing),
                 (None, 20) if certificate => Self::Issuer,
+                (None, 1..=LONGEST_ID) => Self::Named(id.to_vec(), alias_of_id(id, prefix)),
                 _ => Self::Nothing,
             };
         }
@@ -90,7 +96,7 @@ mod tests {
     const EDWARDS: [u8; 8] = CKK_EC_EDWARDS.to_ne_bytes();
 
     fn need(template: &[(CK_ATTRIBUTE_TYPE, &[u8])]) -> Need {
-        Need::of(&Template(template.to_vec()), SlotKind::Classic)
+        Need::of(&Template(template.to_vec()), SlotKind::Classic, "key-")
     }
 
     #[test]
@@ -106,7 +112,10 @@ mod tests {
         let id = [0xab; 16];
         let expected = Need::Id("abababab-abab-abab-abab-abababababab".into(), Permitted::Listing);
         assert_eq!(need(&[(CKA_CLASS, &PRIVATE), (CKA_ID, &id)]), expected);
-        assert_eq!(need(&[(CKA_CLASS, &PRIVATE), (CKA_ID, &id[..3])]), Need::Nothing);
+        let expected = Need::Named(id[..3].to_vec(), "key-ababab".into());
+        assert_eq!(need(&[(CKA_CLASS, &PRIVATE), (CKA_ID, &id[..3])]), expected);
+        assert_eq!(need(&[(CKA_CLASS, &PRIVATE), (CKA_ID, &[])]), Need::Nothing);
+        assert_eq!(need(&[(CKA_CLASS, &PRIVATE), (CKA_ID, &[1; 200])]), Need::Nothing);
     }
 
     #[test]
@@ -122,7 +131,7 @@ mod tests {
             let template = Template(vec![(CKA_CLASS, &PRIVATE[..]), (CKA_KEY_TYPE, &key_type[..])]);
             for kind in [SlotKind::Classic, SlotKind::Modern] {
                 let expected = if kind == SlotKind::of(*family) { Need::Everything } else { Need::Nothing };
-                assert_eq!(Need::of(&template, kind), expected, "{} in {kind:?}", family.name());
+                assert_eq!(Need::of(&template, kind, "key-"), expected, "{} in {kind:?}", family.name());
             }
         }
     }

@@ -126,7 +126,7 @@ pub fn run(arguments: &Create) -> Result<(), Failure> {
     let account = arguments.account.open()?;
     let made = account.service.create_keypair(&new);
     let made = made.map_err(|failure| refused(format!("create the keypair {}", arguments.alias), &failure))?;
-    tell(&made, arguments.json);
+    tell(&made, &account.key_prefix, arguments.json);
     Ok(())
 }
 

@@ -30,7 +30,7 @@ pub fn run(arguments: &List) -> Result<(), Failure> {
         patterns.is_empty() || patterns.iter().any(fits)
     });
     if arguments.json {
-        print::json(&Value::Array(all.iter().map(|keypair| keypair_json(keypair)).collect()));
+        print::json(&Value::Array(all.iter().map(|keypair| keypair_json(keypair, &account.key_prefix)).collect()));
     } else {
         let rows: Vec<_> = all.iter().map(row).collect();
         table::print(&["alias", "key", "status", "type", "certificate until", "id"], &rows);

@@ -35,17 +35,17 @@ pub fn run(arguments: &Show) -> Result<(), Failure> {
     let account = arguments.account.open()?;
     let keypair = account.keypair(&arguments.name)?;
     match arguments.only {
-        Some(field) => print::line(&print::shown(&value(&keypair, field))),
-        None => tell(&keypair, arguments.json),
+        Some(field) => print::line(&print::shown(&value(&keypair, field, &account.key_prefix))),
+        None => tell(&keypair, &account.key_prefix, arguments.json),
     }
     Ok(())
 }
 
-fn value(keypair: &Keypair, field: Field) -> String {
+fn value(keypair: &Keypair, field: Field, key_prefix: &str) -> String {
     match field {
         Field::Alias => keypair.alias.clone(),
         Field::Id => keypair.id.clone(),
-        Field::CkaId => cka_id(keypair),
+        Field::CkaId => cka_id(keypair, key_prefix),
         Field::Key => key(keypair),
         Field::Status => keypair.key_status.clone(),
         Field::Type => keypair.key_type.clone(),
@@ -54,14 +54,14 @@ fn value(keypair: &Keypair, field: Field) -> String {
 }
 
 /// A keypair as lines, or as JSON.
-pub fn tell(keypair: &Keypair, json: bool) {
+pub fn tell(keypair: &Keypair, key_prefix: &str, json: bool) {
     if json {
-        return print::json(&keypair_json(keypair));
+        return print::json(&keypair_json(keypair, key_prefix));
     }
     let mut rows = vec![
         ("alias", keypair.alias.clone()),
         ("id", keypair.id.clone()),
-        ("CKA_ID", cka_id(keypair)),
+        ("CKA_ID", cka_id(keypair, key_prefix)),
         ("key", key(keypair)),
         ("status", keypair.key_status.clone()),
         ("type", keypair.key_type.clone()),

@@ -163,7 +163,7 @@ service_test!(
             log.contains("STM_PKCS11_BUDGET=2 is spent, so the request was not sent (this process, ledger-"),
             "{log}"
         );
-        assert!(log.contains("1 signatures spent, 0 reused, 2 refused, budget 2: 2 spent"), "{log}");
+        assert!(log.contains("1 signature spent, 0 reused, 2 refused, budget 2: 2 spent"), "{log}");
     }
 );
 
@@ -188,8 +188,8 @@ service_test!(
         }
         let log = log();
         let said = |text: &str| log.lines().filter(|line| line.contains(" ERROR ") && line.contains(text)).count();
-        assert_eq!(said("nothing is written to it, signatures are made without a record"), 1, "{log}");
-        assert_eq!(said("nothing is written to it, and with STM_PKCS11_BUDGET no request is sent"), 4, "{log}");
+        assert_eq!(said("was left unchanged, so signatures are made without a record"), 1, "{log}");
+        assert_eq!(said("was left unchanged, so the request was not sent"), 4, "{log}");
         assert_eq!(std::fs::read(path()).expect("the diary"), b"my diary\n");
     }
 );
@@ -207,7 +207,7 @@ service_test!(
         p11.finish();
         let log = log();
         assert!(
-            log.contains("/dev/full is not a regular file, and with STM_PKCS11_BUDGET no request is sent"),
+            log.contains("/dev/full is not a regular file, so the request was not sent: STM_PKCS11_BUDGET requires a record of it"),
             "{log}"
         );
         let _ = std::fs::remove_file("/dev/full.lock");

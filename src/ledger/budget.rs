@@ -63,11 +63,16 @@ pub fn message(limit: &Limit, spent: &Spent, entries: &[Entry]) -> String {
         Period::Month => "month",
         _ => "year",
     };
-    let count = spent.of(limit.per).unwrap_or_default();
+    let count = signatures(spent.of(limit.per).unwrap_or_default());
     format!(
-        "STM_PKCS11_BUDGET={limit} is spent, so the request was not sent ({count} signatures in {period}, UTC{who}); raise the \
+        "STM_PKCS11_BUDGET={limit} is spent, so the request was not sent ({count} in {period}, UTC{who}); raise the \
          budget, or wait for the next {next}"
     )
+}
+
+/// The number with its noun: `1 signature`, `2 signatures`.
+pub fn signatures(count: u64) -> String {
+    format!("{count} signature{}", if count == 1 { "" } else { "s" })
 }
 
 /// Those who spent most: how many, user, machine, program, keypair.

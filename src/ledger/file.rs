@@ -185,7 +185,7 @@ impl LedgerFile {
     /// Reads the end of a file, no more of it than needed. A file that does not begin as ours do is refused.
     fn end(&self, file: &mut File) -> Result<End, Refusal> {
         self.try_end(file).map_err(|error| self.unreadable(&error))?.ok_or_else(|| {
-            let cause = format!("{} is not a ledger of stm-pkcs11, and nothing is written to it", self.path.display());
+            let cause = format!("{} is not a ledger of stm-pkcs11 and was left unchanged", self.path.display());
             Refusal::new(cause, "set STM_PKCS11_LEDGER to another path, or move that file away")
         })
     }
@@ -346,7 +346,7 @@ mod tests {
         for content in [&b"my diary\n"[..], b"{", b"\n", b"{\"ledger\":\"other\",\"n\":1}\n", &HEAD.as_bytes()[..9]] {
             fs::write(file.path(), content).unwrap();
             let refused = file.append(Line::default(), |_| Ok::<_, ()>(())).unwrap_err().to_string();
-            assert!(refused.contains("is not a ledger of stm-pkcs11, and nothing is written to it"), "{refused}");
+            assert!(refused.contains("is not a ledger of stm-pkcs11 and was left unchanged"), "{refused}");
             assert_eq!(fs::read(file.path()).unwrap(), content);
         }
         assert!(fs::read_dir(folder.path()).unwrap().flatten().count() <= 2, "nothing but the lock was made");

@@ -112,9 +112,10 @@ impl Ledger {
             Tally::add(&self.tally.refused);
             return Err(format!(
                 "STM_PKCS11_BUDGET={most} is spent, so the request was not sent (this process, {} with number {}, has made \
-                 {most} signatures); raise the budget, or sign in several processes",
+                 {}); raise the budget, or sign in several processes",
                 self.caller().process,
-                std::process::id()
+                std::process::id(),
+                budget::signatures(most)
             ));
         }
         let line = self.append(subject).inspect_err(|_| {
@@ -141,7 +142,7 @@ impl Ledger {
             Err(refusal) if self.budget.is_empty() => {
                 if !self.complained.swap(true, Relaxed) {
                     log::error!(
-                        "STM_PKCS11_LEDGER: {}, signatures are made without a record ({})",
+                        "STM_PKCS11_LEDGER: {}, so signatures are made without a record; {}",
                         refusal.cause(),
                         refusal.remedy()
                     );
@@ -149,7 +150,7 @@ impl Ledger {
                 Ok(None)
             }
             Err(refusal) => Err(format!(
-                "STM_PKCS11_LEDGER: {}, and with STM_PKCS11_BUDGET no request is sent without a record; {}",
+                "STM_PKCS11_LEDGER: {}, so the request was not sent: STM_PKCS11_BUDGET requires a record of it; {}",
                 refusal.cause(),
                 refusal.remedy()
             )),
@@ -168,7 +169,7 @@ impl Ledger {
         };
         if let Err(refusal) = file.append(line, |_| Ok::<_, ()>(())) {
             log::error!(
-                "STM_PKCS11_LEDGER: {}, a reused signature is not recorded ({})",
+                "STM_PKCS11_LEDGER: {}, so a reused signature is not recorded; {}",
                 refusal.cause(),
                 refusal.remedy()
             );
@@ -192,7 +193,8 @@ impl Ledger {
             Err(_) => String::new(),
         };
         let spent = get(spent).saturating_sub(get(given_back));
-        Some(format!("{spent} signatures spent, {} reused, {} refused{budget}", get(reused), get(refused)))
+        let spent = budget::signatures(spent);
+        Some(format!("{spent} spent, {} reused, {} refused{budget}", get(reused), get(refused)))
     }
 
     /// Each limit, and what is spent of it now.
@@ -256,7 +258,7 @@ impl Reservation<'_> {
         if let Err(refusal) = appended {
             let outcome = ending.outcome.name();
             log::error!(
-                "STM_PKCS11_LEDGER: {}, line {of} stays unfinished ({outcome}; {})",
+                "STM_PKCS11_LEDGER: {}, so line {of} stays unfinished ({outcome}); {}",
                 refusal.cause(),
                 refusal.remedy()
             );
@@ -335,7 +337,7 @@ mod tests {
         let refused = ledger(&path, "9/day").reserve(&SUBJECT).err().expect("refused");
         assert!(
             refused.contains(
-                "is not a ledger of stm-pkcs11, and nothing is written to it, and with STM_PKCS11_BUDGET no request"
+                "is not a ledger of stm-pkcs11 and was left unchanged, so the request was not sent: STM_PKCS11_BUDGET"
             ),
             "{refused}"
         );

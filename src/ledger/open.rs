@@ -80,6 +80,7 @@ fn checked(path: &Path, opened: io::Result<File>) -> Result<File, Refusal> {
     };
     let file = match opened {
         Err(error) if error.kind() != io::ErrorKind::NotFound && is_link() => return Err(foreign("a symbolic link")),
+        Err(error) if error.kind() == io::ErrorKind::IsADirectory => return Err(foreign("a directory")),
         Err(error) => return Err(Refusal::io(&format!("{} cannot be opened", path.display()), &error)),
         Ok(file) => file,
     };
@@ -113,7 +114,7 @@ pub fn lock(path: &Path, ledger: &Path) -> Result<File, Refusal> {
         Err(error) if error.kind() == io::ErrorKind::NotFound => {
             if let Some(folder) = path.parent().filter(|folder| !folder.as_os_str().is_empty()) {
                 let made = crate::log::make_folder(folder);
-                made.map_err(|error| Refusal::io(&format!("{} cannot be made", folder.display()), &error))?;
+                made.map_err(|error| Refusal::io(&format!("{} cannot be created", folder.display()), &error))?;
             }
             let like = ledger.symlink_metadata().ok();
             let mut options = options();

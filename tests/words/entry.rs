@@ -13,6 +13,12 @@ pub enum Call {
     List,
     /// Searches for a private key, and signs 32 bytes with it.
     Sign(&'static str),
+    /// Signs the same bytes twice with the same private key; the second signature is what it is about.
+    SignTwice(&'static str),
+    /// As [`Call::SignTwice`]; between the two, a diary takes the place of the file `ledger` in the fresh folder.
+    SpoilBetween(&'static str),
+    /// As [`Call::Sign`]; a diary takes the place of the file `ledger` while the request is under way.
+    SpoilDuring(&'static str),
     /// Logs in with a PIN.
     Login(&'static str),
     /// Makes an EC keypair with this label; `None` for none.

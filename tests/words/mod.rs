@@ -3,6 +3,7 @@
 mod account;
 mod entry;
 mod keypairs;
+mod ledger;
 mod network;
 mod run;
 mod settings;
@@ -11,8 +12,15 @@ use crate::support::{Emulator, P11};
 use entry::{Entry, Group};
 use std::fmt::Write;
 
-const GROUPS: &[Group] =
-    &[settings::SETTINGS, settings::IDENTITY, network::NETWORK, account::ACCOUNT, keypairs::KEYPAIRS, keypairs::CALLS];
+const GROUPS: &[Group] = &[
+    settings::SETTINGS,
+    settings::IDENTITY,
+    network::NETWORK,
+    account::ACCOUNT,
+    keypairs::KEYPAIRS,
+    keypairs::CALLS,
+    ledger::LEDGER,
+];
 
 const HEAD: &str = "\
 # Errors
@@ -34,7 +42,7 @@ and the tests fail when it is out of date. `HOST`, `PORT`, `FOLDER`, `DATE` and 
 | --- | --- | --- |
 | `CKR_FUNCTION_FAILED` | a setting or a file is wrong: nothing was sent | jarsigner: \"keystore load: load failed\"; OpenSSL's engine: \"Unable to enumerate private keys\" |
 | `CKR_DEVICE_ERROR` | no connection, no answer in time, or the service refuses the credentials | the same |
-| `CKR_FUNCTION_REJECTED` | the service does not let this user sign with this keypair now: rights, OFFLINE, release window, quota | jarsigner: \"unable to sign jar\"; openssl: \"function rejected\" |
+| `CKR_FUNCTION_REJECTED` | the service does not let this user sign with this keypair now: rights, OFFLINE, release window, quota, `STM_PKCS11_BUDGET` | jarsigner: \"unable to sign jar\"; openssl: \"function rejected\" |
 | `CKR_PIN_INCORRECT` | with `STM_PKCS11_LOGIN` set: the PIN is not the password or the API key | \"PIN incorrect\" |
 | no code, and nothing found | no keypair of this account has the alias | OpenSSL's engine: \"The private key was not found at: ...\"; jarsigner: \"Certificate chain not found for: ALIAS\" |
 

@@ -18,7 +18,7 @@ pub fn said(emulator: &Emulator, p11: &P11, entry: &Entry) -> Result<String, Str
     }
     emulator.faults(entry.faults);
     begin(p11, emulator, folder, entry.settings);
-    let rv = call(p11, entry.call);
+    let rv = call(p11, entry.call, &folder.join("ledger"));
     p11.finish();
     emulator.faults("[]");
     let log = std::fs::read_to_string(folder.join("smpkcs11.log")).unwrap_or_default();
@@ -58,7 +58,7 @@ fn filled(text: &str, emulator: &Emulator, folder: &Path) -> String {
     text.replace("{state}", &state).replace("{folder}", &folder).replace("{host}", &emulator.host)
 }
 
-fn call(p11: &P11, call: Call) -> CK_RV {
+fn call(p11: &P11, call: Call, ledger: &Path) -> CK_RV {
     let session = p11.open_rw(0);
     let find = |attributes: &Attributes| p11.try_find(session, attributes);
     let private = |alias| Attributes::new().class(CKO_PRIVATE_KEY).label(alias);
@@ -72,6 +72,26 @@ fn call(p11: &P11, call: Call) -> CK_RV {
         }
         Call::List => code(find(&Attributes::new().class(CKO_CERTIFICATE)).map(drop)),
         Call::Sign(alias) => sign(p11, session, alias),
+        Call::SignTwice(alias) => match sign(p11, session, alias) {
+            CKR_OK => sign(p11, session, alias),
+            rv => rv,
+        },
+        Call::SpoilBetween(alias) => {
+            let rv = sign(p11, session, alias);
+            spoil(ledger);
+            if rv == CKR_OK { sign(p11, session, alias) } else { rv }
+        }
+        Call::SpoilDuring(alias) => std::thread::scope(|scope| {
+            scope.spawn(|| {
+                let begun = || std::fs::read_to_string(ledger).is_ok_and(|text| text.contains(r#""line":"request""#));
+                let waited = std::time::Instant::now();
+                while !begun() && waited.elapsed().as_secs() < 10 {
+                    std::thread::sleep(std::time::Duration::from_millis(5));
+                }
+                spoil(ledger);
+            });
+            sign(p11, session, alias)
+        }),
         Call::Login(pin) => ck!(p11, C_Login(session, CKU_USER, pin.as_ptr().cast_mut(), pin.len() as CK_ULONG)),
         Call::Generate(label) => generate(p11, session, label),
     }
@@ -80,10 +100,17 @@ fn call(p11: &P11, call: Call) -> CK_RV {
 fn sign(p11: &P11, session: CK_SESSION_HANDLE, alias: &str) -> CK_RV {
     let found = p11.try_find(session, &Attributes::new().class(CKO_PRIVATE_KEY).label(alias));
     match found.as_deref() {
-        Ok([key]) => p11.sign(session, CKM_ECDSA, *key, &[7; 32]).err().unwrap_or(CKR_OK),
+        Ok([key]) => {
+            let mechanism = if alias.contains("rsa") { CKM_SHA256_RSA_PKCS } else { CKM_ECDSA };
+            p11.sign(session, mechanism, *key, &[7; 32]).err().unwrap_or(CKR_OK)
+        }
         Ok(_) => CKR_OK,
         Err(rv) => *rv,
     }
+}
+
+fn spoil(ledger: &Path) {
+    std::fs::write(ledger, "my diary\n").expect("a diary");
 }
 
 fn generate(p11: &P11, session: CK_SESSION_HANDLE, label: Option<&str>) -> CK_RV {
@@ -111,7 +138,14 @@ fn plain(line: &str, emulator: &Emulator, folder: &Path) -> String {
     // The system's own words differ with its network.
     let text = text.replace("Temporary failure in name resolution", "Name or service not known");
     let home = std::env::var("HOME").expect("a home");
-    words(&text.replace(&home, "~"))
+    words(&caller(&text.replace(&home, "~")))
+}
+
+/// Without what says who signs: user and machine, program and its number.
+fn caller(text: &str) -> String {
+    let caller = stm_pkcs11::ledger::Caller::of_process();
+    let text = text.replace(&format!("{}@{}", caller.user, caller.host), "USER@MACHINE");
+    text.replace(&caller.process, "PROGRAM").replace(&format!("number {}", std::process::id()), "number PID")
 }
 
 /// Ids and dates, wherever they stand.

@@ -430,3 +430,50 @@ service_test!(the_key_of_a_pem_certificate_may_be_encrypted, |emulator: &Emulato
     }
     p11.finish();
 });
+
+service_test!(the_ledger_its_budget_and_reuse_are_set_in_a_table_of_their_own, |emulator: &Emulator| {
+    let folder = tempfile::tempdir().expect("a folder");
+    let text = "[ledger]\nfile = 'signatures'\nbudget = '2/day'\nreuse = '1h'\n[[token]]\n";
+    let file = write(folder.path(), text);
+    let sign = |more: &str, data: &[u8]| {
+        let p11 = start(&file, more);
+        let session = p11.open(0);
+        let key = p11.private_key(session, "demo-rsa-2048");
+        let signed = p11.sign(session, CKM_SHA256_RSA_PKCS, key, data);
+        p11.finish();
+        signed
+    };
+    let first = sign("", b"one").expect("a signature");
+    assert_eq!(sign("", b"one"), Ok(first.clone()), "reused");
+    assert!(sign("", b"two").is_ok());
+    assert_eq!(sign("", b"three"), Err(CKR_FUNCTION_REJECTED), "two are spent");
+    assert_eq!(emulator.signs(), 2);
+    // A relative path is beside the settings file.
+    let ledger = std::fs::read_to_string(folder.path().join("signatures")).expect("the ledger");
+    let lines = |kind: &str| ledger.matches(&format!(r#""line":"{kind}""#)).count();
+    assert_eq!([lines("request"), lines("completed"), lines("reused")], [2, 2, 1]);
+    // The environment, or here the initialise arguments, go before the file.
+    assert!(sign("STM_PKCS11_BUDGET=3/day;STM_PKCS11_REUSE=off", b"one").is_ok());
+    assert_eq!(emulator.signs(), 3);
+});
+
+service_test!(a_mistake_in_the_table_of_the_ledger_signs_nothing_and_names_its_line, |emulator: &Emulator| {
+    let folder = tempfile::tempdir().expect("a folder");
+    for (line, words) in [
+        ("budget = '2/fortnight'", "use a number of signatures, or a number for a period"),
+        ("reuse = 'often'", "use off, or a time of at most 30 days"),
+        ("bugdet = '2'", "did you mean 'budget'"),
+    ] {
+        let file = write(folder.path(), &format!("[ledger]\nfile = 'signatures'\n{line}\n[[token]]\n"));
+        let p11 = start(&file, &format!("SM_LOG_DIR={};SM_LOG_FILE_NAME=log", folder.path().display()));
+        let session = p11.open(0);
+        let wanted = Attributes::new().class(CKO_PRIVATE_KEY).label("demo-rsa-2048");
+        assert_eq!(p11.try_find(session, &wanted), Err(CKR_FUNCTION_FAILED), "{line}");
+        p11.finish();
+        let log = std::fs::read_to_string(folder.path().join("log")).expect("a log");
+        let told = log.lines().filter(|told| told.contains(" ERROR ") && told.contains(words));
+        assert!(told.clone().count() >= 1 && told.clone().all(|told| told.contains("settings.toml")), "{log}");
+        assert_eq!(emulator.requests().len(), 0, "{line}");
+        assert!(!folder.path().join("signatures").exists(), "{line}");
+    }
+});

@@ -524,6 +524,20 @@ mod tests {
     }
 
     #[test]
+    fn a_privileged_host_has_no_ledger_and_a_budget_that_counts_in_one_is_refused() {
+        let budget = |budget: &str| {
+            let pairs = [("STM_PKCS11_LEDGER", "/x/ledger"), ("STM_PKCS11_REUSE", "1h"), ("STM_PKCS11_BUDGET", budget)];
+            let mut sources = sources(&pairs);
+            sources.privileged = true;
+            ledger(&mut sources)
+        };
+        let (settings, problems) = budget("5");
+        assert_eq!((settings.path, settings.reuse, settings.budget.len(), problems.len()), (None, None, 1, 0));
+        let (_, problems) = budget("5,9/year");
+        assert!(problems[0].cause.contains("(9/year) counts in a ledger, and a program with rights"), "{problems:?}");
+    }
+
+    #[test]
     fn without_any_setting_a_packaged_module_shows_no_token() {
         let load = |reserved: &str, pairs: &[(&str, &str)]| {
             let environment = pairs.iter().map(|(name, value)| ((*name).into(), (*value).into())).collect();

@@ -176,6 +176,35 @@ fn a_privileged_host_writes_no_log_file_that_its_caller_names() {
 }
 
 #[test]
+fn a_privileged_host_writes_no_ledger_and_stores_no_signature_where_its_caller_says() {
+    let place = Place::new();
+    for program in place.programs() {
+        let home = place.home(program.caller);
+        // Root's, in the form that a ledger begins with: one line more would be a change.
+        let roots = place.path().join("roots-ledger");
+        let head = "{\"ledger\":\"stm-pkcs11\",\"version\":1,\"n\":1,\"line\":\"head\"}\n";
+        fs::write(&roots, head).expect("a file");
+        for ledger in [roots.clone(), place.path().join("new-ledger"), home.join("ledger")] {
+            let variables = [
+                ("STM_PKCS11_LEDGER", ledger.display().to_string()),
+                ("STM_PKCS11_BUDGET", "0,0/day".to_owned()),
+                ("STM_PKCS11_REUSE", "1h".to_owned()),
+                ("HOME", home.display().to_string()),
+            ];
+            let (printed, said) = place.run(&program, &[], &variables);
+            check(&program, &printed, &said);
+            assert!(!said.contains("STM_PKCS11_BUDGET") && !said.contains("STM_PKCS11_LEDGER"), "{said}");
+            assert_eq!(fs::read_to_string(&roots).expect("a file"), head, "{}", program.kind);
+        }
+        for left in
+            ["new-ledger", "new-ledger.lock", "roots-ledger.lock", "home/ledger", "home/ledger.lock", "home/.cache"]
+        {
+            assert!(!place.path().join(left).exists(), "{}: {left} was made", program.kind);
+        }
+    }
+}
+
+#[test]
 fn the_same_program_without_more_rights_reads_both() {
     let place = Place::new();
     let user = place.path().metadata().expect("it is there").uid();

@@ -51,6 +51,8 @@ struct Ground {
     run: AtomicU64,
     steps: AtomicU64,
     signatures: Mutex<Vec<Vec<u8>>>,
+    /// The PIN of an account that requires a login; empty where any will do.
+    pin: Vec<u8>,
     ends: Instant,
 }
 
@@ -138,8 +140,13 @@ impl Walker<'_> {
                 let session = self.session();
                 let user = self.dice.below(4) as CK_USER_TYPE;
                 let mut pin = self.dice.bytes(8);
-                match self.dice.below(3) {
-                    0 => ck!(p11, C_Logout(session)),
+                match self.dice.below(4) {
+                    // Rarely, where all sessions lose what they see by it.
+                    0 if self.ground.pin.is_empty() || self.dice.below(8) == 0 => ck!(p11, C_Logout(session)),
+                    0 | 3 => {
+                        let mut pin = self.ground.pin.clone();
+                        ck!(p11, C_Login(session, CKU_USER, pin.as_mut_ptr(), pin.len() as CK_ULONG))
+                    }
                     1 => ck!(p11, C_Login(session, user, null_mut(), self.dice.below(3) as CK_ULONG)),
                     _ => ck!(p11, C_Login(session, user, pin.as_mut_ptr(), pin.len() as CK_ULONG)),
                 };
@@ -363,69 +370,72 @@ fn number(name: &str, default: u64) -> u64 {
     std::env::var(name).ok().and_then(|value| value.parse().ok()).unwrap_or(default)
 }
 
+/// Walks with the threads and for the time that the environment says. `pin` is that of an account that requires a login.
+fn walk(emulator: &Emulator, pin: &str) {
+    let time = std::time::SystemTime::UNIX_EPOCH.elapsed().expect("a clock").as_nanos() as u64;
+    let seed = number("STM_TEST_WALK_SEED", time | 1);
+    let seconds = number("STM_TEST_WALK_SECONDS", 5);
+    println!("STM_TEST_WALK_SEED={seed}");
+    let ground = Ground {
+        p11: P11::start(),
+        run: AtomicU64::new(0),
+        steps: AtomicU64::new(0),
+        signatures: Mutex::default(),
+        pin: pin.into(),
+        ends: Instant::now() + Duration::from_secs(seconds),
+    };
+    let threads = number("STM_TEST_WALK_THREADS", 4);
+    std::thread::scope(|scope| {
+        for thread in 0..threads {
+            let ground = &ground;
+            scope.spawn(move || {
+                let dice = Dice(seed.wrapping_add(thread.wrapping_mul(0x9e37_79b9_7f4a_7c15)) | 1);
+                let mut walker =
+                    Walker { ground, dice, run: 0, sessions: Vec::new(), objects: Vec::new(), known: HashMap::new() };
+                walker.walk();
+            });
+        }
+        // Weather and new runs, while they walk.
+        let mut dice = Dice(seed | 1);
+        while Instant::now() < ground.ends {
+            std::thread::sleep(Duration::from_millis(300));
+            emulator.faults(dice.one_of(FAULTS).expect("a fault"));
+            if dice.below(3) == 0 {
+                ground.run.fetch_add(1, Ordering::SeqCst);
+                assert_eq!(ck!(ground.p11, C_Finalize(null_mut())), CKR_OK);
+                assert_eq!(ck!(ground.p11, C_Initialize(null_mut())), CKR_OK);
+                ground.run.fetch_add(1, Ordering::SeqCst);
+            }
+        }
+    });
+    emulator.faults("[]");
+    ground.p11.finish();
+    let delivered = ground.signatures.into_inner().expect("no thread panicked");
+    let recorded: serde_json::Value = serde_json::from_str(&emulator.call("GET", "/signatures", "")).expect("JSON");
+    let recorded = recorded.as_array().map_or(0, Vec::len);
+    let sent = emulator.signs();
+    println!(
+        "{} steps; {} signatures delivered, {recorded} recorded, {sent} asked for",
+        ground.steps.into_inner(),
+        delivered.len()
+    );
+    assert!(!delivered.is_empty(), "the walk signed");
+    // A fault can eat an answer; nothing can deliver what was not made.
+    assert!(delivered.len() <= recorded && recorded <= sent, "{} {recorded} {sent}", delivered.len());
+}
+
+const KEYPAIRS: (&str, &str) = ("STM_PKCS11_KEYPAIRS", "demo-rsa-*, demo-ec-*, demo-ed25519, demo-ml-dsa-44");
+
 service_test!(
     a_random_walk_finds_no_contradiction,
-    [
-        ("STM_PKCS11_TIMEOUT", "5"),
-        ("SM_LOG_OUTPUT", "discard"),
-        ("STM_PKCS11_KEYPAIRS", "demo-rsa-*, demo-ec-*, demo-ed25519, demo-ml-dsa-44")
-    ],
+    [("STM_PKCS11_TIMEOUT", "5"), ("SM_LOG_OUTPUT", "discard"), KEYPAIRS],
     [],
-    |emulator: &Emulator| {
-        let time = std::time::SystemTime::UNIX_EPOCH.elapsed().expect("a clock").as_nanos() as u64;
-        let seed = number("STM_TEST_WALK_SEED", time | 1);
-        let seconds = number("STM_TEST_WALK_SECONDS", 5);
-        println!("STM_TEST_WALK_SEED={seed}");
-        let ground = Ground {
-            p11: P11::start(),
-            run: AtomicU64::new(0),
-            steps: AtomicU64::new(0),
-            signatures: Mutex::default(),
-            ends: Instant::now() + Duration::from_secs(seconds),
-        };
-        let threads = number("STM_TEST_WALK_THREADS", 4);
-        std::thread::scope(|scope| {
-            for thread in 0..threads {
-                let ground = &ground;
-                scope.spawn(move || {
-                    let dice = Dice(seed.wrapping_add(thread.wrapping_mul(0x9e37_79b9_7f4a_7c15)) | 1);
-                    let mut walker = Walker {
-                        ground,
-                        dice,
-                        run: 0,
-                        sessions: Vec::new(),
-                        objects: Vec::new(),
-                        known: HashMap::new(),
-                    };
-                    walker.walk();
-                });
-            }
-            // Weather and new runs, while they walk.
-            let mut dice = Dice(seed | 1);
-            while Instant::now() < ground.ends {
-                std::thread::sleep(Duration::from_millis(300));
-                emulator.faults(dice.one_of(FAULTS).expect("a fault"));
-                if dice.below(3) == 0 {
-                    ground.run.fetch_add(1, Ordering::SeqCst);
-                    assert_eq!(ck!(ground.p11, C_Finalize(null_mut())), CKR_OK);
-                    assert_eq!(ck!(ground.p11, C_Initialize(null_mut())), CKR_OK);
-                    ground.run.fetch_add(1, Ordering::SeqCst);
-                }
-            }
-        });
-        emulator.faults("[]");
-        ground.p11.finish();
-        let delivered = ground.signatures.into_inner().expect("no thread panicked");
-        let recorded: serde_json::Value = serde_json::from_str(&emulator.call("GET", "/signatures", "")).expect("JSON");
-        let recorded = recorded.as_array().map_or(0, Vec::len);
-        let sent = emulator.signs();
-        println!(
-            "{} steps; {} signatures delivered, {recorded} recorded, {sent} asked for",
-            ground.steps.into_inner(),
-            delivered.len()
-        );
-        assert!(!delivered.is_empty(), "the walk signed");
-        // A fault can eat an answer; nothing can deliver what was not made.
-        assert!(delivered.len() <= recorded && recorded <= sent, "{} {recorded} {sent}", delivered.len());
-    }
+    |emulator: &Emulator| walk(emulator, "")
+);
+
+service_test!(
+    a_random_walk_with_logins_finds_no_contradiction,
+    [("STM_PKCS11_LOGIN", "password"), ("STM_PKCS11_TIMEOUT", "5"), ("SM_LOG_OUTPUT", "discard"), KEYPAIRS],
+    [],
+    |emulator: &Emulator| walk(emulator, &std::env::var("SM_CLIENT_CERT_PASSWORD").expect("a password"))
 );

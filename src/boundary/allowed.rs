@@ -1,4 +1,5 @@
-//! Which codes a function may return: the lists of "Return values" in the standard (PKCS#11 3.2, 5.4 to 5.22).
+//! Which codes a function may return: the lists of "Return values" in the standard (PKCS#11 3.2, 5.4 to 5.22), compared with
+//! its public text function by function. `CKR_PENDING` is left out: there are no asynchronous sessions.
 //!
 //! Builds with debug assertions look every code up before it leaves, so that each test, walk and fuzz run can check it.
 
@@ -21,12 +22,15 @@ enum Kind {
     Slot,
     /// A session.
     Session,
+    /// A session, without `CKR_OPERATION_ACTIVE`: `C_VerifySignature` and what ends or continues it.
+    Verification,
     /// A function that the module has as a stub: `CKR_FUNCTION_NOT_SUPPORTED` (5.1.6), once its arguments are good.
     Stub,
 }
 
 /// 5.1.1: "any Cryptoki function can return".
-const ALWAYS: &[CK_RV] = &[CKR_OK, CKR_GENERAL_ERROR, CKR_HOST_MEMORY, CKR_FUNCTION_FAILED];
+const ALWAYS: &[CK_RV] =
+    &[CKR_OK, CKR_GENERAL_ERROR, CKR_HOST_MEMORY, CKR_FUNCTION_FAILED, CKR_OPERATION_NOT_VALIDATED];
 const RUN: &[CK_RV] = &[CKR_CRYPTOKI_NOT_INITIALIZED];
 /// 5.1.3: functions that use a token.
 const SLOT: &[CK_RV] = &[
@@ -38,14 +42,10 @@ const SLOT: &[CK_RV] = &[
     CKR_TOKEN_NOT_RECOGNIZED,
 ];
 /// 5.1.2 and 5.1.3: functions that use a session, and by it a token.
-const SESSION: &[CK_RV] = &[
-    CKR_SESSION_HANDLE_INVALID,
-    CKR_SESSION_CLOSED,
-    CKR_DEVICE_ERROR,
-    CKR_DEVICE_MEMORY,
-    CKR_DEVICE_REMOVED,
-    CKR_OPERATION_ACTIVE,
-];
+const SESSION: &[CK_RV] =
+    &[CKR_SESSION_HANDLE_INVALID, CKR_SESSION_CLOSED, CKR_DEVICE_ERROR, CKR_DEVICE_MEMORY, CKR_DEVICE_REMOVED];
+/// Every function with a session but those of [`Verification`].
+const ACTIVE: &[CK_RV] = &[CKR_OPERATION_ACTIVE];
 
 const ARGUMENTS: &[CK_RV] = &[CKR_ARGUMENTS_BAD];
 /// A variable-length answer (5.2).
@@ -121,7 +121,8 @@ const TABLE: &[Row] = &[
     ("C_GetInterfaceList", Library, &[OUTPUT]),
     ("C_GetInterface", Library, &[OUTPUT]),
     ("C_GetSlotList", Run, &[OUTPUT]),
-    ("C_GetSlotInfo", Slot, &[ARGUMENTS]),
+    // It asks for no token: `CKR_TOKEN_NOT_PRESENT` and its kin are not in its list.
+    ("C_GetSlotInfo", Run, &[ARGUMENTS, &[CKR_SLOT_ID_INVALID, CKR_DEVICE_ERROR]]),
     ("C_GetTokenInfo", Slot, &[ARGUMENTS]),
     ("C_WaitForSlotEvent", Run, &[ARGUMENTS, &[CKR_NO_EVENT, CKR_FUNCTION_NOT_SUPPORTED]]),
     ("C_GetMechanismList", Slot, &[OUTPUT]),
@@ -147,7 +148,8 @@ const TABLE: &[Row] = &[
     ("C_Login", Session, &[LOGIN]),
     ("C_LoginUser", Session, &[LOGIN]),
     ("C_Logout", Session, &[&[CKR_USER_NOT_LOGGED_IN]]),
-    // Its list forgets `CKR_ARGUMENTS_BAD`, and no other code says that the place for the flags is a null pointer.
+    // Its list forgets `CKR_ARGUMENTS_BAD`, and no other code says that the place for the flags is a null pointer. 5.1 expects
+    // such gaps: "a particular error code which might apply ... is unfortunately not actually listed".
     ("C_GetSessionValidationFlags", Session, &[ARGUMENTS]),
     ("C_CreateObject", Session, &[TEMPLATE, NEW_OBJECT]),
     ("C_CopyObject", Session, &[TEMPLATE, OBJECT, &[CKR_ACTION_PROHIBITED, CKR_PIN_EXPIRED]]),
@@ -171,7 +173,7 @@ const TABLE: &[Row] = &[
     ("C_DigestUpdate", Session, &[ARGUMENTS, GOES_ON]),
     ("C_DigestKey", Session, &[GOES_ON, &[CKR_KEY_HANDLE_INVALID, CKR_KEY_INDIGESTIBLE, CKR_KEY_SIZE_RANGE]]),
     ("C_DigestFinal", Session, &[OUTPUT, GOES_ON]),
-    ("C_SignInit", Session, &[INIT, CANCELS, KEY, &[CKR_TOKEN_RESOURCE_EXCEEDED]]),
+    ("C_SignInit", Session, &[INIT, CANCELS, KEY]),
     ("C_Sign", Session, &[OUTPUT, GOES_ON, SIGNS, TAKES_DATA, WHOLE_DATA]),
     ("C_SignUpdate", Session, &[ARGUMENTS, GOES_ON, TAKES_DATA, &[CKR_USER_NOT_LOGGED_IN]]),
     ("C_SignFinal", Session, &[OUTPUT, GOES_ON, SIGNS, TAKES_DATA]),
@@ -190,17 +192,14 @@ const TABLE: &[Row] = &[
     ("C_VerifyFinal", Session, &[ARGUMENTS, GOES_ON, TAKES_DATA, SIGNATURE]),
     ("C_MessageVerifyInit", Session, &[INIT, KEY]),
     ("C_VerifyMessage", Session, &[ARGUMENTS, GOES_ON, TAKES_DATA, WHOLE_DATA, SIGNATURE, MESSAGE]),
-    (
-        "C_VerifyMessageBegin",
-        Session,
-        &[ARGUMENTS, GOES_ON, MESSAGE, &[CKR_PIN_EXPIRED, CKR_USER_NOT_LOGGED_IN, CKR_TOKEN_RESOURCE_EXCEEDED]],
-    ),
+    ("C_VerifyMessageBegin", Session, &[ARGUMENTS, GOES_ON, MESSAGE, &[CKR_PIN_EXPIRED, CKR_USER_NOT_LOGGED_IN]]),
     ("C_VerifyMessageNext", Session, &[ARGUMENTS, GOES_ON, TAKES_DATA, SIGNATURE, MESSAGE]),
-    ("C_MessageVerifyFinal", Session, &[ARGUMENTS, GOES_ON, &[CKR_TOKEN_RESOURCE_EXCEEDED]]),
-    ("C_VerifySignatureInit", Session, &[INIT, CANCELS, KEY, &[CKR_SIGNATURE_LEN_RANGE]]),
-    ("C_VerifySignature", Session, &[ARGUMENTS, GOES_ON, TAKES_DATA, WHOLE_DATA, SIGNATURE]),
-    ("C_VerifySignatureUpdate", Session, &[ARGUMENTS, GOES_ON, TAKES_DATA]),
-    ("C_VerifySignatureFinal", Session, &[ARGUMENTS, GOES_ON, TAKES_DATA, SIGNATURE]),
+    ("C_MessageVerifyFinal", Session, &[ARGUMENTS, GOES_ON, TAKES_DATA]),
+    // A signature of a wrong length is told at the end: `CKR_SIGNATURE_LEN_RANGE` is not in this list.
+    ("C_VerifySignatureInit", Session, &[INIT, CANCELS, KEY]),
+    ("C_VerifySignature", Verification, &[ARGUMENTS, GOES_ON, TAKES_DATA, WHOLE_DATA, SIGNATURE]),
+    ("C_VerifySignatureUpdate", Verification, &[ARGUMENTS, GOES_ON, TAKES_DATA]),
+    ("C_VerifySignatureFinal", Verification, &[ARGUMENTS, GOES_ON, TAKES_DATA, SIGNATURE]),
     (
         "C_GenerateKeyPair",
         Session,
@@ -264,7 +263,8 @@ fn allowed(function: &str, rv: CK_RV) -> bool {
         Library => &[ALWAYS],
         Run => &[ALWAYS, RUN],
         Slot => &[ALWAYS, RUN, SLOT],
-        Session => &[ALWAYS, RUN, SESSION],
+        Session => &[ALWAYS, RUN, SESSION, ACTIVE],
+        Verification => &[ALWAYS, RUN, SESSION],
         Stub => &[RUN, SESSION, &[CKR_FUNCTION_NOT_SUPPORTED, CKR_GENERAL_ERROR]],
     };
     of_kind.iter().chain(*own).any(|list| list.contains(&rv))
@@ -326,6 +326,11 @@ mod tests {
             ("C_GetFunctionList", CKR_CRYPTOKI_NOT_INITIALIZED),
             ("C_Unknown", CKR_OK),
             ("C_GetInfo", 0x8000_0001),
+            ("C_GetSlotInfo", CKR_TOKEN_NOT_PRESENT),
+            ("C_SignInit", CKR_TOKEN_RESOURCE_EXCEEDED),
+            ("C_VerifySignature", CKR_OPERATION_ACTIVE),
+            ("C_VerifySignatureInit", CKR_SIGNATURE_LEN_RANGE),
+            ("C_VerifyMessageBegin", CKR_TOKEN_RESOURCE_EXCEEDED),
         ] {
             assert!(!allowed(function, rv), "{function} {rv:#x}");
         }

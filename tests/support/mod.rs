@@ -63,11 +63,7 @@ pub fn alone(name: &str, variables: &[(String, String)], body: impl FnOnce()) {
     // Everything is said, so that what must never be said would be.
     command.env("SM_LOG_LEVEL", "TRACE");
     // The library ends the process where a code is not in its function's list.
-    let program = std::env::current_exe().ok();
-    let program = program.as_deref().and_then(|path| path.file_stem()).unwrap_or_default().to_string_lossy();
-    if STRICT.iter().any(|test| program.starts_with(&format!("{test}-"))) {
-        command.env("STM_TEST_CODES", "strict");
-    }
+    command.env("STM_TEST_CODES", "strict");
     command.env(ALONE, name).envs(variables.iter().cloned());
     let output = command.output().expect("the test's own process starts");
     let text = format!("{}{}", String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
@@ -83,9 +79,6 @@ pub fn alone(name: &str, variables: &[(String, String)], body: impl FnOnce()) {
         }
     }
 }
-
-/// The test programs whose every call has to answer with a code of its function's list.
-const STRICT: [&str; 6] = ["errors", "lifecycle", "mechanisms", "objects", "profiles", "walk"];
 
 /// What must stand in no line of the log and in no file that the module writes.
 const SECRETS: [&str; 2] = ["SM_API_KEY", "SM_CLIENT_CERT_PASSWORD"];

@@ -50,6 +50,11 @@ fn from_json(json: &Value) -> Option<String> {
     join(text(json, &["error", "code", "title"]), text(json, &["message", "detail"]))
 }
 
+/// Whether a body is a web page, or XML.
+pub fn is_page(body: &[u8]) -> bool {
+    body.trim_ascii_start().starts_with(b"<")
+}
+
 /// The text of a web page, roughly.
 fn strip_tags(text: &str) -> String {
     let mut out = String::new();
@@ -159,7 +164,7 @@ pub fn failure(
         .find(meant)
         .filter(|row| (400..500).contains(&status) && !(of_requests && row.1 == Kind::Quota));
     let (kind, remedy) = by_words.map_or_else(|| by_status(status, subject), |(_, kind, remedy)| (*kind, *remedy));
-    let page = content_type.contains("html") || body.trim_ascii_start().starts_with(b"<");
+    let page = content_type.contains("html") || is_page(body);
     let no_keypair = matches!(subject, Subject::List | Subject::Keypair | Subject::Sign)
         && ["no keypair found", "keypair_not_found", "keypair not present"].iter().any(|text| lower.contains(text));
     let (kind, remedy) = match (page, no_keypair) {

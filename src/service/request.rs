@@ -323,9 +323,14 @@ fn unsure(failure: Failure, outcome: Outcome, request: &Request) -> Failure {
     Failure { remedy, ..failure }
 }
 
-/// A success that is no JSON.
+/// A success that is not JSON. The service answers a path that it does not know with status 200 and a web page.
 fn no_json(tried: &str, answer: &Answer, error: &serde_json::Error) -> Failure {
     let said = answer::words(&answer.body);
+    if answer::is_page(&answer.body) {
+        let cause = format!("HTTP {}: a web page and not the service's answer: {said}", answer.status);
+        let remedy = "check SM_HOST and the proxy: the service answers a path that it does not know with a web page";
+        return Failure::new(Kind::BadAnswer, cause, remedy).at(tried);
+    }
     let cause = match said.is_empty() {
         true => format!("HTTP {}: the answer is empty", answer.status),
         false => format!("HTTP {}: the answer is no JSON ({error}): {said}", answer.status),

@@ -222,6 +222,11 @@ finds "an alias with a typing error" keypair 'did you mean demo-rsa-3072' -- --k
 finds "a keypair that is offline" keypair 'OFFLINE.*release window' -- --keypair demo-offline
 curl -sSf -X PUT "$ADMIN/faults" -d '[{"path": "/signingmanager", "status": 403, "body": {"error": {"status": "access_denied", "message": "User does not have rights"}}}]' >/dev/null
 finds "a user without rights" service 'does not have rights' STM_PKCS11_TIMEOUT=2
+# So the service answers a path that it does not know: status 200, and the page of its web application.
+curl -sSf -X PUT "$ADMIN/faults" -d '[{"method": "GET", "path": "/signingmanager/api/v1/keypairs", "status": 200, "headers": {"Content-Type": "text/html"},
+    "body": "<!doctype html><title>Software Trust Manager</title>"}]' >/dev/null
+finds "a path that the service does not know, by its name" service \
+    'GET https://[^ ]*/signingmanager/api/v1/keypairs[^ ]*: HTTP 200: a web page and not the service.s answer: Software Trust Manager; check SM_HOST'
 curl -sSf -X PUT "$ADMIN/faults" -d '[]' >/dev/null
 
 # Certificates that the module does not show, and those at which programs fail: the service's own answer, with one of them in it.

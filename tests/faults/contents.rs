@@ -27,7 +27,7 @@ const fn signed(what: &'static str, steps: &'static [Step], line: &'static str) 
 
 /// Answers to a sign.
 pub const SIGNATURES: &[Fault] = &[
-    fails("a web page with status 200", Sign, sign(&[Own(HTML, page)]), "the answer is no JSON"),
+    fails("a web page with status 200", Sign, sign(&[Own(HTML, page)]), "a web page and not the service's answer"),
     fails("an empty answer", Sign, sign(&[Own(JSON, Vec::new)]), "the answer is empty"),
     fails("204 without an answer", Sign, sign(&[Raw("HTTP/1.1 204 No Content\r\n\r\n")]), "the answer is empty"),
     fails("null", Sign, sign(&[Own(JSON, || b"null".into())]), "without a signature"),
@@ -134,7 +134,7 @@ pub const SIGNATURES: &[Fault] = &[
 
 /// Answers to a search.
 pub const KEYPAIRS: &[Fault] = &[
-    fails("a web page with status 200", Find, find(&[Own(HTML, page)]), "the answer is no JSON"),
+    fails("a web page with status 200", Find, find(&[Own(HTML, page)]), "a web page and not the service's answer"),
     fails("an empty answer", Find, find(&[Own(JSON, Vec::new)]), "the answer is empty"),
     fails("null", Find, find(&[Own(JSON, || b"null".into())]), "the answer holds no list"),
     fails("a number", Find, find(&[Own(JSON, || b"7".into())]), "the answer holds no list"),

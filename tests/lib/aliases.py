@@ -69,7 +69,7 @@ def config(client, alias, module=ODD_MODULE):
 
 # What stands for the programs that scripts call: each notes its name, its arguments and the variables that a script exports.
 STUBS = os.path.abspath("stubs")
-PROGRAMS = """stm-pkcs11 osslsigncode jarsigner keytool apksigner openssl certtool p11tool rauc sbsign pesign pkcs11-tool pdfsig modutil certutil python3 node npm
+PROGRAMS = """stm-pkcs11 osslsigncode jarsigner keytool apksigner openssl certtool p11tool rauc sbsign pesign pkcs11-tool pdfsig jsign espsecure modutil certutil python3 node npm
 pip ssh-keygen ssh-agent ssh-add ssh git cut mkdir chmod cp cat mktemp rm jar gpg sh tee sed awk grep tr mv curl apt-get sudo make date dirname""".split()
 STUB = """#!/bin/sh
 printf '%s\\0' "$#" "${0##*/}" "$@" "$KEYPAIR" "$MODULE" >>"$NOTES"
@@ -126,6 +126,7 @@ REFUSED = {
     "java": lambda a: a.startswith("-") or controls(java_name(a)) or ends_lines(java_name(a)),
     "maven": lambda a: a.startswith("-") or "${" in a or a.strip() != a or controls(a, "\t\n\r"),
     "gradle": lambda a: a.startswith("-") or "${" in a or "$$" in a,
+    "espsecure": lambda a: controls(a) or ends_lines(a) or "%" in a or a.strip() != a,
     "powershell": lambda a: '"' in a or controls(a) or a.endswith("\\"),
 }
 
@@ -221,7 +222,7 @@ def powershell(alias, text, _plain):
 
 def page(client, alias, text, _plain):
     calls, said = noted(text)
-    name = java_name(alias) if client == "android" else alias
+    name = java_name(alias) if client in ("android", "jsign") else alias
     allowed = set(PROGRAMS) - {"sh", "sudo", "apt-get", "curl", "make"}
     if not calls or {call[0] for call in calls} - allowed or "not found" in said:
         return f"it calls {[call[0] for call in calls]} {said}"
@@ -245,7 +246,7 @@ def openssl_file(alias, text, plain):
 READERS = {
     **{client: (lambda c: lambda a, t, p: pipeline(c, a, t, p))(client) for client in ("github", "gitlab", "azure", "jenkins")},
     **{client: (lambda c: lambda a, t, p: page(c, a, t, p))(client)
-       for client in ("android", "gnutls", "node", "openssl", "pdf", "pkcs11-tool", "python", "rauc", "uefi")},
+       for client in ("android", "gnutls", "node", "openssl", "pdf", "pkcs11-tool", "python", "rauc", "uefi", "jsign", "espsecure")},
     "git": git, "java": java, "maven": maven, "gradle": gradle, "msbuild": msbuild, "signtool": signtool, "powershell": powershell,
     "openssl-engine": openssl_file, "openssl-provider": openssl_file,
 }

@@ -112,10 +112,13 @@ macro_rules! clients {
 const PLAIN: &[Language] = &[];
 /// Programs of Java.
 const BY_JAVA: &[Language] = &[JavaName];
+/// Programs that read an alias from an INI file.
+const IN_INI: &[Language] = &[Ini];
 
 pub const CLIENTS: &[Client] = clients! {
     "android" ["apksigner"] page "android.md" BY_JAVA "apksigner: the commands";
     "azure" ["azure-pipelines"] file "azure-pipelines.yml" PIPELINE "Azure Pipelines: azure-pipelines.yml";
+    "espsecure" ["esptool" "esp32"] page "espsecure.md" IN_INI "espsecure: the commands for ESP32 firmware";
     "git" file "gitconfig" GIT "git: commits and tags signed by ssh, for ~/.gitconfig";
     "github" ["github-actions"] file "github-actions.yml" PIPELINE "GitHub Actions: .github/workflows/sign.yml";
     "github-emulator" file "github-actions-emulator.yml" NONE "GitHub Actions with the emulator: no account, no cost";
@@ -126,6 +129,7 @@ pub const CLIENTS: &[Client] = clients! {
     "jarsigner" file "jarsigner.sh" JARSIGNER "a script that signs Java archives";
     "java" ["sunpkcs11" "keytool"] file "sunpkcs11.cfg" JAVA "Java's SunPKCS11 provider: jarsigner, keytool, apksigner";
     "jenkins" file "Jenkinsfile" JENKINS "Jenkins: Jenkinsfile";
+    "jsign" page "jsign.md" BY_JAVA "jsign: the commands for programs, installers, scripts and packages";
     "maven" file "maven-jarsigner.xml" MAVEN "Maven: a plugin for pom.xml";
     "msbuild" ["visual-studio"] file "sign.targets" MSBUILD "Visual Studio, MSBuild: Directory.Build.targets";
     "node" ["pkcs11js"] page "programs.md" PLAIN "Node.js, pkcs11js: the commands";

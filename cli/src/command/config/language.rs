@@ -17,6 +17,8 @@ pub enum Language {
     Comment,
     /// The rest of a line: `name = value`, where the program reads up to the line's end.
     Line,
+    /// A value of an INI file that Python's `configparser` reads: it trims values and acts on `%`.
+    Ini,
     /// Groovy's `'...'` and `'''...'''`, without the quotes.
     Groovy,
     /// The text of an XML element.
@@ -112,6 +114,13 @@ impl Language {
                 without(value, "a comment of one line", |c| ends_line(c) || c.is_control()).map(|()| value.to_owned())
             }
             Self::Line => line(value),
+            Self::Ini => {
+                without(value, "an INI file", |c| ends_line(c) || c.is_control() || c == '%')?;
+                if value.trim() != value {
+                    return refuse("white space at an end", "an INI file, whose values are trimmed");
+                }
+                Ok(value.to_owned())
+            }
             Self::Groovy => Ok(groovy(value)),
             Self::Xml => xml(value),
             Self::MsBuild => {
@@ -333,6 +342,9 @@ mod tests {
             (YamlBlock, "a\u{2028}b", "U+2028"),
             (Comment, "a\u{1b}b", "U+001B"),
             (Line, " a", "white space or a quote at an end"),
+            (Ini, "50%", "% (U+0025)"),
+            (Ini, "a\nb = c", "U+000A"),
+            (Ini, "a ", "white space at an end"),
             (Xml, "a\u{1}", "U+0001"),
             (PowerShell, "a\"b", "\" (U+0022)"),
             (PowerShell, "a\\", "\\ at the end"),

@@ -8,7 +8,7 @@ use cryptoki_sys::*;
 use std::ptr::null_mut;
 use stm_pkcs11::token::vendor::*;
 use support::template::Attributes;
-use support::{Emulator, Mechanism, P11};
+use support::{Emulator, P11};
 
 service_test!(the_three_objects_of_a_keypair_share_label_and_id_and_chain_certificates_stand_once, |_: &Emulator| {
     let p11 = P11::start();
@@ -295,34 +295,6 @@ service_test!(session_objects_are_made_changed_copied_and_end_with_their_session
     assert!(p11.find(other, &Attributes::new().label("copy").flag(CKA_TOKEN, false)).is_empty());
 });
 
-/// Generates with `mechanism`; handles of public and private key.
-fn generate(
-    p11: &P11,
-    session: CK_SESSION_HANDLE,
-    mechanism: CK_MECHANISM_TYPE,
-    public: Attributes,
-    private: Attributes,
-) -> Result<(CK_OBJECT_HANDLE, CK_OBJECT_HANDLE), CK_RV> {
-    let (mut public, mut private) = (public, private);
-    let (mut public, mut private) = (public.raw(), private.raw());
-    let mut mechanism = Mechanism::new(mechanism);
-    let (mut public_key, mut private_key) = (0, 0);
-    let rv = ck!(
-        p11,
-        C_GenerateKeyPair(
-            session,
-            &mut mechanism.raw(),
-            public.as_mut_ptr(),
-            public.len() as CK_ULONG,
-            private.as_mut_ptr(),
-            private.len() as CK_ULONG,
-            &mut public_key,
-            &mut private_key,
-        )
-    );
-    if rv == CKR_OK { Ok((public_key, private_key)) } else { Err(rv) }
-}
-
 service_test!(keypairs_are_made_found_at_once_and_sign, |emulator: &Emulator| {
     let p11 = P11::start();
     let p256 = [0x06, 0x08, 0x2a, 0x86, 0x48, 0xce, 0x3d, 0x03, 0x01, 0x07];
@@ -342,7 +314,7 @@ service_test!(keypairs_are_made_found_at_once_and_sign, |emulator: &Emulator| {
         let (session, other) = (p11.open_rw(slot), p11.open(slot));
         emulator.clear();
         let private = Attributes::new().label(label).flag(CKA_TOKEN, true).bytes(CKA_STM_KEY_TYPE, b"TEST");
-        let (public_key, private_key) = generate(&p11, session, mechanism, public, private).expect(label);
+        let (public_key, private_key) = p11.generate(session, mechanism, public, private).expect(label);
         let posts = emulator.requests().iter().filter(|request| request.method == "POST").count();
         assert_eq!(posts, 1, "{label}");
         assert_eq!(p11.attribute(session, private_key, CKA_STM_KEY_TYPE), Ok(b"TEST".to_vec()));
@@ -395,14 +367,14 @@ service_test!(generation_answers_the_standards_codes, |emulator: &Emulator| {
         (CKM_RSA_PKCS, bits(2048), label("x"), CKR_MECHANISM_INVALID),
         (CKM_DES3_KEY_GEN, bits(2048), label("x"), CKR_MECHANISM_INVALID),
     ] {
-        assert_eq!(generate(&p11, session, mechanism, public, private), Err(rv), "{mechanism:#x}");
+        assert_eq!(p11.generate(session, mechanism, public, private), Err(rv), "{mechanism:#x}");
     }
     let read_only = p11.open(0);
-    assert_eq!(generate(&p11, read_only, rsa, bits(2048), label("x")), Err(CKR_SESSION_READ_ONLY));
+    assert_eq!(p11.generate(read_only, rsa, bits(2048), label("x")), Err(CKR_SESSION_READ_ONLY));
     // Session objects are allowed in a read-only session: the template is at fault.
     let session_key = Attributes::new().label("x").flag(CKA_TOKEN, false);
-    assert_eq!(generate(&p11, read_only, rsa, bits(2048), session_key), Err(CKR_TEMPLATE_INCONSISTENT));
-    let ephemeral = generate(&p11, read_only, rsa, bits(2048), Attributes::new().label("x"));
+    assert_eq!(p11.generate(read_only, rsa, bits(2048), session_key), Err(CKR_TEMPLATE_INCONSISTENT));
+    let ephemeral = p11.generate(read_only, rsa, bits(2048), Attributes::new().label("x"));
     assert_eq!(ephemeral, Err(CKR_TEMPLATE_INCOMPLETE));
     let made = emulator.requests().iter().filter(|request| request.method == "POST" && request.status < 300).count();
     assert_eq!(made, 0);
@@ -417,7 +389,7 @@ service_test!(a_keypair_with_an_id_and_no_label_is_named_after_the_id, |_: &Emul
     let private = Attributes::new().flag(CKA_TOKEN, true).flag(CKA_PRIVATE, true).flag(CKA_SENSITIVE, true);
     let private =
         private.flag(CKA_DECRYPT, true).flag(CKA_SIGN, true).flag(CKA_UNWRAP, true).bytes(CKA_ID, &[0x0a, 0xff]);
-    let (_, private_key) = generate(&p11, session, CKM_RSA_PKCS_KEY_PAIR_GEN, bits, private).expect("a keypair");
+    let (_, private_key) = p11.generate(session, CKM_RSA_PKCS_KEY_PAIR_GEN, bits, private).expect("a keypair");
     assert_eq!(p11.private_key(session, "key-0aff"), private_key);
     assert_eq!(p11.attribute(session, private_key, CKA_DECRYPT), Ok(vec![0]), "the object shows what the key can do");
     assert_eq!(p11.attribute(session, private_key, CKA_ID), Ok(vec![0x0a, 0xff]));
@@ -482,9 +454,9 @@ service_test!(
         let rsa = CKM_RSA_PKCS_KEY_PAIR_GEN;
         let public = || Attributes::new().number(CKA_MODULUS_BITS, 2048).bytes(CKA_ID, &[1]);
         let private = || Attributes::new().flag(CKA_TOKEN, true).bytes(CKA_ID, &[1]);
-        let (_, named) = generate(&p11, session, rsa, public(), private().label("named")).expect("a keypair");
+        let (_, named) = p11.generate(session, rsa, public(), private().label("named")).expect("a keypair");
         assert_eq!(p11.private_key(session, "named"), named);
-        let (_, unnamed) = generate(&p11, session, rsa, public(), private()).expect("a keypair");
+        let (_, unnamed) = p11.generate(session, rsa, public(), private()).expect("a keypair");
         assert_eq!(p11.private_key(session, "release-01"), unnamed);
     }
 );

@@ -8,7 +8,7 @@ mod support;
 use cryptoki_sys::*;
 use std::ptr::null_mut;
 use support::template::Attributes;
-use support::{Emulator, Mechanism, P11};
+use support::{Emulator, P11};
 
 /// The profiles that a token says it meets, by its profile objects.
 fn claimed(p11: &P11, session: CK_SESSION_HANDLE) -> Vec<CK_PROFILE_ID> {
@@ -90,30 +90,15 @@ service_test!(ext_m_1_32_extended_provider, |_: &Emulator| {
     assert_eq!(ck!(p11, C_GenerateRandom(session, random.as_mut_ptr(), 32)), CKR_OK);
     assert_ne!(random, [0; 32]);
 
-    let mut public = Attributes::new()
+    let public = Attributes::new()
         .flag(CKA_TOKEN, true)
         .label("ext-m-1-32")
         .number(CKA_MODULUS_BITS, 2048)
         .bytes(CKA_PUBLIC_EXPONENT, &[1, 0, 1])
         .flag(CKA_VERIFY, true);
-    let mut private = Attributes::new().flag(CKA_TOKEN, true).label("ext-m-1-32").flag(CKA_SIGN, true);
-    let (mut public, mut private) = (public.raw(), private.raw());
-    let mut mechanism = Mechanism::new(CKM_RSA_PKCS_KEY_PAIR_GEN);
-    let (mut public_key, mut private_key) = (0, 0);
-    let rv = ck!(
-        p11,
-        C_GenerateKeyPair(
-            session,
-            &mut mechanism.raw(),
-            public.as_mut_ptr(),
-            public.len() as CK_ULONG,
-            private.as_mut_ptr(),
-            private.len() as CK_ULONG,
-            &mut public_key,
-            &mut private_key,
-        )
-    );
-    assert_eq!(rv, CKR_OK);
+    let private = Attributes::new().flag(CKA_TOKEN, true).label("ext-m-1-32").flag(CKA_SIGN, true);
+    let made = p11.generate(session, CKM_RSA_PKCS_KEY_PAIR_GEN, public, private);
+    let (public_key, private_key) = made.expect("a keypair");
     assert_eq!(p11.public_key(session, "ext-m-1-32"), public_key);
     let signature = p11.sign(session, CKM_SHA256_RSA_PKCS, private_key, b"data").expect("a signature");
     assert_eq!(p11.verify(session, CKM_SHA256_RSA_PKCS, public_key, b"data", &signature), Ok(()));

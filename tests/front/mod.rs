@@ -3,13 +3,17 @@
 
 #![allow(dead_code, reason = "a server that can misbehave in more ways than one test binary asks for")]
 
+mod message;
 pub mod reply;
+mod socket;
 pub mod tls;
 
 use crate::support::Emulator;
+use message::{Message, own, read_message};
 use reply::{Asked, Reply};
 use rustls::{ServerConnection, StreamOwned};
-use std::io::{self, BufRead, BufReader, Read, Write};
+use socket::{drop_packets, reset};
+use std::io::{self, BufReader, Read, Write};
 use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
@@ -333,31 +337,6 @@ fn greet(shared: &Shared, mut stream: TcpStream, number: u64) -> io::Result<()> 
     }
 }
 
-/// Ends a connection with a reset instead of a farewell, whoever else holds it: connecting a socket to nowhere ends what
-/// it had.
-fn reset(stream: &TcpStream) -> io::Result<()> {
-    use std::os::fd::AsRawFd;
-    let nowhere = libc::sockaddr { sa_family: libc::AF_UNSPEC as libc::sa_family_t, sa_data: [0; 14] };
-    let size = size_of::<libc::sockaddr>() as libc::socklen_t;
-    unsafe { libc::connect(stream.as_raw_fd(), &nowhere, size) };
-    Err(io::ErrorKind::ConnectionReset.into())
-}
-
-/// The kernel drops every packet for this connection before TCP sees it: nothing is even acknowledged.
-fn drop_packets(stream: &TcpStream) {
-    // One instruction of the classic packet filter: accept no byte.
-    let mut nothing = libc::sock_filter { code: 0x06, jt: 0, jf: 0, k: 0 };
-    set_option(stream, libc::SO_ATTACH_FILTER, libc::sock_fprog { len: 1, filter: &mut nothing });
-}
-
-fn set_option<T>(stream: &TcpStream, option: libc::c_int, value: T) {
-    use std::os::fd::AsRawFd;
-    let size = size_of::<T>() as libc::socklen_t;
-    let done =
-        unsafe { libc::setsockopt(stream.as_raw_fd(), libc::SOL_SOCKET, option, (&raw const value).cast(), size) };
-    assert_eq!(done, 0, "{}", io::Error::last_os_error());
-}
-
 fn drain(stream: &mut impl Read) -> io::Result<()> {
     let mut rest = [0; 4096];
     while stream.read(&mut rest)? > 0 {}
@@ -459,55 +438,6 @@ fn perform(step: Step, answer: Option<&Message>, out: &mut Tls) -> io::Result<bo
     }
     out.flush()?;
     Ok(true)
-}
-
-fn own(head: &str, body: &[u8]) -> Vec<u8> {
-    let mut bytes = format!("{head}\r\nContent-Length: {}\r\n\r\n", body.len()).into_bytes();
-    bytes.extend_from_slice(body);
-    bytes
-}
-
-/// An HTTP/1.1 message with a `Content-Length`.
-struct Message {
-    head: Vec<u8>,
-    body: Vec<u8>,
-}
-
-impl Message {
-    /// The same request for something else of the API.
-    fn to(&self, target: &str) -> Self {
-        let head = String::from_utf8_lossy(&self.head);
-        let (line, rest) = head.split_once('\n').unwrap_or((&head, ""));
-        let method = line.split(' ').next().unwrap_or_default();
-        let head = format!("{method} {}{target} HTTP/1.1\r\n{rest}", reply::API);
-        Self { head: head.into_bytes(), body: self.body.clone() }
-    }
-
-    fn bytes(&self) -> Vec<u8> {
-        [&self.head[..], &self.body].concat()
-    }
-}
-
-/// The next message; `None` at the end.
-fn read_message(stream: &mut impl BufRead) -> io::Result<Option<Message>> {
-    let mut head = Vec::new();
-    let mut length = 0;
-    loop {
-        let begun = head.len();
-        if stream.read_until(b'\n', &mut head)? == 0 {
-            return if head.is_empty() { Ok(None) } else { Err(io::ErrorKind::UnexpectedEof.into()) };
-        }
-        let line = String::from_utf8_lossy(&head[begun..]).to_ascii_lowercase();
-        if let Some(value) = line.strip_prefix("content-length:") {
-            length = value.trim().parse().map_err(io::Error::other)?;
-        }
-        if line.trim().is_empty() {
-            break;
-        }
-    }
-    let mut body = vec![0; length];
-    stream.read_exact(&mut body)?;
-    Ok(Some(Message { head, body }))
 }
 
 type Upstream = BufReader<StreamOwned<rustls::ClientConnection, TcpStream>>;

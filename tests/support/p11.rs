@@ -271,4 +271,31 @@ impl P11 {
     pub fn exports(&self, name: &str) -> bool {
         unsafe { self.library.get::<*const c_void>(name.as_bytes()) }.is_ok_and(|symbol| !symbol.is_null())
     }
+
+    /// Generates with `mechanism`, which has no parameter; handles of public and private key.
+    pub fn generate(
+        &self,
+        session: CK_SESSION_HANDLE,
+        mechanism: CK_MECHANISM_TYPE,
+        mut public: Attributes,
+        mut private: Attributes,
+    ) -> Result<(CK_OBJECT_HANDLE, CK_OBJECT_HANDLE), CK_RV> {
+        let (mut public, mut private) = (public.raw(), private.raw());
+        let mut mechanism = Mechanism::new(mechanism);
+        let (mut public_key, mut private_key) = (0, 0);
+        let rv = ck!(
+            self,
+            C_GenerateKeyPair(
+                session,
+                &mut mechanism.raw(),
+                public.as_mut_ptr(),
+                public.len() as CK_ULONG,
+                private.as_mut_ptr(),
+                private.len() as CK_ULONG,
+                &mut public_key,
+                &mut private_key,
+            )
+        );
+        if rv == CKR_OK { Ok((public_key, private_key)) } else { Err(rv) }
+    }
 }

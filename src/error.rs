@@ -21,7 +21,6 @@ pub struct Error {
     pub rv: CK_RV,
     /// One line: what was tried, what was wrong, what to do. Empty where the code says it all.
     pub cause: Cow<'static, str>,
-    /// Who has to know.
     pub audience: Audience,
     /// The error of a lower floor that this one is about, if there is one.
     pub source: Option<Arc<dyn std::error::Error + Send + Sync>>,

@@ -8,7 +8,7 @@ use std::thread::JoinHandle;
 /// How a thread is started in this host; the work is the thread's whole life.
 pub type Spawner = fn(Box<dyn FnOnce() + Send>) -> io::Result<JoinHandle<()>>;
 
-/// What is lent.
+/// What the floors below need of the operating system and may not call by themselves, since it is `unsafe`.
 pub struct Host {
     /// Starts a thread that the host's signals do not reach.
     pub spawn: Spawner,
@@ -21,7 +21,7 @@ pub struct Host {
 /// Set without a lock, which a forked child could inherit held.
 static HOST: OnceBox<Host> = OnceBox::new();
 
-/// Lends it.
+/// Called by every entry point that begins a run; the first call counts.
 pub fn lend(host: Host) {
     let _ = HOST.set(Box::new(host));
 }

@@ -5,7 +5,6 @@
 //! no private key, [`service`] is the remote signing service, [`config`] says where that is.
 
 #![deny(unsafe_code)]
-#![warn(missing_docs)]
 #![allow(clippy::unnecessary_cast, reason = "CK_ULONG is 32 bits wide on Windows")]
 
 #[macro_use]
@@ -27,6 +26,7 @@ pub mod pattern;
 pub mod redact;
 pub mod service;
 pub mod shown;
+mod timestamp;
 pub mod token;
 pub mod trusted_file;
 #[cfg(windows)]

@@ -8,14 +8,13 @@ use arc_swap::ArcSwap;
 use base64::Engine;
 use base64::engine::GeneralPurpose;
 use base64::engine::general_purpose::{STANDARD, URL_SAFE};
+use data_encoding::HEXLOWER;
 use once_cell::race::OnceBox;
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 use std::borrow::Cow;
-use std::fmt::Write;
 use std::sync::{Arc, Weak};
 use zeroize::Zeroizing;
 
-/// What is written instead.
 const REDACTED: &str = "[redacted]";
 /// A secret shorter than this, in bytes, is a word like others, and lines without it would say nothing.
 const SHORTEST: usize = 6;
@@ -102,10 +101,7 @@ fn forms(secret: &str) -> Vec<Zeroizing<String>> {
         json.to_owned(),
         json.replace('/', "\\/"),
         html(secret),
-        secret.bytes().fold(String::new(), |mut digits, byte| {
-            let _ = write!(digits, "{byte:02x}");
-            digits
-        }),
+        HEXLOWER.encode(secret.as_bytes()),
     ];
     for engine in [&STANDARD, &URL_SAFE] {
         forms.extend((0..3).flat_map(|offset| base64_from(engine, secret, offset)));

@@ -63,7 +63,7 @@ impl Certificate {
         Ok(Self { der: der.into(), ..parsed })
     }
 
-    /// All of it.
+    /// The whole certificate, as it was read.
     pub fn der(&self) -> &[u8] {
         &self.der
     }

@@ -412,7 +412,7 @@ service_test!(
             let private = Attributes::new().bytes(CKA_ID, id).flag(CKA_SIGN, true).flag(CKA_TOKEN, true);
             let private = private.flag(CKA_PRIVATE, true).flag(CKA_SENSITIVE, true);
             let (public_key, private_key) =
-                generate(&p11, session, CKM_EC_KEY_PAIR_GEN, public, private).expect("a keypair");
+                p11.generate(session, CKM_EC_KEY_PAIR_GEN, public, private).expect("a keypair");
             for (key, class) in [(public_key, CKO_PUBLIC_KEY), (private_key, CKO_PRIVATE_KEY)] {
                 assert_eq!(p11.attribute(session, key, CKA_ID).as_ref(), Ok(id));
                 assert_eq!(p11.find(session, &Attributes::new().class(class).bytes(CKA_ID, id)), [key]);

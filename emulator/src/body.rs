@@ -11,7 +11,6 @@ use tokio::time::Sleep;
 
 /// What is sent after the headers.
 pub enum Reply {
-    /// All of it.
     Whole(Option<Bytes>),
     /// The first half; the headers promised the whole. The connection breaks after a moment, which gives the half
     /// time to arrive.
@@ -22,13 +21,11 @@ pub enum Reply {
         promised: u64,
         /// Runs until the connection breaks.
         pause: Pin<Box<Sleep>>,
-        /// Breaks the connection.
         dead: Arc<Notify>,
     },
 }
 
 impl Reply {
-    /// A body that arrives.
     pub fn whole(bytes: Bytes) -> Reply {
         Reply::Whole(Some(bytes))
     }

@@ -56,7 +56,6 @@ Example:
        -H \"x-api-key: $SM_API_KEY\" \"$SM_HOST/signingmanager/api/v1/keypairs\"
   kill \"$(cat /tmp/stm/pid)\"";
 
-/// The options.
 #[derive(Parser, Debug)]
 #[command(name = "stm-emulator", version, about = ABOUT, long_about = LONG_ABOUT, after_long_help = AFTER_HELP)]
 pub struct Cli {

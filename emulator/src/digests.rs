@@ -5,7 +5,6 @@ use sha2::digest::{FixedOutput, HashMarker, Output, OutputSizeUser, Reset, Updat
 
 /// A hash function. The service never hashes: it is told which function made the digest that it gets.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-#[allow(missing_docs)]
 pub enum Digest {
     Sha1,
     Sha224,
@@ -19,7 +18,7 @@ pub enum Digest {
 }
 
 impl Digest {
-    /// Bytes of a digest.
+    /// In bytes.
     pub fn len(self) -> usize {
         match self {
             Digest::Sha1 => 20,

@@ -184,12 +184,10 @@ impl Weather {
         Some(rule.clone())
     }
 
-    /// Sets the delays.
     pub fn set_latency(&self, latency: Latency) {
         *self.latency.lock() = latency;
     }
 
-    /// The delays in force.
     pub fn latency(&self) -> Latency {
         *self.latency.lock()
     }

@@ -10,9 +10,7 @@ use std::sync::Arc;
 
 const FILE: &str = "signatures.jsonl";
 
-/// One signature.
 #[derive(Serialize, Deserialize, Clone, Debug)]
-#[allow(missing_docs)]
 pub struct SignatureRecord {
     pub id: String,
     pub keypair_id: String,

@@ -40,10 +40,8 @@ pub enum KeyKind {
     Rsa(u32),
     /// ECDSA on one of the three NIST curves.
     Ec(Curve),
-    /// Ed25519.
     Ed25519,
-    /// ML-DSA-44, -65 or -87.
-    MlDsa(u32),
+    MlDsa(MlDsaSet),
     /// SLH-DSA with one parameter set.
     SlhDsa(&'static SlhSet),
 }
@@ -57,6 +55,29 @@ pub enum Curve {
     P384,
     /// secp521r1
     P521,
+}
+
+/// The parameter sets of ML-DSA.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum MlDsaSet {
+    Set44,
+    Set65,
+    Set87,
+}
+
+impl MlDsaSet {
+    pub const ALL: [MlDsaSet; 3] = [MlDsaSet::Set44, MlDsaSet::Set65, MlDsaSet::Set87];
+}
+
+/// The number that FIPS 204 tells the sets apart by.
+impl fmt::Display for MlDsaSet {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            MlDsaSet::Set44 => "44",
+            MlDsaSet::Set65 => "65",
+            MlDsaSet::Set87 => "87",
+        })
+    }
 }
 
 impl Curve {
@@ -77,7 +98,7 @@ impl KeyKind {
             KeyKind::Rsa(bits) => format!("rsa-{bits}"),
             KeyKind::Ec(curve) => curve.name().to_lowercase(),
             KeyKind::Ed25519 => "ed25519".to_owned(),
-            KeyKind::MlDsa(level) => format!("ml-dsa-{level}"),
+            KeyKind::MlDsa(set) => format!("ml-dsa-{set}"),
             KeyKind::SlhDsa(set) => set.name.to_lowercase(),
         }
     }
@@ -94,11 +115,10 @@ impl KeyKind {
             .into_iter()
             .chain([Curve::P256, Curve::P384, Curve::P521].map(KeyKind::Ec))
             .chain([KeyKind::Ed25519])
-            .chain([44, 65, 87].map(KeyKind::MlDsa))
+            .chain(MlDsaSet::ALL.map(KeyKind::MlDsa))
             .chain(SETS.iter().map(KeyKind::SlhDsa))
     }
 
-    /// The service's `key_alg`.
     pub fn key_alg(self) -> &'static str {
         match self {
             KeyKind::Rsa(_) => "RSA",
@@ -178,8 +198,8 @@ impl KeyMaterial {
                 let key = aws::Ed25519KeyPair::generate().map_err(KeyError::from_display)?;
                 AsDer::<Pkcs8V1Der>::as_der(&key).map_err(KeyError::from_display)?.as_ref().to_vec()
             }
-            KeyKind::MlDsa(level) => {
-                let key = PqdsaKeyPair::generate(ml_dsa_algorithm(level)).map_err(KeyError::from_display)?;
+            KeyKind::MlDsa(set) => {
+                let key = PqdsaKeyPair::generate(ml_dsa_algorithm(set)).map_err(KeyError::from_display)?;
                 key.to_pkcs8v1().map_err(KeyError::from_display)?.as_ref().to_vec()
             }
             KeyKind::SlhDsa(set) => (set.generate)()?.pkcs8()?,
@@ -210,8 +230,8 @@ impl KeyMaterial {
                 let public = pair.public_key();
                 (spki_of(public)?, public.as_ref().to_vec(), Signer::Ed25519(Box::new(key)))
             }
-            KeyKind::MlDsa(level) => {
-                let key = PqdsaKeyPair::from_pkcs8(ml_dsa_algorithm(level), &pkcs8).map_err(KeyError::from_display)?;
+            KeyKind::MlDsa(set) => {
+                let key = PqdsaKeyPair::from_pkcs8(ml_dsa_algorithm(set), &pkcs8).map_err(KeyError::from_display)?;
                 let public = key.public_key();
                 (spki_of(public)?, public.as_ref().to_vec(), Signer::MlDsa(Box::new(key)))
             }
@@ -378,10 +398,10 @@ fn ec_algorithm(curve: Curve) -> &'static aws::EcdsaSigningAlgorithm {
     }
 }
 
-fn ml_dsa_algorithm(level: u32) -> &'static aws::PqdsaSigningAlgorithm {
-    match level {
-        44 => &aws::ML_DSA_44_SIGNING,
-        65 => &aws::ML_DSA_65_SIGNING,
-        _ => &aws::ML_DSA_87_SIGNING,
+fn ml_dsa_algorithm(set: MlDsaSet) -> &'static aws::PqdsaSigningAlgorithm {
+    match set {
+        MlDsaSet::Set44 => &aws::ML_DSA_44_SIGNING,
+        MlDsaSet::Set65 => &aws::ML_DSA_65_SIGNING,
+        MlDsaSet::Set87 => &aws::ML_DSA_87_SIGNING,
     }
 }

@@ -10,23 +10,17 @@ use crate::tsa::Tsa;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-/// What all connections share.
 pub struct Shared {
     /// The service behind the API.
     pub service: Service,
-    /// Log and counters.
     pub traffic: Traffic,
-    /// Faults and delays.
     pub weather: Weather,
     /// Requests per second, where they are limited.
     pub rate_limit: Option<RateLimit>,
-    /// The time-stamping server.
     pub tsa: Arc<Tsa>,
 }
 
-/// How a request ends.
 pub enum Ending {
-    /// With this answer.
     Answer(Answer),
     /// With this answer, broken off in the middle.
     HalfAnswer(Answer),

@@ -1,6 +1,6 @@
 //! The certificate authorities: who signs keypair certificates, the server's TLS certificate and client certificates.
 
-use crate::keys::{Curve, KeyError, KeyKind, KeyMaterial};
+use crate::keys::{Curve, KeyError, KeyKind, KeyMaterial, MlDsaSet};
 use rcgen::{
     BasicConstraints, CertificateParams, CustomExtension, DistinguishedName, DnType, ExtendedKeyUsagePurpose, IsCa,
     Issuer, KeyIdMethod, KeyPair, KeyUsagePurpose, PublicKeyData, SanType, SerialNumber, SignatureAlgorithm,
@@ -144,7 +144,6 @@ pub fn now() -> OffsetDateTime {
 
 /// An authority with its key, able to issue.
 pub struct Authority {
-    /// Its own certificate.
     pub der: Vec<u8>,
     issuer: Issuer<'static, KeyPair>,
 }
@@ -281,9 +280,9 @@ fn algorithm(kind: KeyKind) -> Option<&'static SignatureAlgorithm> {
         KeyKind::Ec(Curve::P384) => &rcgen::PKCS_ECDSA_P384_SHA384,
         KeyKind::Ec(Curve::P521) => &rcgen::PKCS_ECDSA_P521_SHA512,
         KeyKind::Ed25519 => &rcgen::PKCS_ED25519,
-        KeyKind::MlDsa(44) => &rcgen::PKCS_ML_DSA_44,
-        KeyKind::MlDsa(65) => &rcgen::PKCS_ML_DSA_65,
-        KeyKind::MlDsa(_) => &rcgen::PKCS_ML_DSA_87,
+        KeyKind::MlDsa(MlDsaSet::Set44) => &rcgen::PKCS_ML_DSA_44,
+        KeyKind::MlDsa(MlDsaSet::Set65) => &rcgen::PKCS_ML_DSA_65,
+        KeyKind::MlDsa(MlDsaSet::Set87) => &rcgen::PKCS_ML_DSA_87,
         KeyKind::SlhDsa(_) => return None,
     })
 }
@@ -298,7 +297,7 @@ fn rcgen_pkcs8(key: &KeyMaterial) -> tokio_rustls::rustls::pki_types::PrivatePkc
     key.pkcs8().into()
 }
 
-/// PEM armour.
+/// PEM (RFC 7468), 64 characters a line.
 pub fn pem(label: &str, der: &[u8]) -> String {
     use base64::Engine as _;
     let text = base64::engine::general_purpose::STANDARD.encode(der);

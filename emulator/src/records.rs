@@ -20,7 +20,7 @@ pub const USER_NAME: &str = "Release Engineer";
 pub struct KeypairRecord {
     /// UUID.
     pub id: String,
-    /// Unique name.
+    /// Unique in the account.
     pub alias: String,
     /// Which file in `keys/` holds the key; keypairs can share one.
     pub key: String,
@@ -48,7 +48,7 @@ pub struct KeypairRecord {
 pub struct CertificateRecord {
     /// UUID.
     pub id: String,
-    /// Unique name.
+    /// Unique in the account.
     pub alias: String,
     /// Base64 of the DER.
     pub cert: String,
@@ -68,9 +68,7 @@ pub struct CertificateRecord {
 #[derive(Serialize, Deserialize, Clone, Copy, PartialEq, Eq, Debug)]
 #[serde(rename_all = "lowercase")]
 pub enum ChainKind {
-    /// The RSA intermediate.
     Rsa,
-    /// The EC intermediate.
     Ec,
 }
 
@@ -112,9 +110,7 @@ pub struct Certificate {
 pub struct Keypair {
     /// What is kept of it, without the certificates.
     pub record: KeypairRecord,
-    /// Its key.
     pub key: Arc<KeyMaterial>,
-    /// Its certificates.
     pub certificates: Vec<Certificate>,
     /// The JSON object up to `public_key`, which may be left out.
     head: Box<str>,
@@ -202,7 +198,7 @@ fn keypair_json(record: &KeypairRecord, key: &KeyMaterial, active: usize, who: &
         KeyKind::Rsa(bits) => head.add("key_size", json!(bits)),
         KeyKind::Ec(curve) => head.add("curve", json!(curve.name())),
         KeyKind::Ed25519 => head.add("curve", json!("Ed25519")),
-        KeyKind::MlDsa(level) => head.add("parameter_set", json!(format!("ML-DSA-{level}"))),
+        KeyKind::MlDsa(set) => head.add("parameter_set", json!(format!("ML-DSA-{set}"))),
         KeyKind::SlhDsa(set) => head.add("parameter_set", json!(set.name)),
     }
     head.add("key_alg", json!(key.kind.key_alg()));

@@ -1,6 +1,6 @@
 //! The keypairs that a fresh state directory starts with, and those that a test asks for by the thousand.
 
-use crate::keys::{Curve, KeyKind, KeyMaterial};
+use crate::keys::{Curve, KeyKind, KeyMaterial, MlDsaSet};
 use crate::pki::Validity;
 use crate::service::{Plan, Service};
 use crate::slh::SETS;
@@ -34,7 +34,7 @@ impl Seed {
         plans.push(Plan { online: false, ..Plan::new("demo-offline", p256) });
         plans.push(Plan { certificate: None, ..Plan::new("demo-bare", p256) });
         if self == Seed::Full {
-            plans.extend([44, 65, 87].map(|level| Plan::new(format!("demo-ml-dsa-{level}"), KeyKind::MlDsa(level))));
+            plans.extend(MlDsaSet::ALL.map(|set| Plan::new(format!("demo-ml-dsa-{set}"), KeyKind::MlDsa(set))));
             plans.push(Plan::new("demo-slh-dsa", KeyKind::SlhDsa(&SETS[0])));
             plans.push(Plan { dynamic: true, key_type: "TEST".to_owned(), ..Plan::new("demo-dynamic", p256) });
             plans.push(Plan { signable: false, ..Plan::new("demo-not-mine", p256) });

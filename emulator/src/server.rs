@@ -147,7 +147,6 @@ async fn read(mut body: Incoming) -> Option<Bytes> {
     (bytes.len() <= BODY_LIMIT).then(|| bytes.into())
 }
 
-/// The answer as HTTP.
 fn response(answer: &Answer, body: Reply) -> Response<Reply> {
     let mut builder = Response::builder().status(answer.status);
     for (name, value) in &answer.headers {

@@ -17,13 +17,10 @@ use time::format_description::well_known::Rfc3339;
 
 /// All that the API works on.
 pub struct Service {
-    /// The state directory.
     pub state: StateDir,
     /// The one user.
     pub who: Credentials,
-    /// The keypairs.
     pub store: Store,
-    /// The signatures.
     pub journal: Journal,
     /// What the command line says of how it behaves.
     pub behaviour: Behaviour,
@@ -34,7 +31,7 @@ pub struct Service {
 /// What to make a keypair of.
 #[derive(Clone, Debug)]
 pub struct Plan {
-    /// Unique name.
+    /// Unique in the account.
     pub alias: String,
     /// Algorithm and size.
     pub kind: KeyKind,
@@ -93,7 +90,6 @@ impl Service {
         Ok(Service { state, who, store, journal, behaviour, authorities, chains })
     }
 
-    /// One of the authorities.
     pub fn authority(&self, role: Role) -> &Authority {
         &self.authorities[role.file_stem()]
     }

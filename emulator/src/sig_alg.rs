@@ -1,7 +1,7 @@
 //! `sig_alg`: every name the service takes, in one table, and the signature that each one means.
 
 use crate::digests::Digest;
-use crate::keys::{KeyError, KeyKind, KeyMaterial};
+use crate::keys::{KeyError, KeyKind, KeyMaterial, MlDsaSet};
 
 /// How the bytes in `hash` become a signature.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -17,8 +17,8 @@ pub enum Scheme {
     Ed25519,
     /// Ed25519ph; the bytes are the SHA-512 of the message.
     Ed25519ph,
-    /// Pure ML-DSA of that level over the bytes.
-    MlDsa(u32),
+    /// Pure ML-DSA with that set over the bytes.
+    MlDsa(MlDsaSet),
     /// Pure SLH-DSA over the bytes.
     SlhDsa,
 }
@@ -28,7 +28,6 @@ pub enum Scheme {
 pub struct SigAlg {
     /// The documented spelling; a request may use any case.
     pub name: &'static str,
-    /// What it does.
     pub scheme: Scheme,
     /// The function that made the digest in `hash`; `None` where `hash` is not a digest, or not of one fixed function.
     pub digest: Option<Digest>,
@@ -72,9 +71,9 @@ pub static SIG_ALGS: &[SigAlg] = &[
     row("SHA3-512WithECDSA", Scheme::Ecdsa, Some(Digest::Sha3_512)),
     row("Ed25519", Scheme::Ed25519, None),
     row("Ed25519ph", Scheme::Ed25519ph, Some(Digest::Sha512)),
-    row("MLDSA44", Scheme::MlDsa(44), None),
-    row("MLDSA65", Scheme::MlDsa(65), None),
-    row("MLDSA87", Scheme::MlDsa(87), None),
+    row("MLDSA44", Scheme::MlDsa(MlDsaSet::Set44), None),
+    row("MLDSA65", Scheme::MlDsa(MlDsaSet::Set65), None),
+    row("MLDSA87", Scheme::MlDsa(MlDsaSet::Set87), None),
     row("SLHDSA", Scheme::SlhDsa, None),
 ];
 
@@ -85,7 +84,6 @@ pub enum Refusal {
     WrongKey,
     /// `hash` has a length that the algorithm cannot take; the text names what it can.
     WrongLength(String),
-    /// The library failed.
     Failed(KeyError),
 }
 
@@ -101,7 +99,7 @@ impl SigAlg {
             Scheme::RsaPkcs1 | Scheme::RsaPss => matches!(kind, KeyKind::Rsa(_)),
             Scheme::Ecdsa => matches!(kind, KeyKind::Ec(_)),
             Scheme::Ed25519 | Scheme::Ed25519ph => kind == KeyKind::Ed25519,
-            Scheme::MlDsa(level) => kind == KeyKind::MlDsa(level),
+            Scheme::MlDsa(set) => kind == KeyKind::MlDsa(set),
             Scheme::SlhDsa => matches!(kind, KeyKind::SlhDsa(_)),
         }
     }

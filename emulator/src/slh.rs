@@ -41,7 +41,6 @@ type Parsed = Result<Box<dyn SlhKey>, KeyError>;
 pub struct SlhSet {
     /// The name in FIPS 205, such as `SLH-DSA-SHA2-128f`.
     pub name: &'static str,
-    /// Makes a fresh key.
     pub generate: fn() -> Parsed,
     /// Reads a key from PKCS#8.
     pub read: fn(&[u8]) -> Parsed,

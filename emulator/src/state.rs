@@ -2,6 +2,7 @@
 
 use crate::keys::{KeyKind, KeyMaterial};
 use crate::pki;
+use data_encoding::HEXLOWER;
 use serde::{Deserialize, Serialize};
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, Write};
@@ -141,7 +142,7 @@ impl Credentials {
 fn random_hex(bytes: usize) -> String {
     let mut buffer = vec![0u8; bytes];
     aws_lc_rs::rand::fill(&mut buffer).expect("the system's random source works");
-    buffer.iter().map(|byte| format!("{byte:02x}")).collect()
+    HEXLOWER.encode(&buffer)
 }
 
 /// A random UUID (version 4).
@@ -150,7 +151,7 @@ pub fn new_id() -> String {
     aws_lc_rs::rand::fill(&mut bytes).expect("the system's random source works");
     bytes[6] = bytes[6] & 0x0f | 0x40;
     bytes[8] = bytes[8] & 0x3f | 0x80;
-    let hex: String = bytes.iter().map(|byte| format!("{byte:02x}")).collect();
+    let hex = HEXLOWER.encode(&bytes);
     format!("{}-{}-{}-{}-{}", &hex[..8], &hex[8..12], &hex[12..16], &hex[16..20], &hex[20..])
 }
 

@@ -25,7 +25,6 @@ enum Line {
 pub struct Filter {
     /// By alias, as [`AliasMatch`] says.
     pub alias: Option<String>,
-    /// By id.
     pub id: Option<String>,
     /// Certificates only: by `certificate_status`.
     pub status: Option<String>,
@@ -43,7 +42,6 @@ pub struct Page {
     pub items: Vec<u8>,
 }
 
-/// Adding keypairs failed.
 #[derive(Debug)]
 pub enum AddError {
     /// Nothing was added: this alias is taken.
@@ -52,7 +50,6 @@ pub enum AddError {
     Io(io::Error),
 }
 
-/// All keypairs.
 pub struct Store {
     inner: RwLock<Inner>,
     file: Mutex<File>,
@@ -217,7 +214,6 @@ impl Store {
         Page::of(selected.len(), page, |keypair, out| write(keypair, out))
     }
 
-    /// A page of certificates.
     pub fn certificates(&self, filter: &Filter, offset: usize, limit: usize) -> Page {
         let inner = self.inner.read();
         let all = inner.keypairs.values().flat_map(|keypair| keypair.certificates.iter().map(move |c| (keypair, c)));

@@ -60,13 +60,10 @@ struct Log {
 pub struct Stats {
     /// TCP connections accepted on the API port.
     pub connections: u64,
-    /// TLS handshakes that succeeded.
     pub tls_handshakes: u64,
-    /// TLS handshakes that failed.
     pub tls_failures: u64,
     /// Requests, by method and kind of path.
     pub requests: BTreeMap<String, u64>,
-    /// Keypairs there are.
     pub keypairs: usize,
     /// Signatures recorded, those of earlier runs included.
     pub signatures: usize,
@@ -81,13 +78,11 @@ impl Traffic {
         self.connections.fetch_add(1, Ordering::Relaxed) + 1
     }
 
-    /// A TLS handshake ended.
     pub fn handshake(&self, succeeded: bool) {
         let counter = if succeeded { &self.handshakes } else { &self.failed_handshakes };
         counter.fetch_add(1, Ordering::Relaxed);
     }
 
-    /// A request began.
     pub fn begin(&self, entry: Entry, kind: String) -> Ticket {
         *self.kinds.lock().entry(kind).or_default() += 1;
         let mut log = self.log.lock();
@@ -123,7 +118,6 @@ impl Traffic {
         log.entries.clear();
     }
 
-    /// The counters.
     pub fn stats(&self, keypairs: usize, signatures: usize) -> Stats {
         Stats {
             connections: self.connections.load(Ordering::Relaxed),

@@ -41,7 +41,6 @@ pub enum Fault {
 #[derive(Serialize, Deserialize, Clone, Copy, Default, Debug)]
 #[serde(deny_unknown_fields)]
 pub struct Disturbance {
-    /// What is wrong.
     #[serde(default)]
     pub fault: Fault,
     /// Waits that long before it answers.
@@ -49,7 +48,6 @@ pub struct Disturbance {
     pub delay_ms: u64,
 }
 
-/// The server.
 pub struct Tsa {
     stamper: TimeStamper,
     disturbance: Mutex<Disturbance>,

@@ -11,7 +11,7 @@ use cryptoki_sys::*;
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn C_DigestInit(session: CK_SESSION_HANDLE, mechanism_: *mut CK_MECHANISM) -> CK_RV {
     with_session("C_DigestInit", session, |session| {
-        // SAFETY: the application's promise.
+        // SAFETY: by the contract above, `mechanism_` is null or points to a mechanism with a parameter of its type.
         let mechanism = unsafe { mechanism(mechanism_) }?;
         session.digest_init(mechanism)
     })
@@ -30,7 +30,8 @@ pub unsafe extern "C" fn C_Digest(
     digest_len: *mut CK_ULONG,
 ) -> CK_RV {
     with_session("C_Digest", session, |session| {
-        // SAFETY: the application's promise.
+        // SAFETY: by the contract above, `data` is null or points to `len` bytes and `digest` is null or has room for
+        // as many bytes as `digest_len` says.
         unsafe {
             let produced = session.digest(bytes(data, len), room(digest, digest_len))?;
             deliver(digest, digest_len, produced)
@@ -45,12 +46,12 @@ pub unsafe extern "C" fn C_Digest(
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn C_DigestUpdate(session: CK_SESSION_HANDLE, part: *mut CK_BYTE, len: CK_ULONG) -> CK_RV {
     with_session("C_DigestUpdate", session, |session| {
-        // SAFETY: the application's promise.
+        // SAFETY: by the contract above, `part` is null or points to `len` bytes.
         session.digest_update(unsafe { bytes(part, len) })
     })
 }
 
-/// `C_DigestKey`
+/// `CKR_KEY_INDIGESTIBLE`: the service has no secret keys (PKCS#11 3.2, 5.12).
 #[unsafe(no_mangle)]
 pub extern "C" fn C_DigestKey(session: CK_SESSION_HANDLE, key: CK_OBJECT_HANDLE) -> CK_RV {
     with_session("C_DigestKey", session, |session| session.digest_key(key))
@@ -67,7 +68,7 @@ pub unsafe extern "C" fn C_DigestFinal(
     digest_len: *mut CK_ULONG,
 ) -> CK_RV {
     with_session("C_DigestFinal", session, |session| {
-        // SAFETY: the application's promise.
+        // SAFETY: by the contract above, `digest` is null or has room for as many bytes as `digest_len` says.
         unsafe {
             let produced = session.digest_final(room(digest, digest_len))?;
             deliver(digest, digest_len, produced)

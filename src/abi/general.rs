@@ -15,7 +15,7 @@ use std::ffi::c_void;
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn C_Initialize(args: *mut c_void) -> CK_RV {
     call("C_Initialize", || {
-        // SAFETY: the application's promise, as above.
+        // SAFETY: by the contract above, `args` is null or points to a `CK_C_INITIALIZE_ARGS`.
         let arguments = unsafe { initialize_args(args.cast()) };
         let Arguments { reserved, threads } = arguments.inspect_err(|_| log_of_no_run())?;
         root::begin(|| start(reserved.as_deref(), threads))
@@ -50,7 +50,7 @@ unsafe fn initialize_args(args: *const CK_C_INITIALIZE_ARGS) -> Result<Arguments
     if args.is_null() {
         return Ok(Arguments { reserved: None, threads: true });
     }
-    // SAFETY: not null; the caller's promise.
+    // SAFETY: not null, and by the contract above a `CK_C_INITIALIZE_ARGS`; it is copied, whatever its alignment.
     let args = unsafe { get(args) }?;
     // Copied first: on Windows the standard's structures are packed.
     let (create, destroy, lock, unlock) = (args.CreateMutex, args.DestroyMutex, args.LockMutex, args.UnlockMutex);
@@ -94,7 +94,7 @@ pub unsafe extern "C" fn C_Finalize(reserved: *mut c_void) -> CK_RV {
 pub unsafe extern "C" fn C_GetInfo(info: *mut CK_INFO) -> CK_RV {
     with_module("C_GetInfo", |module| {
         wanted(info)?;
-        // SAFETY: the application's promise.
+        // SAFETY: by the contract above, `info` is null or writable.
         unsafe { put(info, module.info()) }
     })
 }

@@ -25,7 +25,10 @@ pub unsafe extern "C" fn C_GenerateKeyPair(
         // Everything is checked before a key is made that could not be handed over.
         wanted(public_key)?;
         wanted(private_key)?;
-        // SAFETY: the application's promise.
+        // SAFETY: by the contract above, `public` is null or points to `public_count` attributes with readable values,
+        // `private` is null or points to `private_count` attributes with readable values, `mechanism_` is null or
+        // points to a mechanism with a parameter of its type, `public_key` is null or writable and `private_key` is
+        // null or writable.
         unsafe {
             let mechanism = mechanism(mechanism_)?.ok_or_else(|| Error::new(CKR_ARGUMENTS_BAD, "no mechanism"))?;
             let (public, private) = (template(public, public_count)?, template(private, private_count)?);

@@ -91,7 +91,7 @@ const VERSIONS: [CK_VERSION; 3] =
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn C_GetFunctionList(list: *mut *mut CK_FUNCTION_LIST) -> CK_RV {
     call("C_GetFunctionList", || {
-        // SAFETY: the application's promise.
+        // SAFETY: by the contract above, `list` is null or writable.
         unsafe { put(list, (&raw const V2_40).cast_mut()) }
     })
 }
@@ -103,7 +103,7 @@ pub unsafe extern "C" fn C_GetFunctionList(list: *mut *mut CK_FUNCTION_LIST) -> 
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn C_GetInterfaceList(list: *mut CK_INTERFACE, count: *mut CK_ULONG) -> CK_RV {
     call("C_GetInterfaceList", || {
-        // SAFETY: the application's promise.
+        // SAFETY: by the contract above, `list` is null or has room for as many values as `count` says.
         unsafe { put_list(list, count, &INTERFACES.0) }
     })
 }
@@ -121,9 +121,9 @@ pub unsafe extern "C" fn C_GetInterface(
 ) -> CK_RV {
     call("C_GetInterface", || {
         wanted(found)?;
-        // SAFETY: the application's promise.
+        // SAFETY: by the contract above, `name` is null or text with a terminator, and `version` is null or readable.
         let place = unsafe { choose(name, version, flags) }?;
-        // SAFETY: as above.
+        // SAFETY: by the contract above, `found` is null or writable.
         unsafe { put(found, (&raw const INTERFACES.0[place]).cast_mut()) }
     })
 }
@@ -142,7 +142,7 @@ unsafe fn choose(name: *const CK_UTF8CHAR, version: *const CK_VERSION, flags: CK
     if version.is_null() {
         return Ok(0);
     }
-    // SAFETY: not null; the application's promise.
+    // SAFETY: by the contract above, `version` is null or readable.
     let version = unsafe { get(version) }?;
     VERSIONS.iter().position(|ours| (ours.major, ours.minor) == (version.major, version.minor)).ok_or_else(none)
 }

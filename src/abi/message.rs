@@ -27,7 +27,7 @@ pub unsafe extern "C" fn C_MessageSignInit(
     key: CK_OBJECT_HANDLE,
 ) -> CK_RV {
     with_session("C_MessageSignInit", session, |session| {
-        // SAFETY: the application's promise.
+        // SAFETY: by the contract above, `mechanism_` is null or points to a mechanism with a parameter of its type.
         let mechanism = unsafe { mechanism(mechanism_) }?;
         session.message_sign_init(mechanism, key)
     })
@@ -50,7 +50,8 @@ pub unsafe extern "C" fn C_SignMessage(
 ) -> CK_RV {
     with_session("C_SignMessage", session, |session| {
         no_parameter(parameter, parameter_len)?;
-        // SAFETY: the application's promise.
+        // SAFETY: by the contract above, `data` is null or points to `len` bytes and `signature` is null or has room
+        // for as many bytes as `signature_len` says.
         unsafe {
             let produced = session.sign_message(bytes(data, len), room(signature, signature_len))?;
             deliver(signature, signature_len, produced)
@@ -90,7 +91,8 @@ pub unsafe extern "C" fn C_SignMessageNext(
 ) -> CK_RV {
     with_session("C_SignMessageNext", session, |session| {
         no_parameter(parameter, parameter_len)?;
-        // SAFETY: the application's promise.
+        // SAFETY: by the contract above, `part` is null or points to `len` bytes and `signature` is null or has room
+        // for as many bytes as `signature_len` says.
         unsafe {
             let last = if signature_len.is_null() { None } else { Some(room(signature, signature_len)?) };
             match session.sign_message_next(bytes(part, len), last)? {
@@ -101,7 +103,7 @@ pub unsafe extern "C" fn C_SignMessageNext(
     })
 }
 
-/// `C_MessageSignFinal`
+/// Ends what `C_MessageSignInit` began; `CKR_OPERATION_ACTIVE` while a message is unfinished (5.14).
 #[unsafe(no_mangle)]
 pub extern "C" fn C_MessageSignFinal(session: CK_SESSION_HANDLE) -> CK_RV {
     with_session("C_MessageSignFinal", session, |session| session.message_sign_final())
@@ -118,7 +120,7 @@ pub unsafe extern "C" fn C_MessageVerifyInit(
     key: CK_OBJECT_HANDLE,
 ) -> CK_RV {
     with_session("C_MessageVerifyInit", session, |session| {
-        // SAFETY: the application's promise.
+        // SAFETY: by the contract above, `mechanism_` is null or points to a mechanism with a parameter of its type.
         let mechanism = unsafe { mechanism(mechanism_) }?;
         session.message_verify_init(mechanism, key)
     })
@@ -140,7 +142,8 @@ pub unsafe extern "C" fn C_VerifyMessage(
 ) -> CK_RV {
     with_session("C_VerifyMessage", session, |session| {
         no_parameter(parameter, parameter_len)?;
-        // SAFETY: the application's promise.
+        // SAFETY: by the contract above, `data` is null or points to `len` bytes and `signature` is null or points to
+        // `signature_len` bytes.
         let (data, signature) = unsafe { (bytes(data, len), bytes(signature, signature_len)) };
         session.verify_message(data, signature)
     })
@@ -178,14 +181,15 @@ pub unsafe extern "C" fn C_VerifyMessageNext(
 ) -> CK_RV {
     with_session("C_VerifyMessageNext", session, |session| {
         no_parameter(parameter, parameter_len)?;
-        // SAFETY: the application's promise.
+        // SAFETY: by the contract above, `part` is null or points to `len` bytes and `signature` is null or points to
+        // `signature_len` bytes.
         let (part, signature) =
             unsafe { (bytes(part, len), (!signature.is_null()).then(|| bytes(signature, signature_len))) };
         session.verify_message_next(part, signature)
     })
 }
 
-/// `C_MessageVerifyFinal`
+/// Ends what `C_MessageVerifyInit` began; `CKR_OPERATION_ACTIVE` while a message is unfinished (5.16).
 #[unsafe(no_mangle)]
 pub extern "C" fn C_MessageVerifyFinal(session: CK_SESSION_HANDLE) -> CK_RV {
     with_session("C_MessageVerifyFinal", session, |session| session.message_verify_final())

@@ -18,7 +18,8 @@ pub unsafe extern "C" fn C_CreateObject(
     with_session("C_CreateObject", session, |session| {
         wanted(attributes)?;
         wanted(object)?;
-        // SAFETY: the application's promise.
+        // SAFETY: by the contract above, `attributes` is null or points to `count` attributes with readable values and
+        // `object` is null or writable.
         unsafe { put(object, session.create_object(&template(attributes, count)?)?) }
     })
 }
@@ -37,12 +38,13 @@ pub unsafe extern "C" fn C_CopyObject(
 ) -> CK_RV {
     with_session("C_CopyObject", session, |session| {
         wanted(object)?;
-        // SAFETY: the application's promise.
+        // SAFETY: by the contract above, `attributes` is null or points to `count` attributes with readable values and
+        // `object` is null or writable.
         unsafe { put(object, session.copy_object(original, &template(attributes, count)?)?) }
     })
 }
 
-/// `C_DestroyObject`
+/// Session objects alone: those of the token are `CKR_ACTION_PROHIBITED` (5.7).
 #[unsafe(no_mangle)]
 pub extern "C" fn C_DestroyObject(session: CK_SESSION_HANDLE, object: CK_OBJECT_HANDLE) -> CK_RV {
     with_session("C_DestroyObject", session, |session| session.destroy_object(object))
@@ -60,7 +62,7 @@ pub unsafe extern "C" fn C_GetObjectSize(
 ) -> CK_RV {
     with_session("C_GetObjectSize", session, |session| {
         wanted(size)?;
-        // SAFETY: the application's promise.
+        // SAFETY: by the contract above, `size` is null or writable.
         unsafe { put(size, session.object_size(object)? as CK_ULONG) }
     })
 }
@@ -79,7 +81,8 @@ pub unsafe extern "C" fn C_GetAttributeValue(
     with_session("C_GetAttributeValue", session, |session| {
         let object = session.readable(object)?;
         wanted(attributes)?;
-        // SAFETY: the application's promise.
+        // SAFETY: by the contract above, `attributes` is null or points to `count` attributes with room for their
+        // values.
         unsafe { put_attributes(attributes, count, |wanted| session.attribute(&object, wanted)) }
     })
 }
@@ -97,7 +100,7 @@ pub unsafe extern "C" fn C_SetAttributeValue(
 ) -> CK_RV {
     with_session("C_SetAttributeValue", session, |session| {
         wanted(attributes)?;
-        // SAFETY: the application's promise.
+        // SAFETY: by the contract above, `attributes` is null or points to `count` attributes with readable values.
         let template = unsafe { template(attributes, count) }?;
         session.set_attributes(object, &template)
     })
@@ -114,7 +117,7 @@ pub unsafe extern "C" fn C_FindObjectsInit(
     count: CK_ULONG,
 ) -> CK_RV {
     with_session("C_FindObjectsInit", session, |session| {
-        // SAFETY: the application's promise.
+        // SAFETY: by the contract above, `attributes` is null or points to `count` attributes with readable values.
         let template = unsafe { template(attributes, count) }?;
         session.find_init(&template)
     })
@@ -132,7 +135,7 @@ pub unsafe extern "C" fn C_FindObjects(
     found: *mut CK_ULONG,
 ) -> CK_RV {
     if !found.is_null() {
-        // SAFETY: not null, and the application's promise.
+        // SAFETY: by the contract above, `found` is null or writable.
         let _ = unsafe { put(found, 0) };
     }
     with_session("C_FindObjects", session, |session| {
@@ -146,12 +149,12 @@ pub unsafe extern "C" fn C_FindObjects(
             // SAFETY: there are at most `max` handles, and `objects` has room for so many.
             unsafe { put(objects.add(place), *handle) }?;
         }
-        // SAFETY: the application's promise.
+        // SAFETY: by the contract above, `found` is null or writable.
         unsafe { put(found, handles.len() as CK_ULONG) }
     })
 }
 
-/// `C_FindObjectsFinal`
+/// Ends a search, whether all was fetched or not (5.7).
 #[unsafe(no_mangle)]
 pub extern "C" fn C_FindObjectsFinal(session: CK_SESSION_HANDLE) -> CK_RV {
     with_session("C_FindObjectsFinal", session, |session| session.find_final())

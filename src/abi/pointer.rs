@@ -42,7 +42,7 @@ pub unsafe fn optional_bytes<'a>(data: *const CK_BYTE, len: CK_ULONG) -> Result<
     if data.is_null() && len == 0 {
         return Ok(None);
     }
-    // SAFETY: the caller's promise is the same.
+    // SAFETY: by the contract above, `data` is null or points to `len` bytes.
     unsafe { bytes(data, len) }.map(Some)
 }
 
@@ -82,7 +82,7 @@ pub unsafe fn get<T: Copy>(place: *const T) -> Result<T> {
 /// # Safety
 /// `count` is null or points to a `CK_ULONG`; `list` is null or has room for as many `T` as `count` says.
 pub unsafe fn put_list<T: Copy>(list: *mut T, count: *mut CK_ULONG, values: &[T]) -> Result<()> {
-    // SAFETY: the caller's promise.
+    // SAFETY: by the contract above, `count` is null or readable.
     let room = unsafe { get(count) }?;
     // SAFETY: `count` was just read through.
     unsafe { put(count, values.len() as CK_ULONG) }?;
@@ -104,7 +104,7 @@ pub unsafe fn put_list<T: Copy>(list: *mut T, count: *mut CK_ULONG, values: &[T]
 /// # Safety
 /// `len` is null or points to a `CK_ULONG`.
 pub unsafe fn room(buffer: *const CK_BYTE, len: *const CK_ULONG) -> Result<Room> {
-    // SAFETY: the caller's promise.
+    // SAFETY: by the contract above, `len` is null or readable.
     let room = unsafe { get(len) }?;
     if buffer.is_null() {
         return Ok(Room::Query);
@@ -122,19 +122,19 @@ pub unsafe fn deliver(buffer: *mut CK_BYTE, len: *mut CK_ULONG, produced: Produc
         // SAFETY: `len` was read through by `room`.
         Produced::Length(needed) => unsafe { put(len, needed as CK_ULONG) },
         Produced::TooSmall(needed) => {
-            // SAFETY: as above.
+            // SAFETY: by the contract above, `len` is null or writable.
             unsafe { put(len, needed as CK_ULONG) }?;
             Err(CKR_BUFFER_TOO_SMALL.into())
         }
         Produced::Bytes(answer) => {
-            // SAFETY: as above.
+            // SAFETY: by the contract above, `len` is null or readable.
             let room = unsafe { get(len) }?;
             if buffer.is_null() || (room as usize) < answer.len() {
                 return Err(CKR_BUFFER_TOO_SMALL.into());
             }
             // SAFETY: the answer fits the room that the caller vouches for, and is ours, so they do not overlap.
             unsafe { std::ptr::copy_nonoverlapping(answer.as_ptr(), buffer, answer.len()) };
-            // SAFETY: as above.
+            // SAFETY: by the contract above, `len` is null or writable.
             unsafe { put(len, answer.len() as CK_ULONG) }
         }
     }
@@ -180,7 +180,7 @@ pub unsafe fn put_attributes<'v>(
     for place in 0..attribute_count(template, count)? {
         // SAFETY: `place` is below the count that the caller vouches for.
         let slot = unsafe { template.add(place) };
-        // SAFETY: as above.
+        // SAFETY: the caller vouches for an attribute there; unaligned places are read as such.
         let mut attribute = unsafe { slot.read_unaligned() };
         attribute.ulValueLen = match value_of(attribute.type_) {
             Value::Sensitive => {
@@ -203,7 +203,7 @@ pub unsafe fn put_attributes<'v>(
                 CK_UNAVAILABLE_INFORMATION
             }
         };
-        // SAFETY: as above.
+        // SAFETY: the attribute was read from there, and the caller vouches that it is writable.
         unsafe { slot.write_unaligned(attribute) };
     }
     ORDER.iter().zip(met).find(|(_, met)| *met).map_or(Ok(()), |(rv, _)| Err((*rv).into()))
@@ -280,7 +280,7 @@ unsafe fn read_exact<T: Copy>(data: *const c_void, len: CK_ULONG) -> Option<T> {
 /// # Safety
 /// As for `bytes`.
 unsafe fn context(data: *const CK_BYTE, len: CK_ULONG) -> Option<Vec<u8>> {
-    // SAFETY: the caller's promise; nothing longer than 255 bytes is read.
+    // SAFETY: by the contract above, `data` is null or points to `len` bytes; nothing longer than 255 bytes is read.
     (len <= 255).then(|| unsafe { bytes(data, len) }.ok().map(<[u8]>::to_vec)).flatten()
 }
 

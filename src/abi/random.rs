@@ -12,7 +12,7 @@ use zeroize::Zeroizing;
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn C_SeedRandom(session: CK_SESSION_HANDLE, seed: *mut CK_BYTE, len: CK_ULONG) -> CK_RV {
     with_session("C_SeedRandom", session, |session| {
-        // SAFETY: the application's promise.
+        // SAFETY: by the contract above, `seed` is null or points to `len` bytes.
         session.slot.random.seed(unsafe { bytes(seed, len) }?);
         Ok(())
     })

@@ -21,18 +21,18 @@ pub unsafe extern "C" fn C_OpenSession(
     with_module("C_OpenSession", |module| {
         wanted(session)?;
         let handle = module.open_session(slot, flags)?;
-        // SAFETY: the application's promise.
+        // SAFETY: by the contract above, `session` is null or writable.
         unsafe { put(session, handle) }
     })
 }
 
-/// `C_CloseSession`
+/// Its objects and operations end with it (5.6).
 #[unsafe(no_mangle)]
 pub extern "C" fn C_CloseSession(session: CK_SESSION_HANDLE) -> CK_RV {
     with_module("C_CloseSession", |module| module.close_session(session))
 }
 
-/// `C_CloseAllSessions`
+/// The login of the slot's token ends, too (5.6).
 #[unsafe(no_mangle)]
 pub extern "C" fn C_CloseAllSessions(slot: CK_SLOT_ID) -> CK_RV {
     with_module("C_CloseAllSessions", |module| module.close_all_sessions(slot))
@@ -45,12 +45,12 @@ pub extern "C" fn C_CloseAllSessions(slot: CK_SLOT_ID) -> CK_RV {
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn C_GetSessionInfo(session: CK_SESSION_HANDLE, info: *mut CK_SESSION_INFO) -> CK_RV {
     with_session("C_GetSessionInfo", session, |session| {
-        // SAFETY: the application's promise.
+        // SAFETY: by the contract above, `info` is null or writable.
         unsafe { put(info, session.session_info()) }
     })
 }
 
-/// `C_SessionCancel`
+/// Flags without an operation are passed over (5.6).
 #[unsafe(no_mangle)]
 pub extern "C" fn C_SessionCancel(session: CK_SESSION_HANDLE, flags: CK_FLAGS) -> CK_RV {
     with_session("C_SessionCancel", session, |session| {
@@ -70,7 +70,7 @@ pub unsafe extern "C" fn C_GetOperationState(
     len: *mut CK_ULONG,
 ) -> CK_RV {
     with_session("C_GetOperationState", session, |_| {
-        // SAFETY: the application's promise.
+        // SAFETY: by the contract above, `len` is null or readable.
         unsafe { get(len) }?;
         Err(CKR_FUNCTION_NOT_SUPPORTED.into())
     })
@@ -89,7 +89,7 @@ pub unsafe extern "C" fn C_SetOperationState(
     _authentication_key: CK_OBJECT_HANDLE,
 ) -> CK_RV {
     with_session("C_SetOperationState", session, |_| {
-        // SAFETY: the application's promise.
+        // SAFETY: by the contract above, `state` is null or points to `len` bytes.
         unsafe { bytes(state, len) }?;
         Err(CKR_FUNCTION_NOT_SUPPORTED.into())
     })
@@ -107,7 +107,7 @@ pub unsafe extern "C" fn C_Login(
     pin_len: CK_ULONG,
 ) -> CK_RV {
     with_module_and_session("C_Login", session, |module, session| {
-        // SAFETY: the application's promise.
+        // SAFETY: by the contract above, `pin` is null or points to `pin_len` bytes.
         let pin = unsafe { optional_bytes(pin, pin_len) }?;
         module.login(session, user, pin)
     })
@@ -127,7 +127,8 @@ pub unsafe extern "C" fn C_LoginUser(
     name_len: CK_ULONG,
 ) -> CK_RV {
     with_module_and_session("C_LoginUser", session, |module, session| {
-        // SAFETY: the application's promise.
+        // SAFETY: by the contract above, `pin` is null or points to `pin_len` bytes and `name` is null or points to
+        // `name_len` bytes.
         let (pin, name) = unsafe { (optional_bytes(pin, pin_len)?, bytes(name, name_len)?) };
         if !name.is_empty() {
             return Err(Error::new(CKR_PIN_INCORRECT, "this token's users have no names"));
@@ -136,7 +137,7 @@ pub unsafe extern "C" fn C_LoginUser(
     })
 }
 
-/// `C_Logout`
+/// Private objects disappear, and the operations of all sessions of the token end (5.6).
 #[unsafe(no_mangle)]
 pub extern "C" fn C_Logout(session: CK_SESSION_HANDLE) -> CK_RV {
     with_module_and_session("C_Logout", session, |module, session| module.logout(session))
@@ -157,7 +158,7 @@ pub unsafe extern "C" fn C_GetSessionValidationFlags(
         if kind != CKS_LAST_VALIDATION_OK {
             return Err(Error::new(CKR_ARGUMENTS_BAD, "there is one type of validation flags"));
         }
-        // SAFETY: the application's promise.
+        // SAFETY: by the contract above, `flags` is null or writable.
         unsafe { put(flags, 0) }
     })
 }

@@ -15,7 +15,7 @@ pub unsafe extern "C" fn C_SignInit(
     key: CK_OBJECT_HANDLE,
 ) -> CK_RV {
     with_session("C_SignInit", session, |session| {
-        // SAFETY: the application's promise.
+        // SAFETY: by the contract above, `mechanism_` is null or points to a mechanism with a parameter of its type.
         let mechanism = unsafe { mechanism(mechanism_) }?;
         session.sign_init(mechanism, key)
     })
@@ -35,7 +35,8 @@ pub unsafe extern "C" fn C_Sign(
     signature_len: *mut CK_ULONG,
 ) -> CK_RV {
     with_session("C_Sign", session, |session| {
-        // SAFETY: the application's promise.
+        // SAFETY: by the contract above, `data` is null or points to `len` bytes and `signature` is null or has room
+        // for as many bytes as `signature_len` says.
         unsafe {
             let produced = session.sign(bytes(data, len), room(signature, signature_len))?;
             deliver(signature, signature_len, produced)
@@ -50,7 +51,7 @@ pub unsafe extern "C" fn C_Sign(
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn C_SignUpdate(session: CK_SESSION_HANDLE, part: *mut CK_BYTE, len: CK_ULONG) -> CK_RV {
     with_session("C_SignUpdate", session, |session| {
-        // SAFETY: the application's promise.
+        // SAFETY: by the contract above, `part` is null or points to `len` bytes.
         session.sign_update(unsafe { bytes(part, len) })
     })
 }
@@ -66,7 +67,7 @@ pub unsafe extern "C" fn C_SignFinal(
     signature_len: *mut CK_ULONG,
 ) -> CK_RV {
     with_session("C_SignFinal", session, |session| {
-        // SAFETY: the application's promise.
+        // SAFETY: by the contract above, `signature` is null or has room for as many bytes as `signature_len` says.
         unsafe {
             let produced = session.sign_final(room(signature, signature_len))?;
             deliver(signature, signature_len, produced)

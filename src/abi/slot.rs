@@ -14,7 +14,7 @@ use std::ffi::c_void;
 pub unsafe extern "C" fn C_GetSlotList(_token_present: CK_BBOOL, list: *mut CK_SLOT_ID, count: *mut CK_ULONG) -> CK_RV {
     with_module("C_GetSlotList", |module| {
         let ids: Vec<CK_SLOT_ID> = module.slots().iter().map(|slot| slot.id).collect();
-        // SAFETY: the application's promise.
+        // SAFETY: by the contract above, `list` is null or has room for as many values as `count` says.
         unsafe { put_list(list, count, &ids) }
     })
 }
@@ -27,7 +27,7 @@ pub unsafe extern "C" fn C_GetSlotList(_token_present: CK_BBOOL, list: *mut CK_S
 pub unsafe extern "C" fn C_GetSlotInfo(slot: CK_SLOT_ID, info: *mut CK_SLOT_INFO) -> CK_RV {
     with_module("C_GetSlotInfo", |module| {
         let slot = module.slot(slot)?;
-        // SAFETY: the application's promise.
+        // SAFETY: by the contract above, `info` is null or writable.
         unsafe { put(info, slot.info()) }
     })
 }
@@ -40,7 +40,7 @@ pub unsafe extern "C" fn C_GetSlotInfo(slot: CK_SLOT_ID, info: *mut CK_SLOT_INFO
 pub unsafe extern "C" fn C_GetTokenInfo(slot: CK_SLOT_ID, info: *mut CK_TOKEN_INFO) -> CK_RV {
     with_module("C_GetTokenInfo", |module| {
         let token_info = module.token_info(slot)?;
-        // SAFETY: the application's promise.
+        // SAFETY: by the contract above, `info` is null or writable.
         unsafe { put(info, token_info) }
     })
 }
@@ -57,7 +57,7 @@ pub unsafe extern "C" fn C_GetMechanismList(
 ) -> CK_RV {
     with_module("C_GetMechanismList", |module| {
         let types: Vec<_> = module.slot(slot)?.mechanisms().map(|mechanism| mechanism.mechanism_type).collect();
-        // SAFETY: the application's promise.
+        // SAFETY: by the contract above, `list` is null or has room for as many values as `count` says.
         unsafe { put_list(list, count, &types) }
     })
 }
@@ -76,7 +76,7 @@ pub unsafe extern "C" fn C_GetMechanismInfo(
         let slot = module.slot(slot)?;
         wanted(info)?;
         let mechanism = slot.mechanism(mechanism)?;
-        // SAFETY: the application's promise.
+        // SAFETY: by the contract above, `info` is null or writable.
         unsafe { put(info, mechanism.info()) }
     })
 }
@@ -94,7 +94,7 @@ pub unsafe extern "C" fn C_InitToken(
 ) -> CK_RV {
     with_module("C_InitToken", |module| {
         module.slot(slot)?;
-        // SAFETY: the application's promise.
+        // SAFETY: by the contract above, `pin` is null or points to `pin_len` bytes.
         unsafe { bytes(pin, pin_len) }?;
         Err(CKR_FUNCTION_NOT_SUPPORTED.into())
     })
@@ -107,7 +107,7 @@ pub unsafe extern "C" fn C_InitToken(
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn C_InitPIN(session: CK_SESSION_HANDLE, pin: *mut CK_UTF8CHAR, pin_len: CK_ULONG) -> CK_RV {
     with_session("C_InitPIN", session, |_| {
-        // SAFETY: the application's promise.
+        // SAFETY: by the contract above, `pin` is null or points to `pin_len` bytes.
         unsafe { bytes(pin, pin_len) }?;
         Err(CKR_FUNCTION_NOT_SUPPORTED.into())
     })
@@ -126,7 +126,8 @@ pub unsafe extern "C" fn C_SetPIN(
     new_len: CK_ULONG,
 ) -> CK_RV {
     with_session("C_SetPIN", session, |_| {
-        // SAFETY: the application's promise.
+        // SAFETY: by the contract above, `old` is null or points to `old_len` bytes and `new` is null or points to
+        // `new_len` bytes.
         unsafe { (bytes(old, old_len)?, bytes(new, new_len)?) };
         Err(CKR_FUNCTION_NOT_SUPPORTED.into())
     })

@@ -15,7 +15,7 @@ pub unsafe extern "C" fn C_VerifyInit(
     key: CK_OBJECT_HANDLE,
 ) -> CK_RV {
     with_session("C_VerifyInit", session, |session| {
-        // SAFETY: the application's promise.
+        // SAFETY: by the contract above, `mechanism_` is null or points to a mechanism with a parameter of its type.
         let mechanism = unsafe { mechanism(mechanism_) }?;
         session.verify_init(mechanism, key, None)
     })
@@ -34,7 +34,8 @@ pub unsafe extern "C" fn C_Verify(
     signature_len: CK_ULONG,
 ) -> CK_RV {
     with_session("C_Verify", session, |session| {
-        // SAFETY: the application's promise.
+        // SAFETY: by the contract above, `data` is null or points to `len` bytes and `signature` is null or points to
+        // `signature_len` bytes.
         let (data, signature) = unsafe { (bytes(data, len), bytes(signature, signature_len)) };
         session.verify(data, Some(signature))
     })
@@ -47,7 +48,7 @@ pub unsafe extern "C" fn C_Verify(
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn C_VerifyUpdate(session: CK_SESSION_HANDLE, part: *mut CK_BYTE, len: CK_ULONG) -> CK_RV {
     with_session("C_VerifyUpdate", session, |session| {
-        // SAFETY: the application's promise.
+        // SAFETY: by the contract above, `part` is null or points to `len` bytes.
         session.verify_update(unsafe { bytes(part, len) }, false)
     })
 }
@@ -63,7 +64,7 @@ pub unsafe extern "C" fn C_VerifyFinal(
     signature_len: CK_ULONG,
 ) -> CK_RV {
     with_session("C_VerifyFinal", session, |session| {
-        // SAFETY: the application's promise.
+        // SAFETY: by the contract above, `signature` is null or points to `signature_len` bytes.
         session.verify_final(Some(unsafe { bytes(signature, signature_len) }))
     })
 }
@@ -81,12 +82,12 @@ pub unsafe extern "C" fn C_VerifySignatureInit(
     signature_len: CK_ULONG,
 ) -> CK_RV {
     with_session("C_VerifySignatureInit", session, |session| {
-        // SAFETY: the application's promise.
+        // SAFETY: by the contract above, `mechanism_` is null or points to a mechanism with a parameter of its type.
         let mechanism = unsafe { mechanism(mechanism_) }?;
         if mechanism.is_some() {
             wanted(signature)?;
         }
-        // SAFETY: the application's promise.
+        // SAFETY: by the contract above, `signature` is null or points to `signature_len` bytes.
         let signature = unsafe { bytes(signature, signature_len) }?;
         session.verify_init(mechanism, key, Some(signature))
     })
@@ -99,7 +100,7 @@ pub unsafe extern "C" fn C_VerifySignatureInit(
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn C_VerifySignature(session: CK_SESSION_HANDLE, data: *mut CK_BYTE, len: CK_ULONG) -> CK_RV {
     with_session("C_VerifySignature", session, |session| {
-        // SAFETY: the application's promise.
+        // SAFETY: by the contract above, `data` is null or points to `len` bytes.
         session.verify(unsafe { bytes(data, len) }, None)
     })
 }
@@ -115,12 +116,12 @@ pub unsafe extern "C" fn C_VerifySignatureUpdate(
     len: CK_ULONG,
 ) -> CK_RV {
     with_session("C_VerifySignatureUpdate", session, |session| {
-        // SAFETY: the application's promise.
+        // SAFETY: by the contract above, `part` is null or points to `len` bytes.
         session.verify_update(unsafe { bytes(part, len) }, true)
     })
 }
 
-/// `C_VerifySignatureFinal`
+/// Compares with the signature that `C_VerifySignatureInit` was given; always ends the operation (5.15).
 #[unsafe(no_mangle)]
 pub extern "C" fn C_VerifySignatureFinal(session: CK_SESSION_HANDLE) -> CK_RV {
     with_session("C_VerifySignatureFinal", session, |session| session.verify_final(None))

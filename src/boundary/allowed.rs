@@ -16,11 +16,9 @@ type Row = (&'static str, Kind, &'static [&'static [CK_RV]]);
 enum Kind {
     /// The library before a run: no `CKR_CRYPTOKI_NOT_INITIALIZED`.
     Library,
-    /// A run.
     Run,
     /// A slot and its token.
     Slot,
-    /// A session.
     Session,
     /// A session, without `CKR_OPERATION_ACTIVE`: `C_VerifySignature` and what ends or continues it.
     Verification,

@@ -41,7 +41,7 @@ impl Guard {
 #[cfg(unix)]
 impl Drop for Guard {
     fn drop(&mut self) {
-        // SAFETY: as above; waiting for nothing takes a pending signal away and never blocks.
+        // SAFETY: the sets were initialised by `Guard::new`; waiting for nothing takes a pending signal away and never blocks.
         unsafe {
             if !self.pending {
                 let at_once = libc::timespec { tv_sec: 0, tv_nsec: 0 };

@@ -32,7 +32,7 @@ const TAIL: &str = "
 #client_cert_password = \"env:STM_DEMO_PASSWORD\"
 ";
 
-/// The text of config/stm-pkcs11.toml.
+/// The text of config/stm-pkcs11.toml; a test keeps the file equal to it.
 pub fn example() -> String {
     let mut text = HEAD.to_owned();
     of(Scope::File).for_each(|setting| add(&mut text, setting));

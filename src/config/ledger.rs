@@ -20,7 +20,6 @@ pub struct LedgerSettings {
 pub struct Limit {
     /// At most so many sign requests.
     pub most: u64,
-    /// Within this.
     pub per: Period,
 }
 

@@ -13,6 +13,7 @@ mod mistaken;
 mod problem;
 mod properties;
 mod read;
+mod read_process;
 mod reader;
 mod secret;
 pub mod setting;
@@ -30,11 +31,9 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
-/// Everything that was configured.
 pub struct Config {
     /// One per account; each has one or two slots.
     pub tokens: Vec<Arc<TokenSettings>>,
-    /// Where the log goes.
     pub log: LogSettings,
     /// What may be spent, and where it is written down.
     pub ledger: LedgerSettings,
@@ -42,23 +41,22 @@ pub struct Config {
     pub lenient_fork: bool,
 }
 
-/// What a PIN means.
+/// What the PIN of `C_Login` is used for (`STM_PKCS11_LOGIN`).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Login {
     /// Nothing: no login is needed, and any PIN is taken.
     None,
     /// The password of the client certificate.
     ClientCertPassword,
-    /// The API key.
+    /// It replaces `SM_API_KEY`.
     ApiKey,
 }
 
 /// How long what the service said is kept on disk.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum CacheMode {
-    /// Not at all.
     Off,
-    /// For so long.
+    /// An entry is believed for so long.
     For(Duration),
     /// Until something proves it wrong; never refreshed by itself.
     Offline,
@@ -88,9 +86,8 @@ pub enum ClientCert {
     Inline(Secret),
 }
 
-/// One account's settings.
 pub struct TokenSettings {
-    /// The token's label.
+    /// The token's label, and that of its modern slot with `-modern` behind it.
     pub name: String,
     /// Whether EdDSA and post-quantum keypairs have their slot.
     pub modern_slot: bool,
@@ -98,21 +95,19 @@ pub struct TokenSettings {
     pub chain: bool,
     /// Whether each signature is confirmed by the service's record before it is returned.
     pub confirm_record: bool,
-    /// What a PIN means.
     pub login: Login,
     /// Only these keypairs are shown: aliases, or patterns with `*` and `?`. All if empty.
     pub keypairs: Vec<String>,
     /// The certificates to show in place of the service's default ones: ids, aliases, or patterns for them.
     pub certificates: Vec<String>,
-    /// What new keypairs get.
     pub generate: GenerateDefaults,
     /// How long the list in memory is believed.
     pub refresh: Duration,
     /// `https://host[:port][/path]` without a slash at its end.
     pub host: Option<String>,
-    /// The API key.
+    /// `None` where the client certificate alone signs in.
     pub api_key: Option<Secret>,
-    /// The client certificate.
+    /// `None` where the API key alone signs in.
     pub client_cert: Option<ClientCert>,
     /// Its private key (PEM), where it is in a file of its own.
     pub client_key_file: Option<PathBuf>,
@@ -130,7 +125,6 @@ pub struct TokenSettings {
     pub proxy: Option<Secret>,
     /// Hosts that are reached without the proxy, as `NO_PROXY` lists them.
     pub no_proxy: Option<String>,
-    /// The cache on disk.
     pub cache: CacheMode,
     /// Where the cache is, if not in the user's cache directory.
     pub cache_file: Option<PathBuf>,
@@ -146,12 +140,10 @@ pub struct TokenSettings {
     pub origins: Vec<(&'static str, Origin)>,
 }
 
-/// The log's settings.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct LogSettings {
     /// The most that is written.
     pub level: log::LevelFilter,
-    /// Where it goes.
     pub output: LogOutput,
     /// What to warn about once the log is there.
     pub warnings: Vec<String>,
@@ -161,10 +153,9 @@ pub struct LogSettings {
     pub notes: Vec<String>,
 }
 
-/// Where the log goes.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum LogOutput {
-    /// Errors, one line each.
+    /// Errors alone, one line each.
     Stderr,
     /// The host's standard output: the service's own tools have it, so we have it.
     Stdout,
@@ -206,11 +197,11 @@ pub fn load_from(mut sources: Sources) -> Config {
     }
     // A file that is wrong somewhere is believed nowhere.
     tokens.iter_mut().for_each(|token| token.problems.splice(0..0, problems.iter().cloned()).for_each(drop));
-    let (ledger, wrong) = read::ledger(&mut sources);
+    let (ledger, wrong) = read_process::ledger(&mut sources);
     tokens.iter_mut().for_each(|token| token.problems.extend(wrong.iter().cloned()));
-    let lenient_fork = read::lenient_fork(&mut sources);
-    let mut log = read::log(&mut sources);
-    if read::hides_unconfigured(&mut sources) && !sources.is_configured() && problems.is_empty() {
+    let lenient_fork = read_process::lenient_fork(&mut sources);
+    let mut log = read_process::log(&mut sources);
+    if read_process::hides_unconfigured(&mut sources) && !sources.is_configured() && problems.is_empty() {
         // Nobody asked for this module: it came with the package, through p11-kit.
         let note = format!("no token is shown: nothing is configured (looked in {})", sources.places());
         log = LogSettings { notes: vec![note], warnings: Vec::new(), ..log };

@@ -5,11 +5,10 @@ use std::fmt;
 /// What is wrong with a setting, and what to do.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Problem {
-    /// The setting's name.
     pub setting: &'static str,
     /// What is wrong, with where the value came from.
     pub cause: String,
-    /// What to do.
+    /// An imperative, without a full stop.
     pub remedy: String,
 }
 

@@ -34,7 +34,7 @@ impl Secret {
         Self(inner)
     }
 
-    /// Takes it over.
+    /// Wiped when the last clone is dropped, and hidden in every log line from here on.
     pub fn new(text: impl Into<String>) -> Self {
         Self::watched(Inner { text: OnceCell::with_value(Zeroizing::new(text.into())), command: None })
     }

@@ -35,7 +35,6 @@ impl Scope {
     }
 }
 
-/// One setting.
 #[derive(Debug)]
 pub struct Setting {
     /// Its name in the initialise arguments, the environment and the properties file.

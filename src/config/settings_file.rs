@@ -19,11 +19,10 @@ const NAME: &str = "stm-pkcs11.toml";
 /// What a file says, as variables.
 #[derive(Debug, Default)]
 pub struct SettingsFile {
-    /// Where it is.
     pub path: PathBuf,
     /// One for each `[[token]]`.
     pub tokens: Vec<HashMap<String, String>>,
-    /// What concerns the process.
+    /// Settings of the process, which no `[[token]]` has.
     pub process: HashMap<String, String>,
     /// What is wrong with it.
     pub problems: Vec<Problem>,

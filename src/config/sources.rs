@@ -16,11 +16,10 @@ use std::sync::Arc;
 pub enum Origin {
     /// `pReserved` of the initialise arguments.
     Reserved,
-    /// The environment.
     Environment,
     /// The settings file (`stm-pkcs11.toml`).
     SettingsFile(PathBuf),
-    /// A file.
+    /// The properties file of the service's own tools.
     File(PathBuf),
 }
 
@@ -58,7 +57,6 @@ pub const ORDER: &[(&str, &str)] = &[
 pub struct Found {
     /// Trimmed, without quotes around it, never empty.
     pub value: String,
-    /// Where it stood.
     pub origin: Origin,
 }
 
@@ -72,7 +70,7 @@ pub const LONGEST_FILE: u64 = 1 << 20;
 pub struct Sources {
     layers: Vec<(Origin, HashMap<String, String>)>,
     environment: Arc<HashMap<String, String>>,
-    /// The user's home directory.
+    /// `None` where the environment names none, or is not to be trusted.
     pub home: Option<PathBuf>,
     /// What to warn about: misspelt names, unreadable files.
     pub warnings: Vec<String>,

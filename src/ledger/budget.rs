@@ -12,7 +12,6 @@ pub struct ProcessCount(AtomicU64);
 pub static PROCESS: ProcessCount = ProcessCount::new();
 
 impl ProcessCount {
-    /// Nothing yet.
     pub const fn new() -> Self {
         Self(AtomicU64::new(0))
     }
@@ -26,7 +25,6 @@ impl ProcessCount {
         changed.ok().map(count)
     }
 
-    /// How many.
     pub fn get(&self) -> u64 {
         self.change(Some).map_or(0, u64::from)
     }
@@ -36,7 +34,7 @@ impl ProcessCount {
         self.change(|count| (u64::from(count) < most).then(|| count.saturating_add(1))).is_some()
     }
 
-    /// Gives one back.
+    /// For a request that was reserved and surely not sent.
     pub fn give_back(&self) {
         self.change(|count| Some(count.saturating_sub(1)));
     }

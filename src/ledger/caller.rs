@@ -82,14 +82,13 @@ pub struct Caller {
     pub host: String,
     /// The user's name, or number; `unknown` where there is neither.
     pub user: String,
-    /// The program's file name.
+    /// The program's file name, without its directory.
     pub process: String,
     /// The program and those words of its command line that cannot be a secret.
     pub command: String,
 }
 
 impl Caller {
-    /// This process's.
     pub fn of_process() -> Self {
         let mut words: Vec<OsString> = std::env::args_os().collect();
         if words.is_empty() {

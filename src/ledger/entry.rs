@@ -5,26 +5,20 @@ use super::line::{Kind, Line, Outcome};
 use super::open::Refusal;
 use std::collections::HashMap;
 
-/// One sign request.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Entry {
     /// The number of its line.
     pub n: u64,
     /// When it was made, in UTC, RFC 3339.
     pub time: String,
-    /// The machine's name.
     pub host: String,
-    /// The user's name.
     pub user: String,
-    /// The process's number.
     pub pid: u32,
-    /// The program's file name.
+    /// The program's file name, without its directory.
     pub process: String,
     /// The command line without what may be a secret.
     pub command: String,
-    /// The keypair's alias.
     pub keypair: String,
-    /// The keypair's id.
     pub keypair_id: String,
     /// The service's name of the algorithm.
     pub sig_alg: String,

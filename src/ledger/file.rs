@@ -8,6 +8,7 @@ use super::line::{self, HEAD, Kind, Line};
 use super::lock::{Lock, PATIENCE, beside};
 use super::open::{self, Refusal};
 use super::spent::Spent;
+use crate::timestamp::timestamp;
 use std::fs::File;
 use std::io::{self, Read, Seek, SeekFrom, Write};
 use std::path::{Path, PathBuf};
@@ -41,19 +42,17 @@ struct End {
 }
 
 impl End {
-    /// Of nothing.
     fn none() -> Self {
         Self { n: 0, spent: Spent::default(), hash: line::hash(b""), torn: false, length: 0 }
     }
 }
 
 impl LedgerFile {
-    /// Touches nothing.
+    /// Opens nothing.
     pub fn new(path: &Path) -> Self {
         Self { path: path.to_owned(), longest: LONGEST }
     }
 
-    /// Where it is.
     pub fn path(&self) -> &Path {
         &self.path
     }
@@ -67,7 +66,7 @@ impl LedgerFile {
     ) -> Result<Result<Line, E>, Refusal> {
         let _lock = Lock::take(&self.path, PATIENCE)?;
         let (mut file, end) = self.open()?;
-        line.time = line::timestamp(SystemTime::now());
+        line.time = timestamp(SystemTime::now());
         line.spent = end.spent.clone();
         line.spent.advance(&line.time[..10]);
         if let Err(refused) = decide(&mut line.spent) {
@@ -84,7 +83,7 @@ impl LedgerFile {
     pub fn spent(&self) -> Result<Option<Spent>, Refusal> {
         let Some(mut file) = open::read(&self.path)? else { return Ok(None) };
         let mut spent = self.end(&mut file)?.spent;
-        spent.advance(&line::timestamp(SystemTime::now())[..10]);
+        spent.advance(&timestamp(SystemTime::now())[..10]);
         Ok(Some(spent))
     }
 
@@ -176,7 +175,7 @@ impl LedgerFile {
                 (path.file_name().map(|name| name.to_string_lossy().into_owned()), end)
             }
         };
-        let time = line::timestamp(SystemTime::now());
+        let time = timestamp(SystemTime::now());
         let mut spent = end.spent;
         spent.advance(&time[..10]);
         Ok(Line { n: end.n + 1, time, spent, prev: end.hash, ..Line::head(follows) })

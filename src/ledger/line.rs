@@ -2,10 +2,9 @@
 
 use super::caller::Caller;
 use super::spent::Spent;
+use data_encoding::HEXLOWER;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
-use std::time::SystemTime;
-use time::OffsetDateTime;
 
 /// How the first line of every ledger of ours begins.
 pub const HEAD: &str = "{\"ledger\":\"stm-pkcs11\",";
@@ -32,7 +31,6 @@ pub enum Outcome {
 }
 
 impl Outcome {
-    /// All of them.
     pub const ALL: [Self; 6] =
         [Self::Signed, Self::Unverified, Self::Unknown, Self::Refused, Self::NotSent, Self::Reused];
 
@@ -54,7 +52,6 @@ impl Outcome {
     }
 }
 
-/// What a line is.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Kind {
@@ -63,7 +60,6 @@ pub enum Kind {
     Head,
     /// A sign request that is about to be sent.
     Request,
-    /// How it ended.
     Completed,
     /// A signature that was given out again.
     Reused,
@@ -84,29 +80,22 @@ pub struct Line {
     pub follows: Option<String>,
     /// Its number, from 1, over all files.
     pub n: u64,
-    /// What it is.
     pub line: Kind,
     /// When, in UTC, RFC 3339 with milliseconds.
     pub time: String,
-    /// The machine's name.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub host: Option<String>,
-    /// The user's name.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub user: Option<String>,
-    /// The process's number.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub pid: Option<u32>,
-    /// The program's file name.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub process: Option<String>,
     /// The command line without what may be a secret.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub command: Option<String>,
-    /// The keypair's alias.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub keypair: Option<String>,
-    /// The keypair's id.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub keypair_id: Option<String>,
     /// The service's name of the algorithm.
@@ -118,7 +107,6 @@ pub struct Line {
     /// The number of the request that ended.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub of: Option<u64>,
-    /// How it ended.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub outcome: Option<Outcome>,
     /// Why there is no signature.
@@ -145,9 +133,7 @@ pub struct Line {
 /// What is to be signed.
 #[derive(Debug, Clone, Copy)]
 pub struct Subject<'a> {
-    /// The keypair's alias.
     pub keypair: &'a str,
-    /// The keypair's id.
     pub keypair_id: &'a str,
     /// The service's name of the algorithm.
     pub sig_alg: &'a str,
@@ -198,40 +184,18 @@ pub fn cut(text: &str) -> String {
     text[..end].to_owned()
 }
 
-/// Hexadecimal.
-pub fn hex(bytes: &[u8]) -> String {
-    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
-}
-
 /// How a line names the line before it.
 pub fn hash(line: &[u8]) -> String {
-    hex(&Sha256::digest(line))
+    HEXLOWER.encode(&Sha256::digest(line))
 }
 
 fn digest(data: &[u8]) -> String {
-    if data.len() <= 64 { hex(data) } else { format!("sha256:{}", hash(data)) }
-}
-
-/// RFC 3339 in UTC with milliseconds; its first ten characters are the date.
-pub fn timestamp(time: SystemTime) -> String {
-    let time = OffsetDateTime::from(time);
-    let (date, clock) = (time.date(), time.time());
-    format!(
-        "{:04}-{:02}-{:02}T{:02}:{:02}:{:02}.{:03}Z",
-        date.year(),
-        u8::from(date.month()),
-        date.day(),
-        clock.hour(),
-        clock.minute(),
-        clock.second(),
-        clock.millisecond()
-    )
+    if data.len() <= 64 { HEXLOWER.encode(data) } else { format!("sha256:{}", hash(data)) }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use std::time::{Duration, UNIX_EPOCH};
 
     #[test]
     fn a_file_is_known_by_its_first_bytes() {
@@ -263,12 +227,6 @@ mod tests {
     fn a_message_is_written_as_its_digest() {
         assert_eq!(digest(&[1, 255]), "01ff");
         assert_eq!(digest(&[0; 65]).len(), "sha256:".len() + 64);
-    }
-
-    #[test]
-    fn times_are_utc() {
-        let time = UNIX_EPOCH + Duration::from_millis(1_709_208_000_007);
-        assert_eq!(timestamp(time), "2024-02-29T12:00:00.007Z");
     }
 
     #[test]

@@ -21,10 +21,12 @@ mod verify;
 
 pub use caller::Caller;
 pub use entry::Entry;
-pub use line::{Outcome, Subject, hex, timestamp};
+pub use line::{Outcome, Subject};
 pub use open::Refusal;
 pub use spent::Spent;
 pub use verify::{Findings, verify};
+
+pub use crate::timestamp::timestamp;
 
 use crate::config::{LedgerSettings, Limit, Period};
 use file::LedgerFile;
@@ -53,10 +55,8 @@ struct Tally {
     refused: AtomicU64,
 }
 
-/// How a request ended.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Ending {
-    /// In a word.
     pub outcome: Outcome,
     /// Why there is no signature.
     pub why: Option<String>,
@@ -85,7 +85,7 @@ pub struct Reservation<'a> {
 }
 
 impl Ledger {
-    /// Touches nothing.
+    /// Opens no file: the ledger is opened by the first signature.
     pub fn new(settings: &LedgerSettings) -> Self {
         Self {
             file: settings.path.as_deref().map(LedgerFile::new),

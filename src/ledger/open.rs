@@ -18,12 +18,10 @@ impl Refusal {
         Self { cause: cause.into(), remedy: remedy.into() }
     }
 
-    /// What is wrong.
     pub fn cause(&self) -> &str {
         &self.cause
     }
 
-    /// What to do.
     pub fn remedy(&self) -> &str {
         &self.remedy
     }

@@ -5,8 +5,9 @@
 //! the user's own, is about exactly what is asked for, and is young enough; the caller verifies the signature again. Nothing
 //! here fails: what cannot be read or written is not there.
 
-use super::line::{Subject, hex};
+use super::line::Subject;
 use crate::log::make_folder;
+use data_encoding::HEXLOWER;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 use std::fs;
@@ -27,12 +28,10 @@ pub struct Reuse {
     swept: AtomicBool,
 }
 
-/// A kept signature.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Kept {
     /// When it was made, in seconds since 1970.
     made: u64,
-    /// The keypair's id.
     keypair_id: String,
     /// The service's name of the algorithm.
     sig_alg: String,
@@ -68,7 +67,7 @@ pub fn state(public_key: &[u8], certificate: Option<&[u8]>) -> String {
     hash.update((public_key.len() as u64).to_be_bytes());
     hash.update(public_key);
     hash.update(certificate.unwrap_or_default());
-    hex(&hash.finalize())
+    HEXLOWER.encode(&hash.finalize())
 }
 
 fn now() -> u64 {
@@ -87,7 +86,7 @@ impl Reuse {
             hash.update((part.len() as u64).to_be_bytes());
             hash.update(part);
         }
-        self.folder.join(hex(&hash.finalize()))
+        self.folder.join(HEXLOWER.encode(&hash.finalize()))
     }
 
     /// The signature that was made of this by a keypair that was as `state` says; `None` if there is none that is young enough.
@@ -114,7 +113,7 @@ impl Reuse {
             made: now(),
             keypair_id: subject.keypair_id.into(),
             sig_alg: subject.sig_alg.into(),
-            hash: hex(subject.hash),
+            hash: HEXLOWER.encode(subject.hash),
             state: state.into(),
             signature: signature.into(),
             signature_id: signature_id.map(Into::into),
@@ -156,7 +155,9 @@ impl Reuse {
 
 impl Kept {
     fn is_of(&self, subject: &Subject<'_>) -> bool {
-        self.keypair_id == subject.keypair_id && self.sig_alg == subject.sig_alg && self.hash == hex(subject.hash)
+        self.keypair_id == subject.keypair_id
+            && self.sig_alg == subject.sig_alg
+            && self.hash == HEXLOWER.encode(subject.hash)
     }
 }
 

@@ -9,11 +9,8 @@ use serde::{Deserialize, Serialize};
 pub struct Spent {
     /// The day that `day` is of, `2026-11-28`, in UTC; also says month and year. Empty before the first line.
     pub date: String,
-    /// On that day.
     pub day: u64,
-    /// In its month.
     pub month: u64,
-    /// In its year.
     pub year: u64,
     /// Since the ledger began.
     pub total: u64,
@@ -36,7 +33,6 @@ impl Spent {
         date.clone_into(&mut self.date);
     }
 
-    /// One more.
     pub fn add(&mut self) {
         for count in [&mut self.day, &mut self.month, &mut self.year, &mut self.total] {
             *count = count.saturating_add(1);

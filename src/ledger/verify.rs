@@ -11,7 +11,6 @@ use super::spent::Spent;
 use std::collections::HashMap;
 use std::path::Path;
 
-/// What was found.
 #[derive(Debug, Default, PartialEq, Eq)]
 pub struct Findings {
     /// How many lines were read.
@@ -24,7 +23,7 @@ pub struct Findings {
     pub problems: Vec<String>,
     /// What is not wrong, but worth knowing: lines that are not whole, files before the first that are elsewhere.
     pub notes: Vec<String>,
-    /// Requests without an end.
+    /// Reserved and never completed: whether they were billed, only the service knows.
     pub unfinished: Vec<Entry>,
     /// The totals in the last line.
     pub spent: Spent,
@@ -34,7 +33,6 @@ pub struct Findings {
 #[derive(Default)]
 struct Walk {
     findings: Findings,
-    /// The last whole line.
     last: Option<Line>,
     hash: String,
     /// Requests, and the day that they counted on.

@@ -12,9 +12,7 @@ const MOST_REMEMBERED: usize = 256;
 /// What to do with an error line.
 #[derive(Debug, PartialEq, Eq)]
 pub enum Verdict {
-    /// It is new.
     Write,
-    /// It is counted.
     Count,
     /// It is counted, and the count is a round one: this line tells it.
     Tell(String),

@@ -4,7 +4,6 @@ use aws_lc_rs::digest as fast;
 use aws_lc_rs::signature as algorithm;
 use aws_lc_rs::signature::VerificationAlgorithm;
 
-/// A NIST curve.
 #[derive(Debug)]
 pub struct Curve {
     /// The service's name.

@@ -5,9 +5,7 @@ use aws_lc_rs::digest as fast;
 use cryptoki_sys::*;
 use sha3::Digest as _;
 
-/// A hash function.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-#[allow(missing_docs, reason = "the names say it")]
 pub enum Digest {
     Sha1,
     Sha224,
@@ -22,7 +20,6 @@ pub enum Digest {
 
 /// What belongs to a digest.
 pub struct DigestRow {
-    /// Which one.
     pub digest: Digest,
     /// `CKM_SHA...`
     pub mechanism_type: CK_MECHANISM_TYPE,
@@ -130,7 +127,6 @@ impl Hasher {
             .ok_or_else(|| Error::new(CKR_MECHANISM_INVALID, format!("mechanism {mechanism_type:#x} is no digest")))
     }
 
-    /// For a digest.
     pub fn of(digest: Digest) -> Self {
         let fast = |algorithm| State::Fast(Box::new(fast::Context::new(algorithm)));
         let state = match digest {
@@ -147,7 +143,6 @@ impl Hasher {
         Self { digest, state }
     }
 
-    /// More data.
     pub fn update(&mut self, data: &[u8]) {
         match &mut self.state {
             State::Fast(state) => state.update(data),
@@ -176,7 +171,6 @@ impl Hasher {
     }
 }
 
-/// SHA-256 of some bytes.
 pub fn sha256(data: &[u8]) -> [u8; 32] {
     let mut out = [0; 32];
     out.copy_from_slice(fast::digest(&fast::SHA256, data).as_ref());

@@ -1,6 +1,8 @@
 //! The two encodings of an ECDSA signature: DER `SEQUENCE { r, s }`, as the service answers, and `r || s` in halves as
 //! long as the curve's order, as the standard wants it (PKCS#11 3.2, 6.3.1).
 
+use crate::der::next;
+
 /// `r || s` from whatever the service sent: DER, or already raw. `None` for anything else.
 pub fn to_raw(answer: &[u8], half: usize) -> Option<Vec<u8>> {
     if let Some(raw) = from_der(answer, half) {
@@ -24,12 +26,9 @@ pub fn lengthen(short: &[u8], half: usize) -> Option<Vec<u8>> {
 }
 
 fn from_der(der: &[u8], half: usize) -> Option<Vec<u8>> {
-    let (body, rest) = element(der, 0x30)?;
-    let (r, s_and_rest) = element(body, 0x02)?;
-    let (s, nothing) = element(s_and_rest, 0x02)?;
-    if !rest.is_empty() || !nothing.is_empty() {
-        return None;
-    }
+    let (0x30, body, []) = next(der)? else { return None };
+    let (0x02, r, rest) = next(body)? else { return None };
+    let (0x02, s, []) = next(rest)? else { return None };
     let mut raw = vec![0; 2 * half];
     put(r, &mut raw[..half])?;
     put(s, &mut raw[half..])?;
@@ -53,21 +52,6 @@ fn put(integer: &[u8], place: &mut [u8]) -> Option<()> {
     let at = place.len().checked_sub(digits.len())?;
     place[at..].copy_from_slice(digits);
     Some(())
-}
-
-/// The content of a DER element with this tag, and what follows it. Lengths up to two bytes: a signature is short.
-fn element(der: &[u8], tag: u8) -> Option<(&[u8], &[u8])> {
-    let (head, rest) = der.split_first_chunk::<2>()?;
-    if head[0] != tag {
-        return None;
-    }
-    let (len, rest) = match head[1] {
-        short @ 0..=0x7f => (usize::from(short), rest),
-        0x81 => rest.split_first().map(|(len, rest)| (usize::from(*len), rest))?,
-        0x82 => rest.split_first_chunk::<2>().map(|(len, rest)| (usize::from(u16::from_be_bytes(*len)), rest))?,
-        _ => return None,
-    };
-    rest.split_at_checked(len)
 }
 
 #[cfg(test)]

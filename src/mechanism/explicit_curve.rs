@@ -4,6 +4,7 @@
 
 use super::curve::{CURVES, Curve};
 use crate::der::{next, strip_zeros};
+use data_encoding::HEXLOWER;
 
 /// The curve whose parameters these are: the content of the SEQUENCE.
 pub fn named(parameters: &[u8]) -> Option<&'static Curve> {
@@ -18,10 +19,7 @@ pub fn named(parameters: &[u8]) -> Option<&'static Curve> {
     let (0x04, b, _seed) = next(coefficients)? else { return None };
     let (form, point) = generator.split_first()?;
     let x = if *form == 4 { &point[..point.len() / 2] } else { point };
-    let hex = |number: &[u8]| {
-        let digits: String = number.iter().map(|byte| format!("{byte:02x}")).collect();
-        digits.trim_start_matches('0').to_owned()
-    };
+    let hex = |number: &[u8]| HEXLOWER.encode(number).trim_start_matches('0').to_owned();
     let given = [prime, a, b, x, order].map(|number| hex(strip_zeros(number)));
     CURVES.iter().find(|curve| given.iter().eq(curve.domain.iter()))
 }

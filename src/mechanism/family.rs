@@ -12,7 +12,6 @@ macro_rules! families {
         }
 
         impl Family {
-            /// Every family.
             pub const ALL: &[Self] = &[$(Self::$family),*];
 
             /// As people write it.

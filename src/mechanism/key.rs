@@ -104,7 +104,7 @@ impl PublicKey {
         spki == self.spki() || Self::from_spki(spki).is_ok_and(|other| self.material() == other.material())
     }
 
-    /// From `CKA_MODULUS` and `CKA_PUBLIC_EXPONENT`.
+    /// From `CKA_MODULUS` and `CKA_PUBLIC_EXPONENT`, big-endian: `CKR_ATTRIBUTE_VALUE_INVALID` for what no RSA key has.
     pub fn rsa(modulus: &[u8], exponent: &[u8]) -> Result<Self> {
         let pkcs1 = der::element(0x30, &[der::integer(modulus), der::integer(exponent)].concat());
         let material = rsa_material(modulus, exponent, &pkcs1)?;
@@ -202,7 +202,7 @@ impl PublicKey {
         }
     }
 
-    /// `CKA_MODULUS`
+    /// `CKA_MODULUS`, without leading zeros; `None` for a key of another family.
     pub fn modulus(&self) -> Option<&[u8]> {
         match self.material() {
             Material::Rsa { modulus, .. } => Some(modulus),
@@ -210,7 +210,7 @@ impl PublicKey {
         }
     }
 
-    /// `CKA_PUBLIC_EXPONENT`
+    /// `CKA_PUBLIC_EXPONENT`, without leading zeros; `None` for a key of another family.
     pub fn exponent(&self) -> Option<&[u8]> {
         match self.material() {
             Material::Rsa { exponent, .. } => Some(exponent),
@@ -218,7 +218,7 @@ impl PublicKey {
         }
     }
 
-    /// `CKA_EC_PARAMS`
+    /// `CKA_EC_PARAMS` of ECDSA and EdDSA keys: an OBJECT IDENTIFIER.
     pub fn ec_params(&self) -> Option<&[u8]> {
         match self.material() {
             Material::Ec { curve, .. } => Some(curve.params),
@@ -227,7 +227,7 @@ impl PublicKey {
         }
     }
 
-    /// `CKA_EC_POINT`: DER OCTET STRING.
+    /// `CKA_EC_POINT` of ECDSA and EdDSA keys: a DER OCTET STRING.
     pub fn ec_point(&self) -> Option<&[u8]> {
         match self.material() {
             Material::Ec { point, .. } | Material::Ed25519 { point } => Some(point),
@@ -235,7 +235,7 @@ impl PublicKey {
         }
     }
 
-    /// `CKA_PARAMETER_SET`
+    /// `CKA_PARAMETER_SET` of post-quantum keys.
     pub fn parameter_set(&self) -> Option<CK_ULONG> {
         match self.material() {
             Material::PostQuantum { set, .. } => Some(set.number),

@@ -35,7 +35,7 @@ pub use random::Random;
 pub use signing::{Prepared, Signing};
 pub use table::{MECHANISMS, Mechanism, Role, Scheme, allowed_for, by_type, markdown};
 
-/// Doors for the fuzz targets: encodings that no public function takes as they are.
+/// Entry points for the fuzz targets: encodings that no public function takes as they are.
 #[cfg(feature = "fuzzing")]
 pub mod fuzzing {
     pub use super::digest_info::parse as digest_info;

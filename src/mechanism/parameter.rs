@@ -2,7 +2,6 @@
 
 use cryptoki_sys::*;
 
-/// A mechanism's parameter.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Parameter {
     /// A null pointer or no bytes.
@@ -11,7 +10,6 @@ pub enum Parameter {
     Pss {
         /// `hashAlg`
         hash: CK_MECHANISM_TYPE,
-        /// `mgf`
         mgf: CK_RSA_PKCS_MGF_TYPE,
         /// `sLen`, bytes
         salt_len: u64,
@@ -29,7 +27,6 @@ pub enum Parameter {
         hedge: u64,
         /// `pContext`
         context: Vec<u8>,
-        /// `hash`
         hash: Option<CK_MECHANISM_TYPE>,
     },
     /// Not of the length, or with a pointer, that the mechanism's parameter has: `CKR_MECHANISM_PARAM_INVALID`.
@@ -39,7 +36,6 @@ pub enum Parameter {
 /// Which C struct a mechanism's parameter is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum ParameterShape {
-    /// There is none.
     None,
     /// `CK_RSA_PKCS_PSS_PARAMS`
     Pss,

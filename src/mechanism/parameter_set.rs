@@ -9,7 +9,7 @@ use std::fmt;
 
 /// Which set. A set that is added is a compile error wherever sets are told apart.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-#[allow(missing_docs, non_camel_case_types, reason = "FIPS 204 and 205 name them so")]
+#[allow(non_camel_case_types, reason = "FIPS 204 and 205 name them so")]
 pub enum ParameterSetName {
     MlDsa44,
     MlDsa65,
@@ -37,9 +37,7 @@ pub(super) enum Check {
     Slow(fn(&[u8], &[u8], &[u8]) -> bool),
 }
 
-/// A post-quantum parameter set.
 pub struct ParameterSet {
-    /// Which one.
     pub set: ParameterSetName,
     /// `Family::MlDsa` or `Family::SlhDsa`.
     pub family: Family,

@@ -18,7 +18,6 @@ const MAX_MESSAGE: usize = 1 << 20;
 /// Longest digest there is: what raw ECDSA hands to the service as it is.
 const MAX_DIGEST: usize = 64;
 
-/// An operation in progress.
 pub struct Signing {
     key: PublicKey,
     mechanism: &'static Mechanism,

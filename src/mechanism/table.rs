@@ -30,21 +30,16 @@ pub enum Scheme {
 /// What a mechanism is for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Role {
-    /// Signing and verifying.
+    /// `C_Sign...`, `C_Verify...` and their message-based forms.
     Sign,
-    /// A digest by itself.
     Digest,
-    /// Key pair generation.
+    /// `C_GenerateKeyPair`
     Generate,
 }
 
-/// One mechanism.
 pub struct Mechanism {
-    /// The standard's number.
     pub mechanism_type: CK_MECHANISM_TYPE,
-    /// The standard's name.
     pub name: &'static str,
-    /// What it does.
     pub scheme: Scheme,
 }
 
@@ -131,7 +126,6 @@ impl Mechanism {
         }
     }
 
-    /// Which functions accept it.
     pub fn role(&self) -> Role {
         match self.scheme {
             Pkcs1(_) | Pss(_) | Ecdsa(_) | Eddsa | MlDsa | SlhDsa => Role::Sign,

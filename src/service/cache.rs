@@ -7,20 +7,21 @@
 //! so a hundred processes can read and write at once; what is damaged, of another version or of someone else is not there.
 //! Nothing here ever fails: no home, a full disk or a read-only one only mean that there is no cache.
 
-use super::cache_file::{self, Found, hex};
+use super::cache_file::{self, Found};
+use super::cache_identity::identity;
 use super::cache_record::{Doubt, Keypairs};
 use super::dialect::Learned;
 use super::model::Keypair;
 use super::wanted::Wanted;
-use crate::config::{CacheMode, ClientCert, Secret, TokenSettings};
+use crate::config::{CacheMode, Secret, TokenSettings};
+use data_encoding::HEXLOWER;
 use serde::Serialize;
 use sha2::{Digest, Sha256};
 use std::collections::HashSet;
 use std::fs;
-use std::num::NonZeroU32;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::time::{Duration, UNIX_EPOCH};
+use std::time::Duration;
 
 /// A list longer than this, in bytes, is not read for the sake of one keypair.
 const QUICK: u64 = 4 << 20;
@@ -28,8 +29,6 @@ const QUICK: u64 = 4 << 20;
 const LONGEST: u64 = 1 << 30;
 /// With more doubtful keypairs than this the list is asked for as a whole.
 const MOST_DOUBTS: usize = 16;
-/// A PIN may be short: its hash, which is in every file, takes some work to try.
-const PIN_ROUNDS: NonZeroU32 = NonZeroU32::new(100_000).unwrap();
 
 /// The cache of one identity.
 pub struct Cache {
@@ -40,13 +39,11 @@ pub struct Cache {
     lifetime: Duration,
 }
 
-/// Where the files are.
 struct Place {
     list: PathBuf,
     folder: PathBuf,
 }
 
-/// What a file has.
 struct Stored {
     keypairs: Vec<Arc<Keypair>>,
     /// Whether they are all that there are.
@@ -55,7 +52,6 @@ struct Stored {
     written: u64,
 }
 
-/// What the cache knows.
 #[derive(Debug, Default, PartialEq, Eq)]
 pub struct Known {
     /// Keypairs, in the service's order.
@@ -201,7 +197,7 @@ impl Cache {
         serde_json::from_str(content.body()).ok()
     }
 
-    /// Keeps what was learnt.
+    /// Keeps what was learnt of the service's lists, for the processes to come.
     pub fn store_dialect(&self, learned: Learned) {
         if let Some(place) = &self.place {
             self.write(&place.dialect(), &learned);
@@ -284,39 +280,7 @@ impl Place {
 
 /// A file's name for what may have any name.
 fn name(kind: &str, name: &str) -> String {
-    format!("{kind}-{}", hex(&Sha256::digest(name)[..16]))
-}
-
-/// A name for the host and the credentials, the PIN included: other credentials see other keypairs.
-pub fn identity(settings: &TokenSettings, pin: Option<&Secret>) -> String {
-    let mut hash = Sha256::new();
-    let mut add = |part: &[u8]| {
-        hash.update((part.len() as u64).to_le_bytes());
-        hash.update(part);
-    };
-    add(settings.host.as_deref().unwrap_or_default().as_bytes());
-    add(settings.api_key.as_ref().map(Secret::reveal).unwrap_or_default().as_bytes());
-    match &settings.client_cert {
-        None => add(b""),
-        Some(ClientCert::Inline(text)) => add(text.reveal().as_bytes()),
-        Some(ClientCert::File(path)) => {
-            let meta = fs::metadata(path).ok();
-            let time = meta
-                .as_ref()
-                .and_then(|meta| meta.modified().ok())
-                .and_then(|time| time.duration_since(UNIX_EPOCH).ok());
-            add(format!("{} {:?} {time:?}", path.display(), meta.map(|meta| meta.len())).as_bytes());
-        }
-    }
-    add(settings.keypairs.join(",").as_bytes());
-    if let Some(pin) = pin {
-        let mut slow = [0; 32];
-        let salt = settings.host.as_deref().unwrap_or_default().as_bytes();
-        let algorithm = aws_lc_rs::pbkdf2::PBKDF2_HMAC_SHA256;
-        aws_lc_rs::pbkdf2::derive(algorithm, PIN_ROUNDS, salt, pin.reveal().as_bytes(), &mut slow);
-        add(&slow);
-    }
-    hex(&hash.finalize()[..16])
+    format!("{kind}-{}", HEXLOWER.encode(&Sha256::digest(name)[..16]))
 }
 
 #[cfg(test)]
@@ -509,26 +473,6 @@ mod tests {
         assert_eq!(cache.find(Wanted::All).unwrap().doubtful.len(), MOST_DOUBTS);
         cache.forget("a", "19");
         assert_eq!(cache.find(Wanted::All), None);
-    }
-
-    #[test]
-    fn every_part_of_the_credentials_and_the_pin_make_an_identity() {
-        let settings =
-            |pairs: &str| crate::config::load_from(crate::config::Sources::new(Some(pairs), Default::default()));
-        let of = |pairs: &str, pin: Option<&str>| identity(&settings(pairs).tokens[0], pin.map(Secret::new).as_ref());
-        let plain = of("SM_HOST=https://h;SM_API_KEY=k", None);
-        for other in [
-            of("SM_HOST=https://i;SM_API_KEY=k", None),
-            of("SM_HOST=https://h;SM_API_KEY=l", None),
-            of("SM_HOST=https://h;SM_API_KEY=k;SM_CLIENT_CERT_FILE_B64=AAAA", None),
-            of("SM_HOST=https://h;SM_API_KEY=k;STM_PKCS11_KEYPAIRS=a", None),
-            of("SM_HOST=https://h;SM_API_KEY=k", Some("1")),
-            of("SM_HOST=https://h;SM_API_KEY=k", Some("2")),
-        ] {
-            assert_ne!(plain, other);
-        }
-        assert_eq!(plain, of("SM_HOST=https://h;SM_API_KEY=k", None));
-        assert_ne!(of("SM_HOST=https://h", Some("1")), of("SM_HOST=https://h", Some("2")));
     }
 
     #[test]

@@ -3,6 +3,7 @@
 //! A file is ours only if it begins as ours do. Any other is somebody else's: it is not read, not replaced and not removed,
 //! whatever the settings say. `SM_PKCS11_DB_DSN` is also the variable in which DigiCert's own module finds its database.
 
+use data_encoding::HEXLOWER;
 use serde::Serialize;
 use sha2::{Digest, Sha256};
 use std::fs::{File, OpenOptions};
@@ -18,7 +19,7 @@ const HEAD: &str = "stm-pkcs11 cache 2\n";
 /// What there is under a name.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Found {
-    /// Nothing.
+    /// No file, or one that cannot be read.
     Nothing,
     /// A file that this module wrote, of any version.
     Ours,
@@ -35,7 +36,6 @@ pub struct Content {
 }
 
 impl Content {
-    /// The JSON in it.
     pub fn body(&self) -> &str {
         &self.text[self.body..]
     }
@@ -132,12 +132,7 @@ pub fn framed(identity: &str, written: u64, body: &str) -> String {
 
 fn checksum_of(identity: &str, written: u64, body: &str) -> String {
     let whole = Sha256::new().chain_update(format!("{identity} {written}\n")).chain_update(body).finalize();
-    hex(&whole)
-}
-
-/// Lower-case hexadecimal digits.
-pub fn hex(bytes: &[u8]) -> String {
-    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+    HEXLOWER.encode(&whole)
 }
 
 /// Milliseconds since 1970.

@@ -55,7 +55,7 @@ fn described(certificate: &KeypairCertificate) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::service::model::Chains;
+    use crate::service::chains::Chains;
     use serde_json::json;
 
     fn keypair(certificates: &[(&str, &str, bool)]) -> Arc<Keypair> {

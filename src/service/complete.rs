@@ -1,10 +1,11 @@
 //! Keypairs of which a list shows less than the service knows: their certificates and public keys are read where they are
 //! whole, `GET /keypairs/{id}` or `GET /certificates`, once. Nothing of it is a failure: a keypair signs without.
 
+use super::chains::Chains;
 use super::failure::Failure;
 use super::list::{self, AT_ONCE};
 use super::lookup;
-use super::model::{self, Chains, Given, Keypair, KeypairCertificate};
+use super::model::{self, Given, Keypair, KeypairCertificate};
 use super::page;
 use super::request::Line;
 use super::wire;
@@ -32,7 +33,7 @@ pub async fn few(line: &Line, keypairs: Vec<Keypair>) -> Vec<Arc<Keypair>> {
     complete
 }
 
-/// A whole list.
+/// Completes those keypairs of a whole list of which it shows too little.
 pub async fn listed(line: &Line, mut keypairs: Vec<Keypair>) -> Vec<Arc<Keypair>> {
     let nothing = !keypairs.is_empty() && keypairs.iter().all(|keypair| keypair.given == Given::Nothing);
     let before: Vec<usize> = (0..keypairs.len()).filter(|place| nothing || poor(&keypairs[*place])).collect();

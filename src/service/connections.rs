@@ -6,6 +6,12 @@
 //! each request that is under way at the same time, up to [`MOST`]. The connection used last is taken first, so that the
 //! others can be closed by the server when they idle. When [`MOST`] are in use, or the process has no descriptors for
 //! another, requests share connections in turn.
+//!
+//! Why not one runtime with a thread of its own, as HTTP clients are used elsewhere? The host process is not ours: it may
+//! fork at any moment (threads do not come along), unload us (no thread may be left in our code), block signals, or end
+//! while we wait. A loop that runs only inside a C call has none of these states to think about. The price is that an
+//! idle connection is looked after by nobody: that the server closed it is noticed when it is used next, and the
+//! request goes over a new one where nothing of it had been sent (`retry.rs`).
 
 use super::failure::{Failure, Kind};
 use super::transport::Dialer;
@@ -54,7 +60,6 @@ pub struct Taken<'a> {
 }
 
 impl Connections {
-    /// None yet.
     pub fn new(dialer: Dialer) -> Self {
         Self { dialer, state: Mutex::default() }
     }

@@ -5,7 +5,7 @@
 pub enum Evidence {
     /// A public page or program, by its name.
     Documented(&'static str),
-    /// Inferred from what.
+    /// Not documented; the text says what it is inferred from.
     Inferred(&'static str),
 }
 
@@ -16,7 +16,6 @@ pub struct Row {
     pub requests: &'static [&'static str],
     /// `request`, `query NAME`, `body NAME`, or `field NAME` of the answer.
     pub part: &'static str,
-    /// Where it is from.
     pub evidence: Evidence,
     /// What the module does if it is wrong.
     pub otherwise: &'static str,
@@ -40,7 +39,6 @@ const fn row(
     Row { requests, part, evidence, otherwise }
 }
 
-/// The table.
 pub const ROWS: &[Row] = &[
     row(
         &[LIST],
@@ -282,7 +280,7 @@ pub fn markdown() -> String {
 
 #[cfg(test)]
 mod tests {
-    use super::super::{model, wire};
+    use super::super::{signature_record, wire};
     use super::*;
 
     fn fields(request: &str) -> Vec<&'static str> {
@@ -308,7 +306,7 @@ mod tests {
             }
         }
         assert_eq!(wire::Reference::FIELDS, ["id"]);
-        for (request, read) in [(RECORD, model::RECORD_FIELDS), (SIGN, model::SIGNED_FIELDS)] {
+        for (request, read) in [(RECORD, signature_record::RECORD_FIELDS), (SIGN, signature_record::SIGNED_FIELDS)] {
             for name in read {
                 assert!(fields(request).contains(name), "{request}: {name}");
             }

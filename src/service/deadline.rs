@@ -16,12 +16,10 @@ pub struct Deadline {
 }
 
 impl Deadline {
-    /// So long from now.
     pub fn after(length: Duration) -> Self {
         Self { at: Instant::now() + length, length, secrets: Duration::ZERO }
     }
 
-    /// The moment.
     pub fn at(&self) -> Instant {
         self.at
     }

@@ -21,7 +21,6 @@ pub struct Learned {
     account: bool,
 }
 
-/// What was learnt.
 #[derive(Debug, Default)]
 pub struct Dialect {
     /// Place in [`LIMITS`].

@@ -55,7 +55,7 @@ pub struct Failure {
     pub(super) kind: Kind,
     /// What was tried, such as `POST https://host/path`; empty before anything was.
     pub(super) tried: String,
-    /// What was wrong.
+    /// A clause without a full stop, with the evidence.
     pub(super) cause: String,
     /// What to do; may be empty.
     pub(super) remedy: String,
@@ -79,7 +79,6 @@ impl Failure {
         &self.remedy
     }
 
-    /// What sort it is.
     pub fn kind(&self) -> Kind {
         self.kind
     }

@@ -1,11 +1,15 @@
-//! Doors for the fuzz targets: what reads the service's words, the cache file and the client certificate, each alone.
+//! Entry points for the fuzz targets: what reads the service's words, the cache file and the client certificate, each alone.
 
-use super::cache::{self, Cache};
+use super::cache::Cache;
 use super::cache_file;
-use super::model::{self, Chains};
+use super::cache_identity;
+use super::chains::Chains;
+use super::credentials::Credentials;
+use super::model;
+use super::signature_record;
 use super::subject::Subject;
 use super::{Failure, Keypair, KeypairCertificate, SignatureRecord, Wanted, answer, identity, page, wire};
-use crate::config::TokenSettings;
+use crate::config::{Secret, TokenSettings};
 use serde_json::Value;
 use std::sync::Arc;
 
@@ -39,12 +43,12 @@ pub fn keypair(body: &[u8]) -> Option<Keypair> {
 
 /// The id and the signature of an answer to a sign.
 pub fn signed(value: &Value) -> (Option<String>, Option<Vec<u8>>) {
-    model::signed(value)
+    signature_record::signed(value)
 }
 
 /// A record of a signature.
 pub fn record(value: &Value) -> SignatureRecord {
-    model::record(value)
+    signature_record::record(value)
 }
 
 /// Writes the list into the cache file that the settings name.
@@ -59,10 +63,12 @@ pub fn find(settings: &TokenSettings, wanted: Wanted<'_>) -> Option<Vec<Arc<Keyp
 
 /// A body with the lines that the module writes before it, for these settings' identity.
 pub fn framed(settings: &TokenSettings, body: &str) -> String {
-    cache_file::framed(&cache::identity(settings, None), cache_file::now(), body)
+    cache_file::framed(&cache_identity::identity(settings, None), cache_file::now(), body)
 }
 
 /// Reads the client certificate; how many certificates came with the key.
 pub fn identity(settings: &TokenSettings, password: Option<&str>) -> Result<Option<usize>, Failure> {
-    Ok(identity::load(settings, password)?.map(|identity| identity.chain.len()))
+    let password = password.map(Secret::new);
+    let credentials = Credentials { password: password.as_ref(), ..Credentials::default() };
+    Ok(identity::load(settings, &credentials)?.map(|identity| identity.chain.len()))
 }

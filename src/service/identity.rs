@@ -1,8 +1,9 @@
 //! The client certificate: PKCS#12 (old and new encryption) or PEM, from a file or from base64 text.
 
+use super::credentials::Credentials;
 use super::failure::{Failure, Kind};
 use super::{ber, derivation_cost, encrypted_key};
-use crate::config::{ClientCert, LONGEST_FILE, TokenSettings};
+use crate::config::{ClientCert, LONGEST_FILE, Secret, TokenSettings};
 use crate::x509::Certificate;
 use crate::{encoding, trusted_file};
 use base64::Engine;
@@ -21,12 +22,12 @@ pub struct Identity {
 /// Warn when the certificate ends within this many days.
 const SOON_DAYS: i64 = 14;
 
-/// Reads the configured identity; `None` where there is none. `password` replaces the configured one (a PIN).
-pub fn load(settings: &TokenSettings, password: Option<&str>) -> Result<Option<Identity>, Failure> {
+/// Reads the configured identity; `None` where there is none.
+pub fn load(settings: &TokenSettings, credentials: &Credentials<'_>) -> Result<Option<Identity>, Failure> {
     let Some(source) = &settings.client_cert else { return Ok(None) };
     let (name, bytes) = read(source)?;
     let (key_name, bytes) = with_key_file(settings, &name, bytes)?;
-    let password = password.or(settings.client_cert_password.as_ref().map(|secret| secret.reveal()));
+    let password = credentials.password.map(Secret::reveal);
     let identity = if is_pem(&bytes) {
         from_pem(&name, &key_name, &bytes, password)
     } else {

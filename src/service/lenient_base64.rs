@@ -30,3 +30,25 @@ pub fn decode(text: &str) -> Option<Vec<u8>> {
     }
     [&PLAIN, &URL_SAFE].iter().find_map(|engine| engine.decode(text).ok())
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn base64_of_every_flavour_is_read() {
+        let bytes = [0xfb, 0xff, 0xfe, 1];
+        for text in [
+            "+//+AQ==",
+            "+//+AQ",
+            "+//+AR==",
+            "-__-AQ==",
+            "-__-AQ",
+            "+//\n+AQ==",
+            "-----BEGIN X-----\n+//+AQ==\n-----END X-----\n",
+        ] {
+            assert_eq!(decode(text).as_deref(), Some(&bytes[..]), "{text}");
+        }
+        assert_eq!(decode("%%%"), None);
+    }
+}

@@ -1,10 +1,11 @@
 //! Keypairs by list, by alias and by id.
 
+use super::chains::Chains;
 use super::complete;
 use super::dialect::{self, LIMITS};
 use super::failure::{Failure, Kind};
 use super::list::{self, Read, plainer_too};
-use super::model::{self, Chains, Keypair};
+use super::model::{self, Keypair};
 use super::page;
 use super::request::{Line, Request};
 use super::wire;
@@ -35,7 +36,7 @@ fn keypairs_of(body: &[u8], path: &str, chains: &mut Chains) -> Read<Keypair> {
     page::read(body, path, |item: wire::Keypair<'_>| model::keypair(&item, chains))
 }
 
-/// The whole list.
+/// The whole list, page by page.
 pub async fn keypairs(line: &Line) -> Result<Listing, Failure> {
     // Pages share their chain certificates; the lock is held while one page is read, never during a request.
     let chains = Arc::new(Mutex::new(Chains::new()));

@@ -1,7 +1,8 @@
 //! One keypair, by its id.
 
+use super::chains::Chains;
 use super::failure::{Failure, Kind};
-use super::model::{self, Chains, Keypair};
+use super::model::{self, Keypair};
 use super::request::{Line, Request, segment};
 use super::wire;
 

@@ -8,11 +8,14 @@ mod ber;
 mod budget;
 mod cache;
 mod cache_file;
+mod cache_identity;
 mod cache_record;
 mod certificate_choice;
+mod chains;
 mod complete;
 mod connections;
 pub mod contract;
+mod credentials;
 mod deadline;
 mod derivation_cost;
 mod dialect;
@@ -37,6 +40,7 @@ mod resolve;
 mod retry;
 mod shape;
 mod sign;
+mod signature_record;
 mod single_flight;
 mod stats;
 mod subject;
@@ -49,12 +53,13 @@ mod wire;
 pub use contract::markdown as contract_table;
 pub use deadline::Deadline;
 pub use failure::{Failure, Kind};
-pub use model::{Keypair, KeypairCertificate, NewKeypair, SignatureRecord, Signed};
+pub use model::{Keypair, KeypairCertificate, NewKeypair};
 pub use observe::{Exchange, Observer};
 pub use progress::Progress;
 pub use request::SIGNATURE_LOG;
 pub use resolve::permit_threads;
 pub use retry::markdown as retry_table;
+pub use signature_record::{SignatureRecord, Signed};
 pub use transport::user_agent;
 pub use wanted::Wanted;
 
@@ -64,7 +69,9 @@ use crate::lock::{Condvar, Mutex, RwLock};
 use crate::pattern;
 use crate::x509::Certificate;
 use cache::Cache;
+use chains::Chains;
 use connections::Connections;
+use credentials::Credentials;
 use dialect::{Dialect, Learned};
 use refused::Refused;
 use request::{Endpoint, Line, Request, segment};
@@ -119,7 +126,7 @@ pub struct Service {
 }
 
 impl Service {
-    /// Touches nothing.
+    /// Reads no file and makes no request.
     pub fn new(settings: Arc<TokenSettings>) -> Self {
         Self {
             settings,
@@ -191,13 +198,7 @@ impl Service {
             return Err(Failure::new(Kind::Settings, lines.join(" | "), ""));
         }
         let Some(host) = &settings.host else { return Err(Failure::new(Kind::Settings, "SM_HOST is not set", "")) };
-        let pin = pin.map(Secret::reveal);
-        let (password, api_key) = match settings.login {
-            Login::None => (None, None),
-            Login::ClientCertPassword => (pin, None),
-            Login::ApiKey => (None, pin),
-        };
-        let connections = Connections::new(Dialer::new(settings, password, api_key)?);
+        let connections = Connections::new(Dialer::new(settings, &Credentials::new(settings, pin))?);
         let endpoint = Arc::new(Endpoint {
             base: Endpoint::base(host)?,
             proxy: settings.proxy.as_ref().and_then(transport::proxy_name),
@@ -435,13 +436,13 @@ impl Service {
     /// The directory for signatures that this identity keeps; `None` if the user has no cache directory.
     pub fn signatures_dir(&self) -> Option<PathBuf> {
         let dir = self.settings.cache_dir.as_ref()?;
-        Some(dir.join("stm-pkcs11").join("signatures").join(cache::identity(&self.settings, None)))
+        Some(dir.join("stm-pkcs11").join("signatures").join(cache_identity::identity(&self.settings, None)))
     }
 
     /// The record of a signature.
     pub fn signature(&self, id: &str, deadline: Deadline) -> Result<SignatureRecord, Failure> {
         let request = Request::get(format!("/signatures/{}", segment(id)));
-        self.run(deadline, async |line| Ok(model::record(&line.run(&request).await?)))
+        self.run(deadline, async |line| Ok(signature_record::record(&line.run(&request).await?)))
     }
 
     /// The record of a signature that was made a moment ago; waited for until it is there and says what came of it.
@@ -459,7 +460,7 @@ impl Service {
         let request = Request::post("/keypairs", body);
         let deadline = self.deadline();
         let made = self.run(deadline, async |line| {
-            let read = |made: &wire::Keypair<'_>| (made.id.owned(), model::keypair(made, &mut model::Chains::new()));
+            let read = |made: &wire::Keypair<'_>| (made.id.owned(), model::keypair(made, &mut Chains::new()));
             let (id, made) = line.keypair(&request, read).await?;
             if let Some(keypair) = made.filter(|keypair| keypair.public_key.is_some()) {
                 return Ok(Arc::new(keypair));
@@ -510,7 +511,7 @@ impl Service {
 
     /// The client certificate, read from its file; `None` where there is none. An expired one is a failure.
     pub fn client_certificate(&self) -> Result<Option<Certificate>, Failure> {
-        let identity = identity::load(&self.settings, None)?;
+        let identity = identity::load(&self.settings, &Credentials::new(&self.settings, None))?;
         Ok(identity.and_then(|identity| Certificate::parse(identity.chain.first()?.to_vec()).ok()))
     }
 

@@ -1,14 +1,14 @@
 //! What the service says, read tolerantly: every field that we do not need may be missing, null, of another type or new.
 
-use super::lenient_base64::{LONGEST_BASE64, decode};
+use super::chains::Chains;
+use super::lenient_base64::decode;
 use super::public_key;
 use super::wire;
 use serde_json::Value;
-use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::{SystemTime, UNIX_EPOCH};
 
-/// A keypair.
+/// What we need of a keypair; all else that the service says of it is passed over.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Keypair {
     /// Usually a UUID.
@@ -67,40 +67,13 @@ pub struct KeypairCertificate {
     pub valid_from: String,
     /// RFC 3339, as the service wrote it.
     pub valid_to: String,
-    /// The certificate in DER.
     pub der: Vec<u8>,
     /// The certificates above it in DER. Thousands of keypairs share them.
     pub chain: Arc<[Arc<[u8]>]>,
 }
 
-/// An answer to `POST .../sign`.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Signed {
-    /// The id of its record.
-    pub id: Option<String>,
-    /// As the service encodes it: ECDSA in DER.
-    pub signature: Vec<u8>,
-}
-
-/// A record of a signature (`GET /signatures/{id}`).
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-#[allow(missing_docs, reason = "the service's words")]
-pub struct SignatureRecord {
-    pub id: Option<String>,
-    pub keypair_id: Option<String>,
-    pub signing_status: Option<String>,
-    pub reason: Option<String>,
-    pub sig_alg: Option<String>,
-    pub hash: Option<Vec<u8>>,
-    pub signature: Option<Vec<u8>>,
-    pub certificate_id: Option<String>,
-    pub created_on: Option<String>,
-    pub client_type: Option<String>,
-}
-
 /// A keypair to be made (`POST /keypairs`).
 #[derive(Debug, Clone, PartialEq)]
-#[allow(missing_docs, reason = "the service's words")]
 pub struct NewKeypair {
     pub alias: String,
     pub key_alg: String,
@@ -149,66 +122,6 @@ impl KeypairCertificate {
         let moment = moment.duration_since(UNIX_EPOCH).map_or(0, |since| since.as_secs() as i64);
         crate::x509::Certificate::parse(self.der.clone())
             .map_or(true, |certificate| (certificate.not_before()..=certificate.not_after()).contains(&moment))
-    }
-}
-
-/// Most certificates of a chain that are kept.
-const MOST_LINKS: usize = 16;
-/// Most bytes of chain certificates that a list has, with the texts that they came in.
-const MOST_CHAINS: usize = 32 << 20;
-
-/// Chain certificates that were decoded already. Neighbours in a list have the same chain, nearly always.
-#[derive(Default)]
-pub struct Chains {
-    /// The texts of the last chain.
-    last_texts: Vec<String>,
-    /// What they stand for.
-    last: Arc<[Arc<[u8]>]>,
-    by_text: HashMap<String, Arc<[u8]>>,
-    /// How much is in `by_text`, in bytes.
-    size: usize,
-}
-
-impl Chains {
-    /// None yet.
-    pub fn new() -> Self {
-        Self::default()
-    }
-
-    fn chain(&mut self, links: &[wire::Link<'_>]) -> Arc<[Arc<[u8]>]> {
-        let fits = |text: &&str| !text.is_empty() && text.len() <= LONGEST_BASE64;
-        let texts = || links.iter().take(MOST_LINKS).map(|link| link.blob.as_str()).filter(fits);
-        if !texts().eq(self.last_texts.iter().map(String::as_str)) {
-            self.last = texts().filter_map(|text| self.decoded(text)).collect();
-            self.last_texts = texts().map(str::to_owned).collect();
-        }
-        Arc::clone(&self.last)
-    }
-
-    fn decoded(&mut self, text: &str) -> Option<Arc<[u8]>> {
-        if let Some(known) = self.by_text.get(text) {
-            return Some(Arc::clone(known));
-        }
-        let decoded: Arc<[u8]> = decode(text)?.into();
-        self.size += text.len() + decoded.len();
-        if self.size > MOST_CHAINS {
-            log::warn!(
-                "a chain certificate is passed over: those of the list take more than {} MiB",
-                MOST_CHAINS >> 20
-            );
-            return None;
-        }
-        self.by_text.insert(text.to_owned(), Arc::clone(&decoded));
-        Some(decoded)
-    }
-}
-
-/// A field as text; numbers become text, since ids are either.
-fn text(value: &Value, name: &str) -> Option<String> {
-    match &value[name] {
-        Value::String(text) if !text.is_empty() => Some(text.clone()),
-        Value::Number(number) => Some(number.to_string()),
-        _ => None,
     }
 }
 
@@ -289,95 +202,6 @@ pub fn keypair_of_certificate(value: &wire::Certificate<'_>) -> Option<String> {
     id.is_some().then(|| id.owned())
 }
 
-/// The record in an answer: it may be one level down, in `data` or as the one item of a list.
-fn inner(value: &Value) -> &Value {
-    let own = ["id", "signature_id", "signature", "alias"].iter().any(|name| !value[*name].is_null());
-    match value {
-        Value::Array(items) if items.len() == 1 => inner(&items[0]),
-        Value::Object(_) if !own => {
-            let wrapped = ["data", "items"].iter().map(|name| &value[*name]).find(|inner| !inner.is_null());
-            wrapped.map_or(value, inner)
-        }
-        _ => value,
-    }
-}
-
-/// The same, as text, of an answer that is not a record itself.
-pub fn unwrapped(body: &[u8]) -> Option<String> {
-    let value: Value = serde_json::from_slice(body).ok()?;
-    let record = inner(&value);
-    (!std::ptr::eq(record, &value) && record.is_object()).then(|| record.to_string())
-}
-
-/// The id and the signature in an answer to a sign.
-pub fn signed(value: &Value) -> (Option<String>, Option<Vec<u8>>) {
-    let value = inner(value);
-    let signature = value["signature"].as_str().and_then(decode).filter(|signature| !signature.is_empty());
-    (text(value, "id").or_else(|| text(value, "signature_id")), signature)
-}
-
-/// The names of what an answer has, for a message; their values are nobody's business.
-pub fn members(value: &Value) -> String {
-    let names = |value: &Value| -> Vec<String> {
-        let clean = |name: &String| name.chars().filter(|c| !c.is_control()).take(40).collect();
-        value.as_object().map(|object| object.keys().take(20).map(clean).collect()).unwrap_or_default()
-    };
-    let kind = match value {
-        Value::Null => "null",
-        Value::Bool(_) => "a truth value",
-        Value::Number(_) => "a number",
-        Value::String(_) => "a text",
-        Value::Array(items) if items.is_empty() => "an empty list",
-        Value::Array(_) => "a list",
-        Value::Object(object) if object.is_empty() => "an empty object",
-        Value::Object(_) => "",
-    };
-    let (outer, record) = (names(value), inner(value));
-    match (kind, std::ptr::eq(record, value)) {
-        ("", true) => format!("an object with {}", outer.join(", ")),
-        ("", false) => format!("an object with {}; in it {}", outer.join(", "), names(record).join(", ")),
-        ("a list", false) => format!("a list of an object with {}", names(record).join(", ")),
-        (kind, _) => kind.to_owned(),
-    }
-}
-
-/// The members of an answer to a sign that are read.
-#[cfg(test)]
-pub const SIGNED_FIELDS: &[&str] = &["id", "signature_id", "signature"];
-/// Those of a record, beside what is looked through for a reason.
-#[cfg(test)]
-pub const RECORD_FIELDS: &[&str] = &[
-    "id",
-    "signature_id",
-    "keypair_id",
-    "signing_status",
-    "status",
-    "sig_alg",
-    "hash",
-    "signature",
-    "certificate_id",
-    "created_on",
-    "client_type",
-];
-
-/// A record of a signature.
-pub fn record(value: &Value) -> SignatureRecord {
-    let value = inner(value);
-    let reason = ["failure_reason", "error_message", "status_message", "reason", "message", "error"];
-    SignatureRecord {
-        id: text(value, "id").or_else(|| text(value, "signature_id")),
-        keypair_id: text(value, "keypair_id").or_else(|| text(&value["keypair"], "id")),
-        signing_status: text(value, "signing_status").or_else(|| text(value, "status")),
-        reason: reason.iter().find_map(|name| text(value, name).or_else(|| text(&value[*name], "message"))),
-        sig_alg: text(value, "sig_alg"),
-        hash: value["hash"].as_str().and_then(decode),
-        signature: value["signature"].as_str().and_then(decode).filter(|signature| !signature.is_empty()),
-        certificate_id: text(value, "certificate_id"),
-        created_on: text(value, "created_on"),
-        client_type: text(value, "client_type"),
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -414,32 +238,6 @@ mod tests {
         assert_eq!(given(json!([whole()]), json!(2)), Given::Part);
         assert_eq!(given(json!([{"id": "stub"}]), json!(1)), Given::Part);
         assert_eq!(given(Value::Null, json!(0)), Given::Part);
-    }
-
-    #[test]
-    fn a_signature_is_found_one_level_down_and_members_are_named() {
-        let found = (Some("7".to_owned()), Some(vec![0]));
-        for value in [
-            json!({"id": 7, "signature": "AA=="}),
-            json!({"signature_id": "7", "signature": "AA=="}),
-            json!({"data": {"id": "7", "signature": "AA=="}}),
-            json!([{"id": "7", "signature": "AA=="}]),
-            json!({"data": [{"signature_id": "7", "signature": "AA=="}]}),
-            json!({"total": 1, "items": [{"id": "7", "signature": "AA=="}]}),
-        ] {
-            assert_eq!(signed(&value), found, "{value}");
-            assert_eq!(record(&value).signature, found.1, "{value}");
-        }
-        assert_eq!(signed(&json!([{"id": 1}, {"id": 2}])), (None, None));
-        assert_eq!(members(&json!({"ok": true, "a": 1})), "an object with a, ok");
-        assert_eq!(members(&json!({"data": {"b": 1}})), "an object with data; in it b");
-        assert_eq!(members(&json!([{"b": 1}])), "a list of an object with b");
-        for (value, said) in [(json!(null), "null"), (json!([]), "an empty list"), (json!({}), "an empty object")] {
-            assert_eq!(members(&value), said);
-        }
-        let record = record(&json!({"id": 7, "signing_status": "FAILED", "error": {"message": "no"}, "signature": ""}));
-        assert_eq!((record.signing_status.as_deref(), record.reason.as_deref()), (Some("FAILED"), Some("no")));
-        assert_eq!(record.signature, None);
     }
 
     #[test]
@@ -485,34 +283,5 @@ mod tests {
         ] {
             assert_eq!(shown(vec![useless, expired.clone()]), "expired");
         }
-    }
-
-    #[test]
-    fn base64_of_every_flavour_is_read() {
-        let bytes = [0xfb, 0xff, 0xfe, 1];
-        for text in [
-            "+//+AQ==",
-            "+//+AQ",
-            "+//+AR==",
-            "-__-AQ==",
-            "-__-AQ",
-            "+//\n+AQ==",
-            "-----BEGIN X-----\n+//+AQ==\n-----END X-----\n",
-        ] {
-            assert_eq!(decode(text).as_deref(), Some(&bytes[..]), "{text}");
-        }
-        assert_eq!(decode("%%%"), None);
-    }
-
-    #[test]
-    fn chains_are_decoded_once_and_shared() {
-        let value = json!({"cert": "MA==", "chain": [{"cert_type": "root", "blob": "MAE="}, {"blob": "%"}, null]});
-        let value = value.to_string();
-        let value = serde_json::from_str(&value).unwrap();
-        let mut chains = Chains::new();
-        let one = certificate(&value, &mut chains).unwrap();
-        let other = certificate(&value, &mut chains).unwrap();
-        assert!(Arc::ptr_eq(&one.chain[0], &other.chain[0]));
-        assert_eq!(one.chain.len(), 1);
     }
 }

@@ -9,13 +9,11 @@ pub struct Exchange<'a> {
     pub method: &'a str,
     /// Path and query as they were sent.
     pub path_and_query: &'a str,
-    /// HTTP status.
     pub status: u16,
     /// The header `Content-Type`; empty where there is none.
     pub content_type: &'a str,
     /// The names of the answer's headers, in the order in which they came.
     pub header_names: &'a [&'a str],
-    /// The whole body.
     pub body: &'a [u8],
 }
 
@@ -32,7 +30,6 @@ impl Observation {
         let _ = self.0.set(observer);
     }
 
-    /// Shows an exchange.
     pub fn show(&self, call: &Call, answer: &Answer) {
         let Some(observer) = self.0.get() else { return };
         let query = call.url.query().map(|query| format!("?{query}")).unwrap_or_default();

@@ -12,7 +12,6 @@ use std::marker::PhantomData;
 /// More items than any page has.
 const MOST_ITEMS: usize = 200_000;
 
-/// A page.
 pub struct Page<T> {
     /// What was made of its items.
     pub items: Vec<T>,
@@ -30,7 +29,6 @@ pub struct Page<T> {
 
 /// What is wrong with an answer that is no page.
 pub enum NoPage {
-    /// It is no JSON.
     Syntax(serde_json::Error),
     /// It is JSON, but holds no list.
     NoList(Failure),

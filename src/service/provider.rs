@@ -11,7 +11,6 @@ use rustls_pki_types::{PrivateKeyDer, SignatureVerificationAlgorithm};
 use std::sync::Arc;
 use webpki::aws_lc_rs::*;
 
-/// For the configuration.
 pub fn provider() -> CryptoProvider {
     CryptoProvider {
         cipher_suites: vec![
@@ -29,7 +28,6 @@ pub fn provider() -> CryptoProvider {
     }
 }
 
-/// One kind of signature.
 type Algorithm = &'static dyn SignatureVerificationAlgorithm;
 
 /// What certificates and handshakes may be signed with: TLS 1.2 does not bind a hash to a curve, so each hash has all.
@@ -71,7 +69,6 @@ const BY_SCHEME: &[(SignatureScheme, &[Algorithm])] = &[
     (SignatureScheme::RSA_PKCS1_SHA256, &[RSA_PKCS1_2048_8192_SHA256]),
 ];
 
-/// The crypto library.
 #[derive(Debug)]
 struct Library;
 

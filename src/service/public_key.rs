@@ -3,6 +3,7 @@
 //! For RSA the public record shows base64 of one; for the others it shows nothing.
 
 use super::lenient_base64::decode;
+use data_encoding::HEXLOWER_PERMISSIVE;
 use x509_parser::prelude::FromDer;
 use x509_parser::public_key::RSAPublicKey;
 use x509_parser::x509::SubjectPublicKeyInfo;
@@ -44,14 +45,9 @@ fn bytes_of(text: &str) -> Vec<Vec<u8>> {
 }
 
 fn hex(text: &str) -> Option<Vec<u8>> {
-    let digits: Option<Vec<u8>> = text
-        .trim_start_matches("0x")
-        .chars()
-        .filter(|c| !c.is_ascii_whitespace() && *c != ':')
-        .map(|c| c.to_digit(16).map(|digit| digit as u8))
-        .collect();
-    let digits = digits.filter(|digits| digits.len().is_multiple_of(2))?;
-    Some(digits.chunks(2).map(|pair| pair[0] << 4 | pair[1]).collect())
+    let digits: Vec<u8> =
+        text.trim_start_matches("0x").bytes().filter(|byte| !byte.is_ascii_whitespace() && *byte != b':').collect();
+    HEXLOWER_PERMISSIVE.decode(&digits).ok()
 }
 
 fn from_bytes(bytes: &[u8]) -> Option<Vec<u8>> {

@@ -1,4 +1,4 @@
-//! The one door to the service: every request goes through [`Line::run`] and gets its deadline, its retries, its log line
+//! The one way to the service: every request goes through [`Line::run`] and gets its deadline, its retries, its log line
 //! and its count there.
 
 use super::answer;
@@ -6,11 +6,11 @@ use super::budget::{Budget, Kept, LONGEST_PAGE};
 use super::deadline::Deadline;
 use super::dialect::Dialect;
 use super::failure::{Failure, Kind};
-use super::model;
 use super::observe::Observation;
 use super::page::{NoPage, Page};
 use super::progress::Progress;
 use super::retry::{self, Effect, Outcome};
+use super::signature_record;
 use super::stats::Stats;
 use super::subject::Subject;
 use super::transport::{self, Answer, Call};
@@ -64,7 +64,6 @@ pub struct Line {
     pub budget: Arc<Budget>,
 }
 
-/// What is asked.
 #[derive(Clone)]
 pub struct Request {
     pub method: Method,
@@ -83,7 +82,7 @@ pub struct Request {
 }
 
 impl Request {
-    /// A read.
+    /// A read: sent again where `retry.rs` says so.
     pub fn get(path: impl Into<String>) -> Self {
         let path = path.into();
         let (method, effect) = (Method::GET, Effect::Read);
@@ -105,7 +104,6 @@ impl Request {
         Self { hasty: true, ..self }
     }
 
-    /// What it is about.
     pub fn subject(&self) -> Subject {
         match (&self.method, self.path.trim_matches('/').split_once('/')) {
             (&Method::POST, None) => Subject::Creation,
@@ -168,7 +166,7 @@ impl Line {
         let keypair: wire::Keypair<'_> =
             serde_json::from_slice(&answer.body).map_err(|error| no_json(&tried, &answer, &error))?;
         if !keypair.id.is_some()
-            && let Some(inner) = model::unwrapped(&answer.body)
+            && let Some(inner) = signature_record::unwrapped(&answer.body)
             && let Ok(keypair) = serde_json::from_str(&inner)
         {
             return Ok(make(&keypair));

@@ -20,7 +20,6 @@ pub fn permit_threads(permitted: bool) {
     PERMITTED.store(permitted, Ordering::Relaxed);
 }
 
-/// The system's resolver.
 pub struct Resolver;
 
 type Found = io::Result<Vec<SocketAddr>>;

@@ -3,10 +3,18 @@
 //! A read costs nothing, so it is repeated after anything that may pass. A signature costs money, and there is no way to
 //! ask the service whether a request that got no answer was executed; so a sign (and a key generation) is repeated only
 //! where it surely was not.
+//!
+//! How the table is read: an attempt ends in one [`Outcome`], the first row that matches it says whether a read and whether
+//! a request with an effect is sent again; no row means no. "Connection lost" is told from "no connection" by the request's
+//! body, which knows whether anybody began to read it (`transport.rs`): before that, nothing can have been executed. "No
+//! answer in time" repeats nothing, since the time of the whole call is used up then. 429, and 503 with `Retry-After`, are
+//! answers of a gateway that did not let the request through, so that even a sign may come again; 502 and 504 are answers of one
+//! that may have. How often is no number: attempts go on until the call's deadline leaves no room for another pause ([`pause`]).
+//! What the table allows, the ledger believes: [`may_be_executed`] is derived from it, not written beside it. `tests/faults/`
+//! tries the rows against the emulator.
 
 use std::time::{Duration, SystemTime};
 
-/// How an attempt ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Outcome {
     /// No connection was made: nothing was sent.
@@ -19,7 +27,6 @@ pub enum Outcome {
     TimedOut,
     /// An answer with this status; whether it said when to come back.
     Answered {
-        /// The HTTP status.
         status: u16,
         /// Whether a `Retry-After` came with it.
         retry_after: bool,

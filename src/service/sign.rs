@@ -6,9 +6,10 @@
 use super::deadline::Deadline;
 use super::failure::{Failure, Kind};
 use super::lookup;
-use super::model::{self, Keypair, SignatureRecord, Signed};
+use super::model::Keypair;
 use super::progress::Progress;
 use super::request::{Line, Request, SIGNATURE_LOG, segment};
+use super::signature_record::{self, SignatureRecord, Signed};
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use serde_json::{Value, json};
@@ -22,7 +23,7 @@ pub struct Order<'a> {
     pub sig_alg: &'a str,
     /// The digest, or the message where the algorithm takes it whole.
     pub hash: &'a [u8],
-    /// How far it comes.
+    /// Told as it comes: the ledger needs to know whether the request may have been executed.
     pub progress: &'a Arc<Progress>,
 }
 
@@ -37,7 +38,7 @@ impl Order<'_> {
     /// Sends it, and fetches the signature.
     pub async fn execute(&self, line: &Line) -> Result<Signed, Failure> {
         let answer = self.post(line).await.map_err(|failure| self.explained(failure))?;
-        match model::signed(&answer) {
+        match signature_record::signed(&answer) {
             (id, Some(signature)) => Ok(Signed { id, signature }),
             (Some(id), None) => {
                 self.progress.note_record(&id);
@@ -51,7 +52,7 @@ impl Order<'_> {
             (None, None) => {
                 let cause = format!(
                     "the service answered without a signature and without the id of its record: the answer is {}",
-                    model::members(&answer)
+                    signature_record::members(&answer)
                 );
                 let remedy = format!("the signature may have been made: look {SIGNATURE_LOG}, and report the answer");
                 Err(Failure::new(Kind::BadAnswer, cause, remedy))
@@ -125,7 +126,7 @@ pub async fn finished(line: &Line, id: &str) -> Result<SignatureRecord, Failure>
     loop {
         let last = match line.run(&request).await {
             Ok(record) => {
-                let record = model::record(&record);
+                let record = signature_record::record(&record);
                 if record.signature.is_some() || begins(&record, &DONE) || begins(&record, &FAILED) {
                     return Ok(record);
                 }

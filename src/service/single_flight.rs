@@ -13,10 +13,8 @@ const MISS_LIFETIME: Duration = Duration::from_secs(5);
 /// How many misses are remembered.
 const MAX_MISSES: usize = 1024;
 
-/// What was found.
 pub type Found = Result<Vec<Arc<Keypair>>, Failure>;
 
-/// What is being fetched.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub enum Key {
     All,

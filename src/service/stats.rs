@@ -3,9 +3,7 @@
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use std::time::Duration;
 
-/// Counters.
 #[derive(Default)]
-#[allow(missing_docs, reason = "the names say it")]
 pub struct Stats {
     pub operations: AtomicU64,
     pub signatures: AtomicU64,
@@ -18,7 +16,6 @@ pub struct Stats {
 }
 
 impl Stats {
-    /// Adds to a counter.
     pub fn add(counter: &AtomicU64, amount: u64) {
         counter.fetch_add(amount, Relaxed);
     }

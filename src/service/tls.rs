@@ -1,5 +1,6 @@
 //! TLS: roots, identity, and what a failed handshake means.
 
+use super::credentials::Credentials;
 use super::failure::{Failure, Kind};
 use super::identity;
 use super::provider::provider;
@@ -16,7 +17,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 /// The client's configuration. Reads files; done once, at the first request.
-pub fn config(settings: &TokenSettings, password: Option<&str>) -> Result<ClientConfig, Failure> {
+pub fn config(settings: &TokenSettings, credentials: &Credentials<'_>) -> Result<ClientConfig, Failure> {
     let provider = Arc::new(provider());
     let builder = ClientConfig::builder_with_provider(Arc::clone(&provider))
         .with_safe_default_protocol_versions()
@@ -29,7 +30,7 @@ pub fn config(settings: &TokenSettings, password: Option<&str>) -> Result<Client
     } else {
         builder.with_root_certificates(roots(settings)?)
     };
-    match identity::load(settings, password)? {
+    match identity::load(settings, credentials)? {
         Some(identity) => builder.with_client_auth_cert(identity.chain, identity.key).map_err(|error| {
             let cause = format!("the client certificate and its key cannot be used: {error}");
             Failure::new(

@@ -3,6 +3,7 @@
 //! HTTP/1.1 over one connection per request under way; idle connections are kept for less than the minute after which
 //! firewalls drop them. `super::connections` has the event loops.
 
+use super::credentials::Credentials;
 use super::deadline::Deadline;
 use super::failure::{Failure, Kind};
 use super::resolve::Resolver;
@@ -43,7 +44,6 @@ pub struct Dialer {
     proxy: Option<Proxy>,
 }
 
-/// One request.
 #[derive(Clone)]
 pub struct Call {
     pub method: Method,
@@ -61,7 +61,7 @@ pub struct Answer {
     /// The names of all headers, in the order in which they came.
     pub header_names: Vec<HeaderName>,
     pub retry_after: Option<Duration>,
-    /// The service's clock.
+    /// The service's clock; `None` where its answer has no `Date`.
     pub date: Option<SystemTime>,
     pub body: Vec<u8>,
 }
@@ -82,12 +82,11 @@ pub fn user_agent() -> String {
 }
 
 impl Dialer {
-    /// Reads roots and identity. `password` and `api_key` replace the configured ones.
-    pub fn new(settings: &TokenSettings, password: Option<&str>, api_key: Option<&str>) -> Result<Self, Failure> {
+    /// Reads CA certificates and client certificate from their files; connects to nothing.
+    pub fn new(settings: &TokenSettings, credentials: &Credentials<'_>) -> Result<Self, Failure> {
         let mut headers = HeaderMap::new();
-        let api_key = api_key.or(settings.api_key.as_ref().map(Secret::reveal));
-        if let Some(api_key) = api_key {
-            let mut value = HeaderValue::from_str(api_key).map_err(|_| {
+        if let Some(api_key) = credentials.api_key {
+            let mut value = HeaderValue::from_str(api_key.reveal()).map_err(|_| {
                 Failure::new(Kind::Settings, "SM_API_KEY holds characters that no API key has", "copy it again")
             })?;
             value.set_sensitive(true);
@@ -95,7 +94,7 @@ impl Dialer {
         }
         let proxy =
             settings.proxy.as_ref().map(|proxy| self::proxy(proxy, settings.no_proxy.as_deref())).transpose()?;
-        let (tls, connect_timeout) = (tls::config(settings, password)?, settings.connect_timeout);
+        let (tls, connect_timeout) = (tls::config(settings, credentials)?, settings.connect_timeout);
         Ok(Self { tls, headers, connect_timeout, proxy })
     }
 

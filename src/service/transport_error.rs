@@ -7,7 +7,6 @@ use super::tls;
 use std::error::Error;
 use std::io;
 
-/// No answer.
 pub struct TransportError {
     pub outcome: Outcome,
     pub failure: Failure,

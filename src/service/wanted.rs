@@ -1,6 +1,5 @@
 //! Which keypairs a caller wants to know of.
 
-/// What to look for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Wanted<'a> {
     /// Every keypair that the settings let through.

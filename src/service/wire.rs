@@ -39,7 +39,7 @@ impl Text<'_> {
         !self.word().is_empty()
     }
 
-    /// A truth value.
+    /// `None` for what is neither `true` nor `false`.
     pub fn flag(&self) -> Option<bool> {
         self.as_str().parse().ok()
     }
@@ -67,7 +67,6 @@ impl<T> Default for List<T> {
 }
 
 impl<T> List<T> {
-    /// What is in it.
     pub fn items(&self) -> &[T] {
         self.0.as_deref().unwrap_or_default()
     }
@@ -310,7 +309,6 @@ record! {
 
 /// An item of a list: it has an id.
 pub trait Item<'de>: Deserialize<'de> {
-    /// The id.
     fn id(&self) -> &str;
 }
 

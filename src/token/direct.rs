@@ -46,7 +46,7 @@ impl Module {
         Ok(None)
     }
 
-    /// All private keys.
+    /// The private keys of all slots: may ask for every account's list.
     pub fn keys(&self) -> Result<Vec<DirectKey>> {
         let class = CKO_PRIVATE_KEY.to_ne_bytes();
         let template = Template(vec![(CKA_CLASS, &class[..])]);
@@ -78,12 +78,10 @@ fn key(slot: &Slot, object: &Arc<Object>) -> Option<DirectKey> {
 }
 
 impl DirectKey {
-    /// The keypair's alias.
     pub fn alias(&self) -> &str {
         &self.entry.keypair.alias
     }
 
-    /// Its public key.
     pub fn public_key(&self) -> &PublicKey {
         &self.entry.key
     }

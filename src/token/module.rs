@@ -73,7 +73,7 @@ impl Module {
         Ok(slot.token_info(all, read_write))
     }
 
-    /// `C_OpenSession`
+    /// `C_OpenSession`: `CKR_SLOT_ID_INVALID`, `CKR_SESSION_PARALLEL_NOT_SUPPORTED`.
     pub fn open_session(&self, slot: CK_SLOT_ID, flags: CK_FLAGS) -> Result<CK_SESSION_HANDLE> {
         let slot = self.slot(slot)?;
         if flags & CKF_SERIAL_SESSION == 0 {
@@ -99,7 +99,7 @@ impl Module {
         Ok(())
     }
 
-    /// `C_CloseAllSessions`
+    /// `C_CloseAllSessions`: `CKR_SLOT_ID_INVALID`; the token's login ends with its last session.
     pub fn close_all_sessions(&self, slot: CK_SLOT_ID) -> Result<()> {
         let slot = self.slot(slot)?.id;
         self.sessions.close_all(Some(slot));

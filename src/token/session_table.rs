@@ -10,7 +10,6 @@ use std::collections::HashMap;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-/// All open sessions.
 #[derive(Default)]
 pub struct Sessions {
     last: AtomicU64,

@@ -4,9 +4,9 @@ use crate::mechanism::PublicKey;
 
 /// What CNG calls a kind of key.
 pub struct Kind {
-    /// "Algorithm Group"
+    /// The property "Algorithm Group".
     pub group: &'static str,
-    /// "Algorithm Name"
+    /// The property "Algorithm Name".
     pub name: &'static str,
     /// `dwMagic` of the public blob.
     magic: &'static [u8; 4],

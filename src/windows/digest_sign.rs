@@ -29,7 +29,8 @@ pub unsafe extern "system" fn AuthenticodeDigestSign(
     signature: *mut CRYPT_INTEGER_BLOB,
 ) -> i32 {
     call("AuthenticodeDigestSign", || {
-        // SAFETY: the caller's promise.
+        // SAFETY: by the contract above, `metadata` is null or a blob, `certificate` is null or a context with its DER,
+        // `digest` is null or points to `digest_len` bytes, and `signature` is null or writable.
         unsafe {
             let key = named(metadata)?;
             if !certificate.is_null() {
@@ -56,7 +57,8 @@ pub unsafe extern "system" fn AuthenticodeDigestSignEx(
     store: HCERTSTORE,
 ) -> i32 {
     call("AuthenticodeDigestSignEx", || {
-        // SAFETY: the caller's promise.
+        // SAFETY: by the contract above, `metadata` is null or a blob, `store` is open, `digest` is null or points to
+        // `digest_len` bytes, and `signature` and `signer` are null or writable.
         unsafe {
             let key = named(metadata)?;
             // The certificates first: without them a signature is of no use.
@@ -74,7 +76,7 @@ pub unsafe extern "system" fn AuthenticodeDigestSignEx(
 unsafe fn named(blob: *const CRYPT_INTEGER_BLOB) -> Result<DirectKey> {
     // The log begins with it, which tells of what is wrong with the metadata.
     entry::module();
-    // SAFETY: the caller's promise.
+    // SAFETY: not null, and by the contract above a blob whose `pbData` is null or points to `cbData` bytes.
     let text = unsafe {
         if blob.is_null() {
             &[]
@@ -103,7 +105,7 @@ fn fits(key: &DirectKey, certificate: &[u8]) -> Result<()> {
 /// `store` is open.
 unsafe fn present(key: &DirectKey, store: HCERTSTORE) -> Result<Context> {
     let refused = |_| Error::loud(CKR_FUNCTION_FAILED, "Windows does not take the keypair's certificate");
-    // SAFETY: the caller's promise.
+    // SAFETY: `store` is open, by the contract of this function.
     let add = |der: &&[u8]| unsafe { store::add(store, der, CERT_STORE_ADD_USE_EXISTING) }.map_err(refused);
     let certificates = key.certificates();
     let Some((own, issuers)) = certificates.split_first() else {
@@ -135,6 +137,6 @@ unsafe fn sign(key: &DirectKey, algorithm: ALG_ID, digest: &[u8], signature: *mu
     let made = key.sign(if rsa { Padding::Pkcs1(Some(hash)) } else { Padding::None }, digest)?;
     // What goes into the message is as the message has it: RSA as it is, ECDSA as DER.
     let made = if rsa { made } else { crate::mechanism::ecdsa_to_der(&made) };
-    // SAFETY: the caller's promise.
+    // SAFETY: by the contract above, `signature` is null or writable.
     unsafe { put(signature, CRYPT_INTEGER_BLOB { cbData: made.len() as u32, pbData: process_heap::copy(&made)? }) }
 }

@@ -50,7 +50,7 @@ pub unsafe fn text(text: *const u16) -> Result<String> {
         return Err(Error::new(CKR_ARGUMENTS_BAD, "a name is a null pointer"));
     }
     let mut units = Vec::new();
-    // SAFETY: the caller's promise; it is read up to its zero, and no more than any name has.
+    // SAFETY: not null, and the caller vouches for a zero at its end; no more is read than any name has.
     unsafe {
         let mut at = text;
         while at.read_unaligned() != 0 && units.len() < 4096 {
@@ -69,7 +69,7 @@ pub unsafe fn bytes<'a>(bytes: *const u8, len: u32) -> Result<&'a [u8]> {
     if bytes.is_null() {
         return if len == 0 { Ok(&[]) } else { Err(Error::new(CKR_ARGUMENTS_BAD, "data is a null pointer")) };
     }
-    // SAFETY: the caller's promise.
+    // SAFETY: not null, and the caller vouches for `len` bytes.
     Ok(unsafe { std::slice::from_raw_parts(bytes, len as usize) })
 }
 
@@ -81,7 +81,7 @@ pub unsafe fn put<T>(place: *mut T, value: T) -> Result<()> {
     if place.is_null() {
         return Err(Error::new(CKR_ARGUMENTS_BAD, "an output is a null pointer"));
     }
-    // SAFETY: the caller's promise.
+    // SAFETY: not null, and the caller vouches for room for a T; unaligned places are written as such.
     unsafe { place.write_unaligned(value) };
     Ok(())
 }
@@ -91,7 +91,7 @@ pub unsafe fn put<T>(place: *mut T, value: T) -> Result<()> {
 /// # Safety
 /// `out` is null or has `room` bytes; `needed` can be written to.
 pub unsafe fn deliver(answer: &[u8], out: *mut u8, room: u32, needed: *mut u32) -> Result<()> {
-    // SAFETY: the caller's promise; the buffer was found long enough.
+    // SAFETY: `needed` can be written to; `out` is not null, and has `room` bytes, which was found to be enough.
     unsafe {
         put(needed, answer.len() as u32)?;
         if out.is_null() {

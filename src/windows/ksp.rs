@@ -58,7 +58,7 @@ pub unsafe extern "system" fn GetKeyStorageInterface(
     table: *mut *mut NCRYPT_KEY_STORAGE_FUNCTION_TABLE,
     _: u32,
 ) -> i32 {
-    // SAFETY: the caller's promise. CNG does not write to the table.
+    // SAFETY: by CNG's contract, `table` is null or a place for a pointer. CNG does not write to the table itself.
     call("GetKeyStorageInterface", || unsafe { put(table, (&raw const TABLE).cast_mut()) })
 }
 
@@ -67,7 +67,7 @@ unsafe extern "system" fn open_provider(handle: *mut NCRYPT_PROV_HANDLE, name: P
         if handle.is_null() {
             return Err(CKR_ARGUMENTS_BAD.into());
         }
-        // SAFETY: the caller's promise: a name, and a place for a handle.
+        // SAFETY: by CNG's contract, `name` is null or UTF-16 with a zero at its end, and `handle` is null or writable.
         unsafe { put(handle, keep(Object::Provider(text(name)?))) }
     })
 }
@@ -90,14 +90,14 @@ unsafe extern "system" fn open_key(
         if handle.is_null() || spec > 2 || flags & !(NCRYPT_SILENT_FLAG | NCRYPT_MACHINE_KEY_FLAG) != 0 {
             return Err(Error::new(CKR_ARGUMENTS_BAD, format!("key spec {spec}, flags {flags:#x}")));
         }
-        // SAFETY: the caller's promise.
+        // SAFETY: by CNG's contract, `name` is null or UTF-16 with a zero at its end.
         let alias = unsafe { text(name) }?;
         let found = find(&alias, None)?;
         if blob::kind(found.public_key()).is_none() {
             let cause = format!("Windows signs with RSA and ECDSA only, and {alias} is {}", found.public_key().name());
             return Err(Error::loud(CKR_KEY_TYPE_INCONSISTENT, cause));
         }
-        // SAFETY: the caller's promise.
+        // SAFETY: by CNG's contract, `handle` is null or writable.
         unsafe { put(handle, keep(Object::Key(found))) }
     })
 }
@@ -116,7 +116,8 @@ unsafe extern "system" fn get_provider_property(
 ) -> i32 {
     call("NCryptGetProperty", || {
         let provider = provider(handle)?;
-        // SAFETY: the caller's promise.
+        // SAFETY: by CNG's contract, `name` is null or UTF-16 with a zero at its end, `out` is null or has `room` bytes, and
+        // `needed` is null or writable.
         unsafe {
             let value = property::of_provider(&provider, &text(name)?).ok_or(CKR_ATTRIBUTE_TYPE_INVALID)?;
             deliver(&value, out, room, needed)
@@ -135,7 +136,8 @@ unsafe extern "system" fn get_key_property(
 ) -> i32 {
     call("NCryptGetProperty", || {
         let key = key(handle)?;
-        // SAFETY: the caller's promise.
+        // SAFETY: by CNG's contract, `name` is null or UTF-16 with a zero at its end, `out` is null or has `room` bytes, and
+        // `needed` is null or writable.
         unsafe {
             let name = text(name)?;
             let value = match name.as_str() {
@@ -163,7 +165,7 @@ unsafe extern "system" fn set_provider_property(
     _: u32,
     _: u32,
 ) -> i32 {
-    // SAFETY: the caller's promise.
+    // SAFETY: by CNG's contract, `name` is null or UTF-16 with a zero at its end.
     call("NCryptSetProperty", || provider(handle).and_then(|_| accepted(&unsafe { text(name) }?)))
 }
 
@@ -175,7 +177,7 @@ unsafe extern "system" fn set_key_property(
     _: u32,
     _: u32,
 ) -> i32 {
-    // SAFETY: the caller's promise.
+    // SAFETY: by CNG's contract, `name` is null or UTF-16 with a zero at its end.
     call("NCryptSetProperty", || key(handle).and_then(|_| accepted(&unsafe { text(name) }?)))
 }
 
@@ -193,7 +195,8 @@ unsafe extern "system" fn export_key(
     call("NCryptExportKey", || {
         let key = key(handle)?;
         let rsa = key.public_key().modulus().is_some();
-        // SAFETY: the caller's promise.
+        // SAFETY: by CNG's contract, `form` is null or UTF-16 with a zero at its end, `out` is null or has `room` bytes, and
+        // `needed` is null or writable.
         unsafe {
             match (text(form)?.as_str(), rsa) {
                 ("PUBLICBLOB", _) | ("RSAPUBLICBLOB", true) | ("ECCPUBLICBLOB", false) => {}
@@ -217,7 +220,8 @@ unsafe extern "system" fn sign_hash(
 ) -> i32 {
     call("NCryptSignHash", || {
         let key = key(handle)?;
-        // SAFETY: the caller's promise.
+        // SAFETY: by CNG's contract, `padding` points to the structure that `flags` says, `digest` is null or points to
+        // `digest_len` bytes, `out` is null or has `room` bytes, and `needed` is null or writable.
         unsafe {
             let padding = padding_of(&key, padding, flags & !NCRYPT_SILENT_FLAG)?;
             let digest = bytes(digest, digest_len)?;
@@ -241,7 +245,8 @@ unsafe extern "system" fn sign_hash(
 /// `info` points to the structure that the flags say.
 unsafe fn padding_of(key: &DirectKey, info: *const c_void, flags: u32) -> Result<Padding> {
     let rsa = key.public_key().modulus().is_some();
-    // SAFETY: the caller's promise.
+    // SAFETY: `info` is not null where it is read, and points to the structure that the flags say, whose `pszAlgId` is null
+    // or UTF-16 with a zero at its end.
     unsafe {
         match (rsa, flags) {
             // signtool /ds asks every key for RSA's padding.

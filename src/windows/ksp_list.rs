@@ -26,7 +26,7 @@ static UNDER_WAY: Mutex<Option<HashMap<usize, Left>>> = Mutex::new(None);
 pub(super) unsafe extern "system" fn is_alg_supported(provider: NCRYPT_PROV_HANDLE, name: PCWSTR, _: u32) -> i32 {
     call("NCryptIsAlgSupported", || {
         opened(provider)?;
-        // SAFETY: the caller's promise.
+        // SAFETY: by CNG's contract, `name` is null or UTF-16 with a zero at its end.
         let name = unsafe { text(name) }?;
         let known = KINDS.iter().any(|kind| kind.name == name || kind.group == name);
         if known { Ok(()) } else { Err(CKR_MECHANISM_INVALID.into()) }
@@ -61,7 +61,7 @@ pub(super) unsafe extern "system" fn enum_algorithms(
             }
             text += name.len();
         }
-        // SAFETY: the caller's promise.
+        // SAFETY: by CNG's contract, `count` is null or writable and `list` is null or writable.
         unsafe { put(count, kinds.len() as u32).and_then(|()| put(list, block.cast())) }
     })
 }
@@ -79,13 +79,13 @@ pub(super) unsafe extern "system" fn enum_keys(
         if name.is_null() || state.is_null() {
             return Err(CKR_ARGUMENTS_BAD.into());
         }
-        // SAFETY: the caller's promise.
+        // SAFETY: not null, and by CNG's contract a place that can be read and written.
         let begun = unsafe { state.read_unaligned() } as usize;
         let begun = if begun == 0 {
             let keys = all()?;
             let block = process_heap::copy(&[0; 8])?;
             UNDER_WAY.lock().get_or_insert_default().insert(block as usize, keys);
-            // SAFETY: the caller's promise.
+            // SAFETY: by CNG's contract, `state` is null or writable.
             unsafe { put(state, block.cast()) }?;
             block as usize
         } else {
@@ -96,7 +96,7 @@ pub(super) unsafe extern "system" fn enum_keys(
             let left = under_way.as_mut().and_then(|all| all.get_mut(&begun)).ok_or(CKR_ARGUMENTS_BAD)?;
             left.pop().ok_or(CKR_NO_EVENT)?
         };
-        // SAFETY: the caller's promise.
+        // SAFETY: by CNG's contract, `name` is null or writable.
         unsafe { put(name, entry(&next.0, next.1)?) }
     })
 }

@@ -5,10 +5,8 @@ use crate::nearest::nearest;
 use cryptoki_sys::CKR_ARGUMENTS_BAD;
 use serde_json::Value;
 
-/// What it says.
 #[derive(Debug, PartialEq, Eq)]
 pub struct Metadata {
-    /// Alias of the keypair.
     pub keypair: String,
     /// Name of a token of the settings file, where there are several.
     pub token: Option<String>,

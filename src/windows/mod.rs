@@ -1,4 +1,4 @@
-//! Doors that only Windows has: a key storage provider for CNG ([`ksp`]), which `signtool /csp` and everything else that
+//! Entry points that only Windows has: a key storage provider for CNG ([`ksp`]), which `signtool /csp` and everything else that
 //! takes a key from Windows goes through, and the callback of `signtool /dlib` ([`digest_sign`]). Both are thin: what they
 //! find and sign with is [`crate::token`], found and signed with as through PKCS#11. [`registration`] and [`store`] make
 //! Windows know the provider and its keys, for the companion.

@@ -22,6 +22,6 @@ pub fn copy(bytes: &[u8]) -> Result<*mut u8> {
 /// # Safety
 /// It is of [`copy`], and nobody uses it any more.
 pub unsafe fn free(block: *mut u8) {
-    // SAFETY: the caller's promise.
+    // SAFETY: the block is of this heap, and nobody uses it any more, by the contract above.
     unsafe { HeapFree(GetProcessHeap(), 0, block.cast()) };
 }

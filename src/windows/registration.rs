@@ -91,7 +91,7 @@ pub fn unregister(name: &str) -> Result<(), Refused> {
 /// A provider that Windows knows.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Provider {
-    /// What stands behind `/csp`.
+    /// What follows `/csp` on signtool's command line.
     pub name: String,
     /// The library's bare file name.
     pub image: String,

@@ -4,7 +4,6 @@
 use std::io;
 use windows_sys::Win32::Security::Cryptography::*;
 
-/// Whose store.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Owner {
     /// The user who runs this.
@@ -25,7 +24,6 @@ pub struct Entry<'a> {
     pub provider: &'a str,
 }
 
-/// What came of it.
 #[derive(Debug, PartialEq, Eq)]
 pub struct Linked {
     /// SHA-1 of the certificate, by which Windows' programs find it; 40 hexadecimal digits.
@@ -86,7 +84,7 @@ fn done(result: i32) -> io::Result<()> {
 pub(super) unsafe fn add(store: HCERTSTORE, der: &[u8], how: u32) -> io::Result<Context> {
     let mut context = std::ptr::null_mut();
     let (encoding, len) = (X509_ASN_ENCODING | PKCS_7_ASN_ENCODING, der.len() as u32);
-    // SAFETY: the caller's promise; the DER is ours, and the context is written to.
+    // SAFETY: `store` is open, by the contract above; the DER is ours, and the context is written to.
     let added = unsafe { CertAddEncodedCertificateToStore(store, encoding, der.as_ptr(), len, how, &mut context) };
     done(added).map(|()| Context(context))
 }

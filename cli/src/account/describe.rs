@@ -1,6 +1,7 @@
 //! Keypairs and certificates, read for people and as JSON.
 
-use base64::{Engine, prelude::BASE64_STANDARD};
+use data_encoding::HEXLOWER;
+use pem_rfc7468::LineEnding;
 use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
 use std::time::{SystemTime, UNIX_EPOCH};
@@ -76,21 +77,14 @@ pub fn now() -> i64 {
     SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |now| now.as_secs() as i64)
 }
 
-/// Lower-case digits.
-pub fn hex(bytes: &[u8]) -> String {
-    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
-}
-
 /// PEM (RFC 7468) with this label.
 pub fn pem(label: &str, der: &[u8]) -> String {
-    let text = BASE64_STANDARD.encode(der);
-    let lines: Vec<&str> = (0..text.len()).step_by(64).map(|at| &text[at..text.len().min(at + 64)]).collect();
-    format!("-----BEGIN {label}-----\n{}\n-----END {label}-----\n", lines.join("\n"))
+    pem_rfc7468::encode_string(label, LineEnding::LF, der).expect("the label has letters and blanks only")
 }
 
 /// A keypair's `CKA_ID`, as clients of PKCS#11 write it: lower-case digits.
 pub fn cka_id(keypair: &Keypair, key_prefix: &str) -> String {
-    hex(&stm_pkcs11::token::object_id(&keypair.id, &keypair.alias, key_prefix))
+    HEXLOWER.encode(&stm_pkcs11::token::object_id(&keypair.id, &keypair.alias, key_prefix))
 }
 
 /// `docs/companion.schema.json` describes it.
@@ -128,7 +122,7 @@ pub fn bare_certificate_json(der: &[u8]) -> Value {
         "serial": read.as_ref().map(serial),
         "not_before": read.as_ref().map(|read| day(read.not_before_date())),
         "not_after": read.as_ref().map(|read| day(read.not_after_date())),
-        "sha256": hex(&Sha256::digest(der)),
+        "sha256": HEXLOWER.encode(&Sha256::digest(der)),
         "pem": pem("CERTIFICATE", der),
     })
 }
@@ -137,12 +131,13 @@ pub fn bare_certificate_json(der: &[u8]) -> Value {
 pub fn serial(certificate: &Certificate) -> String {
     let der = certificate.serial();
     let head = if der.get(1).is_some_and(|length| *length > 0x7f) { 4 } else { 2 };
-    hex(der.get(head..).unwrap_or_default())
+    HEXLOWER.encode(der.get(head..).unwrap_or_default())
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use base64::{Engine, prelude::BASE64_STANDARD};
 
     #[test]
     fn pem_has_lines_of_64_and_reads_back() {

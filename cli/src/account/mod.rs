@@ -28,15 +28,21 @@ pub struct Account {
     pub key_prefix: String,
 }
 
+/// The configuration, with the log begun. A command's standard output is its answer, which scripts read: a log that would
+/// go there goes to standard error.
+pub fn configuration() -> Config {
+    let mut config = config::load(None);
+    if config.log.output == LogOutput::Stdout {
+        config.log.output = LogOutput::Stderr;
+    }
+    stm_pkcs11::log::start(&config.log);
+    config
+}
+
 impl Choice {
     /// The configuration, with the log begun, and the settings that were chosen.
     pub fn settings(&self) -> Result<(Config, Arc<TokenSettings>), Failure> {
-        let mut config = config::load(None);
-        // A command's standard output is its answer, which scripts read.
-        if config.log.output == LogOutput::Stdout {
-            config.log.output = LogOutput::Stderr;
-        }
-        stm_pkcs11::log::start(&config.log);
+        let config = configuration();
         service::permit_threads(true);
         let names: Vec<&str> = config.tokens.iter().map(|token| token.name.as_str()).collect();
         let chosen = match &self.token {
@@ -56,7 +62,7 @@ impl Choice {
         Ok((config, chosen))
     }
 
-    /// The account.
+    /// Reads the settings and begins the log; makes no request.
     pub fn open(&self) -> Result<Account, Failure> {
         let (config, settings) = self.settings()?;
         let ledger = Arc::new(Ledger::new(&config.ledger));

@@ -3,6 +3,7 @@
 use crate::print::{Exit, Failure, shown};
 use base64::{Engine, prelude::BASE64_STANDARD};
 use clap::ValueEnum;
+use data_encoding::HEXLOWER_PERMISSIVE;
 use std::io::Read;
 use std::path::Path;
 use stm_pkcs11::error::Error;
@@ -71,7 +72,6 @@ fn refused(keypair: &Keypair, error: &Error, remedy: &str) -> Failure {
     Failure::new(format!("sign with {}", keypair.alias), &error.cause, remedy).exit(Exit::Usage)
 }
 
-/// The keypair's public key.
 fn public_key(keypair: &Keypair) -> Result<PublicKey, Failure> {
     let key = keypair.public_key.as_deref().ok_or("the service does not show its public key".to_owned());
     let key = key.and_then(|der| PublicKey::from_spki(der).map_err(|error| error.cause.into_owned()));
@@ -205,9 +205,7 @@ fn read_digest(given: &str, row: &DigestRow) -> Result<Vec<u8>, Failure> {
 
 /// What hexadecimal text stands for.
 pub fn from_hex(text: &str) -> Option<Vec<u8>> {
-    let pair =
-        |pair: &[u8]| u8::from_str_radix(std::str::from_utf8(pair).ok().filter(|pair| pair.len() == 2)?, 16).ok();
-    text.as_bytes().chunks(2).map(pair).collect::<Option<Vec<u8>>>().filter(|bytes| !bytes.is_empty())
+    HEXLOWER_PERMISSIVE.decode(text.as_bytes()).ok().filter(|bytes| !bytes.is_empty())
 }
 
 #[cfg(test)]
@@ -218,7 +216,7 @@ mod tests {
     fn a_digest_is_read_as_hexadecimal_base64_and_from_files_as_bytes_or_text() {
         let row = Digest::Sha256.row();
         let value: Vec<u8> = (0..32).collect();
-        let hex = crate::account::describe::hex(&value);
+        let hex = HEXLOWER_PERMISSIVE.encode(&value);
         let folder = tempfile::tempdir().unwrap();
         let file = |name: &str, content: &[u8]| {
             let path = folder.path().join(name);

@@ -1,15 +1,16 @@
 //! `stm-pkcs11 ledger`: what was signed, by whom, and what it cost.
 
-use crate::account::{Account, Choice, refused};
+use crate::account::{Account, Choice, configuration, refused};
 use crate::ledger::filter::Filter;
 use crate::ledger::sum::{By, Sum, sums};
 use crate::ledger::{chart, csv};
 use crate::print::{self, Exit, Failure, table};
 use clap::Subcommand;
+use data_encoding::HEXLOWER;
 use serde_json::{Value, json};
 use std::path::PathBuf;
-use stm_pkcs11::config::{LedgerSettings, LogOutput};
-use stm_pkcs11::ledger::{Entry, Ledger, Outcome, Refusal, hex};
+use stm_pkcs11::config::LedgerSettings;
+use stm_pkcs11::ledger::{Entry, Ledger, Outcome, Refusal};
 use stm_pkcs11::service::SignatureRecord;
 
 #[derive(clap::Args)]
@@ -116,12 +117,7 @@ impl Place {
         if let Some(path) = &self.file {
             return Ok(Ledger::new(&LedgerSettings { path: Some(path.clone()), ..LedgerSettings::default() }));
         }
-        let mut config = stm_pkcs11::config::load(None);
-        // A command's standard output is its answer.
-        if config.log.output == LogOutput::Stdout {
-            config.log.output = LogOutput::Stderr;
-        }
-        stm_pkcs11::log::start(&config.log);
+        let config = configuration();
         if config.ledger.path.is_none() {
             let remedy = "set STM_PKCS11_LEDGER to its path, or name it with --file";
             return Err(Failure::new("find the ledger", "the settings name none", remedy).exit(Exit::Settings));
@@ -279,7 +275,7 @@ fn compare(entry: &Entry, record: &SignatureRecord) -> Result<&'static str, Stri
     if !record.sig_alg.as_deref().is_some_and(|name| name.eq_ignore_ascii_case(&entry.sig_alg)) {
         return differs("the algorithm", record.sig_alg.as_deref());
     }
-    let digest = record.hash.as_deref().map(hex);
+    let digest = record.hash.as_deref().map(|hash| HEXLOWER.encode(hash));
     if !entry.digest.starts_with("sha256:") && digest.as_deref() != Some(&entry.digest) {
         return differs("the digest", digest.as_deref());
     }

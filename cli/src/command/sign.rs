@@ -1,11 +1,11 @@
 //! `stm-pkcs11 sign`: one file or digest, one signature, without any other program.
 
-use crate::account::describe::hex;
 use crate::account::prepare::{How, prepare_digest, sends_message};
 use crate::account::{Account, Choice, refused};
 use crate::print::{self, Exit, Failure, shown};
 use base64::{Engine, prelude::BASE64_STANDARD};
 use clap::ValueEnum;
+use data_encoding::HEXLOWER;
 use std::fs::{File, OpenOptions};
 use std::io::{Seek, Write};
 use std::path::{Path, PathBuf};
@@ -121,7 +121,7 @@ fn failed(what: String, keypair: &Keypair, prepared: &Prepared, failure: &servic
 fn write(signature: &[u8], format: Format, place: Option<Place>) -> Result<(), Failure> {
     let bytes = match format {
         Format::Base64 => format!("{}\n", BASE64_STANDARD.encode(signature)).into_bytes(),
-        Format::Hex => format!("{}\n", hex(signature)).into_bytes(),
+        Format::Hex => format!("{}\n", HEXLOWER.encode(signature)).into_bytes(),
         Format::Raw => signature.to_vec(),
     };
     let written = match place {

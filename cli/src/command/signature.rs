@@ -1,10 +1,10 @@
 //! `stm-pkcs11 signature`: the service's record of a signature.
 
-use crate::account::describe::hex;
 use crate::account::{Account, Choice, refused};
 use crate::print::{self, Failure, table};
 use base64::{Engine, prelude::BASE64_STANDARD};
 use clap::Subcommand;
+use data_encoding::HEXLOWER;
 use serde_json::json;
 use std::time::{Duration, Instant};
 use stm_pkcs11::service::SignatureRecord;
@@ -100,7 +100,7 @@ fn tell(record: &SignatureRecord, json: bool) {
         ("keypair", record.keypair_id.clone()),
         ("status", record.signing_status.clone()),
         ("algorithm", record.sig_alg.clone()),
-        ("hash", record.hash.as_deref().map(hex)),
+        ("hash", record.hash.as_deref().map(|hash| HEXLOWER.encode(hash))),
         ("signature", base64(&record.signature)),
         ("certificate", record.certificate_id.clone()),
         ("made on", record.created_on.clone()),

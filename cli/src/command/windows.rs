@@ -1,10 +1,11 @@
 //! `stm-pkcs11 windows`: the key storage provider's registration, which `signtool /csp` and certificate stores need, and the
 //! certificates with links to their keys in such a store.
 
-use crate::account::describe::{self, hex};
+use crate::account::describe;
 use crate::account::{Choice, refused as service_refused};
 use crate::print::{self, Failure, table};
 use clap::Subcommand;
+use data_encoding::HEXLOWER;
 use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
 use std::path::{Path, PathBuf};
@@ -244,7 +245,7 @@ impl Row {
     fn json(&self) -> Value {
         let Linked { thumbprint, new } = &self.linked;
         // By SHA-256 the newer NuGet wants it.
-        let sha256 = self.keypair.default_certificate().map(|record| hex(&Sha256::digest(&record.der)));
+        let sha256 = self.keypair.default_certificate().map(|record| HEXLOWER.encode(&Sha256::digest(&record.der)));
         json!({
             "alias": self.keypair.alias, "thumbprint": thumbprint, "sha256": sha256, "not_after": self.until(), "new": new,
         })

@@ -11,7 +11,6 @@ use std::process::{Command, Stdio};
 pub struct Bench<'a> {
     /// Folder for files; the programs run in it.
     pub folder: &'a Path,
-    /// The PKCS#11 module.
     pub module: &'a Path,
     /// The environment that the module reads.
     pub settings: &'a BTreeMap<String, String>,
@@ -39,7 +38,6 @@ impl Key {
     }
 }
 
-/// One client program.
 pub struct Program {
     /// Its name, also the command that must be there.
     pub name: &'static str,

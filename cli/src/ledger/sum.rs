@@ -42,7 +42,6 @@ impl By {
 pub struct Sum {
     /// The day, the alias, the command, the outcome.
     pub key: String,
-    /// All entries.
     pub entries: u64,
     /// Those that count towards a budget: signatures that were made, or may have been.
     pub spent: u64,

@@ -2,7 +2,6 @@
 
 use stm_pkcs11::service::Kind;
 
-/// How a command ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[repr(u8)]
 pub enum Exit {

@@ -22,7 +22,6 @@ use stm_pkcs11::redact;
 /// What became of standard output.
 enum Output {
     Open,
-    /// Its reader is gone.
     Closed,
     /// What was written last could not be.
     Failed(io::Error),

@@ -82,7 +82,7 @@ fn spellings(kind: KeyKind) -> Vec<String> {
         KeyKind::Ec(Curve::P384) => vec!["P-384".to_owned()],
         KeyKind::Ec(Curve::P521) => vec!["P-521".to_owned()],
         KeyKind::Ed25519 => vec!["Ed25519".to_owned()],
-        KeyKind::MlDsa(level) => vec![format!("MLDSA{level}"), format!("ML-DSA-{level}")],
+        KeyKind::MlDsa(set) => vec![format!("MLDSA{set}"), format!("ML-DSA-{set}")],
         KeyKind::SlhDsa(set) => vec![set.name.to_owned()],
     }
 }
@@ -97,6 +97,7 @@ fn choice(body: &Map<String, Value>, name: &str, words: &[&str]) -> Result<Strin
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::keys::MlDsaSet;
     use serde_json::json;
 
     /// The tutorial's body with other values, `null` for a member that is left out.
@@ -129,8 +130,8 @@ mod tests {
             ("ECDSA", json!({"curve": "P-521"}), KeyKind::Ec(Curve::P521)),
             ("ECDSA", json!({"key_size": 0, "curve": "P-256"}), KeyKind::Ec(Curve::P256)),
             ("EdDSA", json!({"key_size": 0, "curve": "Ed25519"}), KeyKind::Ed25519),
-            ("MLDSA", json!({"security_level": "MLDSA87"}), KeyKind::MlDsa(87)),
-            ("MLDSA", json!({"parameter_set": "ML-DSA-44"}), KeyKind::MlDsa(44)),
+            ("MLDSA", json!({"security_level": "MLDSA87"}), KeyKind::MlDsa(MlDsaSet::Set87)),
+            ("MLDSA", json!({"parameter_set": "ML-DSA-44"}), KeyKind::MlDsa(MlDsaSet::Set44)),
             ("SLHDSA", json!({}), KeyKind::SlhDsa(&SETS[0])),
         ] {
             let plan = asked(json!({"key_alg": key_alg, "properties": properties})).unwrap();

@@ -8,13 +8,11 @@ use crate::store::{Filter, Page};
 /// Items of a page where the request does not say.
 const DEFAULT_LIMIT: usize = 20;
 
-/// Parameters of every list.
 const COMMON: [&str; 4] = ["limit", "offset", "alias", "id"];
 
 /// `certificate_status` that a list can be restricted to.
 const STATUSES: [&str; 3] = ["ACTIVE", "EXPIRED", "REVOKED"];
 
-/// A list request's query.
 pub struct ListQuery {
     /// What the list is restricted to.
     pub filter: Filter,

@@ -33,18 +33,15 @@ pub struct Call {
     pub user_agent: Option<String>,
     /// Whether the client showed a certificate; one that was shown was also verified.
     pub client_certificate: bool,
-    /// The client's address.
     pub client_ip: IpAddr,
 }
 
-/// An answer.
 #[derive(Clone, Debug)]
 pub struct Answer {
     /// HTTP status code.
     pub status: u16,
     /// Headers beside `Content-Type` and `Content-Length`.
     pub headers: Vec<(String, String)>,
-    /// The body.
     pub body: Bytes,
 }
 
@@ -206,7 +203,6 @@ fn parameters(call: &Call, behaviour: &Behaviour, known: &[&str]) -> Result<Vec<
     Ok(found)
 }
 
-/// The second factor.
 fn need_multi_factor(call: &Call, operation: &str) -> Result<(), ApiError> {
     if call.client_certificate { Ok(()) } else { Err(ApiError::not_multi_factor(operation)) }
 }

@@ -14,7 +14,6 @@ pub const BASE: &str = "/signingmanager/api/v1";
 pub struct Directory(PathBuf);
 
 impl Directory {
-    /// An empty one.
     pub fn new() -> Directory {
         static NUMBER: AtomicUsize = AtomicUsize::new(0);
         let number = NUMBER.fetch_add(1, Ordering::Relaxed);
@@ -23,7 +22,6 @@ impl Directory {
         Directory(path)
     }
 
-    /// A path in it.
     pub fn path(&self, name: &str) -> PathBuf {
         self.0.join(name)
     }
@@ -40,10 +38,8 @@ impl Drop for Directory {
     }
 }
 
-/// A running emulator.
 pub struct Emulator {
     child: Child,
-    /// Its state directory.
     pub state: PathBuf,
     /// `https://127.0.0.1:PORT`
     pub url: String,
@@ -51,21 +47,18 @@ pub struct Emulator {
     pub admin: String,
 }
 
-/// What came back.
 #[derive(Debug)]
 pub struct Answer {
     /// HTTP status; 0 where there was no answer.
     pub status: u16,
     /// The headers, one a line, in lower case.
     pub headers: String,
-    /// The body.
     pub body: Vec<u8>,
     /// curl's own complaint, where it had one.
     pub complaint: String,
 }
 
 impl Answer {
-    /// The body as JSON.
     pub fn json(&self) -> Value {
         serde_json::from_slice(&self.body)
             .unwrap_or_else(|error| panic!("{error}: {:?}", String::from_utf8_lossy(&self.body)))
@@ -86,7 +79,6 @@ impl Emulator {
         Emulator { url: url.to_owned(), admin: admin.to_owned(), child, state }
     }
 
-    /// The process id.
     pub fn pid(&self) -> u32 {
         self.child.id()
     }
@@ -199,7 +191,6 @@ pub fn unbase64(text: &str) -> Vec<u8> {
     base64::engine::general_purpose::STANDARD.decode(text).unwrap()
 }
 
-/// Runs openssl.
 pub fn openssl(arguments: &[&str]) -> Output {
     Command::new("openssl").args(arguments).output().unwrap()
 }

@@ -31,12 +31,12 @@ impl<'a> Value<'a> {
         Self::bytes(text.as_bytes())
     }
 
-    /// `CK_BBOOL`
+    /// A `CK_BBOOL`.
     pub fn flag(value: bool) -> Self {
         Self::bytes(if value { &[CK_TRUE] } else { &[CK_FALSE] })
     }
 
-    /// `CK_ULONG`
+    /// A `CK_ULONG` in the byte order of the machine.
     pub fn number(value: CK_ULONG) -> Self {
         Self::owned(value.to_ne_bytes().to_vec())
     }

@@ -10,12 +10,10 @@ use super::vendor::*;
 use crate::mechanism::{self, Family, PublicKey};
 use crate::x509::Certificate;
 use cryptoki_sys::*;
+use data_encoding::HEXLOWER;
 
-/// One attribute.
 pub struct Row {
-    /// The standard's number.
     pub attribute: CK_ATTRIBUTE_TYPE,
-    /// The standard's name.
     pub name: &'static str,
     whose: Whose,
     value: for<'a> fn(&'a Object) -> Value<'a>,
@@ -231,7 +229,7 @@ fn unique_id(object: &Object) -> String {
     match &object.source {
         Source::Chain(chain) => {
             let digest = mechanism::sha256(chain.certificate.der());
-            format!("certificate:{}", digest[..16].iter().map(|byte| format!("{byte:02x}")).collect::<String>())
+            format!("certificate:{}", HEXLOWER.encode(&digest[..16]))
         }
         Source::Profile(id) => format!("{part}:{id}"),
         _ => format!("{part}:{}", object.entry().map_or("", |entry| entry.keypair.id.as_str())),

@@ -24,7 +24,7 @@ pub const CLASSES: [(Class, CK_OBJECT_CLASS); 4] = [
 ];
 
 impl Class {
-    /// The standard's number.
+    /// `CKO_...`
     pub fn number(self) -> CK_OBJECT_CLASS {
         CLASSES[self as usize].1
     }

@@ -1,5 +1,7 @@
 //! A keypair's id at the service, and the `CKA_ID` of its objects.
 
+use data_encoding::{HEXLOWER, HEXLOWER_PERMISSIVE};
+
 /// `CKA_ID` of a keypair. A client that created it with an id and no label gets that id back: it is in the alias, behind
 /// `prefix` (`STM_PKCS11_KEY_PREFIX`), in lower-case hexadecimal. Else the id is that of the service, see [`assigned_id`].
 pub fn object_id(keypair_id: &str, alias: &str, prefix: &str) -> Box<[u8]> {
@@ -8,14 +10,12 @@ pub fn object_id(keypair_id: &str, alias: &str, prefix: &str) -> Box<[u8]> {
 
 /// The alias of a keypair that is created with this `CKA_ID` and no label.
 pub fn alias_of_id(id: &[u8], prefix: &str) -> String {
-    id.iter().fold(prefix.to_owned(), |alias, byte| format!("{alias}{byte:02x}"))
+    format!("{prefix}{}", HEXLOWER.encode(id))
 }
 
 fn named_id(alias: &str, prefix: &str) -> Option<Box<[u8]>> {
-    let (pairs, odd) = alias.strip_prefix(prefix)?.as_bytes().as_chunks::<2>();
-    let digit = |byte: u8| char::from(byte).to_digit(16).filter(|_| !byte.is_ascii_uppercase());
-    let byte = |[high, low]: &[u8; 2]| Some((digit(*high)? << 4 | digit(*low)?) as u8);
-    (odd.is_empty() && !pairs.is_empty()).then(|| pairs.iter().map(byte).collect())?
+    let id = HEXLOWER.decode(alias.strip_prefix(prefix)?.as_bytes()).ok()?;
+    (!id.is_empty()).then(|| id.into())
 }
 
 /// The 16 bytes of a keypair's UUID, else the first 16 of SHA-256 of its id as it stands.
@@ -30,17 +30,13 @@ fn uuid_bytes(text: &[u8]) -> Option<[u8; 16]> {
     if text.len() != 36 || [8, 13, 18, 23].iter().any(|dash| text[*dash] != b'-') {
         return None;
     }
-    let mut digits = text.iter().filter(|byte| **byte != b'-').map(|byte| char::from(*byte).to_digit(16));
-    let mut id = [0; 16];
-    for byte in &mut id {
-        *byte = (digits.next()?? << 4 | digits.next()??) as u8;
-    }
-    digits.next().is_none().then_some(id)
+    let digits: Vec<u8> = text.iter().copied().filter(|byte| *byte != b'-').collect();
+    HEXLOWER_PERMISSIVE.decode(&digits).ok()?.try_into().ok()
 }
 
 /// The UUID that 16 bytes of `CKA_ID` may stand for.
 pub fn keypair_id(object_id: &[u8]) -> Option<String> {
-    let hex: String = object_id.iter().map(|byte| format!("{byte:02x}")).collect();
+    let hex = HEXLOWER.encode(object_id);
     (object_id.len() == 16)
         .then(|| format!("{}-{}-{}-{}-{}", &hex[..8], &hex[8..12], &hex[12..16], &hex[16..20], &hex[20..]))
 }

@@ -22,7 +22,6 @@ pub enum Source {
 
 /// A certificate that some keypair's certificate stands on.
 pub struct ChainCertificate {
-    /// Read.
     pub certificate: Certificate,
     /// Its subject's common name.
     pub label: String,
@@ -36,7 +35,6 @@ pub struct Object {
     slot: CK_SLOT_ID,
     class: Class,
     private: bool,
-    /// What it shows.
     pub(in crate::token) source: Source,
 }
 
@@ -52,7 +50,6 @@ impl Object {
         Self { handle, slot, class, private, source }
     }
 
-    /// Its handle.
     pub fn handle(&self) -> CK_OBJECT_HANDLE {
         self.handle
     }
@@ -62,7 +59,6 @@ impl Object {
         self.slot
     }
 
-    /// Its class.
     pub fn class(&self) -> Class {
         self.class
     }

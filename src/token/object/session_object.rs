@@ -13,7 +13,7 @@ use std::collections::BTreeMap;
 /// The largest value that is kept for an attribute.
 const MAX_VALUE: usize = 1 << 20;
 
-/// The object's own data.
+/// The attributes that the application gave, completed and checked once, when the object is made.
 pub struct SessionObject {
     pub(in crate::token) session: CK_SESSION_HANDLE,
     pub(in crate::token) key: Option<PublicKey>,
@@ -102,7 +102,7 @@ fn rules(class: Class) -> impl Iterator<Item = &'static Rule> {
 }
 
 impl SessionObject {
-    /// One attribute's value.
+    /// `Absent` for an attribute that the object does not have.
     pub fn attribute(&self, wanted: CK_ATTRIBUTE_TYPE) -> Value<'_> {
         Value::optional(self.attributes.get(&wanted).map(Vec::as_slice))
     }

@@ -10,7 +10,7 @@ const BASE: CK_ATTRIBUTE_TYPE = CKA_VENDOR_DEFINED | 0x0053_5400;
 
 /// The keypair's id, a UUID as text.
 pub const CKA_STM_KEYPAIR_ID: CK_ATTRIBUTE_TYPE = BASE | 0x01;
-/// The keypair's alias.
+/// Text in UTF-8: the alias, as `CKA_LABEL`, which an application cannot mistake for a chain certificate's name.
 pub const CKA_STM_ALIAS: CK_ATTRIBUTE_TYPE = BASE | 0x02;
 /// `ONLINE` or `OFFLINE`. In a generation template: the status that the new keypair gets.
 pub const CKA_STM_KEY_STATUS: CK_ATTRIBUTE_TYPE = BASE | 0x03;

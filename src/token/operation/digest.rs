@@ -4,7 +4,6 @@ use crate::mechanism::Hasher;
 
 /// From `C_DigestInit` to the call that fetches the digest.
 pub struct DigestOperation {
-    /// The data so far.
     pub hasher: Hasher,
     /// `C_DigestUpdate` was called: only `C_DigestFinal` may end it.
     pub multipart: bool,

@@ -11,7 +11,7 @@ mod verify;
 
 pub use digest::DigestOperation;
 pub use find::FindOperation;
-pub use message::{Current, MessageOperation};
+pub use message::MessageOperation;
 pub use output::{Produced, Room};
 pub use rules::{null_mechanism, require, single_part};
 pub use sign::SignOperation;

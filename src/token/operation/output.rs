@@ -5,7 +5,6 @@
 pub enum Room {
     /// None: it asks for the length (a null buffer).
     Query,
-    /// So many bytes.
     Bytes(usize),
 }
 
@@ -13,7 +12,6 @@ pub enum Room {
 /// variable-length buffer").
 #[derive(Debug, PartialEq, Eq)]
 pub enum Produced {
-    /// The answer.
     Bytes(Vec<u8>),
     /// The length that was asked for; the operation goes on.
     Length(usize),

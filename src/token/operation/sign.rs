@@ -9,7 +9,7 @@ use std::sync::Arc;
 
 /// From `C_SignInit` to the call that fetches the signature.
 pub struct SignOperation {
-    /// The private key.
+    /// Kept, so that the operation outlives a refresh of the catalog.
     pub key: Arc<Object>,
     /// The data so far, hashed where the mechanism hashes.
     pub signing: Signing,

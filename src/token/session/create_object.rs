@@ -21,7 +21,7 @@ pub(super) struct NewObject {
 }
 
 impl Session {
-    /// `C_CreateObject`
+    /// `C_CreateObject`: certificates and public keys, for the time of the session.
     pub fn create_object(&self, template: &Template<'_>) -> Result<CK_OBJECT_HANDLE> {
         let class = template
             .number(CKA_CLASS)?

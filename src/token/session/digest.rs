@@ -25,7 +25,7 @@ impl Session {
         Ok(())
     }
 
-    /// `C_Digest`
+    /// `C_Digest`: ends the operation, unless it tells a length only.
     pub fn digest(&self, data: Result<&[u8]>, room: Result<Room>) -> Result<Produced> {
         let mut state = self.state.lock();
         let mut operation = state.digest.take().ok_or(CKR_OPERATION_NOT_INITIALIZED)?;
@@ -58,7 +58,7 @@ impl Session {
         Err(Error::new(CKR_KEY_INDIGESTIBLE, "only secret keys can be digested"))
     }
 
-    /// `C_DigestFinal`
+    /// `C_DigestFinal`: ends the operation, unless it tells a length only.
     pub fn digest_final(&self, room: Result<Room>) -> Result<Produced> {
         let mut state = self.state.lock();
         let operation = state.digest.take().ok_or(CKR_OPERATION_NOT_INITIALIZED)?;

@@ -38,7 +38,7 @@ impl Session {
         Ok(search.found.by_ref().take(room).collect())
     }
 
-    /// `C_FindObjectsFinal`
+    /// `C_FindObjectsFinal`: `CKR_OPERATION_NOT_INITIALIZED` without a search.
     pub fn find_final(&self) -> Result<()> {
         self.state.lock().find.take().map(drop).ok_or_else(|| CKR_OPERATION_NOT_INITIALIZED.into())
     }
@@ -59,7 +59,7 @@ impl Session {
         }
     }
 
-    /// `C_GetObjectSize`
+    /// `C_GetObjectSize`, in bytes: the values of all attributes that are shown.
     pub fn object_size(&self, handle: CK_OBJECT_HANDLE) -> Result<usize> {
         Ok(self.object(handle)?.size())
     }

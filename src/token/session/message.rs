@@ -1,46 +1,118 @@
 //! Message-based signing and verifying (PKCS#11 3.2, 5.14 and 5.16): one key, many messages. Thin wrappers: each
 //! message is an ordinary operation.
 
-use super::session::Session;
+use super::session::{Session, State};
 use crate::error::Result;
 use crate::mechanism::Parameter;
 use crate::token::operation::{
-    Current, MessageOperation, Produced, Room, SignOperation, VerifyOperation, null_mechanism, single_part,
+    MessageOperation, Produced, Room, SignOperation, VerifyOperation, null_mechanism, single_part,
 };
 use cryptoki_sys::*;
 
+/// An operation that a message can be: what signing and verifying do alike is written once, below.
+trait Message: Sized {
+    /// Where the session keeps it.
+    fn messages(state: &mut State) -> &mut Option<MessageOperation<Self>>;
+
+    /// Checks mechanism, key and parameter, in this order.
+    fn begin(
+        session: &Session,
+        mechanism: CK_MECHANISM_TYPE,
+        parameter: &Parameter,
+        key: CK_OBJECT_HANDLE,
+    ) -> Result<Self>;
+}
+
+impl Message for SignOperation {
+    fn messages(state: &mut State) -> &mut Option<MessageOperation<Self>> {
+        &mut state.message_sign
+    }
+
+    fn begin(
+        session: &Session,
+        mechanism: CK_MECHANISM_TYPE,
+        parameter: &Parameter,
+        key: CK_OBJECT_HANDLE,
+    ) -> Result<Self> {
+        session.sign_operation(mechanism, parameter, key)
+    }
+}
+
+impl Message for VerifyOperation {
+    fn messages(state: &mut State) -> &mut Option<MessageOperation<Self>> {
+        &mut state.message_verify
+    }
+
+    fn begin(
+        session: &Session,
+        mechanism: CK_MECHANISM_TYPE,
+        parameter: &Parameter,
+        key: CK_OBJECT_HANDLE,
+    ) -> Result<Self> {
+        session.verify_operation(mechanism, parameter, key, None)
+    }
+}
+
+/// The messages that were begun with the Init.
+fn active<T: Message>(state: &mut State) -> Result<&mut MessageOperation<T>> {
+    T::messages(state).as_mut().ok_or_else(|| CKR_OPERATION_NOT_INITIALIZED.into())
+}
+
 impl Session {
-    /// `C_MessageSignInit`
-    pub fn message_sign_init(
+    /// `mechanism` is `None` where the application passed a null pointer to cancel.
+    fn init_messages<T: Message>(
         &self,
         mechanism: Option<(CK_MECHANISM_TYPE, Parameter)>,
         key: CK_OBJECT_HANDLE,
     ) -> Result<()> {
         let mut state = self.state.lock();
+        let messages = T::messages(&mut state);
         let Some((mechanism, parameter)) = mechanism else {
-            return state.message_sign.take().map(drop).ok_or_else(null_mechanism);
+            return messages.take().map(drop).ok_or_else(null_mechanism);
         };
-        if state.message_sign.is_some() {
+        if messages.is_some() {
             return Err(CKR_OPERATION_ACTIVE.into());
         }
-        self.sign_operation(mechanism, &parameter, key)?;
-        state.message_sign = Some(MessageOperation { mechanism, parameter, key, current: None });
+        T::begin(self, mechanism, &parameter, key)?;
+        *messages = Some(MessageOperation { mechanism, parameter, key, current: None });
         Ok(())
     }
 
-    fn new_message(&self) -> Result<SignOperation> {
+    fn new_message<T: Message>(&self) -> Result<T> {
         let (mechanism, parameter, key) = {
-            let state = self.state.lock();
-            let operation = state.message_sign.as_ref().ok_or(CKR_OPERATION_NOT_INITIALIZED)?;
-            operation.idle()?;
-            (operation.mechanism, operation.parameter.clone(), operation.key)
+            let mut state = self.state.lock();
+            let messages = active::<T>(&mut state)?;
+            messages.idle()?;
+            (messages.mechanism, messages.parameter.clone(), messages.key)
         };
-        self.sign_operation(mechanism, &parameter, key)
+        T::begin(self, mechanism, &parameter, key)
+    }
+
+    fn begin_message<T: Message>(&self) -> Result<()> {
+        let operation = self.new_message::<T>()?;
+        active::<T>(&mut self.state.lock())?.current = Some(operation);
+        Ok(())
+    }
+
+    fn end_messages<T: Message>(&self) -> Result<()> {
+        let mut state = self.state.lock();
+        active::<T>(&mut state)?.idle()?;
+        *T::messages(&mut state) = None;
+        Ok(())
+    }
+
+    /// `C_MessageSignInit`: `CKR_OPERATION_ACTIVE` where there is one already.
+    pub fn message_sign_init(
+        &self,
+        mechanism: Option<(CK_MECHANISM_TYPE, Parameter)>,
+        key: CK_OBJECT_HANDLE,
+    ) -> Result<()> {
+        self.init_messages::<SignOperation>(mechanism, key)
     }
 
     /// `C_SignMessage`: the key stays ready for the next message, whatever happens to this one.
     pub fn sign_message(&self, data: Result<&[u8]>, room: Result<Room>) -> Result<Produced> {
-        let mut operation = self.new_message()?;
+        let mut operation: SignOperation = self.new_message()?;
         if let Some(other) = room?.check(operation.signing.signature_len()) {
             return Ok(other);
         }
@@ -50,22 +122,14 @@ impl Session {
 
     /// `C_SignMessageBegin`
     pub fn sign_message_begin(&self) -> Result<()> {
-        let operation = self.new_message()?;
-        let mut state = self.state.lock();
-        let messages = state.message_sign.as_mut().ok_or(CKR_OPERATION_NOT_INITIALIZED)?;
-        messages.current = Some(Current::Sign(operation));
-        Ok(())
+        self.begin_message::<SignOperation>()
     }
 
     /// `C_SignMessageNext`: with `room` the last part, which is answered with the signature.
     pub fn sign_message_next(&self, part: Result<&[u8]>, room: Option<Room>) -> Result<Option<Produced>> {
         let mut operation = {
             let mut state = self.state.lock();
-            let messages = state.message_sign.as_mut().ok_or(CKR_OPERATION_NOT_INITIALIZED)?;
-            match messages.current.take() {
-                Some(Current::Sign(operation)) => operation,
-                _ => return Err(CKR_OPERATION_NOT_INITIALIZED.into()),
-            }
+            active::<SignOperation>(&mut state)?.current.take().ok_or(CKR_OPERATION_NOT_INITIALIZED)?
         };
         let other = room.and_then(|room| room.check(operation.signing.signature_len()));
         if other.is_none() {
@@ -83,71 +147,42 @@ impl Session {
             return self.finish_sign(operation).map(Some);
         }
         if let Some(messages) = self.state.lock().message_sign.as_mut() {
-            messages.current = Some(Current::Sign(operation));
+            messages.current = Some(operation);
         }
         Ok(other)
     }
 
     /// `C_MessageSignFinal`
     pub fn message_sign_final(&self) -> Result<()> {
-        let mut state = self.state.lock();
-        state.message_sign.as_ref().ok_or(CKR_OPERATION_NOT_INITIALIZED)?.idle()?;
-        state.message_sign = None;
-        Ok(())
+        self.end_messages::<SignOperation>()
     }
 
-    /// `C_MessageVerifyInit`
+    /// `C_MessageVerifyInit`: `CKR_OPERATION_ACTIVE` where there is one already.
     pub fn message_verify_init(
         &self,
         mechanism: Option<(CK_MECHANISM_TYPE, Parameter)>,
         key: CK_OBJECT_HANDLE,
     ) -> Result<()> {
-        let mut state = self.state.lock();
-        let Some((mechanism, parameter)) = mechanism else {
-            return state.message_verify.take().map(drop).ok_or_else(null_mechanism);
-        };
-        if state.message_verify.is_some() {
-            return Err(CKR_OPERATION_ACTIVE.into());
-        }
-        self.verify_operation(mechanism, &parameter, key, None)?;
-        state.message_verify = Some(MessageOperation { mechanism, parameter, key, current: None });
-        Ok(())
-    }
-
-    fn new_verification(&self) -> Result<VerifyOperation> {
-        let (mechanism, parameter, key) = {
-            let state = self.state.lock();
-            let operation = state.message_verify.as_ref().ok_or(CKR_OPERATION_NOT_INITIALIZED)?;
-            operation.idle()?;
-            (operation.mechanism, operation.parameter.clone(), operation.key)
-        };
-        self.verify_operation(mechanism, &parameter, key, None)
+        self.init_messages::<VerifyOperation>(mechanism, key)
     }
 
     /// `C_VerifyMessage`
     pub fn verify_message(&self, data: Result<&[u8]>, signature: Result<&[u8]>) -> Result<()> {
-        let VerifyOperation { mut verifying, .. } = self.new_verification()?;
+        let VerifyOperation { mut verifying, .. } = self.new_message()?;
         verifying.update(data?)?;
         verifying.finish()?.verify(signature?)
     }
 
     /// `C_VerifyMessageBegin`
     pub fn verify_message_begin(&self) -> Result<()> {
-        let operation = self.new_verification()?;
-        let mut state = self.state.lock();
-        let messages = state.message_verify.as_mut().ok_or(CKR_OPERATION_NOT_INITIALIZED)?;
-        messages.current = Some(Current::Verify(operation));
-        Ok(())
+        self.begin_message::<VerifyOperation>()
     }
 
     /// `C_VerifyMessageNext`: with a signature the last part.
     pub fn verify_message_next(&self, part: Result<&[u8]>, signature: Option<Result<&[u8]>>) -> Result<()> {
         let mut state = self.state.lock();
-        let messages = state.message_verify.as_mut().ok_or(CKR_OPERATION_NOT_INITIALIZED)?;
-        let mut operation = match messages.current.take() {
-            Some(Current::Verify(operation)) => operation,
-            _ => return Err(CKR_OPERATION_NOT_INITIALIZED.into()),
-        };
+        let messages = active::<VerifyOperation>(&mut state)?;
+        let mut operation = messages.current.take().ok_or(CKR_OPERATION_NOT_INITIALIZED)?;
         match signature {
             Some(signature) => {
                 operation.verifying.update(part?)?;
@@ -155,7 +190,7 @@ impl Session {
             }
             None => {
                 operation.update(part?)?;
-                messages.current = Some(Current::Verify(operation));
+                messages.current = Some(operation);
                 Ok(())
             }
         }
@@ -163,9 +198,6 @@ impl Session {
 
     /// `C_MessageVerifyFinal`
     pub fn message_verify_final(&self) -> Result<()> {
-        let mut state = self.state.lock();
-        state.message_verify.as_ref().ok_or(CKR_OPERATION_NOT_INITIALIZED)?.idle()?;
-        state.message_verify = None;
-        Ok(())
+        self.end_messages::<VerifyOperation>()
     }
 }

@@ -1,4 +1,14 @@
 //! Sessions (PKCS#11 3.2, 5.6) and the operations that are active in them.
+//!
+//! **The lock rule.** A session has one lock, around [`State`], and it is never held while a request is under way: a
+//! request may take seconds, and meanwhile `C_SessionCancel`, `C_GetSessionInfo` and `C_CloseSession` have to answer. So
+//! whatever asks the service first *takes* its operation out of the state (`state.lock().sign.take()`, the lock is free
+//! again at the end of that line), works with it, and puts it back only where the standard lets it go on: after a length
+//! query, after `CKR_BUFFER_TOO_SMALL`, after an update. Any other way out drops it, so that an error ends the operation, as
+//! 5.2 has it, without a line of code. While an operation is out, a second thread in the same session meets
+//! `CKR_OPERATION_NOT_INITIALIZED` rather than a half-done state. Only hashing and verifying happen under the lock: they are short,
+//! and the session is the caller's alone. Nobody holds two sessions' locks, and under a session's lock only the slot's login
+//! and the handles are looked at, each for the time of one read.
 
 use crate::error::{Error, Result};
 use crate::lock::Mutex;
@@ -15,7 +25,7 @@ pub struct Session {
     /// The slot whose token it is with.
     pub slot: Arc<Slot>,
     pub(super) handles: Arc<Handles>,
-    /// `CKF_RW_SESSION`
+    /// Opened with `CKF_RW_SESSION`.
     pub read_write: bool,
     pub(super) state: Mutex<State>,
 }
@@ -28,8 +38,8 @@ pub struct State {
     pub(super) digest: Option<DigestOperation>,
     pub(super) sign: Option<SignOperation>,
     pub(super) verify: Option<VerifyOperation>,
-    pub(super) message_sign: Option<MessageOperation>,
-    pub(super) message_verify: Option<MessageOperation>,
+    pub(super) message_sign: Option<MessageOperation<SignOperation>>,
+    pub(super) message_verify: Option<MessageOperation<VerifyOperation>>,
     /// Key handle and id of the signature made last.
     pub(super) last_signature: Option<(CK_OBJECT_HANDLE, String)>,
 }
@@ -48,7 +58,6 @@ const CANCELLABLE: &[(CK_FLAGS, Cancel)] = &[
 ];
 
 impl Session {
-    /// A session without operations.
     pub(in crate::token) fn new(
         handle: CK_SESSION_HANDLE,
         slot: Arc<Slot>,
@@ -80,7 +89,7 @@ impl Session {
         CANCELLABLE.iter().filter(|(flag, _)| flags & flag != 0).for_each(|(_, cancel)| cancel(&mut state));
     }
 
-    /// `CKS_...` of a session.
+    /// `CKS_...`: the login is the token's, not the session's.
     fn session_state(&self) -> CK_STATE {
         match (self.read_write, self.slot.login.lock().user) {
             (false, false) => CKS_RO_PUBLIC_SESSION,

@@ -34,7 +34,8 @@ impl Session {
         SignOperation::new(mechanism, parameter, self.key(key)?)
     }
 
-    /// `C_Sign`
+    /// `C_Sign`: ends the operation, unless it tells a length only. `data` and `room` come checked for null pointers,
+    /// and are read late, as the standard has the order of errors.
     pub fn sign(&self, data: Result<&[u8]>, room: Result<Room>) -> Result<Produced> {
         let mut operation = self.state.lock().sign.take().ok_or(CKR_OPERATION_NOT_INITIALIZED)?;
         if operation.multipart {
@@ -59,7 +60,7 @@ impl Session {
         Ok(())
     }
 
-    /// `C_SignFinal`
+    /// `C_SignFinal`: ends the operation, unless it tells a length only.
     pub fn sign_final(&self, room: Result<Room>) -> Result<Produced> {
         let operation = self.state.lock().sign.take().ok_or(CKR_OPERATION_NOT_INITIALIZED)?;
         if !operation.signing.multipart() {

@@ -53,7 +53,6 @@ impl Account {
         Self { settings, service, signer, layout, catalog, renewal: Mutex::new(0) }
     }
 
-    /// What the user set.
     pub fn settings(&self) -> &TokenSettings {
         &self.settings
     }
@@ -253,7 +252,7 @@ impl Account {
         self.service.adopt();
     }
 
-    /// `C_Finalize`
+    /// `C_Finalize`: writes the figures of the run into the log, and ends the connections.
     pub fn finish(&self) {
         self.service.finish();
     }

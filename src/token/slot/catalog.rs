@@ -1,4 +1,14 @@
 //! What the service said exists: an immutable snapshot, replaced whole.
+//!
+//! **The snapshot.** A [`Catalog`] never changes once it is made. Who searches clones an `Arc` of it and then needs no lock,
+//! however long the search is and whatever others fetch meanwhile; who fetched something makes a new catalog out of the
+//! old one (`with`, `without`, `replaced`) and puts it in its place (`Account::renew`, one at a time, no request inside).
+//! A reader sees all of an answer or nothing of it. Entries are shared between the old and the new one, so that adding one
+//! keypair to ten thousand copies ten thousand pointers, and objects keep their handles across refreshes: the handle
+//! registry knows them by what they are, not by the catalog they were in.
+//! Everything that can be worked out later is: the maps by id and alias, and the objects and indexes of each class
+//! ([`ObjectIndex`]), are made by the first who looks, once, under a cell of their own. A process that signs with one key
+//! by its label parses one certificate, whatever the account holds.
 
 use super::kind::SlotKind;
 use super::layout::Layout;

@@ -56,12 +56,12 @@ fn code(failure: &Failure, column: fn(&Row) -> CK_RV) -> Error {
     Error::loud(found.map_or(CKR_DEVICE_ERROR, column), failure.to_string()).about(failure.clone())
 }
 
-/// A failure while searching.
+/// Of `C_FindObjectsInit`.
 pub fn search_error(failure: &Failure) -> Error {
     code(failure, |row| row.search)
 }
 
-/// A failure while signing.
+/// Of `C_Sign`, `C_SignFinal` and the like.
 pub fn sign_error(failure: &Failure) -> Error {
     code(failure, |row| row.sign)
 }

@@ -8,7 +8,7 @@ use std::sync::Arc;
 /// Where a catalog's objects live and what they look like.
 #[derive(Clone)]
 pub struct Layout {
-    /// The account's slots.
+    /// The account's one or two slots; the classic one first.
     pub slots: Vec<(SlotKind, CK_SLOT_ID)>,
     /// Whether chain certificates are shown.
     pub chain: bool,
@@ -16,6 +16,6 @@ pub struct Layout {
     pub id_prefix: Arc<str>,
     /// Whether private keys are hidden until login.
     pub private: bool,
-    /// Where handles come from.
+    /// The run's, shared by all slots.
     pub handles: Arc<Handles>,
 }

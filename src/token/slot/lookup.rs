@@ -22,7 +22,6 @@ pub enum Need {
     Named(Vec<u8>, String),
     /// An issuer's certificate: known with any keypair below it, else somewhere in the list.
     Issuer,
-    /// The list.
     Everything,
 }
 

@@ -12,7 +12,6 @@ use once_cell::race::OnceBox;
 use std::sync::Arc;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-/// Signs for one account.
 pub struct Signer {
     ledger: Arc<Ledger>,
     /// For how long signatures are kept, if they are.
@@ -32,14 +31,13 @@ pub struct Made {
 pub enum Unsigned {
     /// The budget allows no request, or the ledger that it needs cannot be written; a line for a person.
     Refused(String),
-    /// The request failed.
     Failed(Failure),
     /// The answer is not a signature of the keypair; with the id of the record.
     Wrong(Error, Option<String>),
 }
 
 impl Signer {
-    /// Touches nothing.
+    /// Opens no file and makes no request.
     pub fn new(ledger: Arc<Ledger>, settings: &LedgerSettings, token: &TokenSettings) -> Self {
         // With a PIN that is a credential, the settings do not say whose signatures they are.
         let lifetime = settings.reuse.filter(|_| token.login == Login::None && !token.privileged);

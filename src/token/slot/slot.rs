@@ -25,7 +25,6 @@ pub struct LoginState {
 pub struct Slot {
     /// The slot's id and its place in the slot list.
     pub id: CK_SLOT_ID,
-    /// Which keypairs it holds.
     pub kind: SlotKind,
     /// Where they come from; shared with the account's other slot.
     pub account: Arc<Account>,

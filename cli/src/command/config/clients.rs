@@ -36,7 +36,6 @@ enum Value {
     Module,
 }
 
-/// What is filled in.
 pub struct Values<'a> {
     pub alias: &'a str,
     /// `None`: as packages install it.
@@ -156,7 +155,6 @@ impl Client {
         CLIENTS.iter().find(|client| client.name == name || client.others.contains(&name))
     }
 
-    /// Its name for clap.
     pub fn value(&self) -> clap::builder::PossibleValue {
         clap::builder::PossibleValue::new(self.name).aliases(self.others)
     }

@@ -2,6 +2,7 @@
 //! left out, replaced, or trusted to be harmless.
 
 use crate::print::shown;
+use data_encoding::HEXLOWER;
 use std::fmt::Write;
 
 /// One way to write a value. A value that stands in shell in YAML is written for the shell first, then for YAML.
@@ -54,7 +55,6 @@ pub enum Language {
 pub struct Refusal {
     /// What cannot be carried, such as `U+000A`.
     pub what: String,
-    /// Who cannot carry it.
     pub language: &'static str,
 }
 
@@ -93,7 +93,7 @@ fn is_plain_path(value: &str) -> bool {
 }
 
 impl Language {
-    /// `value` in this language.
+    /// `value` quoted as this language has it; refused where it has no way to write it.
     pub fn write(self, value: &str) -> Result<String, Refusal> {
         without(value, "a C string", |character| character == '\0')?;
         match self {
@@ -292,7 +292,7 @@ pub fn file_name(alias: &str) -> String {
         return alias.to_owned();
     }
     let kept: String = alias.chars().filter(char::is_ascii_alphanumeric).take(40).collect();
-    let digest: String = Sha256::digest(alias.as_bytes()).iter().take(4).map(|byte| format!("{byte:02x}")).collect();
+    let digest = HEXLOWER.encode(&Sha256::digest(alias.as_bytes())[..4]);
     if kept.is_empty() { format!("keypair-{digest}") } else { format!("{kept}-{digest}") }
 }
 

@@ -299,7 +299,6 @@ fn is_date(text: &str) -> bool {
         && bytes[10.min(bytes.len())..].iter().all(|byte| byte.is_ascii_digit() || b"T Z:.+-".contains(byte))
 }
 
-/// What bytes hold.
 fn contents(bytes: &[u8]) -> &'static str {
     if Certificate::parse(bytes.to_vec()).is_ok() {
         "a certificate"

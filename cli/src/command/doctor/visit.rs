@@ -4,11 +4,10 @@ use crate::print::table::coloured;
 use crate::print::{self, Exit, Failure, shown};
 use serde_json::{Value, json};
 
-/// What a step found.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub enum Finding {
     Fine,
-    /// It works, but.
+    /// It works, and somebody should look at it.
     Warning,
     /// It does not; how the program ends for it.
     Wrong(Exit),

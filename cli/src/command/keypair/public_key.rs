@@ -1,8 +1,9 @@
 //! `stm-pkcs11 keypair public-key`.
 
 use crate::account::Choice;
-use crate::account::describe::{self, hex, pem};
+use crate::account::describe::{self, pem};
 use crate::print::{self, Failure};
+use data_encoding::HEXLOWER;
 use serde_json::json;
 use sha2::{Digest, Sha256};
 use std::path::PathBuf;
@@ -34,7 +35,7 @@ pub fn run(arguments: &PublicKey) -> Result<(), Failure> {
     if arguments.json {
         print::json(&json!({
             "keypair": keypair.alias, "keypair_id": keypair.id, "key": describe::key(&keypair),
-            "sha256": hex(&Sha256::digest(key)), "pem": pem("PUBLIC KEY", key),
+            "sha256": HEXLOWER.encode(&Sha256::digest(key)), "pem": pem("PUBLIC KEY", key),
         }));
         return Ok(());
     }

@@ -1,0 +1,75 @@
+//! The issuers of certificates: decoded once, however often a list repeats them.
+
+use super::lenient_base64::{LONGEST_BASE64, decode};
+use super::wire;
+use std::collections::HashMap;
+use std::sync::Arc;
+
+/// Most certificates of a chain that are kept.
+const MOST_LINKS: usize = 16;
+/// Most bytes of chain certificates that a list has, with the texts that they came in.
+const MOST_CHAINS: usize = 32 << 20;
+
+/// Chain certificates that were decoded already. Neighbours in a list have the same chain, nearly always.
+#[derive(Default)]
+pub struct Chains {
+    /// The texts of the last chain.
+    last_texts: Vec<String>,
+    last: Arc<[Arc<[u8]>]>,
+    by_text: HashMap<String, Arc<[u8]>>,
+    /// How much is in `by_text`, in bytes.
+    size: usize,
+}
+
+impl Chains {
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// The links that can be read, in the order given, at most [`MOST_LINKS`].
+    pub fn chain(&mut self, links: &[wire::Link<'_>]) -> Arc<[Arc<[u8]>]> {
+        let fits = |text: &&str| !text.is_empty() && text.len() <= LONGEST_BASE64;
+        let texts = || links.iter().take(MOST_LINKS).map(|link| link.blob.as_str()).filter(fits);
+        if !texts().eq(self.last_texts.iter().map(String::as_str)) {
+            self.last = texts().filter_map(|text| self.decoded(text)).collect();
+            self.last_texts = texts().map(str::to_owned).collect();
+        }
+        Arc::clone(&self.last)
+    }
+
+    fn decoded(&mut self, text: &str) -> Option<Arc<[u8]>> {
+        if let Some(known) = self.by_text.get(text) {
+            return Some(Arc::clone(known));
+        }
+        let decoded: Arc<[u8]> = decode(text)?.into();
+        self.size += text.len() + decoded.len();
+        if self.size > MOST_CHAINS {
+            log::warn!(
+                "a chain certificate is passed over: those of the list take more than {} MiB",
+                MOST_CHAINS >> 20
+            );
+            return None;
+        }
+        self.by_text.insert(text.to_owned(), Arc::clone(&decoded));
+        Some(decoded)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::model::certificate;
+    use super::*;
+    use serde_json::json;
+
+    #[test]
+    fn chains_are_decoded_once_and_shared() {
+        let value = json!({"cert": "MA==", "chain": [{"cert_type": "root", "blob": "MAE="}, {"blob": "%"}, null]});
+        let value = value.to_string();
+        let value = serde_json::from_str(&value).unwrap();
+        let mut chains = Chains::new();
+        let one = certificate(&value, &mut chains).unwrap();
+        let other = certificate(&value, &mut chains).unwrap();
+        assert!(Arc::ptr_eq(&one.chain[0], &other.chain[0]));
+        assert_eq!(one.chain.len(), 1);
+    }
+}

@@ -1,0 +1,183 @@
+//! Opening a path directory by directory, and whose a file is.
+
+use super::{Refusal, Trust};
+use rustix::fs::{AtFlags, FileType, Mode, OFlags};
+use rustix::io::Errno;
+use std::ffi::{OsStr, OsString};
+use std::fs::{File, Metadata};
+use std::os::fd::OwnedFd;
+use std::os::unix::ffi::OsStringExt;
+use std::os::unix::fs::{FileTypeExt, MetadataExt};
+use std::path::{Component, Path};
+
+/// As many links as the kernel itself follows.
+const MOST_LINKS: usize = 40;
+
+/// Directories on the way are only passed through, where the system has a way to say so.
+#[cfg(any(target_os = "linux", target_os = "android", target_os = "freebsd"))]
+const PASSING: OFlags = OFlags::PATH;
+#[cfg(not(any(target_os = "linux", target_os = "android", target_os = "freebsd")))]
+const PASSING: OFlags = OFlags::RDONLY;
+
+pub fn open_to_read(trust: &Trust, path: &Path) -> Result<File, Refusal> {
+    open(trust, path, OFlags::RDONLY, Mode::empty())
+}
+
+pub fn open_to_append(trust: &Trust, path: &Path) -> Result<File, Refusal> {
+    open(trust, path, OFlags::WRONLY | OFlags::APPEND | OFlags::CREATE, Mode::RUSR | Mode::WUSR)
+}
+
+/// Opens directory after directory, so that nobody can put a link where there was none when it was looked at.
+fn open(trust: &Trust, path: &Path, flags: OFlags, mode: Mode) -> Result<File, Refusal> {
+    let always = OFlags::NOFOLLOW | OFlags::CLOEXEC | OFlags::NONBLOCK | OFlags::NOCTTY;
+    let mut folder = root()?;
+    let mut ahead = Vec::new();
+    put_ahead(&mut ahead, &std::path::absolute(path)?);
+    let mut links = 0;
+    while let Some(name) = ahead.pop() {
+        let last = ahead.is_empty();
+        let step = if last { flags | always } else { PASSING | OFlags::DIRECTORY | always };
+        match rustix::fs::openat(&folder, &name, step, mode) {
+            Ok(opened) if last => return Ok(File::from(opened)),
+            Ok(opened) => folder = opened,
+            Err(error) => {
+                let Some(target) = link(trust, path, &folder, &name)? else { return Err(io(error)) };
+                if last && is_process_file(&folder) {
+                    // The kernel's own link to something that this process has open.
+                    let flags = (flags | always) - OFlags::NOFOLLOW;
+                    return rustix::fs::openat(&folder, &name, flags, mode).map(File::from).map_err(io);
+                }
+                links += 1;
+                if links > MOST_LINKS {
+                    return Err(io(Errno::LOOP));
+                }
+                let target = Path::new(&target);
+                if target.is_absolute() {
+                    folder = root()?;
+                }
+                put_ahead(&mut ahead, target);
+            }
+        }
+    }
+    Err(io(Errno::ISDIR))
+}
+
+fn io(error: Errno) -> Refusal {
+    match error {
+        // What opening one for writing says where nobody reads.
+        Errno::NXIO => Refusal::untrusted("it is a FIFO or a socket", "name a regular file"),
+        error => Refusal::Io(error.into()),
+    }
+}
+
+fn root() -> Result<OwnedFd, Refusal> {
+    rustix::fs::open("/", PASSING | OFlags::DIRECTORY | OFlags::CLOEXEC, Mode::empty()).map_err(io)
+}
+
+fn put_ahead(ahead: &mut Vec<OsString>, path: &Path) {
+    ahead.extend(path.components().rev().filter_map(|part| match part {
+        Component::Normal(name) => Some(name.to_owned()),
+        Component::ParentDir => Some("..".into()),
+        _ => None,
+    }));
+}
+
+/// Where a link leads; `None` if it is not a link.
+fn link(trust: &Trust, path: &Path, folder: &OwnedFd, name: &OsStr) -> Result<Option<OsString>, Refusal> {
+    // The link itself is opened where that can be done: whose it is and where it leads are then said of the same one.
+    #[cfg(any(target_os = "linux", target_os = "android"))]
+    let opened =
+        match rustix::fs::openat(folder, name, OFlags::PATH | OFlags::NOFOLLOW | OFlags::CLOEXEC, Mode::empty()) {
+            Ok(opened) => opened,
+            Err(_) => return Ok(None),
+        };
+    #[cfg(any(target_os = "linux", target_os = "android"))]
+    let (folder, name, stat) = (&opened, OsStr::new(""), rustix::fs::fstat(&opened));
+    #[cfg(not(any(target_os = "linux", target_os = "android")))]
+    let stat = rustix::fs::statat(folder, name, AtFlags::SYMLINK_NOFOLLOW);
+    #[cfg(any(target_os = "linux", target_os = "android"))]
+    let _ = AtFlags::empty();
+    let Ok(stat) = stat else { return Ok(None) };
+    if FileType::from_raw_mode(stat.st_mode as _) != FileType::Symlink {
+        return Ok(None);
+    }
+    if !trust.users.contains(&stat.st_uid) {
+        let problem = format!("the symbolic link on the way to it was made by another user ({})", stat.st_uid);
+        return Err(Refusal::untrusted(
+            problem,
+            format!("use a path without that link, or remove it: ls -l {}", path.display()),
+        ));
+    }
+    let target = rustix::fs::readlinkat(folder, name, Vec::new()).map_err(io)?;
+    Ok(Some(OsString::from_vec(target.into_bytes())))
+}
+
+/// Whether names in this directory are `/proc`'s: `/dev/fd/3`, `/dev/stdout` lead there.
+#[cfg(any(target_os = "linux", target_os = "android"))]
+fn is_process_file(folder: &OwnedFd) -> bool {
+    rustix::fs::fstatfs(folder).is_ok_and(|system| system.f_type == rustix::fs::PROC_SUPER_MAGIC)
+}
+
+#[cfg(not(any(target_os = "linux", target_os = "android")))]
+fn is_process_file(_: &OwnedFd) -> bool {
+    false
+}
+
+/// Refuses what others may have made or may change; says whether they can read what the user could keep from them.
+pub fn check(trust: &Trust, path: &Path, meta: &Metadata) -> Result<bool, Refusal> {
+    check_kind(meta, meta.is_file())?;
+    check_owner(trust, path, meta)?;
+    check_mode(path, meta)?;
+    Ok(meta.mode() & 0o044 != 0 && meta.uid() == crate::host::user())
+}
+
+/// A directory in which nobody can replace a trusted file by another one.
+pub fn check_folder(trust: &Trust, path: &Path) -> Result<(), Refusal> {
+    let meta = path.metadata()?;
+    check_owner(trust, path, &meta)?;
+    check_mode(path, &meta)
+}
+
+fn check_mode(path: &Path, meta: &Metadata) -> Result<(), Refusal> {
+    if meta.mode() & 0o022 == 0 {
+        return Ok(());
+    }
+    let what = if meta.is_dir() { "what is in its directory" } else { "it" };
+    let problem = format!("other users can change {what} (mode {:04o})", meta.mode() & 0o7777);
+    Err(Refusal::untrusted(problem, format!("run: chmod go-w {}", path.display())))
+}
+
+/// The same for a log file, which may be a character device (`/dev/null`).
+pub fn check_log(trust: &Trust, path: &Path, meta: &Metadata) -> Result<(), Refusal> {
+    let device = meta.file_type().is_char_device();
+    check_kind(meta, meta.is_file() || device)?;
+    if device { Ok(()) } else { check_owner(trust, path, meta) }
+}
+
+fn check_kind(meta: &Metadata, fits: bool) -> Result<(), Refusal> {
+    if fits {
+        return Ok(());
+    }
+    let kind = meta.file_type();
+    let kind = if kind.is_dir() {
+        "a directory"
+    } else if kind.is_fifo() {
+        "a FIFO"
+    } else if kind.is_socket() {
+        "a socket"
+    } else {
+        "a device"
+    };
+    Err(Refusal::untrusted(format!("it is {kind}"), "name a regular file"))
+}
+
+fn check_owner(trust: &Trust, path: &Path, meta: &Metadata) -> Result<(), Refusal> {
+    if trust.users.contains(&meta.uid()) {
+        return Ok(());
+    }
+    let allowed: Vec<String> = trust.users.iter().map(u32::to_string).collect();
+    let problem =
+        format!("it belongs to user {}, and this program trusts files of user {}", meta.uid(), allowed.join(" and "));
+    let owner = trust.users.last().copied().unwrap_or_default();
+    Err(Refusal::untrusted(problem, format!("copy it, or run: chown {owner} {}", path.display())))
+}

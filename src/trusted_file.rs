@@ -5,6 +5,12 @@
 //! - belongs to root or to the user that the program runs as;
 //! - cannot be written to by its group or by others.
 //!
+//! A credential that the settings name (client certificate, key) may belong to anybody, as ssh has it with identity files, unless
+//! the host is privileged: containers run as root over directories that somebody else's are, and `sudo` over those of the user.
+//! Whoever owns such a file can make signing fail, or offer a certificate that the service does not know with this API key; it
+//! runs nothing, and chooses neither the service nor whom to trust. What does (settings, properties, CA certificates) is never
+//! read from others, whoever the program runs as: a user could have root run a command.
+//!
 //! A symbolic link on the way is followed if root or the user made it: links in a home directory, `/etc/alternatives`
 //! and the `..data` of a mounted Kubernetes secret are such. One that somebody else made is refused. A privileged host
 //! ([`crate::host::is_privileged`]) reads only what belongs to root in [`MACHINE`].
@@ -91,18 +97,27 @@ struct Trust {
     users: Vec<u32>,
     /// The only directory to read from; `None` for any.
     below: Option<PathBuf>,
+    /// Whether the file, not a link on the way to it, may belong to anybody.
+    #[cfg_attr(not(unix), allow(dead_code, reason = "Windows has no user numbers"))]
+    of_anybody: bool,
 }
 
 impl Trust {
     /// What this process may trust.
     fn of_process() -> Self {
         match crate::host::is_privileged() {
-            true => Self { users: vec![0], below: Some(MACHINE.into()) },
+            true => Self { users: vec![0], below: Some(MACHINE.into()), of_anybody: false },
             #[cfg(unix)]
-            false => Self { users: vec![0, crate::host::user()], below: None },
+            false => Self { users: vec![0, crate::host::user()], below: None, of_anybody: false },
             #[cfg(not(unix))]
-            false => Self { users: Vec::new(), below: None },
+            false => Self { users: Vec::new(), below: None, of_anybody: false },
         }
+    }
+
+    /// The same for a credential.
+    fn of_credentials() -> Self {
+        let trust = Self::of_process();
+        Self { of_anybody: trust.below.is_none(), ..trust }
     }
 
     fn check_place(&self, path: &Path) -> Result<(), Refusal> {
@@ -133,6 +148,22 @@ pub struct Content {
 /// [`Refusal`], with words for the user. Never waits for a FIFO or a device.
 pub fn read(path: &Path, limit: u64) -> Result<Content, Refusal> {
     read_if(&Trust::of_process(), path, limit)
+}
+
+/// The same for a client certificate or its key.
+///
+/// # Errors
+/// As [`read`].
+pub fn read_credential(path: &Path, limit: u64) -> Result<Content, Refusal> {
+    read_if(&Trust::of_credentials(), path, limit)
+}
+
+/// Whether [`read_credential`] would read it now. Says whether its group or others can read it.
+///
+/// # Errors
+/// As [`read`].
+pub fn check_credential(path: &Path, limit: u64) -> Result<bool, Refusal> {
+    open_if(&Trust::of_credentials(), path, limit).map(|(_, open_to_others)| open_to_others)
 }
 
 /// Whether [`read`] would read it now: nothing of it is read yet. Says whether its group or others can read it.
@@ -273,7 +304,7 @@ mod tests {
 
     /// Only root can give files away; the rule is the same for whoever is not in the list.
     fn trusting(users: &[u32]) -> Trust {
-        Trust { users: users.to_vec(), below: None }
+        Trust { users: users.to_vec(), below: None, of_anybody: false }
     }
 
     #[test]
@@ -285,8 +316,16 @@ mod tests {
         let refusal = read_if(&stranger, &path, LIMIT).unwrap_err();
         assert!(refusal.clause().contains(&format!("it belongs to user {own}")), "{}", refusal.clause());
         assert!(refusal.remedy().contains("chown"), "{}", refusal.remedy());
+        assert!(refusal.remedy().starts_with("set its values in the environment, copy it, or run: chown "));
+        // A credential may be anybody's, but only its owner may change it, and links to it are others'.
+        let credentials = Trust { of_anybody: true, ..stranger.clone() };
+        assert_eq!(read_if(&credentials, &path, LIMIT).unwrap().bytes.as_slice(), b"content");
+        let open = file(folder.path(), "open", 0o620);
+        let refusal = read_if(&credentials, &open, LIMIT).unwrap_err();
+        assert!(refusal.clause().contains("other users can change it"), "{}", refusal.clause());
         let link = folder.path().join("link");
         symlink(&path, &link).unwrap();
+        assert!(read_if(&credentials, &link, LIMIT).unwrap_err().clause().contains("was made by another user"));
         let refusal = read_if(&stranger, &link, LIMIT).unwrap_err();
         assert!(
             refusal.clause().contains("the symbolic link on the way to it was made by another user"),
@@ -307,7 +346,7 @@ mod tests {
         let below = folder.path().join("etc");
         fs::create_dir(&below).unwrap();
         fs::set_permissions(&below, Permissions::from_mode(0o755)).unwrap();
-        let trust = Trust { users: vec![crate::host::user()], below: Some(below.clone()) };
+        let trust = Trust { users: vec![crate::host::user()], below: Some(below.clone()), of_anybody: false };
         let inside = file(&below, "inside", 0o600);
         let outside = file(folder.path(), "outside", 0o600);
         assert!(read_if(&trust, &inside, LIMIT).is_ok());

@@ -181,6 +181,66 @@ service_test!(files_that_others_could_have_made_or_changed_set_nothing_and_run_n
     assert!(ran.exists());
 });
 
+/// Only root can give files away; src/trusted_file.rs has the rule for all others.
+fn is_root(folder: &Path) -> bool {
+    std::os::unix::fs::MetadataExt::uid(&folder.metadata().expect("a folder")) == 0
+}
+
+service_test!(root_uses_a_credential_of_another_user_and_obeys_no_settings_of_one, |emulator: &Emulator| {
+    const OTHER: Option<u32> = Some(65_534);
+    let folder = tempfile::tempdir().expect("a folder");
+    if !is_root(folder.path()) {
+        return;
+    }
+    let ran = folder.path().join("ran");
+    let credential = folder.path().join("client.p12");
+    std::fs::copy(emulator.dir.join("client.p12"), &credential).expect("a copy");
+    std::os::unix::fs::chown(&credential, OTHER, OTHER).expect("another owner");
+    let own = write(folder.path(), "[log]\nlevel = 'TRACE'\n");
+    let signs = |file: &Path, more: &str| {
+        let p11 = start(file, &format!("SM_CLIENT_CERT_FILE={}{more}", credential.display()));
+        let session = p11.open(0);
+        let found = p11.try_find(session, &Attributes::new().class(CKO_PRIVATE_KEY).label("demo-ec-p256"));
+        let signed = found.and_then(|keys| p11.sign(session, CKM_ECDSA, keys[0], &[7; 32]));
+        p11.finish();
+        signed.is_ok()
+    };
+    assert!(signs(&own, ""), "a certificate that is mounted into a container has the owner that it has outside");
+    let text = format!("[[token]]\nhost = '{}'\napi_key = 'command:touch {}'\n", emulator.host, ran.display());
+    let others = folder.path().join("others");
+    std::fs::create_dir(&others).expect("a folder");
+    let others = write(&others, &text);
+    std::os::unix::fs::chown(&others, OTHER, OTHER).expect("another owner");
+    let logs = folder.path().join("logs");
+    assert!(!signs(&others, &format!(";SM_LOG_DIR={}", logs.display())));
+    let said = std::fs::read_to_string(logs.join("smpkcs11.log")).expect("a log");
+    let expected = "is refused (it belongs to user 65534; this process obeys files of root only)";
+    assert!(said.contains(expected), "{said}");
+    assert!(said.contains("set its values in the environment, copy it, or run: chown 0 /"), "{said}");
+    assert!(!ran.exists());
+});
+
+service_test!(a_readable_file_with_secrets_is_warned_about_at_the_level_that_nobody_set, |emulator: &Emulator| {
+    use std::os::unix::fs::PermissionsExt;
+    let folder = tempfile::tempdir().expect("a folder");
+    let file = write(folder.path(), "[[token]]\nname = 'readable'\n");
+    std::fs::set_permissions(&file, std::fs::Permissions::from_mode(0o644)).expect("its mode");
+    let certificate = folder.path().join("client.p12");
+    std::fs::copy(emulator.dir.join("client.p12"), &certificate).expect("a copy");
+    std::fs::set_permissions(&certificate, std::fs::Permissions::from_mode(0o644)).expect("its mode");
+    // SAFETY: the test is alone in its process.
+    unsafe { std::env::remove_var("SM_LOG_LEVEL") };
+    let logs = folder.path().join("logs");
+    let p11 = start(&file, &format!("SM_LOG_DIR={};SM_CLIENT_CERT_FILE={}", logs.display(), certificate.display()));
+    p11.finish();
+    let said = std::fs::read_to_string(logs.join("smpkcs11.log")).expect("a log");
+    for path in [&file, &certificate] {
+        let path = path.display();
+        assert!(said.contains(&format!("{path} can be read by other users; run: chmod 600 {path}")), "{said}");
+    }
+    assert!(!said.contains("C_Initialize"), "the level is the default: {said}");
+});
+
 service_test!(a_fifo_in_place_of_the_log_file_keeps_nobody_waiting, |_emulator: &Emulator| {
     let folder = tempfile::tempdir().expect("a folder");
     let fifo = folder.path().join("smpkcs11.log");

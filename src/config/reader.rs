@@ -207,8 +207,17 @@ impl<'a> Reader<'a> {
 
     /// A file that is there and may be trusted, and whether others can read it.
     pub fn file(&mut self, setting: &'static Setting, found: &Found) -> Option<(PathBuf, bool)> {
+        self.checked(setting, found, trusted_file::check)
+    }
+
+    fn checked(
+        &mut self,
+        setting: &'static Setting,
+        found: &Found,
+        check: fn(&Path, u64) -> Result<bool, trusted_file::Refusal>,
+    ) -> Option<(PathBuf, bool)> {
         let path = self.beside(found, &found.value);
-        match trusted_file::check(&path, LONGEST_FILE) {
+        match check(&path, LONGEST_FILE) {
             Ok(open_to_others) => Some((path, open_to_others)),
             Err(refusal) => {
                 self.refused(setting, found, &path, &refusal);
@@ -219,7 +228,7 @@ impl<'a> Reader<'a> {
 
     /// A file with a key, which others should not be able to read.
     pub fn private_file(&mut self, setting: &'static Setting, found: &Found) -> Option<PathBuf> {
-        let (path, open_to_others) = self.file(setting, found)?;
+        let (path, open_to_others) = self.checked(setting, found, trusted_file::check_credential)?;
         if open_to_others {
             self.sources.warn_open(&path);
         }

@@ -54,7 +54,7 @@ fn with_key_file(
         }
         (Some(path), Some(text)) => {
             let named = format!("SM_CLIENT_KEY_FILE {}", path.display());
-            let content = trusted_file::read(path, LONGEST_FILE).map_err(|refusal| {
+            let content = trusted_file::read_credential(path, LONGEST_FILE).map_err(|refusal| {
                 Failure::new(Kind::Settings, format!("{named} {}", refusal.clause()), refusal.remedy().to_owned())
             })?;
             let key = encoding::decode(&content.bytes).filter(|key| is_pem(key.as_bytes()));
@@ -79,7 +79,7 @@ fn read(source: &ClientCert) -> Result<(String, Zeroizing<Vec<u8>>), Failure> {
     match source {
         ClientCert::File(path) => {
             let name = format!("SM_CLIENT_CERT_FILE {}", path.display());
-            let content = trusted_file::read(path, LONGEST_FILE).map_err(|refusal| {
+            let content = trusted_file::read_credential(path, LONGEST_FILE).map_err(|refusal| {
                 Failure::new(Kind::Settings, format!("{name} {}", refusal.clause()), refusal.remedy().to_owned())
             })?;
             Ok((name, content.bytes))

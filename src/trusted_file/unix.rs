@@ -172,12 +172,14 @@ fn check_kind(meta: &Metadata, fits: bool) -> Result<(), Refusal> {
 }
 
 fn check_owner(trust: &Trust, path: &Path, meta: &Metadata) -> Result<(), Refusal> {
-    if trust.users.contains(&meta.uid()) {
+    if trust.of_anybody || trust.users.contains(&meta.uid()) {
         return Ok(());
     }
-    let allowed: Vec<String> = trust.users.iter().map(u32::to_string).collect();
-    let problem =
-        format!("it belongs to user {}, and this program trusts files of user {}", meta.uid(), allowed.join(" and "));
     let owner = trust.users.last().copied().unwrap_or_default();
-    Err(Refusal::untrusted(problem, format!("copy it, or run: chown {owner} {}", path.display())))
+    let allowed = if owner == 0 { "root".to_owned() } else { format!("root and user {owner}") };
+    let problem = format!("it belongs to user {}; this process obeys files of {allowed} only", meta.uid());
+    let path = path.display();
+    // A mounted file keeps its owner outside of the container, too.
+    let remedy = format!("set its values in the environment, copy it, or run: chown {owner} {path}");
+    Err(Refusal::untrusted(problem, remedy))
 }

@@ -43,6 +43,7 @@ same "a file with a given alias asks for nothing" "$(bill)" "0 0 0 "
 made msbuild >Directory.Build.targets
 check "the targets for MSBuild are XML" python3 -c 'import sys, xml.dom.minidom as x; x.parse(sys.argv[1])' Directory.Build.targets
 same "  with the alias in them" "$(grep -c ">$alias<" Directory.Build.targets)" 1
+says "the commands for pkcs11-tool say why they sign by id" '^# By id: version 0\.23 ignores --label when it signs' made pkcs11-tool
 
 # The scripts.
 export TIMESTAMP=

@@ -119,3 +119,69 @@ service_test!(what_the_service_echoes_is_redacted, |emulator: &Emulator| {
         assert!(!log.contains(form), "{form}: {log}");
     }
 });
+
+/// Where a secret stands in this process's memory. The test itself has it only masked.
+struct Copies {
+    masked: Vec<u8>,
+    window: Vec<u8>,
+}
+
+const MASK: u8 = 0x5a;
+
+impl Copies {
+    fn of(variable: &str) -> Self {
+        let mut value = std::env::var_os(variable).expect("it is set").into_encoded_bytes();
+        let masked = value.iter().map(|byte| byte ^ MASK).collect();
+        zeroize::Zeroize::zeroize(&mut value);
+        Self { masked, window: vec![0; 1 << 20] }
+    }
+
+    /// How many there are in all that can be written to.
+    fn count(&mut self) -> usize {
+        use std::os::unix::fs::FileExt;
+        let memory = std::fs::File::open("/proc/self/mem").expect("/proc");
+        let maps = std::fs::read_to_string("/proc/self/maps").expect("/proc");
+        let own = self.window.as_ptr_range();
+        let own = own.start as u64..own.end as u64;
+        let mut places = std::collections::BTreeSet::new();
+        for line in maps.lines().filter(|line| line.contains(" rw") && !line.contains("[vv")) {
+            let range = line.split(' ').next().and_then(|range| range.split_once('-')).expect("a range");
+            let parse = |number| u64::from_str_radix(number, 16).expect("hexadecimal");
+            let (mut at, end) = (parse(range.0), parse(range.1));
+            while at < end {
+                let length = self.window.len().min((end - at) as usize);
+                if memory.read_at(&mut self.window[..length], at).is_err() {
+                    break;
+                }
+                let found = self.window[..length].windows(self.masked.len()).enumerate();
+                let found =
+                    found.filter(|(_, part)| part.iter().zip(&self.masked).all(|(one, other)| one ^ MASK == *other));
+                places.extend(found.map(|(place, _)| at + place as u64).filter(|place| !own.contains(place)));
+                // One that lies across two windows is seen in the second.
+                at += (length - self.masked.len().min(length - 1)).max(1) as u64;
+            }
+        }
+        self.window.fill(0);
+        places.len()
+    }
+}
+
+service_test!(copies_of_secrets_in_memory_are_few, [("SM_LOG_OUTPUT", "discard")], [], |_: &Emulator| {
+    let (mut key, mut password) = (Copies::of("SM_API_KEY"), Copies::of("SM_CLIENT_CERT_PASSWORD"));
+    let before = (key.count(), password.count());
+    assert!(before.0 > 0 && before.1 > 0, "the environment has them: {before:?}");
+    let p11 = P11::start();
+    let session = p11.open(0);
+    let private = p11.private_key(session, "demo-ec-p256");
+    assert!(p11.sign(session, CKM_ECDSA, private, &[7; 32]).is_ok());
+    let running = (key.count() - before.0, password.count() - before.1);
+    p11.finish();
+    let after = (key.count().saturating_sub(before.0), password.count().saturating_sub(before.1));
+    println!("measured: copies of API key and password beside the environment: running {running:?}, after {after:?}");
+    assert!(running.0 <= MOST_COPIES.0 && running.1 <= MOST_COPIES.1, "{running:?}");
+    assert!(after.0 <= MOST_LEFT.0 && after.1 <= MOST_LEFT.1, "{after:?}");
+});
+
+/// Of the API key and of the password, beside the environment's: SECURITY.md promises this.
+const MOST_COPIES: (usize, usize) = (4, 2);
+const MOST_LEFT: (usize, usize) = (1, 0);

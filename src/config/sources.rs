@@ -10,6 +10,7 @@ use std::ffi::OsString;
 use std::fmt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use zeroize::Zeroize;
 
 /// Where a value came from.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -66,10 +67,19 @@ static MACHINES: [&Setting; 3] = [&setting::PROXY, &setting::NO_PROXY, &setting:
 /// No file of settings, with a key or with a secret is longer, in bytes.
 pub const LONGEST_FILE: u64 = 1 << 20;
 
+/// Values by their names. Secrets are among them, so all are wiped when they are dropped.
+struct Values(HashMap<String, String>);
+
+impl Drop for Values {
+    fn drop(&mut self) {
+        self.0.values_mut().for_each(Zeroize::zeroize);
+    }
+}
+
 /// All sources of one process.
 pub struct Sources {
-    layers: Vec<(Origin, HashMap<String, String>)>,
-    environment: Arc<HashMap<String, String>>,
+    layers: Vec<(Origin, Arc<Values>)>,
+    environment: Arc<Values>,
     /// `None` where the environment names none, or is not to be trusted.
     pub home: Option<PathBuf>,
     /// What to warn about: misspelt names, unreadable files.
@@ -96,7 +106,7 @@ impl Sources {
         }
         // Values that are no Unicode cannot be what a setting wants; they are taken as near as possible and then
         // fail with their name.
-        let text = |value: OsString| value.to_string_lossy().into_owned();
+        let text = |value: OsString| value.into_string().unwrap_or_else(|value| value.to_string_lossy().into_owned());
         // Names have no case on Windows.
         let name = |name: OsString| if cfg!(windows) { text(name).to_ascii_uppercase() } else { text(name) };
         let environment = std::env::vars_os().map(|(key, value)| (name(key), text(value))).collect();
@@ -109,9 +119,10 @@ impl Sources {
         let names = if cfg!(windows) { ["USERPROFILE", "HOME"] } else { ["HOME", "USERPROFILE"] };
         let home = names.iter().find_map(|name| environment.get(*name)).filter(|home| !home.is_empty());
         let home = home.map(PathBuf::from);
+        let environment = Arc::new(Values(environment));
         let mut sources = Self {
             layers: Vec::new(),
-            environment: Arc::new(environment.clone()),
+            environment: Arc::clone(&environment),
             home: home.clone(),
             warnings: Vec::new(),
             notices: Vec::new(),
@@ -121,7 +132,7 @@ impl Sources {
             asked: Default::default(),
         };
         if let Some(reserved) = reserved {
-            sources.add(Origin::Reserved, properties::parse_arguments(reserved));
+            sources.add(Origin::Reserved, Arc::new(Values(properties::parse_arguments(reserved))));
         }
         sources.add(Origin::Environment, environment);
         if let Some(home) = home {
@@ -135,16 +146,20 @@ impl Sources {
         self.looked_at.insert(0, path.to_owned());
         let place = self.layers.iter().position(|(origin, _)| matches!(origin, Origin::File(_)));
         let place = place.unwrap_or(self.layers.len());
-        self.layers.insert(place, (Origin::SettingsFile(path.to_owned()), values));
+        self.layers.insert(place, (Origin::SettingsFile(path.to_owned()), Arc::new(Values(values))));
     }
 
     /// Those of one of several tokens: what the settings file says of it, and of the environment only what is the
     /// machine's and not an account's. One account's credentials never reach another's host.
     pub fn of_token(&self, path: &Path, values: HashMap<String, String>) -> Self {
         let names = MACHINES.iter().flat_map(|setting| [Some(setting.name), setting.alias]).flatten();
-        let machine = names.filter_map(|name| Some((name.to_owned(), self.environment.get(name)?.clone()))).collect();
+        let machine = names.filter_map(|name| Some((name.to_owned(), self.environment.0.get(name)?.clone())));
+        let machine = Arc::new(Values(machine.collect()));
         Self {
-            layers: vec![(Origin::SettingsFile(path.to_owned()), values), (Origin::Environment, machine)],
+            layers: vec![
+                (Origin::SettingsFile(path.to_owned()), Arc::new(Values(values))),
+                (Origin::Environment, machine),
+            ],
             environment: Arc::clone(&self.environment),
             home: self.home.clone(),
             warnings: Vec::new(),
@@ -158,11 +173,11 @@ impl Sources {
 
     /// A variable of the environment, whatever the settings say.
     pub fn environment(&self, name: &str) -> Option<&str> {
-        self.environment.get(name).map(String::as_str).filter(|value| !value.is_empty())
+        self.environment.0.get(name).map(String::as_str).filter(|value| !value.is_empty())
     }
 
-    fn add(&mut self, origin: Origin, values: HashMap<String, String>) {
-        let mut names: Vec<&String> = values.keys().collect();
+    fn add(&mut self, origin: Origin, values: Arc<Values>) {
+        let mut names: Vec<&String> = values.0.keys().collect();
         names.sort();
         for name in names {
             if let Some(meant) = setting::meant(name) {
@@ -176,7 +191,7 @@ impl Sources {
         self.looked_at.push(path.to_owned());
         match self.read(path) {
             Ok(content) => {
-                self.add(Origin::File(path.to_owned()), properties::parse(&text(&content.bytes)));
+                self.add(Origin::File(path.to_owned()), Arc::new(Values(properties::parse(&text(&content.bytes)))));
             }
             Err(refusal) if refusal.is_not_found() => {}
             Err(refusal) => {
@@ -206,7 +221,7 @@ impl Sources {
         #[cfg(test)]
         self.asked.borrow_mut().push(setting.name);
         self.layers.iter().find_map(|(origin, values)| {
-            let value = unquote(given(values, setting)?);
+            let value = unquote(given(&values.0, setting)?);
             (!value.is_empty()).then(|| Found { value: value.to_owned(), origin: origin.clone() })
         })
     }
@@ -216,7 +231,7 @@ impl Sources {
         if self.get(setting).is_some() {
             return None;
         }
-        self.layers.iter().find(|(_, values)| given(values, setting).is_some()).map(|(origin, _)| origin.clone())
+        self.layers.iter().find(|(_, values)| given(&values.0, setting).is_some()).map(|(origin, _)| origin.clone())
     }
 
     /// Whether anything is set that concerns an account, in any source: then somebody means this module to work.
@@ -228,15 +243,15 @@ impl Sources {
         let names = setting::SETTINGS.iter().filter(counts).filter(|setting| own(setting));
         let mut names = names.map(|setting| setting.name);
         names.any(|name| {
-            self.layers.iter().any(|(_, values)| values.get(name).is_some_and(|value| !value.trim().is_empty()))
+            self.layers.iter().any(|(_, values)| values.0.get(name).is_some_and(|value| !value.trim().is_empty()))
         }) || self.layers.iter().any(|(origin, _)| matches!(origin, Origin::SettingsFile(_)))
     }
 
     /// An absolute directory that a variable of the environment names.
     pub fn directory(&self, name: &str) -> Option<PathBuf> {
         let named = self.layers.iter().find_map(|(origin, values)| match origin {
-            Origin::Reserved => values.get(name),
-            _ => self.environment.get(name),
+            Origin::Reserved => values.0.get(name),
+            _ => self.environment.0.get(name),
         });
         named.map(PathBuf::from).filter(|path| path.is_absolute())
     }

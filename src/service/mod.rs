@@ -441,6 +441,11 @@ impl Service {
 
     /// The record of a signature.
     pub fn signature(&self, id: &str, deadline: Deadline) -> Result<SignatureRecord, Failure> {
+        // In a path these are directories.
+        if matches!(id, "" | "." | "..") {
+            let remedy = "use the ID from the ledger or from the service's signature log";
+            return Err(Failure::new(Kind::NotFound, format!("'{id}' is not a valid signature ID"), remedy));
+        }
         let request = Request::get(format!("/signatures/{}", segment(id)));
         self.run(deadline, async |line| Ok(signature_record::record(&line.run(&request).await?)))
     }

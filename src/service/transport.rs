@@ -21,6 +21,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::task::{Context, Poll};
 use std::time::{Duration, SystemTime};
+use zeroize::Zeroizing;
 
 /// How long an idle connection is kept. Common firewalls forget one after 60 seconds.
 const IDLE: Duration = Duration::from_secs(50);
@@ -86,7 +87,9 @@ impl Dialer {
     pub fn new(settings: &TokenSettings, credentials: &Credentials<'_>) -> Result<Self, Failure> {
         let mut headers = HeaderMap::new();
         if let Some(api_key) = credentials.api_key {
-            let mut value = HeaderValue::from_str(api_key.reveal()).map_err(|_| {
+            // All requests share it, and the last one wipes it.
+            let bytes = Bytes::from_owner(Zeroizing::new(api_key.reveal().as_bytes().to_vec()));
+            let mut value = HeaderValue::from_maybe_shared(bytes).map_err(|_| {
                 Failure::new(Kind::Settings, "SM_API_KEY holds characters that no API key has", "copy it again")
             })?;
             value.set_sensitive(true);

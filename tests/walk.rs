@@ -49,6 +49,8 @@ struct Ground {
     p11: P11,
     /// Changes before and after each run of the library: what is remembered of another run is worth nothing.
     run: AtomicU64,
+    /// The run that each walker is in.
+    walkers: Vec<AtomicU64>,
     steps: AtomicU64,
     signatures: Mutex<Vec<Vec<u8>>>,
     /// The PIN of an account that requires a login; empty where any will do.
@@ -59,6 +61,12 @@ struct Ground {
 }
 
 impl Ground {
+    /// Whether every walker is in this run. One that is not may have a handle of the last run, which is another's in this one.
+    fn is_settled(&self) -> bool {
+        let run = self.run.load(Ordering::SeqCst);
+        self.walkers.iter().all(|walker| walker.load(Ordering::SeqCst) == run)
+    }
+
     fn goes_on(&self) -> bool {
         let now = Instant::now();
         now < self.ends || now < self.at_last && self.signatures.lock().expect("no thread panicked").is_empty()
@@ -89,6 +97,8 @@ const CANARY: [u8; 16] = [0xa5; 16];
 /// One thread's walk.
 struct Walker<'a> {
     ground: &'a Ground,
+    /// Its place among the walkers.
+    number: usize,
     dice: Dice,
     run: u64,
     sessions: Vec<CK_SESSION_HANDLE>,
@@ -129,6 +139,7 @@ impl Walker<'_> {
             if run != self.run {
                 (self.run, self.sessions, self.objects) = (run, Vec::new(), Vec::new());
                 self.known.clear();
+                self.ground.walkers[self.number].store(run, Ordering::SeqCst);
             }
             self.step();
             self.ground.steps.fetch_add(1, Ordering::Relaxed);
@@ -301,6 +312,7 @@ impl Walker<'_> {
 
     fn digest(&mut self) {
         let (p11, session, data) = (&self.ground.p11, self.session(), self.dice.bytes(500));
+        let settled = self.ground.is_settled();
         let Ok(whole) = p11.digest(session, CKM_SHA256, &data) else { return };
         let mut mechanism = Mechanism::new(CKM_SHA256);
         if ck!(p11, C_DigestInit(session, &mut mechanism.raw())) != CKR_OK {
@@ -312,7 +324,11 @@ impl Walker<'_> {
         for part in parts {
             good &= ck!(p11, C_DigestUpdate(session, part.as_ptr().cast_mut(), part.len() as CK_ULONG)) == CKR_OK;
         }
-        if ck!(p11, C_DigestFinal(session, digest.as_mut_ptr(), &mut len)) == CKR_OK && good {
+        if ck!(p11, C_DigestFinal(session, digest.as_mut_ptr(), &mut len)) == CKR_OK
+            && good
+            && settled
+            && self.ground.is_settled()
+        {
             assert_eq!(whole, digest);
         }
     }
@@ -385,23 +401,31 @@ fn walk(emulator: &Emulator, pin: &str) {
     let seed = number("STM_TEST_WALK_SEED", time | 1);
     let seconds = number("STM_TEST_WALK_SECONDS", 5);
     println!("STM_TEST_WALK_SEED={seed}");
+    let threads = number("STM_TEST_WALK_THREADS", 4);
     let ground = Ground {
         p11: P11::start(),
         run: AtomicU64::new(0),
+        walkers: (0..threads).map(|_| AtomicU64::new(0)).collect(),
         steps: AtomicU64::new(0),
         signatures: Mutex::default(),
         pin: pin.into(),
         ends: Instant::now() + Duration::from_secs(seconds),
         at_last: Instant::now() + Duration::from_secs(seconds + 60),
     };
-    let threads = number("STM_TEST_WALK_THREADS", 4);
     std::thread::scope(|scope| {
         for thread in 0..threads {
             let ground = &ground;
             scope.spawn(move || {
                 let dice = Dice(seed.wrapping_add(thread.wrapping_mul(0x9e37_79b9_7f4a_7c15)) | 1);
-                let mut walker =
-                    Walker { ground, dice, run: 0, sessions: Vec::new(), objects: Vec::new(), known: HashMap::new() };
+                let mut walker = Walker {
+                    ground,
+                    number: thread as usize,
+                    dice,
+                    run: 0,
+                    sessions: Vec::new(),
+                    objects: Vec::new(),
+                    known: HashMap::new(),
+                };
                 walker.walk();
             });
         }

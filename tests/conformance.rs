@@ -178,6 +178,14 @@ fn page() -> String {
     page += &stm_pkcs11::token::generation_table();
     page += "\n## Requests that are sent again\n\n";
     page += &stm_pkcs11::service::retry_table();
+    page += "\n## Suites of others\n\nMade by `tests/suites/run --write`; [suites.md](suites.md) has the reason for each test that does not pass, \
+             and the suites that cannot be had.\n\n";
+    let suites = include_str!("../docs/suites.md");
+    suites.lines().skip_while(|line| !line.starts_with('|')).take_while(|line| line.starts_with('|')).for_each(
+        |line| {
+            let _ = writeln!(page, "{line}");
+        },
+    );
     page
 }
 
@@ -221,7 +229,7 @@ could make one: set `STM_PKCS11_CONFIG` in the machine's environment, which only
 
 A program that runs with rights that its caller does not have (set-uid, set-gid, file capabilities) takes nothing from the environment
 or a home directory. It reads `/etc/stm-pkcs11/stm-pkcs11.toml` and files beside it that belong to root, runs no `command:`, and
-writes no cache and no log file.
+writes no cache, no log file and no ledger.
 ";
 
 fn settings() -> String {

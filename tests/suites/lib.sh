@@ -90,3 +90,10 @@ softhsm() {
         id=$((id + 1))
     done
 }
+
+# provisioned: a module whose token is set up already, as a suite's set-up would do it; SUITE_MODULE is behind it. Prints its path.
+provisioned() {
+    local library=$SUITES/provisioned.so source=$ROOT/tests/suites/c/provisioned.c
+    [[ $library -nt $source ]] || cc -Wall -Wextra -Werror -O1 -shared -fPIC "$source" -o "$library" -ldl
+    echo "$library"
+}

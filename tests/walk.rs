@@ -429,12 +429,12 @@ fn walk(emulator: &Emulator, pin: &str) {
                 walker.walk();
             });
         }
-        // Weather and new runs, while they walk.
+        // Weather and new runs, while they walk. After each run there is a login first, which takes its time.
         let mut dice = Dice(seed | 1);
         while ground.goes_on() {
             std::thread::sleep(Duration::from_millis(300));
             emulator.faults(dice.one_of(FAULTS).expect("a fault"));
-            if dice.below(3) == 0 {
+            if dice.below(if pin.is_empty() { 3 } else { 12 }) == 0 {
                 ground.run.fetch_add(1, Ordering::SeqCst);
                 assert_eq!(ck!(ground.p11, C_Finalize(null_mut())), CKR_OK);
                 assert_eq!(ck!(ground.p11, C_Initialize(null_mut())), CKR_OK);

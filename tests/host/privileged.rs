@@ -216,3 +216,44 @@ fn the_same_program_without_more_rights_reads_both() {
     assert!(!said.contains(NOTICE), "{said}");
     assert!(home.join("logs").exists(), "the log is where the settings want it: {said}");
 }
+
+/// The machine's settings are obeyed, while nobody but root can have made or changed them. Only root can make such a file; `/etc`
+/// is a directory of the test's own here.
+#[test]
+fn a_privileged_host_obeys_the_machines_settings_if_they_are_roots() {
+    let place = Place::new();
+    if place.path().metadata().expect("it is there").uid() != 0 {
+        return;
+    }
+    let settings = place.path().join("stm-pkcs11.toml");
+    fs::write(
+        &settings,
+        "[[token]]\nname = 'machine'\nhost = 'https://127.0.0.1:9'\napi_key = '01_the-key-of-the-machine'\n\
+         tls_skip_verify = true\n",
+    )
+    .expect("a file");
+    let program = place.copy("set-uid", Some((0, 0)), 0o4755, Some(NOBODY));
+    let script = "mount -t tmpfs none /etc && mkdir -m 755 /etc/stm-pkcs11 && cp \"$1\" /etc/stm-pkcs11 && \
+                  chown \"$2\" /etc/stm-pkcs11/stm-pkcs11.toml && chmod \"$3\" /etc/stm-pkcs11/stm-pkcs11.toml && \
+                  exec setpriv --reuid=65534 --regid=65534 --clear-groups \"$4\" \"$5\"";
+    let run = |owner: &str, mode: &str| {
+        let mut command = Command::new("unshare");
+        command.args(["--mount", "sh", "-c", script, "sh"]).arg(&settings).args([owner, mode]);
+        let output = command.arg(&program.path).arg(&place.module).env("SM_HOST", "https://caller.example").output();
+        let output = output.expect("unshare");
+        let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
+        (text(&output.stdout), text(&output.stderr))
+    };
+    let (printed, said) = run("0", "600");
+    // CKR_DEVICE_ERROR: nobody listens at the host that the file names.
+    let round = "initialize 0\nopen 0\nsearch 30\nfinalize 0\n";
+    assert_eq!(printed, format!("{round}{round}"), "{said}");
+    assert!(said.contains("https://127.0.0.1:9/") && !said.contains("caller.example"), "{said}");
+    for (owner, mode, words) in
+        [("0", "646", "other users can change it (mode 0646)"), ("65534", "600", "it belongs to user 65534")]
+    {
+        let (printed, said) = run(owner, mode);
+        assert!(printed.contains("search 6"), "{printed}{said}");
+        assert!(said.contains(words) && !said.contains("127.0.0.1"), "{said}");
+    }
+}

@@ -41,7 +41,10 @@ pub fn key(alias: &str, token: Option<&str>) -> Result<DirectKey> {
     Err(CKR_KEY_HANDLE_INVALID.into())
 }
 
-/// Text of the caller's: UTF-16 up to a zero.
+/// No name is longer, in UTF-16 units.
+const LONGEST_NAME: usize = 4096;
+
+/// Text of the caller's: UTF-16 up to a zero. What is longer than any name, or no UTF-16, is refused.
 ///
 /// # Safety
 /// `text` is null or points to such text.
@@ -53,12 +56,15 @@ pub unsafe fn text(text: *const u16) -> Result<String> {
     // SAFETY: not null, and the caller vouches for a zero at its end; no more is read than any name has.
     unsafe {
         let mut at = text;
-        while at.read_unaligned() != 0 && units.len() < 4096 {
+        while at.read_unaligned() != 0 {
+            if units.len() == LONGEST_NAME {
+                return Err(Error::new(CKR_ARGUMENTS_BAD, "a name is longer than 4096 UTF-16 units"));
+            }
             units.push(at.read_unaligned());
             at = at.add(1);
         }
     }
-    Ok(String::from_utf16_lossy(&units))
+    String::from_utf16(&units).map_err(|_| Error::new(CKR_ARGUMENTS_BAD, "a name is not valid UTF-16"))
 }
 
 /// Bytes of the caller's.

@@ -59,7 +59,7 @@ pub fn run(arguments: &Certificate) -> Result<(), Failure> {
         return Err(missing(why, "ask whoever issued it for the chain"));
     }
     if arguments.json {
-        print::json(&all.into_iter().map(|der| bare_certificate_json(der)).collect());
+        print::json(&all.into_iter().map(bare_certificate_json).collect());
         return Ok(());
     }
     let text: String = all.into_iter().map(|der| pem("CERTIFICATE", der)).collect();

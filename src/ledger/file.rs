@@ -12,6 +12,7 @@ use crate::timestamp::timestamp;
 use std::fs::File;
 use std::io::{self, Read, Seek, SeekFrom, Write};
 use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex};
 use std::time::SystemTime;
 
 /// A file longer than this is followed by another one, in bytes.
@@ -25,6 +26,15 @@ const GLANCE: u64 = 4096;
 pub struct LedgerFile {
     path: PathBuf,
     longest: u64,
+    /// The file as this process left it. Where another process wrote since, or renamed it, it is opened and read anew.
+    left: Arc<Mutex<Option<Left>>>,
+}
+
+/// A file, open, and its end after our last line.
+#[derive(Debug)]
+struct Left {
+    file: File,
+    end: End,
 }
 
 /// Where the next line goes.
@@ -50,7 +60,7 @@ impl End {
 impl LedgerFile {
     /// Opens nothing.
     pub fn new(path: &Path) -> Self {
-        Self { path: path.to_owned(), longest: LONGEST }
+        Self { path: path.to_owned(), longest: LONGEST, left: Arc::default() }
     }
 
     pub fn path(&self) -> &Path {
@@ -65,18 +75,48 @@ impl LedgerFile {
         decide: impl FnOnce(&mut Spent) -> Result<(), E>,
     ) -> Result<Result<Line, E>, Refusal> {
         let _lock = Lock::take(&self.path, PATIENCE)?;
-        let (mut file, end) = self.open()?;
+        let (mut file, end) = match self.as_we_left_it() {
+            Some(left) => left,
+            None => self.open()?,
+        };
         line.time = timestamp(SystemTime::now());
         line.spent = end.spent.clone();
         line.spent.advance(&line.time[..10]);
         if let Err(refused) = decide(&mut line.spent) {
+            self.leave(file, end);
             return Ok(Err(refused));
         }
         line.n = end.n + 1;
         line.prev = end.hash;
-        let text = format!("{}{}\n", if end.torn { "\n" } else { "" }, line.text());
+        let own = line.text();
+        let text = format!("{}{own}\n", if end.torn { "\n" } else { "" });
         write(&mut file, &text, end.length).map_err(|error| self.unwritable(&error))?;
+        let length = end.length + text.len() as u64;
+        let hash = line::hash(own.as_bytes());
+        self.leave(file, End { n: line.n, spent: line.spent.clone(), hash, torn: false, length });
         Ok(Ok(line))
+    }
+
+    /// The file and its end, if it is still what this process left: the same file at the same path, as long as it was, and not
+    /// to be followed by another one. Under the lock, which keeps others from writing meanwhile.
+    #[cfg(unix)]
+    fn as_we_left_it(&self) -> Option<(File, End)> {
+        use std::os::unix::fs::MetadataExt;
+        let left = self.left.try_lock().ok()?.take()?;
+        let (there, ours) = (self.path.symlink_metadata().ok()?, left.file.metadata().ok()?);
+        let same = (there.dev(), there.ino(), there.len()) == (ours.dev(), ours.ino(), left.end.length);
+        (same && left.end.length < self.longest).then_some((left.file, left.end))
+    }
+
+    #[cfg(not(unix))]
+    fn as_we_left_it(&self) -> Option<(File, End)> {
+        None
+    }
+
+    fn leave(&self, file: File, end: End) {
+        if let Ok(mut left) = self.left.try_lock() {
+            *left = Some(Left { file, end });
+        }
     }
 
     /// The totals, on this day; nothing is written. `None` if there is no ledger.
@@ -281,7 +321,7 @@ mod tests {
 
     fn ledger(longest: u64) -> (tempfile::TempDir, LedgerFile) {
         let folder = tempfile::tempdir().unwrap();
-        let file = LedgerFile { path: folder.path().join("ledger"), longest };
+        let file = LedgerFile { path: folder.path().join("ledger"), longest, left: Arc::default() };
         (folder, file)
     }
 
@@ -303,6 +343,26 @@ mod tests {
         assert_eq!(lines.len(), 3);
         assert_eq!(second.prev, line::hash(&lines[1].0));
         assert_eq!(lines[2].1.as_ref(), Some(&second));
+    }
+
+    #[test]
+    fn what_another_process_wrote_cut_off_or_put_there_is_seen() {
+        let (_folder, file) = ledger(LONGEST);
+        let other = LedgerFile::new(file.path());
+        assert_eq!([add(&file).n, add(&other).n, add(&file).n, add(&file).n, add(&other).n], [2, 3, 4, 5, 6]);
+        // Cut off by hand: the next line follows what is there.
+        let text = fs::read_to_string(file.path()).unwrap();
+        fs::write(file.path(), &text[..text.trim_end().rfind('\n').unwrap() + 1]).unwrap();
+        assert_eq!(add(&other).n, 6);
+        // Moved away, as a rotation does it.
+        fs::rename(file.path(), file.numbered(1)).unwrap();
+        assert_eq!((add(&other).n, add(&file).n), (8, 9));
+        // A file of the same length that is not a ledger.
+        let length = fs::metadata(file.path()).unwrap().len() as usize;
+        fs::remove_file(file.path()).unwrap();
+        fs::write(file.path(), vec![b'x'; length]).unwrap();
+        assert!(file.append(Line::default(), |_| Ok::<_, ()>(())).is_err());
+        assert_eq!(fs::read(file.path()).unwrap(), vec![b'x'; length]);
     }
 
     #[test]

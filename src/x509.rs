@@ -37,7 +37,7 @@ fn place(whole: &[u8], part: &[u8]) -> Option<Range<usize>> {
 impl Certificate {
     /// Reads one certificate in DER. Bytes behind its end are an error.
     pub fn parse(der: Vec<u8>) -> Result<Self> {
-        let unreadable = || Error::new(CKR_ATTRIBUTE_VALUE_INVALID, "it is no X.509 certificate");
+        let unreadable = || Error::new(CKR_ATTRIBUTE_VALUE_INVALID, "it is not an X.509 certificate");
         let (rest, certificate) = X509Certificate::from_der(&der).map_err(|_| unreadable())?;
         if !rest.is_empty() {
             return Err(unreadable());

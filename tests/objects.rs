@@ -155,7 +155,7 @@ service_test!(searches_ask_for_what_they_name_and_memory_answers_the_rest, |emul
     let (found, paths) = asked(&private().label("no-such-key"));
     assert_eq!((found, paths.len()), (0, 1), "{paths:?}");
     assert_eq!(asked(&private().label("no-such-key")), (0, vec![]), "a miss is remembered for a while");
-    assert_eq!(asked(&private().label("demo-EC-p256")).0, 0, "the case of an alias matters");
+    assert_eq!(asked(&private().label("demo-EC-p256")).0, 0, "aliases are case-sensitive");
     let key = p11.private_key(session, "demo-ec-p256");
     let id = p11.attribute(session, key, CKA_ID).unwrap();
     assert_eq!(asked(&private().bytes(CKA_ID, &id)), (1, vec![]));

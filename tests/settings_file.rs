@@ -448,11 +448,7 @@ service_test!(the_key_of_a_pem_certificate_may_be_encrypted, |emulator: &Emulato
     let name = format!("SM_CLIENT_KEY_FILE {}", key_file.display());
     let traditional = "-----BEGIN EC PRIVATE KEY-----\nProc-Type: 4,ENCRYPTED\nDEK-Info: AES-256-CBC,00\n\nMIIB\n";
     for (content, password, words) in [
-        (
-            encrypted[0].as_str(),
-            "wrong",
-            format!("the password does not open the key in {name}; check SM_CLIENT_CERT_P"),
-        ),
+        (encrypted[0].as_str(), "wrong", format!("wrong password for the key in {name}; check SM_CLIENT_CERT_P")),
         (
             encrypted[0].as_str(),
             "",

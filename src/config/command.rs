@@ -43,7 +43,7 @@ fn gather(child: &mut Child, patience: Duration) -> Result<Zeroizing<String>, St
             Ok(None) => std::thread::sleep(Duration::from_millis(5)),
         }
     }
-    let text = std::str::from_utf8(&printed).map_err(|_| "printed something that is no text")?;
+    let text = std::str::from_utf8(&printed).map_err(|_| "printed something that is not text")?;
     Ok(Zeroizing::new(text.trim_end_matches(['\n', '\r']).to_owned()))
 }
 

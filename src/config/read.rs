@@ -144,7 +144,7 @@ fn proxy(reader: &mut Reader<'_>) -> Option<Secret> {
         return reader.secret(&row::PROXY, found);
     }
     if !super::host::has_plain_authority(&found.value) {
-        reader.invalid(&row::PROXY, &found, "write it as http://user:password@host:port");
+        reader.invalid(&row::PROXY, &found, "use http://user:password@host:port");
         return None;
     }
     Some(Secret::new(found.value))

@@ -122,9 +122,9 @@ enum State {
 impl Hasher {
     /// For a digest mechanism; `CKR_MECHANISM_INVALID` for any other.
     pub fn new(mechanism_type: CK_MECHANISM_TYPE) -> Result<Self> {
-        Digest::by_type(mechanism_type)
-            .map(Self::of)
-            .ok_or_else(|| Error::new(CKR_MECHANISM_INVALID, format!("mechanism {mechanism_type:#x} is no digest")))
+        Digest::by_type(mechanism_type).map(Self::of).ok_or_else(|| {
+            Error::new(CKR_MECHANISM_INVALID, format!("mechanism {mechanism_type:#x} is not a digest mechanism"))
+        })
     }
 
     pub fn of(digest: Digest) -> Self {

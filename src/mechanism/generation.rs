@@ -32,7 +32,7 @@ pub fn key_shape<'a>(family: Family, get: impl Fn(CK_ATTRIBUTE_TYPE) -> Option<&
         let bytes = needed(attribute, name)?.try_into();
         bytes
             .map(CK_ULONG::from_ne_bytes)
-            .map_err(|_| Error::new(CKR_ATTRIBUTE_VALUE_INVALID, format!("{name} is no CK_ULONG")))
+            .map_err(|_| Error::new(CKR_ATTRIBUTE_VALUE_INVALID, format!("{name} is not a CK_ULONG")))
     };
     let shape = |key_alg, name, value| Ok(KeyShape { key_alg, properties: vec![(name, value)] });
     // The names of the property and of its values are not documented; these are the ones of the standards.

@@ -67,7 +67,7 @@ impl PublicKey {
     /// From a SubjectPublicKeyInfo in DER. Nothing is worked out that the first signature does not need.
     pub fn from_spki(der: &[u8]) -> Result<Self> {
         let (rest, info) =
-            SubjectPublicKeyInfo::from_der(der).map_err(|_| invalid("the public key is no SubjectPublicKeyInfo"))?;
+            SubjectPublicKeyInfo::from_der(der).map_err(|_| invalid("the public key is not a SubjectPublicKeyInfo"))?;
         if !rest.is_empty() {
             return Err(invalid("the public key has bytes behind its end"));
         }

@@ -201,7 +201,7 @@ impl Signing {
 fn pss_digest(parameter: &Parameter, made_here: Option<Digest>) -> Result<Digest> {
     let invalid = |cause: String| Error::loud(CKR_MECHANISM_PARAM_INVALID, cause);
     let Parameter::Pss { hash, mgf, salt_len } = parameter else {
-        return Err(Error::new(CKR_MECHANISM_PARAM_INVALID, "a PSS mechanism wants CK_RSA_PKCS_PSS_PARAMS"));
+        return Err(Error::new(CKR_MECHANISM_PARAM_INVALID, "a PSS mechanism requires CK_RSA_PKCS_PSS_PARAMS"));
     };
     let digest = Digest::by_type(*hash).ok_or_else(|| invalid(format!("PSS: there is no digest {hash:#x}")))?;
     let row = digest.row();
@@ -225,7 +225,7 @@ fn eddsa_prehash(parameter: &Parameter) -> Result<bool> {
         Parameter::Eddsa { .. } => {
             Err(Error::loud(CKR_MECHANISM_PARAM_INVALID, "Ed25519: the service signs without a context string only"))
         }
-        _ => Err(Error::new(CKR_MECHANISM_PARAM_INVALID, "CKM_EDDSA wants CK_EDDSA_PARAMS or nothing")),
+        _ => Err(Error::new(CKR_MECHANISM_PARAM_INVALID, "CKM_EDDSA accepts CK_EDDSA_PARAMS or no parameter")),
     }
 }
 
@@ -240,7 +240,10 @@ fn check_context(parameter: &Parameter) -> Result<()> {
             let cause = "the service signs without a context string, and promises no deterministic signatures";
             Err(Error::loud(CKR_MECHANISM_PARAM_INVALID, cause))
         }
-        _ => Err(Error::new(CKR_MECHANISM_PARAM_INVALID, "the mechanism wants CK_SIGN_ADDITIONAL_CONTEXT or nothing")),
+        _ => Err(Error::new(
+            CKR_MECHANISM_PARAM_INVALID,
+            "the mechanism accepts CK_SIGN_ADDITIONAL_CONTEXT or no parameter",
+        )),
     }
 }
 
@@ -282,7 +285,7 @@ impl Prepared {
             return Ok(signature);
         }
         Err(wrong(format!(
-            "the service's signature does not verify with the key's public key{}; it is held back. If the keypair was \
+            "the service's signature does not verify with the key's public key{}; it was discarded. If the keypair was \
              replaced a moment ago, try again; else report it to the service",
             self.other_salt(&signature)
         )))

@@ -101,14 +101,14 @@ const MEANINGS: &[(&[&str], Kind, &str)] = &[
 /// Words of limits that are counted by time.
 const RATES: [&str; 4] = ["per second", "per minute", "rate limit", "request"];
 
-const MFA: &str = "SM_CLIENT_CERT_FILE must hold this user's client certificate, and SM_HOST must be the host that asks for \
+const MFA: &str = "SM_CLIENT_CERT_FILE must contain this user's client certificate, and SM_HOST must be the host that asks for \
                    it (its name begins with clientauth.)";
 const OFFLINE: &str = "set the keypair ONLINE, or open a release window for it";
 const WINDOW: &str = "open a release window that covers this keypair, this user and enough signatures";
 const RIGHTS: &str = "ask for access to the keypair, or use the credentials of a user who has it";
 const LICENCE: &str = "check the account's licence: it must cover this kind of keypair and further signatures";
-const QUOTA: &str = "buy signatures, or wait until the account has some again";
-const ALIAS_TAKEN: &str = "choose an alias that is not taken";
+const QUOTA: &str = "the signature quota is used up: buy more, or wait for it to reset";
+const ALIAS_TAKEN: &str = "choose an alias that is not in use";
 const ALIAS: &str = "check the alias (case matters) and that this user may see the keypair";
 const UNAUTHORIZED: &str = "check SM_API_KEY: it may be mistyped, expired, or of another host than SM_HOST; check that the \
                             client certificate (SM_CLIENT_CERT_FILE) and the service user have not expired";
@@ -130,7 +130,7 @@ fn by_status(status: u16, subject: Subject) -> (Kind, &'static str) {
         (404, Keypair | Sign) => (Kind::NotFound, ALIAS),
         (404, Record) => (Kind::NotFound, "check the signature's id, and that this user may see the signature log"),
         (407, _) => {
-            (Kind::Unreachable, "the proxy wants credentials: set HTTPS_PROXY to http://user:password@host:port")
+            (Kind::Unreachable, "the proxy requires authentication: set HTTPS_PROXY to http://user:password@host:port")
         }
         (408, _) => (Kind::Unavailable, "try again"),
         (409, Creation) => (Kind::Conflict, ALIAS_TAKEN),
@@ -139,7 +139,7 @@ fn by_status(status: u16, subject: Subject) -> (Kind, &'static str) {
         (429, _) => (Kind::RateLimited, "the service limits requests: run fewer at once, or with more users' API keys"),
         (500.., _) => (Kind::Unavailable, "the service has a fault or is in maintenance: try later"),
         (300..400, _) => {
-            (Kind::BadAnswer, "redirects are not followed, so that the API key goes nowhere else: check SM_HOST")
+            (Kind::BadAnswer, "the module follows no redirect, because the API key belongs to one host: check SM_HOST")
         }
         _ => (Kind::BadAnswer, ""),
     }
@@ -174,7 +174,7 @@ pub fn failure(
         (false, true) if by_words.is_none() && status < 500 => (Kind::NotFound, ALIAS),
         _ => (kind, remedy),
     };
-    let said = if said.is_empty() { String::from("(no words)") } else { said };
+    let said = if said.is_empty() { String::from("(no message)") } else { said };
     let id = if request_id.is_empty() { String::new() } else { format!(" [request {request_id}]") };
     let cause = format!("HTTP {status}: {said}{id}");
     let status = Some(status).filter(|_| !page);

@@ -51,7 +51,7 @@ impl Deadline {
         if self.secrets >= NOTABLE {
             cause += &format!(", of which command: secrets took {:.1} s", self.secrets.as_secs_f32());
         }
-        Failure::new(Kind::Timeout, cause, "try again; STM_PKCS11_TIMEOUT sets how long is waited")
+        Failure::new(Kind::Timeout, cause, "try again, or raise STM_PKCS11_TIMEOUT")
     }
 }
 

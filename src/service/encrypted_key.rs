@@ -55,11 +55,7 @@ fn pkcs8(name: &str, pem: &[u8], password: Option<&str>) -> Result<PrivateKeyDer
         return Err(Failure::new(Kind::Password, cause, "set SM_CLIENT_CERT_PASSWORD"));
     };
     let wrong = || {
-        Failure::new(
-            Kind::Password,
-            format!("the password does not open the key in {name}"),
-            "check SM_CLIENT_CERT_PASSWORD",
-        )
+        Failure::new(Kind::Password, format!("wrong password for the key in {name}"), "check SM_CLIENT_CERT_PASSWORD")
     };
     // With a wrong password the padding is wrong, or, once in a while, what comes out is not a key.
     let key = encrypted.decrypt(password).map_err(|error| match error {
@@ -130,7 +126,7 @@ mod tests {
         assert_eq!(found.secret_der(), key());
         assert_eq!(
             failure(&pem, Some("password")),
-            (Kind::Password, "the password does not open the key in client.pem; check SM_CLIENT_CERT_PASSWORD".into())
+            (Kind::Password, "wrong password for the key in client.pem; check SM_CLIENT_CERT_PASSWORD".into())
         );
         for none in [None, Some("")] {
             let (kind, said) = failure(&pem, none);
@@ -141,7 +137,7 @@ mod tests {
         }
         // One wrong password in some hundred leaves a padding that looks right.
         let garbage = encrypted(rounds(2048), &[0x30, 3, 1, 2, 3]);
-        assert!(failure(&garbage, Some(PASSWORD)).1.contains("the password does not open"));
+        assert!(failure(&garbage, Some(PASSWORD)).1.contains("wrong password for"));
     }
 
     #[test]

@@ -92,7 +92,7 @@ fn read(source: &ClientCert) -> Result<(String, Zeroizing<Vec<u8>>), Failure> {
             let bytes = base64::engine::general_purpose::STANDARD.decode(plain.as_bytes()).map_err(|_| {
                 Failure::new(
                     Kind::Settings,
-                    "SM_CLIENT_CERT_FILE_B64 is no base64",
+                    "SM_CLIENT_CERT_FILE_B64 is not valid base64",
                     "encode the .p12 file: base64 -w0 FILE",
                 )
             })?;
@@ -126,7 +126,7 @@ fn lacks(name: &str, what: &str) -> Failure {
 fn from_pkcs12(name: &str, bytes: &[u8], password: Option<&str>) -> Result<Identity, Failure> {
     use p12_keystore::error::Error;
     let unreadable = |reason: &dyn std::fmt::Display| {
-        let cause = format!("{name} is no PKCS#12 or PEM file that can be read ({reason})");
+        let cause = format!("{name} is not a readable PKCS#12 or PEM file ({reason})");
         Failure::new(Kind::Settings, cause, "download it again, or check that it is not cut off or still base64")
     };
     let Some(der) = ber::to_der(bytes) else { return Err(unreadable(&"neither DER nor BER")) };
@@ -141,14 +141,14 @@ fn from_pkcs12(name: &str, bytes: &[u8], password: Option<&str>) -> Result<Ident
     let store = KeyStore::from_pkcs12(&der.bytes, password.unwrap_or_default(), Pkcs12ImportPolicy::Relaxed);
     let store = store.map_err(|error| match (&error, password) {
         (Error::MacError(_) | Error::UnpadError | Error::Pkcs5Error(_), Some(_)) => {
-            Failure::new(Kind::Password, format!("the password does not open {name}"), "check SM_CLIENT_CERT_PASSWORD")
+            Failure::new(Kind::Password, format!("wrong password for {name}"), "check SM_CLIENT_CERT_PASSWORD")
         }
         (Error::MacError(_) | Error::UnpadError | Error::Pkcs5Error(_), None) => {
             Failure::new(Kind::Password, format!("{name} has a password"), "set SM_CLIENT_CERT_PASSWORD")
         }
         // One wrong password in 256 decrypts to something that ends as it should.
         _ if der.without_mac => {
-            let cause = format!("the password does not open {name}, or it is damaged ({error})");
+            let cause = format!("wrong password for {name}, or it is damaged ({error})");
             Failure::new(Kind::Password, cause, "check SM_CLIENT_CERT_PASSWORD")
         }
         _ => unreadable(&error),
@@ -174,15 +174,15 @@ fn check_validity(name: &str, identity: &Identity) -> Result<(), Failure> {
         return Err(Failure::new(
             Kind::Settings,
             cause,
-            "make a new one in the service's web page (and check this machine's clock)",
+            "create a new one in the service's web page (and check this machine's clock)",
         ));
     }
     if leaf.not_before() > now {
-        let cause = format!("the client certificate in {name} is valid from {begins} on only");
+        let cause = format!("the client certificate in {name} is not valid before {begins}");
         return Err(Failure::new(Kind::Settings, cause, "check this machine's clock"));
     }
     if leaf.not_after() < now + SOON_DAYS * 86_400 {
-        log::warn!("the client certificate in {name} expires on {ends}: make a new one in time");
+        log::warn!("the client certificate in {name} expires on {ends}: create a new one in time");
     }
     Ok(())
 }
@@ -217,15 +217,12 @@ mod tests {
             let chain = read(file, Some(password)).unwrap_or_else(|error| panic!("{name}: {error}"));
             assert_eq!(chain[0], "fixture", "{name}");
             let wrong = read(file, Some("not it")).unwrap_err();
-            assert!(
-                wrong.starts_with("the password does not open FILE; check SM_CLIENT_CERT_PASSWORD"),
-                "{name}: {wrong}"
-            );
+            assert!(wrong.starts_with("wrong password for FILE; check SM_CLIENT_CERT_PASSWORD"), "{name}: {wrong}");
         }
         assert_eq!(read(file!("empty.p12"), None).unwrap(), ["fixture"]);
         for number in 0..1000 {
             let wrong = read(file!("no-mac.p12"), Some(&format!("wrong {number}"))).unwrap_err();
-            assert!(wrong.starts_with("the password does not open FILE"), "{wrong}");
+            assert!(wrong.starts_with("wrong password for FILE"), "{wrong}");
         }
         let none = read(file!("nss.p12"), None).unwrap_err();
         assert!(none.starts_with("FILE has a password; set SM_CLIENT_CERT_PASSWORD"), "{none}");
@@ -256,7 +253,7 @@ mod tests {
         for file in [file!("3des.p12"), file!("nss.p12")] {
             for cut in [0, 1, 2, 100, 700, file.len() - 1] {
                 let refused = read(&file[..cut], Some("seed")).unwrap_err();
-                assert!(refused.starts_with("FILE is no PKCS#12 or PEM file that can be read ("), "{cut}: {refused}");
+                assert!(refused.starts_with("FILE is not a readable PKCS#12 or PEM file ("), "{cut}: {refused}");
             }
         }
     }

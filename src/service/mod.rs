@@ -530,7 +530,7 @@ impl Service {
     /// Forgets what is remembered of a keypair.
     pub fn forget(&self, keypair: &Keypair) {
         if self.cache().forget(&keypair.alias, &keypair.id) {
-            log::warn!("what the cache had of keypair {} is dropped: it is asked for anew", keypair.alias);
+            log::warn!("the cached entry of keypair {} is dropped: the next search requests it again", keypair.alias);
         }
     }
 

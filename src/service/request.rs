@@ -50,7 +50,8 @@ impl Endpoint {
     /// The API of a host.
     pub fn base(host: &str) -> Result<Url, Failure> {
         let text = format!("{host}{API}");
-        Url::parse(&text).map_err(|_| Failure::new(Kind::Settings, format!("{text} is no URL"), "check SM_HOST"))
+        Url::parse(&text)
+            .map_err(|_| Failure::new(Kind::Settings, format!("{text} is not a valid URL"), "check SM_HOST"))
     }
 }
 
@@ -293,7 +294,7 @@ fn given_up(failure: Failure, attempts: u32, asked: Option<Duration>) -> Failure
     // Not how many: the number differs from call to call, and the same failure is to be the same line, told once.
     let tries = if attempts > 1 { " (tried again)" } else { "" };
     let asked = asked.filter(|asked| asked.as_secs() > 0);
-    let asked = asked.map_or_else(String::new, |asked| format!(" (come back in {} s)", asked.as_secs()));
+    let asked = asked.map_or_else(String::new, |asked| format!(" (retry after {} s)", asked.as_secs()));
     Failure { cause: format!("{}{asked}{tries}", failure.cause), ..failure }
 }
 
@@ -317,7 +318,7 @@ fn unsure(failure: Failure, outcome: Outcome, request: &Request) -> Failure {
         Subject::Creation => "`stm-pkcs11 keypair list` shows whether the keypair is there".to_owned(),
         _ => format!("look {SIGNATURE_LOG} before you sign again"),
     };
-    let remedy = format!("it may have been executed, so it is not sent again by itself: {look}");
+    let remedy = format!("not retried, because it may have been executed: {look}");
     Failure { remedy, ..failure }
 }
 
@@ -331,7 +332,7 @@ fn no_json(tried: &str, answer: &Answer, error: &serde_json::Error) -> Failure {
     }
     let cause = match said.is_empty() {
         true => format!("HTTP {}: the answer is empty", answer.status),
-        false => format!("HTTP {}: the answer is no JSON ({error}): {said}", answer.status),
+        false => format!("HTTP {}: the response is not valid JSON ({error}): {said}", answer.status),
     };
     Failure::new(Kind::BadAnswer, cause, "check that SM_HOST is the service and no proxy answers for it").at(tried)
 }

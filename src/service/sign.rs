@@ -154,8 +154,7 @@ impl Unfinished {
         match self {
             Self::Status(status) => {
                 let status = status.as_deref().unwrap_or("(none)").to_owned();
-                let what =
-                    format!("the signature did not get ready: its record {id} has the status {status}, and this");
+                let what = format!("the signature is not ready (record {id}, status {status})");
                 Failure { remedy: kept(id), ..deadline.passed(&what) }
             }
             Self::Failure(failure) => {

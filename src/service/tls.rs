@@ -172,8 +172,8 @@ pub fn failure(error: &rustls::Error, host: &str) -> Failure {
     match error {
         rustls::Error::InvalidCertificate(reason) => match reason {
             CertificateError::UnknownIssuer => tls(
-                format!("the TLS certificate of {host} is of an unknown authority"),
-                "set SM_CA_FILE to the authority's certificate (of the service's, or of a proxy that inspects TLS)",
+                format!("the TLS certificate of {host} is signed by an unknown CA"),
+                "set SM_CA_FILE to that CA's certificate (the service's CA, or that of a proxy that inspects TLS)",
             ),
             CertificateError::Expired | CertificateError::ExpiredContext { .. } => {
                 tls(format!("the TLS certificate of {host} has expired"), "check this machine's clock")
@@ -184,9 +184,10 @@ pub fn failure(error: &rustls::Error, host: &str) -> Failure {
             CertificateError::NotValidForName | CertificateError::NotValidForNameContext { .. } => {
                 tls(format!("the TLS certificate is not for {host}"), "check the name in SM_HOST")
             }
-            other => {
-                tls(format!("the TLS certificate of {host} is not good: {other:?}"), "check SM_HOST and SM_CA_FILE")
-            }
+            other => tls(
+                format!("the TLS certificate of {host} is not acceptable: {other:?}"),
+                "check SM_HOST and SM_CA_FILE",
+            ),
         },
         error if refuses_client(error) => tls(
             format!("{host} does not accept the client certificate ({error})"),

@@ -147,7 +147,7 @@ fn proxy_url(setting: &Secret) -> zeroize::Zeroizing<String> {
 
 fn proxy(setting: &Secret, no_proxy: Option<&str>) -> Result<Proxy, Failure> {
     let proxy = Proxy::https(proxy_url(setting).as_str()).map_err(|_| {
-        Failure::new(Kind::Settings, "HTTPS_PROXY is no proxy's URL", "write it as http://user:password@host:port")
+        Failure::new(Kind::Settings, "HTTPS_PROXY is not a valid proxy URL", "use http://user:password@host:port")
     })?;
     Ok(proxy.no_proxy(no_proxy.and_then(NoProxy::from_string)))
 }

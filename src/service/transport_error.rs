@@ -113,10 +113,14 @@ fn unconnected(error: &reqwest::Error, way: &Way<'_>, what: &str) -> TransportEr
         let cause = format!("the name {host} cannot be resolved ({why})");
         (Outcome::NotConnected, cause, "check SM_HOST, HTTPS_PROXY and the network's name servers")
     } else if let (true, Some(proxy)) = (says(&["refused"]), way.proxy) {
-        let cause = format!("the connection to {host} by way of the proxy {proxy} is refused");
-        (Outcome::NotConnected, cause, "check HTTPS_PROXY, and that the proxy runs; NO_PROXY names hosts without proxy")
+        let cause = format!("connection to {host} refused by the proxy {proxy}");
+        (
+            Outcome::NotConnected,
+            cause,
+            "check HTTPS_PROXY, and that the proxy runs; list hosts that bypass the proxy in NO_PROXY",
+        )
     } else if says(&["refused"]) {
-        let cause = format!("{host} refuses the connection");
+        let cause = format!("connection refused by {host}");
         (Outcome::NotConnected, cause, "check SM_HOST and its port, and that the service runs")
     } else if says(&["proxy", "tunnel"]) {
         let cause = format!("the proxy makes no connection to {host} ({what})");

@@ -28,7 +28,7 @@ impl Module {
         }
         if slot.login_required() {
             let Some(pin) = pin else {
-                return Err(Error::new(CKR_ARGUMENTS_BAD, "this token wants a PIN, and has no PIN pad of its own"));
+                return Err(Error::new(CKR_ARGUMENTS_BAD, "this token requires a PIN, and has no PIN pad"));
             };
             // The request runs without the lock: other sessions go on meanwhile.
             let checked = slot.account.log_in(pin);

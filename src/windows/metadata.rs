@@ -23,7 +23,7 @@ pub fn read(bytes: &[u8]) -> Result<Metadata> {
     // Editors on Windows begin files with a mark.
     let text = bytes.strip_prefix(b"\xef\xbb\xbf").unwrap_or(bytes);
     let Ok(Value::Object(object)) = serde_json::from_slice(text) else {
-        return Err(wrong("holds no JSON object".into()));
+        return Err(wrong("is not a JSON object".into()));
     };
     if let Some(unknown) = object.keys().find(|key| !KEYS.contains(&key.as_str())) {
         return Err(wrong(match nearest(unknown, KEYS) {
@@ -34,7 +34,7 @@ pub fn read(bytes: &[u8]) -> Result<Metadata> {
     let text = |key: &str| match object.get(key) {
         None => Ok(None),
         Some(Value::String(text)) if !text.trim().is_empty() => Ok(Some(text.trim().to_owned())),
-        Some(_) => Err(wrong(format!("has a '{key}' that is no text"))),
+        Some(_) => Err(wrong(format!("has a '{key}' that is not a string"))),
     };
     let keypair = text("keypair")?.ok_or_else(|| wrong("names no keypair".into()))?;
     Ok(Metadata { keypair, token: text("token")? })
@@ -51,8 +51,8 @@ mod tests {
         assert_eq!(read("\u{feff}{\"keypair\": \"release\"}\r\n"), Ok(plain));
         assert_eq!(read(r#"{"keypair": "k", "token": "demo"}"#).map(|read| read.token), Ok(Some("demo".into())));
         for (text, words) in [
-            ("", "no JSON object"),
-            ("release", "no JSON object"),
+            ("", "not a JSON object"),
+            ("release", "not a JSON object"),
             ("{}", "names no keypair"),
             (r#"{"key_pair": "x"}"#, "did you mean 'keypair'?"),
             (r#"{"colour": "x"}"#, "it knows keypair and token"),

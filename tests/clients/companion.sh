@@ -208,7 +208,7 @@ finds "a value that is none" settings "STM_PKCS11_TIMEOUT.*'soon'.*seconds" STM_
 finds "a file that is not there" settings 'SM_CLIENT_CERT_FILE.*no-such.p12.*check the path' SM_CLIENT_CERT_FILE=no-such.p12
 echo 'tokenn = 1' >bad.toml
 finds "a typing error in the settings file" settings "bad.toml line 1 has 'tokenn'.*did you mean 'token'" STM_PKCS11_CONFIG=bad.toml
-finds "a wrong password" 'client certificate' 'the password does not open.*SM_CLIENT_CERT_PASSWORD' SM_CLIENT_CERT_PASSWORD=wrong
+finds "a wrong password" 'client certificate' 'wrong password for.*SM_CLIENT_CERT_PASSWORD' SM_CLIENT_CERT_PASSWORD=wrong
 finds "a client certificate that ended" 'client certificate' 'expired on' SM_CLIENT_CERT_FILE="$STATE/client-expired.p12"
 finds "a name that nobody has" 'host name' 'cannot be resolved.*SM_HOST' SM_HOST=https://no-such-service.invalid
 finds "a port that nobody listens on" connection 'no connection.*firewall' SM_HOST=https://127.0.0.1:9
@@ -217,7 +217,7 @@ finds "an authority that is not ours, as a firewall shows it" service 'firewall 
 finds "a client certificate that the service does not take" service 'client certificate' SM_CLIENT_CERT_FILE="$STATE/client-other.p12"
 finds "an API key that the service does not take" service '401.*API key' SM_API_KEY=01_no_such_key
 finds "a filter that lets nothing through" keypairs 'none has an alias like DEMO-.*case' STM_PKCS11_KEYPAIRS='DEMO-*'
-finds "an alias in the wrong case" keypair 'case of an alias matters: it is demo-ec-p256' -- --keypair Demo-EC-P256
+finds "an alias in the wrong case" keypair 'aliases are case-sensitive: it is demo-ec-p256' -- --keypair Demo-EC-P256
 finds "an alias with a typing error" keypair 'did you mean demo-rsa-3072' -- --keypair demo-rsa-3073
 finds "a keypair that is offline" keypair 'OFFLINE.*release window' -- --keypair demo-offline
 curl -sSf -X PUT "$ADMIN/faults" -d '[{"path": "/signingmanager", "status": 403, "body": {"error": {"status": "access_denied", "message": "User does not have rights"}}}]' >/dev/null

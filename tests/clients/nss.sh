@@ -66,7 +66,7 @@ for file in today older; do
     forget_cache
     says "  and the client certificate in it signs in" '^demo-ec-p256 ' \
         env SM_CLIENT_CERT_FILE="$PWD/$file.p12" "$COMPANION" keypair list
-    says "  and a wrong password is told" 'the password does not open SM_CLIENT_CERT_FILE' \
+    says "  and a wrong password is told" 'wrong password for SM_CLIENT_CERT_FILE' \
         sh -c "! STM_PKCS11_CACHE=off SM_CLIENT_CERT_PASSWORD=not-the-password SM_CLIENT_CERT_FILE='$PWD/$file.p12' '$COMPANION' keypair list"
 done
 

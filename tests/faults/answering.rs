@@ -4,7 +4,7 @@ use super::fault::*;
 use crate::front::Step::*;
 use Call::*;
 
-const MAYBE: &str = "it may have been executed, so it is not sent again by itself";
+const MAYBE: &str = "not retried, because it may have been executed";
 
 /// Connections that break or fall silent at every stage of a signature.
 pub const SIGNING: &[Fault] = &[

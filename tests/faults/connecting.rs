@@ -15,8 +15,8 @@ pub const CONNECTING: &[Fault] = &[
         .requests(NONE)
         .until_deadline()
         .with(&[("SM_HOST", "https://no-such-service.invalid")]),
-    fails("the connection is refused", Find, greeted(Refuse), "refuses the connection").requests(NONE).until_deadline(),
-    fails("the connection is refused", Sign, greeted(Refuse), "refuses the connection").requests(NONE).until_deadline(),
+    fails("the connection is refused", Find, greeted(Refuse), "connection refused by").requests(NONE).until_deadline(),
+    fails("the connection is refused", Sign, greeted(Refuse), "connection refused by").requests(NONE).until_deadline(),
     fails("every connection is reset", Find, greeted(Reset), "no connection to 127.0.0.1")
         .requests(NONE)
         .until_deadline(),
@@ -70,7 +70,7 @@ pub const CONNECTING: &[Fault] = &[
         .rv(CKR_FUNCTION_FAILED)
         .requests(NONE)
         .with(&[("SM_CLIENT_CERT_FILE", "{state}/client-expired.p12")]),
-    fails("the password does not open the client certificate", Find, Plan::FAIR, "the password does not open")
+    fails("wrong password for the client certificate", Find, Plan::FAIR, "wrong password for")
         .rv(CKR_FUNCTION_FAILED)
         .requests(NONE)
         .with(&[("SM_CLIENT_CERT_PASSWORD", "wrong")]),
@@ -84,17 +84,17 @@ pub const TLS: &[Fault] = &[
     fails("the service's certificate is for another name", Find, shown(OtherName), "is not for 127.0.0.1")
         .requests(NONE),
     fails(
-        "the service's certificate is of an unknown authority",
+        "the service's certificate is signed by an unknown CA",
         Find,
         shown(OtherAuthority),
-        "of an unknown authority",
+        "signed by an unknown CA",
     )
     .requests(NONE),
     fails(
-        "the service's certificate is of an unknown authority",
+        "the service's certificate is signed by an unknown CA",
         Sign,
         shown(OtherAuthority),
-        "of an unknown authority",
+        "signed by an unknown CA",
     )
     .requests(NONE),
     fails(

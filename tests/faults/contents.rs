@@ -38,14 +38,14 @@ pub const SIGNATURES: &[Fault] = &[
         "JSON that is cut off",
         Sign,
         sign(&[Own(JSON, || b"{\"signature\": \"MEU".into())]),
-        "the answer is no JSON",
+        "the response is not valid JSON",
     ),
-    fails("JSON that is 100,000 deep", Sign, sign(&[Own(JSON, deep)]), "the answer is no JSON"),
+    fails("JSON that is 100,000 deep", Sign, sign(&[Own(JSON, deep)]), "the response is not valid JSON"),
     fails(
         "bytes that are no UTF-8",
         Sign,
         sign(&[Own(JSON, || b"{\"signature\": \"\xff\xfe\"}".into())]),
-        "the answer is no JSON",
+        "the response is not valid JSON",
     ),
     fails(
         "100 MB, announced",

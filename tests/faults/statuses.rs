@@ -131,7 +131,7 @@ pub const REFUSALS: &[Fault] = &[
         "407",
         Find,
         on("GET", &[Raw("HTTP/1.1 407 Proxy Authentication Required\r\nContent-Length: 0\r\n\r\n")]),
-        "the proxy wants credentials",
+        "the proxy requires authentication",
     ),
     fails("409", Sign, on("POST", &[Own(head!("409 Conflict"), says!("busy"))]), "busy").rv(CKR_FUNCTION_REJECTED),
     fails("413", Sign, on("POST", &[Own(head!("413 Content Too Large"), says!("too large"))]), "too large")
@@ -140,7 +140,7 @@ pub const REFUSALS: &[Fault] = &[
         "418, which nobody expects",
         Sign,
         on("POST", &[Own(head!("418 I'm a teapot"), says!(text ""))]),
-        "HTTP 418: (no words)",
+        "HTTP 418: (no message)",
     ),
     fails("422", Sign, on("POST", &[Own(head!("422 Unprocessable Content"), says!("cannot be"))]), "cannot be")
         .rv(CKR_FUNCTION_FAILED),
@@ -222,7 +222,7 @@ pub const LATER: &[Fault] = &[
         "429, come back in an hour",
         Sign,
         on("POST", &[Own(head!("429 Too Many Requests", "Retry-After: 3600"), says!("slow down"))]),
-        "(come back in 3600 s)",
+        "(retry after 3600 s)",
     ),
     fails(
         "429, come back in the year 2199",
@@ -231,7 +231,7 @@ pub const LATER: &[Fault] = &[
             "POST",
             &[Own(head!("429 Too Many Requests", "Retry-After: Tue, 01 Jan 2199 00:00:00 GMT"), says!("slow down"))],
         ),
-        "come back in",
+        "retry after",
     ),
     fails(
         "429 for ever",

@@ -6,54 +6,51 @@ use super::entry::*;
 const KEY: &str = "demo-ec-p256";
 
 pub const KEYPAIRS: Group = Group {
-    title: "The keypair",
+    title: "Keypair",
     entries: &[
         entry(
-            "The alias does not exist",
+            "Keypair not found",
             Find("release-2019"),
             "there is no keypair",
-            "No keypair has this alias, or the user of the API key may not see it. If another is nearly called so, and the \
-             module has seen it, the line names it. It costs one look-up, and no signature.",
+            "No keypair has this alias, or the user of the API key may not see it. If the module knows a similar alias, the message suggests it. This costs one request, and no signature.",
         ),
         entry(
-            "The alias has a typing error",
+            "Keypair not found: did you mean",
             FindAmong("demo-rsa-3027"),
             "did you mean 'demo-rsa-3072'",
-            "The same, with a name that the module has seen: most clients list everything before they choose.",
+            "As above, with a similar alias. Most clients list all keypairs first, so the module knows them.",
         ),
         entry(
-            "The alias differs by case",
+            "Keypair not found: aliases are case-sensitive",
             FindAmong("Demo-EC-P256"),
-            "the case of an alias matters",
-            "The service compares aliases without regard to case when it searches, and PKCS#11 compares labels byte by byte.",
+            "aliases are case-sensitive",
+            "The service's search ignores case, but PKCS#11 compares labels byte by byte. Use the alias as the message shows it.",
         ),
         entry(
-            "The filter hides it",
+            "Keypair excluded by STM_PKCS11_KEYPAIRS",
             Find(KEY),
             "STM_PKCS11_KEYPAIRS",
-            "`STM_PKCS11_KEYPAIRS`, or `keypairs` in the settings file, lists what is shown.",
+            "`STM_PKCS11_KEYPAIRS`, or `keypairs` in the settings file, lists the keypairs to show. Add the alias.",
         )
         .with(&[("STM_PKCS11_KEYPAIRS", "release-*")]),
         entry(
-            "The keypair is offline",
+            "Keypair is OFFLINE",
             Sign("demo-offline"),
             "OFFLINE",
-            "Offline keypairs sign in a release window only. Set it online in the service's web page (keypair, edit), or open a \
-             release.",
+            "Offline keypairs sign only within a release window. Set the keypair online in the service's web console (keypair, edit), or open a release window.",
         ),
         entry(
-            "The keypair has no certificate",
+            "Keypair without a certificate",
             List,
             "has no certificate",
-            "A note (`SM_LOG_LEVEL=WARN`) that explains why Java does not see the alias and why signing tools find no certificate: \
-             the keypair can sign, but nobody has issued a certificate for it. Issue one in the service's web page.",
+            "A warning (shown with `SM_LOG_LEVEL=WARN`). The keypair can sign, but has no certificate, so Java does not show the alias, and signing tools find no certificate. Issue one in the service's web console.",
         )
         .warns(),
         entry(
-            "The keypair has nothing to show",
+            "Keypair without a public key",
             List,
             "is not shown",
-            "The service gave neither a public key nor a certificate; a keypair whose kind is decided for each signature has none.",
+            "The service returned neither a public key nor a certificate. Keypairs whose key changes with each signature (dynamic keypairs) have none.",
         )
         .when(
             r#"[{"method": "GET", "path": "/signingmanager/api/v1/keypairs", "status": 200, "body": {"total": 1, "items": [{"id":
@@ -61,11 +58,10 @@ pub const KEYPAIRS: Group = Group {
         )
         .warns(),
         entry(
-            "The public key cannot be read",
+            "Public key in an unknown format",
             Find("release"),
             "exists, but the module cannot show it",
-            "The keypair exists, and the service gives its public key in a form that the module does not know, and no certificate \
-             whose key could be used instead. Please report the form.",
+            "The keypair exists, but its public key has a format that the module does not know, and it has no certificate to take the key from. Issue a certificate, and report the format.",
         )
         .when(
             r#"[{"method": "GET", "path": "/signingmanager/api/v1/keypairs", "status": 200, "body": {"total": 1, "items": [{"id":
@@ -73,10 +69,10 @@ pub const KEYPAIRS: Group = Group {
                  "certificates": [], "number_of_active_certificates": 0}]}}]"#,
         ),
         entry(
-            "The answer holds no signature",
+            "Response without a signature",
             Sign(KEY),
             "without a signature",
-            "The service answered \"created\" and left the signature out, in the record, too.",
+            "The service reported success, but neither its response nor the signature log contains the signature.",
         )
         .when(
             r#"[{"method": "POST", "path": "/signingmanager", "status": 201, "body": {"id": "11111111-2222-3333-4444-555555555555"}},
@@ -84,10 +80,10 @@ pub const KEYPAIRS: Group = Group {
                  "signing_status": "SUCCESS"}}]"#,
         ),
         entry(
-            "The service did not sign",
+            "Signing failed in the service",
             Sign(KEY),
             "has the status FAILED: the HSM is not available",
-            "The service accepted the request and failed afterwards. The line has its reason, where it gives one.",
+            "The service accepted the request and failed afterwards. The message contains the reason if the service gave one.",
         )
         .when(
             r#"[{"method": "POST", "path": "/signingmanager", "status": 201, "body": {"id": "11111111-2222-3333-4444-555555555555"}},
@@ -95,11 +91,10 @@ pub const KEYPAIRS: Group = Group {
                  "signing_status": "FAILED", "failure_reason": "the HSM is not available"}}]"#,
         ),
         entry(
-            "The signature does not get ready",
+            "Signature not ready in time",
             Sign(KEY),
-            "has the status IN_PROGRESS",
-            "The module reads the signature's record until the time of the call is over. The signature may get ready afterwards: \
-             `stm-pkcs11 signature show ID` reads its record.",
+            "status IN_PROGRESS",
+            "The module polls the signature log until the timeout. The signature may become ready later: run `stm-pkcs11 signature show ID --wait`.",
         )
         .when(
             r#"[{"method": "POST", "path": "/signingmanager", "status": 202, "body": {"id": "11111111-2222-3333-4444-555555555555"}},
@@ -108,21 +103,20 @@ pub const KEYPAIRS: Group = Group {
         )
         .with(&[("STM_PKCS11_TIMEOUT", "2")]),
         entry(
-            "The algorithm is refused",
+            "Signature algorithm refused (INVALID_SIG_ALG)",
             Sign(KEY),
             "sig_alg SHA256WithECDSA, a hash of 32 bytes",
-            "The service does not have the algorithm for this keypair. The line names what was sent.",
+            "The service does not support the algorithm for this keypair. The message shows what was sent. Choose another mechanism or digest.",
         )
         .when(
             r#"[{"method": "POST", "path": "/signingmanager", "status": 400, "body": {"errors": [{"code": "INVALID_SIG_ALG",
                  "message": "Signature algorithm is not valid"}]}}]"#,
         ),
         entry(
-            "The signature is not of this keypair",
+            "Signature does not verify",
             Sign(KEY),
             "does not verify",
-            "Every signature is verified with the public key that the token shows before a client gets it. A keypair that was made \
-             anew under its old alias looks so once; what was known of it is forgotten, and the next call asks anew.",
+            "The module verifies every signature with the public key of the token before it returns it. This happens once after a keypair is re-created under the same alias: the cached entry is dropped, and the next call fetches it again.",
         )
         .when(
             r#"[{"method": "POST", "path": "/signingmanager", "status": 200, "body": {"id": "11111111-2222-3333-4444-555555555555",
@@ -135,16 +129,16 @@ pub const CALLS: Group = Group {
     title: "New keypairs",
     entries: &[
         entry(
-            "A new keypair without a name",
+            "New keypair without an alias",
             Generate(None),
             "needs an alias",
-            "`pkcs11-tool --keypairgen` wants `--label ALIAS`.",
+            "`pkcs11-tool --keypairgen` requires `--label ALIAS`.",
         ),
         entry(
-            "A new keypair whose name is taken",
+            "Alias already exists (409)",
             Generate(Some(KEY)),
-            "choose an alias that is not taken",
-            "Aliases are unique in an account, whoever may see them.",
+            "choose an alias that is not in use",
+            "Aliases are unique in an account, including those of keypairs that you cannot see. Choose another alias.",
         ),
     ],
 };

@@ -23,35 +23,34 @@ const GROUPS: &[Group] = &[
 ];
 
 const HEAD: &str = "\
-# Errors
+# Error messages
 
-What goes wrong, and the line that the module writes when it does. Client programs say little: \"keystore load failed\",
-`CKR_DEVICE_ERROR`, \"key not found\". The module's own line is on standard error, before the client's; where a client hides
-that, `SM_LOG_OUTPUT=file` keeps it in `~/.signingmanager/logs`. A line names what was tried, what was wrong, in the service's
-own words where it said something, what to do, and at its end the function and the code that the client was given.
+The module writes one message on stderr for each failed call. It says what failed, what the service replied, and how to fix it, and ends with the
+function and the code that the client program got. Client programs themselves say little: \"keystore load failed\", `CKR_DEVICE_ERROR`,
+\"key not found\". If a client hides stderr, set `SM_LOG_OUTPUT=file`, and look in `~/.signingmanager/logs`.
 
-`stm-pkcs11 doctor` looks for all of them in order, and spends no signature.
+Run `stm-pkcs11 doctor` first: it checks for these problems in order, and does not use up a signature.
 
-Each line below was written by the module in a test (`tests/words/`): `UPDATE_DOCS=1 cargo test --test words` makes this page,
-and the tests fail when it is out of date. `HOST`, `PORT`, `FOLDER`, `DATE` and ids stand for what differs from place to place.
-[faults.md](faults.md) says what is done about broken connections and answers, with times and numbers of requests.
+A test (`tests/words/`) produces every message on this page; `UPDATE_DOCS=1 cargo test --test words` writes the page. `HOST`, `PORT`, `FOLDER`,
+`DATE` and ids are placeholders. [faults.md](faults.md) says what the module does about broken connections and responses.
 
-## What clients make of it
+@TOC@
+## How client tools report it
 
-| code | what it means here | what the client may say |
+| code | meaning | message of the client program |
 | --- | --- | --- |
-| `CKR_FUNCTION_FAILED` | a setting or a file is wrong: nothing was sent | jarsigner: \"keystore load: load failed\"; OpenSSL's engine: \"Unable to enumerate private keys\" |
-| `CKR_DEVICE_ERROR` | no connection, no answer in time, or the service refuses the credentials | the same |
-| `CKR_FUNCTION_REJECTED` | the service does not let this user sign with this keypair now: rights, OFFLINE, release window, quota, `STM_PKCS11_BUDGET` | jarsigner: \"unable to sign jar\"; openssl: \"function rejected\" |
+| `CKR_FUNCTION_FAILED` | a setting or a file is invalid; no request was sent | jarsigner: \"keystore load: load failed\"; OpenSSL's engine: \"Unable to enumerate private keys\" |
+| `CKR_DEVICE_ERROR` | no connection, no response in time, or the service refuses the credentials | the same |
+| `CKR_FUNCTION_REJECTED` | this user cannot sign with this keypair now: permissions, OFFLINE, release window, quota, `STM_PKCS11_BUDGET` | jarsigner: \"unable to sign jar\"; openssl: \"function rejected\" |
 | `CKR_PIN_INCORRECT` | with `STM_PKCS11_LOGIN` set: the PIN is not the password or the API key | \"PIN incorrect\" |
-| no code, and nothing found | no keypair of this account has the alias | OpenSSL's engine: \"The private key was not found at: ...\"; jarsigner: \"Certificate chain not found for: ALIAS\" |
+| `CKR_OK`, and no object | no keypair has the alias | OpenSSL's engine: \"The private key was not found at: ...\"; jarsigner: \"Certificate chain not found for: ALIAS\" |
 
 ";
 
 /// The page.
 pub fn page(emulator: &Emulator) -> String {
     let p11 = P11::load();
-    let mut text = HEAD.to_owned();
+    let mut text = HEAD.replace("@TOC@", &contents());
     let mut wrong = Vec::new();
     for group in GROUPS {
         let _ = writeln!(text, "## {}\n", group.title);
@@ -66,6 +65,25 @@ pub fn page(emulator: &Emulator) -> String {
     text.truncate(text.trim_end().len());
     text.push('\n');
     text
+}
+
+/// The table of contents.
+fn contents() -> String {
+    let mut text = String::from("- [How client tools report it](#how-client-tools-report-it)\n");
+    for group in GROUPS {
+        let _ = writeln!(text, "- {}", link(group.title));
+        for entry in group.entries {
+            let _ = writeln!(text, "  - {}", link(entry.title));
+        }
+    }
+    text
+}
+
+/// A link to a heading, by the name that Markdown gives it.
+fn link(heading: &str) -> String {
+    let anchor = heading.to_lowercase().replace(' ', "-");
+    let anchor = anchor.chars().filter(|c| c.is_alphanumeric() || matches!(c, '-' | '_')).collect::<String>();
+    format!("[{heading}](#{anchor})")
 }
 
 fn section(entry: &Entry, line: &str) -> String {

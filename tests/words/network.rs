@@ -6,84 +6,81 @@ use super::entry::*;
 const KEY: &str = "demo-ec-p256";
 
 pub const NETWORK: Group = Group {
-    title: "The network",
+    title: "Network",
     entries: &[
         entry(
-            "The name does not exist",
+            "Host name cannot be resolved",
             Find(KEY),
             "cannot be resolved",
-            "A typing error in `SM_HOST`, a build machine without name servers, or one that reaches the world through a proxy only.",
+            "Cause: a typing error in `SM_HOST`, a build machine without name servers, or one that reaches the Internet only through a proxy. Check `SM_HOST` and `HTTPS_PROXY`.",
         )
         .with(&[("SM_HOST", "https://clientauth.invalid")]),
         entry(
-            "Nobody listens there",
+            "Connection refused",
             Find(KEY),
-            "refuses the connection",
-            "Tried again until the time of the operation is over, because services restart.",
+            "connection refused by",
+            "No server listens at this host and port. The module retries within the timeout, because services restart. Check `SM_HOST` and its port.",
         )
         .with(&[("SM_HOST", "https://127.0.0.1:9")]),
         entry(
-            "The proxy does not run",
+            "Connection refused by the proxy",
             Find(KEY),
-            "by way of the proxy",
-            "`HTTPS_PROXY` is set on many machines without anybody knowing. `NO_PROXY` names hosts that need none.",
+            "refused by the proxy",
+            "`HTTPS_PROXY` names a proxy that does not run. It is often set for the whole machine. List hosts that bypass the proxy in `NO_PROXY`.",
         )
         .with(&[("HTTPS_PROXY", "http://127.0.0.1:9"), ("NO_PROXY", "none.example")]),
         entry(
-            "A firewall inspects TLS",
+            "Unknown CA",
             Find(KEY),
-            "unknown authority",
-            "What answers shows a certificate of an authority that this system does not know: a company's firewall, or an \
-             emulator. Put the authority's certificate (PEM) into a file and name it: `SM_CA_FILE`. A firewall that inspects \
-             mutual TLS cannot work at all; ask for an exception for the host. `SM_TLS_SKIP_VERIFY` is no way out: whoever is \
+            "unknown CA",
+            "The server's certificate is signed by a CA that this system does not know, such as a firewall that inspects TLS, or an emulator. Set `SM_CA_FILE` to a file with the CA's certificate (PEM). A firewall cannot inspect mutual TLS: ask for an exception for the host. `SM_TLS_SKIP_VERIFY` is not a solution: anyone \
              on the network could then pose as the service.",
         )
         .with(&[("SM_CA_FILE", "{state}/other-ca.pem")]),
         entry(
-            "The file of authorities is not there",
+            "CA file cannot be read",
             Find(KEY),
             "SM_CA_FILE",
-            "`SM_CA_FILE` takes the place of the system's authorities; without it they are used.",
+            "`SM_CA_FILE` replaces the system's CA certificates. Unset it to use those.",
         )
         .with(&[("SM_CA_FILE", "/etc/ssl/company.pem")]),
         entry(
-            "The service does not take the client certificate",
+            "Client certificate not accepted",
             Find(KEY),
             "does not accept the client certificate",
-            "It was made in another account or for another host (production, demo, on-premises), or was revoked.",
+            "The certificate belongs to another account or host (production, demo, on-premises), or was revoked. Create one in the account that `SM_HOST` names.",
         )
         .with(&[("SM_CLIENT_CERT_FILE", "{state}/client-other.p12")]),
         entry(
-            "The certificate of the service is not checked",
+            "TLS verification disabled",
             Find(KEY),
             "NOT checked",
-            "`SM_TLS_SKIP_VERIFY=TRUE` is set. Said once a process, at every level of the log.",
+            "`SM_TLS_SKIP_VERIFY=TRUE` is set. The module writes this message once for each process, at every log level.",
         )
         .with(&[("SM_TLS_SKIP_VERIFY", "TRUE")])
         .warns(),
         entry(
-            "The service is too slow",
+            "Timeout",
             Find(KEY),
             "within 2 s",
-            "No call takes longer than `STM_PKCS11_TIMEOUT` (60 seconds unless it is set). A signature whose answer did not come \
-             may have been made: it is not asked for again, and the service's record of signatures shows it.",
+            "No call takes longer than `STM_PKCS11_TIMEOUT` (60 seconds by default). If the response to a sign request is lost, the service may have signed: the module does not retry it, and the service's signature log shows it.",
         )
         .when(r#"[{"path": "/signingmanager", "delay_ms": 4000}]"#),
         entry(
-            "What answers is a web page",
+            "A web page instead of the API",
             Find(KEY),
             "web page",
-            "A login page of a proxy, or the service's web address in place of its API's: `SM_HOST` begins with `clientauth.`.",
+            "The response is a proxy's login page, or `SM_HOST` is the address of the service's web console. The API's host begins with `clientauth.`.",
         )
         .when(
             r#"[{"path": "/signingmanager", "status": 403, "headers": {"Content-Type": "text/html"},
                  "body": "<html><body>Please log in</body></html>"}]"#,
         ),
         entry(
-            "What answers sends us elsewhere",
+            "Unexpected redirect",
             Find(KEY),
-            "redirects are not followed",
-            "The API key must not travel to a host that nobody chose.",
+            "follows no redirect",
+            "The module does not send the API key to a host that `SM_HOST` does not name. Set `SM_HOST` to the final address.",
         )
         .when(r#"[{"path": "/signingmanager", "status": 302, "headers": {"Location": "https://other.example/"}, "body": ""}]"#),
     ],

@@ -22,38 +22,35 @@ pub const SETTINGS: Group = Group {
             "SM_HOST is not an https:// URL",
             Find(KEY),
             "use an https:// URL",
-            "The API key would travel in the clear. There is no setting for that.",
+            "The module does not send credentials without TLS, and no setting changes that.",
         )
         .with(&[("SM_HOST", "http://clientauth.example")]),
         entry(
             "A secret in the wrong setting",
             Find(KEY),
             "contains the value of SM_API_KEY",
-            "Credentials got into each other's variables. The value is neither shown nor sent anywhere, not even to the name server.",
+            "Two settings have each other's values. The module neither shows the value nor sends it anywhere, not even to the name server.",
         )
         .with(&[("SM_API_KEY", "0123456789abcdef_0123456789"), ("SM_HOST", "0123456789abcdef_0123456789")]),
         entry(
-            "A pipeline without its secrets",
+            "Empty secret in a CI job",
             Find(KEY),
             "is still a placeholder",
-            "The pipeline had no value for the secret: its name is mistyped, or this job may not read it (pull requests of forks). \
-             An empty `SM_API_KEY` or `SM_CLIENT_CERT_FILE` is refused in the same way, before any request.",
+            "The pipeline has no value for the secret: its name is misspelt, or this job may not read it (pull requests from forks). The module refuses an empty `SM_API_KEY` or `SM_CLIENT_CERT_FILE` in the same way, before any request.",
         )
         .with(&[("SM_API_KEY", "$(SM_API_KEY)")]),
         entry(
             "Invalid value for a setting",
             Find(KEY),
             "STM_PKCS11_TIMEOUT",
-            "Every setting is read strictly: a value that would be ignored is an error, because a release must not depend on \
-             it. [settings.md](settings.md) lists what each one takes.",
+            "The module never ignores an invalid value. [settings.md](settings.md) lists the values that each setting accepts.",
         )
         .with(&[("STM_PKCS11_TIMEOUT", "soon")]),
         entry(
             "Unknown setting",
             Start,
             "did you mean",
-            "A warning (`SM_LOG_LEVEL=WARN` shows it): a variable that begins with `SM_` or `STM_PKCS11_` and is nearly the name \
-             of a setting.",
+            "A warning (shown with `SM_LOG_LEVEL=WARN`): the name of a variable begins with `SM_` or `STM_PKCS11_`, and is similar to that of a setting.",
         )
         .with(&[("SM_CLIENT_CERT_PASWORD", "x")])
         .warns(),
@@ -62,33 +59,31 @@ pub const SETTINGS: Group = Group {
             Find(KEY),
             "does not name a certificate",
             "`STM_PKCS11_CERTIFICATE` names the certificate to show by its id or alias (aliases are case-sensitive). The service's \
-             default certificate is shown instead; the message lists those that the keypair has. A list of keypairs reports names that \
-             are no certificate's.",
+             default certificate is shown instead; the message lists those that the keypair has. A listing reports names that match no \
+             certificate.",
         )
         .with(&[("STM_PKCS11_CERTIFICATE", "release-2027")])
         .warns(),
         entry(
-            "A typing error in the settings file",
+            "Unknown key in the settings file",
             Find(KEY),
             "did you mean 'api_key'",
-            "The line names file, line and key, and the nearest key there is.",
+            "The message names file, line and key, and suggests the most similar key.",
         )
         .file(&[("stm-pkcs11.toml", 0o600, "[[token]]\nname = 'production'\napi_kye = 'env:KEY'\n")])
         .with(&[("STM_PKCS11_CONFIG", "{folder}/stm-pkcs11.toml")]),
         entry(
-            "The settings file is not there",
+            "Settings file not found",
             Find(KEY),
             "cannot be read",
-            "`STM_PKCS11_CONFIG` names a file that does not exist or that this user may not read. `STM_PKCS11_CONFIG=none` \
-             reads none.",
+            "`STM_PKCS11_CONFIG` names a file that does not exist or that this user cannot read. Set it to `none` to read no settings file.",
         )
         .with(&[("STM_PKCS11_CONFIG", "{folder}/stm-pkcs11.toml")]),
         entry(
-            "A secret's program fails",
+            "The command for a secret fails",
             Find(KEY),
             "the command 'false' failed",
-            "A `command:` in the settings file must end with status 0 and print the secret within the time that an operation \
-             has. What it says on standard error goes to standard error.",
+            "A `command:` in the settings file must exit with status 0 and print the secret within the timeout of the call. Its stderr is passed through.",
         )
         .file(&[("stm-pkcs11.toml", 0o600, "[[token]]\nname = 'production'\nproxy = 'command:false'\n")])
         .with(&[("STM_PKCS11_CONFIG", "{folder}/stm-pkcs11.toml")]),
@@ -96,7 +91,7 @@ pub const SETTINGS: Group = Group {
             "Other users can read a file with secrets",
             Start,
             "chmod 600",
-            "A warning, at every log level: settings, properties and key files contain credentials, or name them.",
+            "A warning at every log level: settings, properties and key files contain credentials, or their paths.",
         )
         .file(&[("stm-pkcs11.toml", 0o644, "[[token]]\nname = 'production'\n")])
         .with(&[("STM_PKCS11_CONFIG", "{folder}/stm-pkcs11.toml")])
@@ -106,8 +101,7 @@ pub const SETTINGS: Group = Group {
             Find(KEY),
             "other users can change it",
             "Settings can run programs (`command:`) and choose the service, so a file that others can change is not read. The same \
-             holds for properties, certificates, keys and secrets, for a file that belongs to neither root nor you, for a \
-             symbolic link that somebody else made, and for what is not a regular file of at most 1 MiB.",
+             holds for properties, certificates, keys and secrets, for a file that belongs to neither root nor you, for a symbolic link that another user made, and for anything but a regular file of at most 1 MiB.",
         )
         .file(&[("stm-pkcs11.toml", 0o666, "[[token]]\nname = 'production'\n")])
         .with(&[("STM_PKCS11_CONFIG", "{folder}/stm-pkcs11.toml")]),
@@ -115,56 +109,52 @@ pub const SETTINGS: Group = Group {
 };
 
 pub const IDENTITY: Group = Group {
-    title: "The client certificate",
+    title: "Client certificate",
     entries: &[
         entry(
-            "The file is not there",
+            "Client certificate file not found",
             Find(KEY),
             "check the path",
-            "`SM_CLIENT_CERT_FILE` is looked for from the folder that the program runs in, if the path is relative; build \
-             tools change folders, so give a whole path. In pipelines the content can stand in `SM_CLIENT_CERT_FILE_B64`.",
+            "A relative path in `SM_CLIENT_CERT_FILE` is relative to the current directory, which build tools change: use an absolute path. In pipelines, set `SM_CLIENT_CERT_FILE_B64` to the content of the file.",
         )
         .with(&[("SM_CLIENT_CERT_FILE", "/secrets/client.p12")]),
         entry(
-            "The password is wrong",
+            "Wrong password for the client certificate",
             Find(KEY),
-            "does not open",
-            "The password is the one that was shown when the certificate was made, once; nobody can look it up. Make a new \
-             certificate in your account if it is lost. Beware of shells: a `$` or `!` in it wants single quotes.",
+            "wrong password for",
+            "The service shows the password once, when you create the certificate. If it is lost, create a new certificate. In a shell, put the password in single quotes if it contains `$` or `!`.",
         )
         .with(&[("SM_CLIENT_CERT_PASSWORD", "not-the-password")]),
-        entry("There is no password", Find(KEY), "has a password", "`SM_CLIENT_CERT_PASSWORD` is empty or not set; pipelines of forks often get no secrets.")
+        entry("Password not set", Find(KEY), "has a password", "`SM_CLIENT_CERT_PASSWORD` is empty or not set. Pull requests from forks usually get no secrets.")
             .file(&[("stm-pkcs11.toml", 0o600, NO_PASSWORD)])
             .with(&[("STM_PKCS11_CONFIG", "{folder}/stm-pkcs11.toml")]),
         entry(
-            "The file is no PKCS#12 and no PEM file",
+            "Not a readable PKCS#12 or PEM file",
             Find(KEY),
-            "can be read",
-            "Often it is still base64, as it came from the secret store: decode it (`base64 -d`), or hand it over as \
-             `SM_CLIENT_CERT_FILE_B64`.",
+            "is not a readable",
+            "The file is often still base64, as the secret store returned it. Decode it (`base64 -d`), or set `SM_CLIENT_CERT_FILE_B64` instead.",
         )
         .file(&[("client.p12", 0o600, "this is no certificate")])
         .with(&[("SM_CLIENT_CERT_FILE", "{folder}/client.p12")]),
         entry(
-            "The certificate in the variable is cut off",
+            "SM_CLIENT_CERT_FILE_B64 is not valid base64",
             Find(KEY),
             "SM_CLIENT_CERT_FILE_B64",
-            "Secret stores of CI systems cut lines and lose ends. Store it in one line: `base64 -w0 client.p12`.",
+            "CI systems may truncate secrets of several lines. Store it as one line: `base64 -w0 client.p12`.",
         )
         .with(&[("SM_CLIENT_CERT_FILE_B64", "MIIKpAIB*")]),
         entry(
-            "A PEM file without its key",
+            "PEM file without a private key",
             Find(KEY),
             "does not contain a private key",
-            "Certificate and key must be in the one file, in any order: `cat client.crt client.key > client.pem`.",
+            "Put certificate and key into one file, in any order (`cat client.crt client.key > client.pem`), or set `SM_CLIENT_KEY_FILE`.",
         )
         .with(&[("SM_CLIENT_CERT_FILE", "{state}/tls-ca.pem")]),
         entry(
-            "The password does not open the PEM key",
+            "Wrong password for the PEM key",
             Find(KEY),
-            "does not open the key",
-            "An encrypted PKCS#8 key (`BEGIN ENCRYPTED PRIVATE KEY`) is opened with `SM_CLIENT_CERT_PASSWORD`. Where that is not \
-             set, the message says that there is no password.",
+            "wrong password for the key",
+            "An encrypted PKCS#8 key (`BEGIN ENCRYPTED PRIVATE KEY`) is decrypted with `SM_CLIENT_CERT_PASSWORD`. If it is not set, the message says so.",
         )
         .file(&[("client.pem", 0o600, ENCRYPTED)])
         .with(&[("SM_CLIENT_CERT_FILE", "{folder}/client.pem")]),
@@ -178,17 +168,17 @@ pub const IDENTITY: Group = Group {
         .file(&[("client.pem", 0o600, "-----BEGIN RSA PRIVATE KEY-----\nProc-Type: 4,ENCRYPTED\nDEK-Info: AES-256-CBC,00\n\nMIIB\n-----END RSA PRIVATE KEY-----\n")])
         .with(&[("SM_CLIENT_CERT_FILE", "{folder}/client.pem")]),
         entry(
-            "It has expired",
+            "Expired client certificate",
             Find(KEY),
             "expired on",
-            "The service would refuse it in the TLS handshake, in words that nobody understands; so it is not even tried.",
+            "Create a new certificate in the service. The module does not connect with an expired certificate, because the TLS handshake would fail with a less helpful message.",
         )
         .with(&[("SM_CLIENT_CERT_FILE", "{state}/client-expired.p12")]),
         entry(
-            "It expires soon",
+            "Client certificate expires soon",
             Find(KEY),
             "expires on",
-            "A warning, thirty days before the end. `stm-pkcs11 doctor` has it too, for a monthly job.",
+            "A warning, thirty days before the certificate expires. `stm-pkcs11 doctor` reports it too; run it in a monthly job.",
         )
         .with(&[("SM_CLIENT_CERT_FILE", "{state}/client-soon.p12")])
         .warns(),

@@ -238,7 +238,7 @@ impl Row {
 
     fn cells(&self) -> Vec<String> {
         let Linked { thumbprint, new } = &self.linked;
-        let done = if *new { "new" } else { "was there; linked anew" };
+        let done = if *new { "new" } else { "was there; linked again" };
         vec![self.keypair.alias.clone(), thumbprint.clone(), self.until(), done.to_owned()]
     }
 

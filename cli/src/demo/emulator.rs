@@ -138,7 +138,7 @@ fn get(address: &str, path: &str) -> Result<String, String> {
     stream.write_all(request.as_bytes()).map_err(|error| error.to_string())?;
     let mut answer = String::new();
     stream.read_to_string(&mut answer).map_err(|error| error.to_string())?;
-    let (head, body) = answer.split_once("\r\n\r\n").ok_or("the answer is no HTTP")?;
+    let (head, body) = answer.split_once("\r\n\r\n").ok_or("the response is not HTTP")?;
     match head.split_whitespace().nth(1) {
         Some("200") => Ok(body.to_owned()),
         _ => Err(format!("the answer is \"{}\"", head.lines().next().unwrap_or_default())),

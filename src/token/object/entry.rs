@@ -81,7 +81,7 @@ impl Entry {
         let Some(record) = self.certificate_record() else {
             let name = &self.keypair.alias;
             log::warn!(
-                "keypair {name} has no certificate: Java and most signing tools want one; the service issues it"
+                "keypair {name} has no certificate: Java and most signing tools require one; issue it in the service"
             );
             return None;
         };

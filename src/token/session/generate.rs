@@ -100,7 +100,7 @@ impl Session {
             let found = slot.account.find(slot.id, slot.kind, &template, false)?;
             found.first().map(|object| object.handle()).ok_or_else(|| {
                 let cause = format!(
-                    "the service made the keypair, but its public key is no {family:?} key that this token shows"
+                    "the service made the keypair, but its public key is not a {family:?} key that this token shows"
                 );
                 Error::loud(CKR_DEVICE_ERROR, cause)
             })

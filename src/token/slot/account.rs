@@ -176,7 +176,7 @@ impl Account {
                 Ok(())
             }
             Err(failure) if since.is_some() => {
-                log::warn!("the list of keypairs is used as it was: {failure}");
+                log::warn!("cannot refresh the list of keypairs, using the cached one: {failure}");
                 Ok(())
             }
             Err(failure) => Err(failure::search_error(&failure)),

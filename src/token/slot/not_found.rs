@@ -18,7 +18,7 @@ pub fn tell(template: &Template<'_>, catalog: &Catalog, service: &Service) {
         return;
     }
     if !service.shows(alias) {
-        return log::error!("the keypair '{alias}' is not shown: STM_PKCS11_KEYPAIRS does not let it through");
+        return log::error!("the keypair '{alias}' is not shown: STM_PKCS11_KEYPAIRS excludes it");
     }
     if let Some(why) = catalog.unreadable(alias) {
         return log::error!("the keypair '{alias}' exists, but the module cannot show it: {why}; {UNREADABLE}");
@@ -26,7 +26,7 @@ pub fn tell(template: &Template<'_>, catalog: &Catalog, service: &Service) {
     let lower = alias.to_lowercase();
     let similar = || catalog.aliases().find(|other| other.to_lowercase() == lower).map(str::to_owned);
     if let Some(similar) = service.similar(alias).or_else(similar) {
-        return log::error!("there is no keypair '{alias}', but there is '{similar}': the case of an alias matters");
+        return log::error!("there is no keypair '{alias}', but there is '{similar}': aliases are case-sensitive");
     }
     let remedy = match nearest(alias, catalog.aliases()) {
         Some(near) => format!("did you mean '{near}'?"),

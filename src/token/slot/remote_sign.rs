@@ -55,7 +55,7 @@ fn confirm(
     let refuse = |what: &str| {
         Error::loud(
             CKR_FUNCTION_FAILED,
-            format!("the signature of keypair {} is held back: {what} (STM_PKCS11_CONFIRM=record)", keypair.alias),
+            format!("the signature of keypair {} was discarded: {what} (STM_PKCS11_CONFIRM=record)", keypair.alias),
         )
     };
     let id = signed.id.as_deref().ok_or_else(|| refuse("the service gave it no id, so its record cannot be read"))?;

@@ -23,7 +23,7 @@ pub fn look(visit: &mut Visit, service: &Service, settings: &TokenSettings, only
             return visit.wrong("keypairs", Exit::NotFound, "this user sees none", remedy);
         }
         (0, false) => {
-            let remedy = "check STM_PKCS11_KEYPAIRS: the case of aliases matters, * and ? are patterns";
+            let remedy = "check STM_PKCS11_KEYPAIRS: aliases are case-sensitive, * and ? are patterns";
             return visit.wrong("keypairs", Exit::NotFound, format!("none has an alias like {filter}"), remedy);
         }
         (count, true) => visit.fine("keypairs", format!("this user sees {count}")),
@@ -33,7 +33,7 @@ pub fn look(visit: &mut Visit, service: &Service, settings: &TokenSettings, only
         all.iter().filter(|keypair| only.is_none_or(|only| keypair.alias == only || keypair.id == only)).collect();
     if let (true, Some(only)) = (chosen.is_empty(), only) {
         let remedy = match nearest(only, all.iter().map(|keypair| keypair.alias.as_str())) {
-            Some(near) if near.eq_ignore_ascii_case(only) => format!("the case of an alias matters: it is {near}"),
+            Some(near) if near.eq_ignore_ascii_case(only) => format!("aliases are case-sensitive: it is {near}"),
             Some(near) => format!("did you mean {near}?"),
             None => "stm-pkcs11 keypair list shows what there is".to_owned(),
         };
@@ -96,7 +96,7 @@ fn one_keypair(visit: &mut Visit, keypair: &Keypair, asked_for: bool) {
     }
     let text = format!("{alias} ({}), certificate until {until}", key.name());
     if found.not_after() < now() + SOON * 86_400 {
-        visit.warning("keypair", text, "its certificate ends soon: renew it");
+        visit.warning("keypair", text, "its certificate expires soon: renew it");
     } else {
         visit.fine("keypair", text);
     }
@@ -135,7 +135,7 @@ fn chain(visit: &mut Visit, keypair: &Keypair, leaf: &Certificate) {
     let mut length = 1;
     while !last.is_self_signed() {
         let Some(issuer) = above.iter().find(|one| one.subject() == last.issuer()) else {
-            let remedy = "tools that need the whole chain want the missing certificates in a file";
+            let remedy = "tools that need the whole chain require the missing certificates in a file";
             let text = format!("{}: the issuer of '{}' is not among them", keypair.alias, last.subject_display());
             return visit.warning("chain", text, remedy);
         };

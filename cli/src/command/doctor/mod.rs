@@ -115,7 +115,7 @@ fn identity(visit: &mut Visit, service: &Service, settings: &TokenSettings) {
             let until = day(found.not_after_date());
             let text = format!("{}, until {until}", found.subject_display());
             if found.not_after() < now() + SOON * 86_400 {
-                visit.warning(NAME, text, "it ends soon: make another one in your account");
+                visit.warning(NAME, text, "it expires soon: create a new one in your account");
             } else {
                 visit.fine(NAME, text);
             }
@@ -139,7 +139,7 @@ fn address(settings: &TokenSettings) -> Option<(String, u16)> {
 fn network(visit: &mut Visit, settings: &TokenSettings) {
     if settings.proxy.is_some() {
         // The proxy resolves the name and connects.
-        return visit.fine("host name", "by way of HTTPS_PROXY");
+        return visit.fine("host name", "through HTTPS_PROXY");
     }
     let Some((host, port)) = address(settings) else { return };
     let addresses: Vec<_> = match (host.as_str(), port).to_socket_addrs() {
@@ -173,7 +173,7 @@ fn account(visit: &mut Visit, service: &Service) -> bool {
         }
     };
     let took = begun.elapsed().unwrap_or_default();
-    visit.fine("service", format!("TLS, API key and rights are good; it answers in {} ms", took.as_millis()));
+    visit.fine("service", format!("reachable; TLS, API key and permissions OK; answers in {} ms", took.as_millis()));
     match clock {
         None => visit.warning("clock", "the service does not tell its time", ""),
         Some(clock) => {

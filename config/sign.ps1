@@ -1,5 +1,5 @@
-# Signs PowerShell scripts and modules, programs and catalogues, each in its place, for one signature each. Wants the provider
-# (stm-pkcs11 windows register, once a machine, by an administrator).
+# Signs PowerShell scripts and modules, programs and catalogues, in place, for one signature each. Requires the provider
+# (stm-pkcs11 windows register, once for each machine, as administrator).
 #
 #   .\sign.ps1 module.psm1, module.psd1
 #

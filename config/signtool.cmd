@@ -1,6 +1,6 @@
 @echo off
-rem Signs programs, libraries, installers and scripts with signtool, each in its place, for one signature each. Wants signtool of
-rem Windows SDK 10.0.22000 or later in PATH, and no administrator.
+rem Signs programs, libraries, installers and scripts with signtool, in place, for one signature each. Requires signtool of
+rem Windows SDK 10.0.22000 or later in PATH, and no administrator rights.
 rem
 rem   signtool.cmd program.exe setup.msi ...
 rem

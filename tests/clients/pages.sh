@@ -74,7 +74,7 @@ blocks() {
 for page in "$ROOT"/docs/clients/*.md; do
     name=$(basename "$page" .md)
     [[ $name != README ]] || continue
-    for heading in Install Configure Sign Verify 'What it costs' 'When it does not work'; do
+    for heading in Install Configure Sign Verify 'What it costs' 'Troubleshooting'; do
         grep -qx "## $heading" "$page" || not_ok "$name.md has its parts" "'## $heading' is missing"
     done
     # Tried by tests/windows/run.

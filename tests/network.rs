@@ -54,7 +54,7 @@ service_test!(a_proxy_with_credentials_carries_everything_over_one_tunnel, |emul
     p11.finish();
 });
 
-service_test!(a_proxy_that_wants_other_credentials_is_named_without_them, |_emulator: &Emulator| {
+service_test!(a_proxy_that_requires_other_credentials_is_named_without_them, |_emulator: &Emulator| {
     let relay = Relay::proxy(Some("Basic dXNlcjpwYXNzIHdvcmQ="));
     let log = tempfile::tempdir().expect("a folder");
     for credentials in ["", "user:wrong-proxy-password@"] {

@@ -36,7 +36,7 @@ async fn aside(name: String, look_up: fn(&str) -> Found) -> Found {
     let for_thread = name.clone();
     let work = move || drop(tell.send(look_up(&for_thread)));
     let Ok(thread) = spawn(Box::new(work)) else { return look_up(&name) };
-    let found = told.await.map_err(|_| io::Error::other("the look-up ended early"))?;
+    let found = told.await.map_err(|_| io::Error::other("the lookup ended early"))?;
     // It has nothing left to do; when C_Finalize returns it is gone.
     let _ = thread.join();
     found

@@ -45,7 +45,7 @@ struct Landing<'a> {
 
 impl Drop for Landing<'_> {
     fn drop(&mut self) {
-        let given_up = || Err(Failure::new(Kind::Cancelled, "another thread's look-up ended early", "try again"));
+        let given_up = || Err(Failure::new(Kind::Cancelled, "another thread's lookup ended early", "try again"));
         *self.shared.result.lock() = Some(self.result.take().unwrap_or_else(given_up));
         self.single_flight.under_way.lock().remove(&self.key);
         self.shared.landed.notify_all();
@@ -78,7 +78,7 @@ impl SingleFlight {
                 // The other one has a deadline of its own, and an earlier one; this is for the case that it is stuck.
                 result = shared.landed.wait_until(result, deadline.at());
                 if result.is_none() && deadline.is_over() {
-                    return Err(deadline.passed("another thread's look-up of the same brought nothing"));
+                    return Err(deadline.passed("another thread's lookup of the same object brought nothing"));
                 }
             }
         }

@@ -37,7 +37,7 @@ pub const SIGNING: &[Fault] = &[
     fails("answered after the deadline", Sign, on("POST", &[Forward, Wait(3500), Answer]), MAYBE)
         .executed()
         .until_deadline(),
-    fails("an answer that is no HTTP", Sign, on("POST", &[Forward, Raw("what?\r\n\r\n"), Wait(50), Close]), MAYBE)
+    fails("a response that is not HTTP", Sign, on("POST", &[Forward, Raw("what?\r\n\r\n"), Wait(50), Close]), MAYBE)
         .executed(),
     fails(
         "an answer of two lengths",

@@ -22,7 +22,7 @@ pub const CONNECTING: &[Fault] = &[
         .until_deadline(),
     works("one connection is reset", Find, first_greeted(1, Reset), 1),
     works("one connection is reset", Sign, first_greeted(1, Reset), 1),
-    fails("connections are taken and then nothing", Find, greeted(Silence), "no answer within 2 s")
+    fails("connections are accepted, and then nothing", Find, greeted(Silence), "no answer within 2 s")
         .requests(NONE)
         .until_deadline(),
     fails(
@@ -49,14 +49,14 @@ pub const CONNECTING: &[Fault] = &[
         .requests(NONE)
         .until_deadline(),
     fails(
-        "what answers speaks no TLS",
+        "the server does not speak TLS",
         Find,
         greeted(Say("HTTP/1.1 400 Bad Request\r\n\r\n")),
         "the TLS handshake with 127.0.0.1 failed",
     )
     .requests(NONE),
     fails(
-        "what answers is another kind of server",
+        "another kind of server answers",
         Find,
         greeted(Say("220 mail.example ESMTP\r\n")),
         "the TLS handshake with 127.0.0.1 failed",

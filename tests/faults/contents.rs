@@ -42,7 +42,7 @@ pub const SIGNATURES: &[Fault] = &[
     ),
     fails("JSON that is 100,000 deep", Sign, sign(&[Own(JSON, deep)]), "the response is not valid JSON"),
     fails(
-        "bytes that are no UTF-8",
+        "bytes that are not UTF-8",
         Sign,
         sign(&[Own(JSON, || b"{\"signature\": \"\xff\xfe\"}".into())]),
         "the response is not valid JSON",
@@ -86,7 +86,7 @@ pub const SIGNATURES: &[Fault] = &[
         2,
     ),
     works(
-        "a signature that is no base64, but the record has it",
+        "a signature that is not base64, but the record has it",
         Sign,
         sign(&[Forward, Edited(|body| set(body, "signature", "%%%".into()))]),
         2,

@@ -19,7 +19,7 @@ Three promises hold in every row:
 - **Nothing is signed twice.** A sign is sent again only if it surely was not executed: nothing of it was sent, or the
   service said so (429, or 503 with `Retry-After`). The service's record is compared with what the application got.
 - **The deadline holds.** No call takes longer than `STM_PKCS11_TIMEOUT` and a second, whatever it waits for: names,
-  connections, answers, pauses between attempts, pages of lists, another thread's look-up.
+  connections, answers, pauses between attempts, pages of lists, another thread's lookup.
 - **There is one line.** It says what was tried, what came back in the service's own words, and what to do.
 
 ";

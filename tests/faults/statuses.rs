@@ -197,13 +197,13 @@ pub const LATER: &[Fault] = &[
     works("429 once", Sign, first(1, "POST", &[Own(head!("429 Too Many Requests"), says!("slow down"))]), 2),
     works("429 three times", Sign, first(3, "POST", &[Own(head!("429 Too Many Requests"), says!("slow down"))]), 4),
     works(
-        "429 once, come back in a second",
+        "429 once, retry in a second",
         Sign,
         first(1, "POST", &[Own(head!("429 Too Many Requests", "Retry-After: 1"), says!("slow down"))]),
         2,
     ),
     works(
-        "429 once, come back on a date that has passed",
+        "429 once, retry on a date that has passed",
         Sign,
         first(
             1,
@@ -213,19 +213,19 @@ pub const LATER: &[Fault] = &[
         2,
     ),
     works(
-        "429 once, come back at a time that is no time",
+        "429 once, with a Retry-After that is not a time",
         Sign,
         first(1, "POST", &[Own(head!("429 Too Many Requests", "Retry-After: soon"), says!("slow down"))]),
         2,
     ),
     fails(
-        "429, come back in an hour",
+        "429, retry in an hour",
         Sign,
         on("POST", &[Own(head!("429 Too Many Requests", "Retry-After: 3600"), says!("slow down"))]),
         "(retry after 3600 s)",
     ),
     fails(
-        "429, come back in the year 2199",
+        "429, retry in the year 2199",
         Sign,
         on(
             "POST",
@@ -262,13 +262,13 @@ pub const LATER: &[Fault] = &[
     works("503 once", Find, first(1, "GET", &[Own(head!("503 Service Unavailable"), says!("maintenance"))]), 2),
     fails("503", Sign, on("POST", &[Own(head!("503 Service Unavailable"), says!("maintenance"))]), "maintenance"),
     works(
-        "503 once, come back in a second",
+        "503 once, retry in a second",
         Sign,
         first(1, "POST", &[Own(head!("503 Service Unavailable", "Retry-After: 1"), says!("maintenance"))]),
         2,
     ),
     fails(
-        "503 for ever, come back at once",
+        "503 for ever, retry at once",
         Sign,
         on("POST", &[Own(head!("503 Service Unavailable", "Retry-After: 0"), says!("maintenance"))]),
         "maintenance",

@@ -62,8 +62,8 @@ pub const KEYS: &[Guess] = &[
     signs("`public_key` is missing, and the certificate has it", Label, 2, |a| {
         unless(a.lists_keypairs() || a.keypair(), || each_keypair(|k| without(k, "public_key")))
     }),
-    signs("`public_key` is no key at all, and the certificate has it", Label, 2, |a| key(a, |_| "01:hsm".to_owned())),
-    signs("`public_key` is no key at all, and the certificate has it", List, 2, |a| {
+    signs("`public_key` is not a key, and the certificate has it", Label, 2, |a| key(a, |_| "01:hsm".to_owned())),
+    signs("`public_key` is not a key, and the certificate has it", List, 2, |a| {
         unless(a.lists_keypairs() || a.keypair(), || {
             each_keypair(|k| {
                 if k["certificates"].as_array().is_some_and(|all| !all.is_empty()) {

@@ -11,7 +11,7 @@ pub struct Arguments {
 }
 
 pub fn run(arguments: &Arguments) -> Result<(), Failure> {
-    let (program, rest) = arguments.command.split_first().expect("clap wants one at least");
+    let (program, rest) = arguments.command.split_first().expect("clap requires at least one");
     let folder =
         tempfile::tempdir().map_err(|error| Failure::new("make a folder for the log", error, "check TMPDIR"))?;
     // By way of a file: many programs close or swallow the standard error of what they load.

@@ -122,7 +122,7 @@ mod tests {
         assert!(matches!(written(&mut Broken(ErrorKind::BrokenPipe), b"x"), Output::Closed));
         assert!(matches!(written(&mut Vec::new(), b"x"), Output::Open));
         let Output::Failed(error) = written(&mut Broken(ErrorKind::StorageFull), b"x") else {
-            panic!("it is no failure")
+            panic!("it is not a failure")
         };
         let said = unwritten("to standard output", &error).to_string();
         assert!(said.starts_with("failed: write to standard output\n   why: no space left"), "{said}");

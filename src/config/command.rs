@@ -149,7 +149,7 @@ mod tests {
         assert!(of("/no/such/program").unwrap_err().contains("cannot be run"));
         assert!(of("").unwrap_err().contains("empty"));
         assert!(of("sh -c 'echo half; exit 3'").unwrap_err().contains("failed"));
-        assert!(of("printf '\\377'").unwrap_err().contains("no text"));
+        assert!(of("printf '\\377'").unwrap_err().contains("not text"));
     }
 
     #[cfg(unix)]

@@ -267,7 +267,7 @@ impl Prepared {
         let signature = match self.key.material() {
             Material::Ec { curve, .. } => ecdsa::to_raw(answer, curve.half).ok_or_else(|| {
                 wrong(format!(
-                    "the service answered {} bytes that are no ECDSA signature of {}",
+                    "the service answered {} bytes that are not an ECDSA signature of {}",
                     answer.len(),
                     curve.name
                 ))

@@ -264,7 +264,7 @@ mod tests {
         assert!(remedy(Subject::Record, 404).contains("signature's id"));
         assert!(remedy(Subject::Keypair, 404).contains("alias"));
         assert!(remedy(Subject::List, 404).contains("SM_HOST"));
-        assert!(remedy(Subject::Creation, 409).contains("not taken"));
+        assert!(remedy(Subject::Creation, 409).contains("not in use"));
         assert!(!remedy(Subject::Sign, 409).contains("alias"));
         assert!(remedy(Subject::Sign, 403).contains("SSM_SIGNER"));
         let unauthorized = remedy(Subject::List, 401);

@@ -60,7 +60,7 @@ fn roots(settings: &TokenSettings) -> Result<RootCertStore, Failure> {
         Some(path) => {
             let (added, _) = store.add_parsable_certificates(read_certificates(path)?);
             if added == 0 {
-                let cause = format!("SM_CA_FILE {} holds no certificate that can be used", path.display());
+                let cause = format!("SM_CA_FILE {} does not contain a usable certificate", path.display());
                 return Err(Failure::new(
                     Kind::Settings,
                     cause,

@@ -100,7 +100,7 @@ impl DirectKey {
             Padding::Pkcs1(Some(hash)) => {
                 let row = hash.row();
                 if digest.len() != row.len {
-                    let cause = format!("{} bytes are no {} digest", digest.len(), row.name);
+                    let cause = format!("{} bytes are not a {} digest", digest.len(), row.name);
                     return Err(Error::new(CKR_DATA_LEN_RANGE, cause));
                 }
                 (CKM_RSA_PKCS, Parameter::None, [row.info, digest].concat())

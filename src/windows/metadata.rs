@@ -56,7 +56,7 @@ mod tests {
             ("{}", "names no keypair"),
             (r#"{"key_pair": "x"}"#, "did you mean 'keypair'?"),
             (r#"{"colour": "x"}"#, "it knows keypair and token"),
-            (r#"{"keypair": 7}"#, "no text"),
+            (r#"{"keypair": 7}"#, "not a string"),
         ] {
             assert!(read(text).expect_err(text).contains(words), "{text}");
         }

@@ -55,7 +55,7 @@ pub const REFUSALS: &[Fault] = &[
         "403: no second factor",
         Sign,
         on("POST", &[Own(head!("403 Forbidden"), says!("User is not multi-factor authenticated"))]),
-        "SM_CLIENT_CERT_FILE must hold",
+        "SM_CLIENT_CERT_FILE must contain",
     )
     .rv(CKR_FUNCTION_REJECTED),
     fails(
@@ -76,7 +76,7 @@ pub const REFUSALS: &[Fault] = &[
         "403: no signatures are left",
         Sign,
         on("POST", &[Own(head!("403 Forbidden"), says!("Signature quota exceeded"))]),
-        "buy signatures",
+        "quota is used up",
     )
     .rv(CKR_FUNCTION_REJECTED),
     fails(
@@ -90,7 +90,7 @@ pub const REFUSALS: &[Fault] = &[
         "429: no signatures are left, which no waiting changes",
         Sign,
         on("POST", &[Own(head!("429 Too Many Requests"), says!("The maximum number of signatures is reached"))]),
-        "buy signatures",
+        "quota is used up",
     )
     .rv(CKR_FUNCTION_REJECTED),
     fails(

@@ -7,31 +7,41 @@ use libloading::os::unix::{Library, RTLD_LOCAL, RTLD_NOW};
 use std::ptr::null_mut;
 use std::sync::OnceLock;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 service_test!(finalising_while_other_threads_sign_ends_their_calls_properly, [], [], |emulator: &Emulator| {
     for _ in 0..5 {
         let p11 = P11::start();
         let key = p11.private_key(p11.open(0), KEY);
         let stop = AtomicBool::new(false);
+        let (signed, refused) = (AtomicBool::new(false), AtomicBool::new(false));
         std::thread::scope(|scope| {
             let threads: Vec<_> = (0..8)
                 .map(|_| {
                     scope.spawn(|| {
                         let mut codes = Vec::new();
                         while !stop.load(Ordering::Relaxed) {
-                            let signed = p11
+                            let made = p11
                                 .open_with(0, CKF_SERIAL_SESSION)
                                 .and_then(|session| p11.sign(session, CKM_ECDSA, key, &DIGEST).map(drop));
-                            codes.push(signed.err().unwrap_or(CKR_OK));
+                            codes.push(made.err().unwrap_or(CKR_OK));
+                            let seen = if made.is_ok() { &signed } else { &refused };
+                            seen.store(true, Ordering::Relaxed);
                         }
                         codes
                     })
                 })
                 .collect();
-            std::thread::sleep(Duration::from_millis(100));
+            let until = |seen: &AtomicBool| {
+                let begun = Instant::now();
+                while !seen.load(Ordering::Relaxed) && begun.elapsed() < Duration::from_secs(30) {
+                    std::thread::sleep(Duration::from_millis(5));
+                }
+            };
+            until(&signed);
+            std::thread::sleep(Duration::from_millis(50));
             p11.finish();
-            std::thread::sleep(Duration::from_millis(30));
+            until(&refused);
             stop.store(true, Ordering::Relaxed);
             let codes: Vec<CK_RV> = threads.into_iter().flat_map(|thread| thread.join().expect("no panic")).collect();
             let proper = [CKR_OK, CKR_CRYPTOKI_NOT_INITIALIZED, CKR_SESSION_HANDLE_INVALID, CKR_SESSION_CLOSED];

@@ -30,6 +30,7 @@ const ALLOWED: &[(&str, &str, &str)] = &[
     ("", "there is no", "an ordinary sentence: the subject is there"),
     ("", "there are no", "the same"),
     ("", "you want", "a person may want something"),
+    ("", "user who has", "a relative clause with its noun"),
 ];
 
 /// The habits in a text, each with the words around it.

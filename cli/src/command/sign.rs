@@ -142,7 +142,7 @@ struct Place {
     new: bool,
 }
 
-/// Room that is taken in a new file beforehand; the longest signatures (SLH-DSA) have 50 kB, most a thousandth of that.
+/// Space that is reserved in a new file beforehand; the longest signatures (SLH-DSA) have 50 kB, most a thousandth of that.
 const ROOM: usize = 16 << 10;
 
 impl Place {

@@ -27,13 +27,13 @@ pub struct Arguments {
 
 #[derive(Subcommand)]
 enum Command {
-    /// Copy the library into System32 and make Windows know its provider; wants an administrator
+    /// Copy the library to System32 and register its provider; requires administrator rights
     Register {
         /// stm_pkcs11.dll; default: the one beside this program
         #[arg(long, value_name = "FILE")]
         dll: Option<PathBuf>,
     },
-    /// Make Windows forget the provider, and remove the library from System32; wants an administrator
+    /// Unregister the provider, and remove the library from System32; requires administrator rights
     Unregister,
     /// Under which names it is registered, and whether the library is where Windows looks for it
     Status {
@@ -53,7 +53,7 @@ struct Certsync {
     /// The same as ALIAS
     #[arg(long = "keypair-alias", value_name = "ALIAS")]
     more: Vec<String>,
-    /// The machine's store and not the user's: for services; wants an administrator
+    /// Use the certificate store of the machine instead of the user's, for services; requires administrator rights
     #[arg(long)]
     machine: bool,
     #[command(flatten)]

@@ -41,7 +41,7 @@ fn existing(path: &Path) -> Result<PathBuf, Failure> {
     })
 }
 
-/// Both, one after the other as the README and `tests/run` build them too: what the emulator wants of a shared crate does not
+/// Both, one after the other as the README and `tests/run` build them too: what the emulator requires of a shared crate does not
 /// get into the module.
 fn build(cargo: &Path, manifest: &Path) -> Result<Products, Failure> {
     print::note("             building the module and the emulator (a first build takes some minutes) ...");

@@ -31,7 +31,7 @@ pub struct Key {
 }
 
 impl Key {
-    /// Certificate, issuers and the key's PKCS#11 URI, as a command line wants them.
+    /// Certificate, issuers and the key's PKCS#11 URI, as a command line requires them.
     fn words(&self) -> (String, String, String) {
         let path = |file: &PathBuf| file.display().to_string();
         (path(&self.certificate), path(&self.issuers), format!("pkcs11:object={};type=private", self.alias))

@@ -23,7 +23,7 @@ pub struct Show {
 enum Field {
     Alias,
     Id,
-    /// The id as programs of PKCS#11 want it: 32 hexadecimal digits
+    /// The id as PKCS#11 programs expect it: 32 hexadecimal digits
     CkaId,
     Key,
     Status,

@@ -164,7 +164,7 @@ pub const REFUSALS: &[Fault] = &[
             "GET",
             &[Raw("HTTP/1.1 301 Moved Permanently\r\nLocation: https://127.0.0.1:1/x\r\nContent-Length: 0\r\n\r\n")],
         ),
-        "redirects are not followed",
+        "follows no redirect",
     ),
     fails(
         "a redirect on the same host (302)",
@@ -173,19 +173,19 @@ pub const REFUSALS: &[Fault] = &[
             "GET",
             &[Raw("HTTP/1.1 302 Found\r\nLocation: /signingmanager/api/v1/keypairs\r\nContent-Length: 0\r\n\r\n")],
         ),
-        "redirects are not followed",
+        "follows no redirect",
     ),
     fails(
         "a redirect of a sign (307)",
         Sign,
         on("POST", &[Raw("HTTP/1.1 307 Temporary Redirect\r\nLocation: /x\r\nContent-Length: 0\r\n\r\n")]),
-        "redirects are not followed",
+        "follows no redirect",
     ),
     fails(
         "a redirect of a sign (308)",
         Sign,
         on("POST", &[Raw("HTTP/1.1 308 Permanent Redirect\r\nLocation: /x\r\nContent-Length: 0\r\n\r\n")]),
-        "redirects are not followed",
+        "follows no redirect",
     ),
 ];
 

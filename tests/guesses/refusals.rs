@@ -100,7 +100,7 @@ pub const REFUSALS: &[Guess] = &[
         "another path is answered with status 200 and a web page",
         Label,
         Outcome::SearchFails(CKR_DEVICE_ERROR),
-        "check that SM_HOST",
+        "check SM_HOST",
         1,
         |a| unless(a.lists(), || Reply::Text(200, "text/html", "<html><body>DigiCert ONE</body></html>")),
     ),

@@ -8,10 +8,11 @@
 mod account;
 mod command;
 mod demo;
+mod examples;
 mod ledger;
 mod print;
 
-use clap::{Parser, Subcommand};
+use clap::{FromArgMatches, Parser, Subcommand};
 use command::{certificate, completions, config, doctor, keypair, sample, sign, signature, trace, verify};
 use print::{Exit, Failure};
 use std::process::ExitCode;
@@ -26,32 +27,32 @@ struct Arguments {
 
 #[derive(Subcommand)]
 enum Command {
-    /// Look at every step on the way to a signature, and say what is wrong; spends none
+    /// Check each step needed to sign, and tell how to fix what is wrong; does not use up a signature
     Doctor(doctor::Arguments),
     /// List, show and create keypairs; their public keys and certificates
     Keypair(keypair::Arguments),
     /// List the certificates of all keypairs
     Certificate(certificate::Arguments),
-    /// Sign a file, or a digest; spends one signature
+    /// Sign a file or a digest; uses up one signature
     Sign(sign::Sign),
-    /// Check a file's signature against a keypair; spends none
+    /// Verify the signature of a file with a keypair's public key; does not use up a signature
     Verify(verify::Verify),
-    /// The service's records of signatures
+    /// The service's signature log
     Signature(signature::Arguments),
-    /// What was signed, by whom, and what it cost; spends none
+    /// Who signed what with this machine's ledger, and the signatures used up
     Ledger(command::ledger::Arguments),
-    /// A client's ready-made file, with this machine's paths and one of your aliases in it
+    /// Print a client's script or configuration file, with the paths of this machine and one of your aliases
     Config(config::Arguments),
-    /// Run any command, and tell every PKCS#11 call and every request that it makes
+    /// Run a command, and log each PKCS#11 call and HTTP request it makes
     Trace(trace::Arguments),
-    /// Sign real files through the module, with keys in an emulated service, and verify them without it
+    /// Sign files through the module with keys of the emulator, and verify them without the module
     Demo(demo::Arguments),
-    /// The key storage provider and the certificate store of Windows
+    /// Register the key storage provider of Windows, and link certificates in the certificate store
     #[cfg(windows)]
     Windows(command::windows::Arguments),
     /// Write a small file that a signing tool accepts
     Sample(sample::Arguments),
-    /// Print a shell's completions
+    /// Print completions for a shell
     Completions(completions::Completions),
     /// Write the manual pages
     Man(completions::Man),
@@ -61,7 +62,8 @@ enum Command {
 }
 
 fn main() -> ExitCode {
-    let arguments = match Arguments::try_parse() {
+    let arguments = examples::command().try_get_matches().and_then(|matches| Arguments::from_arg_matches(&matches));
+    let arguments = match arguments {
         Ok(arguments) => arguments,
         Err(said) => return usage(&said),
     };

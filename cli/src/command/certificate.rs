@@ -21,12 +21,12 @@ enum Command {
 
 #[derive(clap::Args)]
 struct List {
-    /// Of this keypair only: alias, or id
+    /// Only those of this keypair (alias or id)
     #[arg(long, value_name = "ALIAS")]
     keypair: Option<String>,
     #[command(flatten)]
     account: Choice,
-    /// JSON instead of a table
+    /// Print JSON instead of a table
     #[arg(long)]
     json: bool,
 }

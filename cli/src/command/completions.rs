@@ -1,7 +1,6 @@
 //! Shell completions and man pages, written by the program itself: they cannot be out of date.
 
 use crate::print::{self, Failure};
-use clap::CommandFactory;
 use std::path::PathBuf;
 
 #[derive(clap::Args)]
@@ -12,14 +11,14 @@ pub struct Completions {
 
 #[derive(clap::Args)]
 pub struct Man {
-    /// The folder that the pages are written into
+    /// The directory for the pages
     folder: PathBuf,
 }
 
 /// To standard output.
 pub fn completions(arguments: &Completions) -> Result<(), Failure> {
     let mut text = Vec::new();
-    clap_complete::generate(arguments.shell, &mut crate::Arguments::command(), "stm-pkcs11", &mut text);
+    clap_complete::generate(arguments.shell, &mut crate::examples::command(), "stm-pkcs11", &mut text);
     print::bytes(&text);
     Ok(())
 }
@@ -28,7 +27,7 @@ pub fn completions(arguments: &Completions) -> Result<(), Failure> {
 pub fn man(arguments: &Man) -> Result<(), Failure> {
     let folder = &arguments.folder;
     let written =
-        std::fs::create_dir_all(folder).and_then(|()| clap_mangen::generate_to(crate::Arguments::command(), folder));
+        std::fs::create_dir_all(folder).and_then(|()| clap_mangen::generate_to(crate::examples::command(), folder));
     written.map_err(|error| {
         Failure::new(
             format!("write the pages into {}", folder.display()),

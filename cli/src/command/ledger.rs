@@ -25,25 +25,25 @@ enum Command {
     List(List),
     /// Add them up by day, keypair, command or outcome
     Summary(Summary),
-    /// Check that no line was changed, removed or put in; prints the hash to note for the next time
+    /// Check that no line was changed, removed or inserted; prints the hash to pass to the next check
     Verify(Verify),
-    /// Compare requests without a known end, and signatures, with the service's records; spends none
+    /// Compare the ledger with the service's signature log; does not use up a signature
     Reconcile(Reconcile),
 }
 
 #[derive(clap::Args)]
 struct Place {
-    /// The ledger; that of the settings if not given
+    /// The ledger file; default: that of the settings
     #[arg(long, value_name = "PATH")]
     file: Option<PathBuf>,
 }
 
 #[derive(clap::Args)]
 struct Form {
-    /// JSON instead of a table
+    /// Print JSON instead of a table
     #[arg(long, conflicts_with = "csv")]
     json: bool,
-    /// CSV instead of a table
+    /// Print CSV instead of a table
     #[arg(long)]
     csv: bool,
 }
@@ -63,7 +63,7 @@ struct Summary {
     /// What to add up by
     #[arg(long, value_enum, default_value = "day")]
     by: By,
-    /// Bars of what was spent, instead of a table
+    /// Print a bar chart instead of a table
     #[arg(long, conflicts_with_all = ["json", "csv"])]
     chart: bool,
     #[command(flatten)]
@@ -81,7 +81,7 @@ struct Verify {
     noted: Option<String>,
     #[command(flatten)]
     place: Place,
-    /// JSON instead of lines
+    /// Print JSON
     #[arg(long)]
     json: bool,
 }
@@ -94,7 +94,7 @@ struct Reconcile {
     place: Place,
     #[command(flatten)]
     account: Choice,
-    /// JSON instead of a table
+    /// Print JSON instead of a table
     #[arg(long)]
     json: bool,
 }

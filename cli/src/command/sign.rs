@@ -28,10 +28,10 @@ pub struct Sign {
     sig_alg: Option<String>,
     #[command(flatten)]
     how: How,
-    /// How the signature is written
+    /// Format of the signature
     #[arg(long, value_enum, default_value = "base64")]
     format: Format,
-    /// Where it is written; default: standard output
+    /// Write the signature to this file; default: standard output
     #[arg(long, value_name = "FILE")]
     out: Option<PathBuf>,
     #[command(flatten)]

@@ -17,7 +17,7 @@ pub struct Arguments {
 
 #[derive(Subcommand)]
 enum Command {
-    /// What the service recorded of a signature; status 0 only if the signature was made
+    /// Show the record of a signature; exit status 0 only if the signature was made
     Show(Show),
 }
 
@@ -25,12 +25,12 @@ enum Command {
 struct Show {
     /// The record's id, as `stm-pkcs11 sign` prints it
     id: String,
-    /// Ask until the signature is made or has failed, at most so long
+    /// Poll until the signature is made or has failed, at most this long
     #[arg(long, value_name = "SECONDS", num_args = 0..=1, default_missing_value = "60")]
     wait: Option<u64>,
     #[command(flatten)]
     account: Choice,
-    /// JSON instead of lines
+    /// Print JSON
     #[arg(long)]
     json: bool,
 }

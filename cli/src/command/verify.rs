@@ -25,7 +25,7 @@ pub struct Verify {
     how: How,
     #[command(flatten)]
     account: Choice,
-    /// JSON instead of a line
+    /// Print JSON
     #[arg(long)]
     json: bool,
 }

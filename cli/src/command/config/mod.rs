@@ -16,19 +16,19 @@ use stm_pkcs11::service::{Deadline, Service, Wanted};
 
 #[derive(clap::Args)]
 pub struct Arguments {
-    /// The client; without it, a list of them
+    /// The client; without it, list the clients
     #[arg(value_parser = clap::builder::PossibleValuesParser::new(CLIENTS.iter().map(Client::value)))]
     client: Option<String>,
-    /// Alias that stands in the file; default: the first keypair of the account that can sign
+    /// Alias to write into the file; default: the first keypair of the account that can sign
     #[arg(long, value_name = "ALIAS")]
     keypair: Option<String>,
     /// The module; default: where it is installed, or beside this program
     #[arg(long, value_name = "FILE")]
     module: Option<PathBuf>,
-    /// Write it there, and not to standard output
+    /// Write to this file instead of standard output
     #[arg(long, value_name = "FILE")]
     out: Option<PathBuf>,
-    /// The list of clients as JSON
+    /// Print the list of clients as JSON
     #[arg(long, conflicts_with_all = ["client", "keypair", "module", "out"])]
     json: bool,
     #[command(flatten)]

@@ -18,10 +18,10 @@ use visit::Visit;
 
 #[derive(clap::Args)]
 pub struct Arguments {
-    /// Look at this keypair only
+    /// Check this keypair only
     #[arg(long, value_name = "ALIAS")]
     keypair: Option<String>,
-    /// Print what the service's answers are made of, without any value, for a report to this project
+    /// Print the structure of the service's responses without any value, for an issue of this project
     #[arg(long, conflicts_with_all = ["keypair", "json"])]
     shape: bool,
     /// With --shape: read the record of this signature, too
@@ -29,7 +29,7 @@ pub struct Arguments {
     signature: Option<String>,
     #[command(flatten)]
     account: Choice,
-    /// JSON instead of lines
+    /// Print JSON
     #[arg(long)]
     json: bool,
 }
@@ -149,7 +149,13 @@ fn network(visit: &mut Visit, settings: &TokenSettings) {
             return visit.wrong("host name", Exit::Network, format!("{host} cannot be resolved ({error})"), remedy);
         }
     };
-    visit.fine("host name", format!("{host} has {} addresses", addresses.len()));
+    visit.fine(
+        "host name",
+        match addresses.len() {
+            1 => format!("{host} resolves to 1 address"),
+            count => format!("{host} resolves to {count} addresses"),
+        },
+    );
     let tried: Vec<_> =
         addresses.iter().map(|one| std::net::TcpStream::connect_timeout(one, Duration::from_secs(5))).collect();
     match tried.iter().find_map(|one| one.as_ref().ok()) {

@@ -19,11 +19,11 @@ pub struct Arguments {
 enum Command {
     /// List the keypairs
     List(list::List),
-    /// One keypair, with its public key and its certificates
+    /// Show a keypair, with its public key and its certificates
     Show(show::Show),
-    /// A keypair's certificate and its issuers, as PEM or DER
+    /// Print a keypair's certificate and its issuers, as PEM or DER
     Certificate(certificate::Certificate),
-    /// A keypair's public key, as PEM or DER
+    /// Print a keypair's public key, as PEM or DER
     PublicKey(public_key::PublicKey),
     /// Create a keypair. It counts against the account's licence, and cannot be undone here
     Create(create::Create),

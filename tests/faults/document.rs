@@ -8,19 +8,18 @@ use std::fmt::Write;
 const HEAD: &str = "\
 # Faults
 
-What the module does when the network or the service fails. This page is made from the tables that the tests run
-(`tests/faults/`): `UPDATE_DOCS=1 cargo test --test faults` writes it, and the tests fail when it is out of date. In each row
-a server between the module and the emulated service misbehaves as the row says, while an application calls one function; the
-result, the line in the log, the time, the requests that arrived and the signatures that the service made are compared with
-the row. Then the fault is gone, and the same session finds its key and signs.
+What the module does when the network or the service fails. `UPDATE_DOCS=1 cargo test --test faults` writes this page from the tables that the
+tests run (`tests/faults/`). In each row, a server between the module and the emulator causes the fault while an application calls one function. The
+test compares the result, the message, the time, the number of requests and the number of signatures with the row. The fault is then removed, and the
+same session must find its key and sign.
 
-Three promises hold in every row:
+Every row checks three promises:
 
-- **Nothing is signed twice.** A sign is sent again only if it surely was not executed: nothing of it was sent, or the
-  service said so (429, or 503 with `Retry-After`). The service's record is compared with what the application got.
-- **The deadline holds.** No call takes longer than `STM_PKCS11_TIMEOUT` and a second, whatever it waits for: names,
-  connections, answers, pauses between attempts, pages of lists, another thread's lookup.
-- **There is one line.** It says what was tried, what came back in the service's own words, and what to do.
+- **Nothing is signed twice.** A sign request is retried only if it is certain that it was not executed: nothing of it was sent, or the service said so
+  (429, or 503 with `Retry-After`). The test compares the service's signature log with the application's results.
+- **The deadline holds.** No call takes longer than `STM_PKCS11_TIMEOUT` and one second, including name resolution, connections, responses, pauses
+  between attempts, pages of lists, and lookups by another thread.
+- **There is one message.** It says what failed, what the service replied, and how to fix it.
 
 ";
 
@@ -41,31 +40,31 @@ pub fn page() -> String {
         (rows.iter().filter(|row| row.call == Call::Sign).count(), rows.iter().filter(|row| row.rv == CKR_OK).count());
     let _ = writeln!(
         text,
-        "{} faults, {signs} of them during a signature; in {works} the call works all the same. {} more tests stand below \
+        "{} faults, {signs} of them during a signature; in {works} the call succeeds nevertheless. {} more tests are listed below \
          the tables.\n",
         rows.len(),
         promises().count()
     );
     let _ = writeln!(
         text,
-        "Time: *at once* is less than a second; *deadline* is at most `STM_PKCS11_TIMEOUT` ({TIMEOUT} s in these tests) and a \
+        "Time: *at once* is less than a second; *deadline* is at most `STM_PKCS11_TIMEOUT` ({TIMEOUT} s in these tests) and one \
          second.\n"
     );
     for group in GROUPS {
         let _ = writeln!(text, "## {}\n", group.title);
-        text.push_str("| fault | call | result | the line says | time | requests | signatures made |\n");
+        text.push_str("| fault | call | result | message | time | requests | signatures made |\n");
         text.push_str("| --- | --- | --- | --- | --- | --- | --- |\n");
         for row in group.rows {
             line(&mut text, row);
         }
         text.push('\n');
     }
-    text.push_str("## What needs more than a row\n\n");
+    text.push_str("## More tests\n\n");
     text.push_str("Tests in `tests/network.rs` and `tests/faults.rs`:\n\n");
     for promise in promises() {
         let _ = writeln!(text, "- {promise}");
     }
-    text.push_str("\n## When a request is sent again\n\n");
+    text.push_str("\n## When a request is retried\n\n");
     text.push_str(&stm_pkcs11::service::retry_table());
     text
 }
@@ -86,7 +85,7 @@ fn line(text: &mut String, row: &Fault) {
         Call::Sign => "`C_Sign`",
         Call::Generate => "`C_GenerateKeyPair`",
     };
-    let says = if row.line.is_empty() { String::from("(no line)") } else { row.line.replace('|', "\\|") };
+    let says = if row.line.is_empty() { String::from("(no message)") } else { row.line.replace('|', "\\|") };
     let settings: Vec<String> = row.settings.iter().map(|(name, _)| format!("`{name}`")).collect();
     let what = if settings.is_empty() { row.what.into() } else { format!("{} ({})", row.what, settings.join(", ")) };
     let made = if row.call == Call::Sign { row.executed.to_string() } else { String::from("-") };

@@ -17,7 +17,7 @@ use command::{certificate, completions, config, doctor, keypair, sample, sign, s
 use print::{Exit, Failure};
 use std::process::ExitCode;
 
-/// Companion of the stm-pkcs11 module.
+/// The companion of the stm-pkcs11 PKCS#11 module: check, list, sign and configure.
 #[derive(Parser)]
 #[command(name = "stm-pkcs11", version, about, max_term_width = 100)]
 struct Arguments {
@@ -37,9 +37,9 @@ enum Command {
     Sign(sign::Sign),
     /// Verify the signature of a file with a keypair's public key; does not use up a signature
     Verify(verify::Verify),
-    /// The service's signature log
+    /// Show a record of the service's signature log
     Signature(signature::Arguments),
-    /// Who signed what with this machine's ledger, and the signatures used up
+    /// Show who signed what, and how many signatures were used, from the ledger
     Ledger(command::ledger::Arguments),
     /// Print a client's script or configuration file, with the paths of this machine and one of your aliases
     Config(config::Arguments),

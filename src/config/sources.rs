@@ -259,7 +259,7 @@ impl Sources {
     /// Where a missing setting was looked for, for people.
     pub fn places(&self) -> String {
         let files: Vec<String> = self.looked_at.iter().map(|path| path.display().to_string()).collect();
-        if files.is_empty() { "the environment".into() } else { format!("the environment or {}", files.join(", ")) }
+        if files.is_empty() { "the environment".into() } else { format!("the environment and {}", files.join(", ")) }
     }
 }
 

@@ -272,7 +272,7 @@ issued good.pem
 listed good.pem '' "$(openssl x509 -in explicit.pem -outform DER | base64 -w0)"
 warns "an issuer that writes out its curve" "client programs: demo-rsa-3072: the issuer's certificate 'CN=other' writes out the parameters of its curve.*STM_PKCS11_CHAIN=off"
 curl -sSf -X PUT "$ADMIN/faults" -d '[]' >/dev/null
-says "the doctor warns: Ed25519 certificates and pdfsig" 'client programs: demo-ed25519 has an Ed25519 certificate, at which pdfsig .*; set STM_PKCS11_MODERN_SLOT=off' \
+says "the doctor warns: Ed25519 certificates and pdfsig" 'client programs: demo-ed25519 has an Ed25519 certificate, which makes pdfsig .*; set STM_PKCS11_MODERN_SLOT=off' \
     bash -c "'$COMPANION' doctor --json | jq -r '.steps[] | select(.result == \"warning\") | \"\(.step): \(.detail); \(.remedy)\"'"
 same "  which is silent where it is hidden" "$(STM_PKCS11_MODERN_SLOT=off "$COMPANION" doctor --json | grep -c pdfsig || true)" 0
 finds "a certificate that nobody has" keypairs 'STM_PKCS11_CERTIFICATE .nobodys. does not name.*certificate list shows' STM_PKCS11_CERTIFICATE=nobodys

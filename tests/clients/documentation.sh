@@ -51,7 +51,7 @@ as_it_stands() {
     {
         # shellcheck disable=SC2016 # for the page's shell
         echo 'set -eu; trap '\''jobs=$(jobs -p); [ -z "$jobs" ] || kill $jobs; [ ! -e ~/stm/pid ] || kill "$(cat ~/stm/pid)"'\'' EXIT; curl() { command curl -sSf "$@"; }'
-        python3 "$ROOT/tests/lib/blocks.py" run "$ROOT/$1" | sed -E 's# -tsa? http://timestamp\.digicert\.com##'
+        python3 "$ROOT/tests/lib/blocks.py" run "$ROOT/$1" | sed -E -e 's# -tsa? http://timestamp\.digicert\.com##' -e "s#/usr/lib/x86_64-linux-gnu/pkcs11/libstm_pkcs11\.so#$MODULE#"
     } >"$place/page.sh"
     # Its own home: pages keep the emulator's state there.
     mkdir "$place/home"
@@ -72,6 +72,6 @@ says "README: the program is signed" '^Signature verification: ok' \
 says "  and the archives" 'jar verified' jarsigner -verify "$WORK/README.md.d/signed.jar"
 jarsigner -J-Duser.language=en -verify "$WORK/README.md.d/program.jar" >stamped 2>&1
 refuses "  and the one that the emulator stamped has its stamp" grep -i 'without a timestamp\|not contain a timestamp\|not include a timestamp' stamped
-check "  and the certificate is the keypair's" cmp "$WORK/README.md.d/cert.der" <(openssl x509 -in given/cert.pem -outform DER)
+check "  and the certificate is the keypair's" cmp "$WORK/README.md.d/cert.der" <(openssl x509 -in "$WORK/README.md.d/cert.pem" -outform DER)
 
 keeps_secrets

@@ -18,7 +18,8 @@ pub const KEYPAIRS: Group = Group {
             "Keypair not found: did you mean",
             FindAmong("demo-rsa-3027"),
             "did you mean 'demo-rsa-3072'",
-            "As above, with a similar alias. Most clients list all keypairs first, so the module knows them.",
+            "As above, with a similar alias. You see it only if the program searches for the private key by its label. Programs that list all \
+             objects and compare labels themselves (OpenSSL's engine, osslsigncode, Java) do not tell the module the alias.",
         ),
         entry(
             "Keypair not found: aliases are case-sensitive",

@@ -43,7 +43,7 @@ A test (`tests/words/`) produces every message on this page; `UPDATE_DOCS=1 carg
 | `CKR_DEVICE_ERROR` | no connection, no response in time, or the service refuses the credentials | the same |
 | `CKR_FUNCTION_REJECTED` | this user cannot sign with this keypair now: permissions, OFFLINE, release window, quota, `STM_PKCS11_BUDGET` | jarsigner: \"unable to sign jar\"; openssl: \"function rejected\" |
 | `CKR_PIN_INCORRECT` | with `STM_PKCS11_LOGIN` set: the PIN is not the password or the API key | \"PIN incorrect\" |
-| `CKR_OK`, and no object | no keypair has the alias | OpenSSL's engine: \"The private key was not found at: ...\"; jarsigner: \"Certificate chain not found for: ALIAS\" |
+| `CKR_OK`, and no object | no keypair has the alias; the module can report it only if the program searches by label | OpenSSL's engine: \"The private key was not found at: ...\"; jarsigner: \"Certificate chain not found for: ALIAS\" |
 
 ";
 

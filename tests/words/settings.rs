@@ -43,7 +43,7 @@ pub const SETTINGS: Group = Group {
             "Invalid value for a setting",
             Find(KEY),
             "STM_PKCS11_TIMEOUT",
-            "The module never ignores an invalid value. [settings.md](settings.md) lists the values that each setting accepts.",
+            "The module refuses invalid values, except those of log settings, about which it warns. [settings.md](settings.md) lists the values that each setting accepts.",
         )
         .with(&[("STM_PKCS11_TIMEOUT", "soon")]),
         entry(

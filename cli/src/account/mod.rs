@@ -101,6 +101,7 @@ impl Account {
 
 /// What the service said, as a failure of a command.
 pub fn refused(what: impl Into<String>, failure: &service::Failure) -> Failure {
-    let remedy = if failure.remedy().is_empty() { "stm-pkcs11 doctor looks at every step" } else { failure.remedy() };
+    let remedy =
+        if failure.remedy().is_empty() { "run `stm-pkcs11 doctor`: it checks each step" } else { failure.remedy() };
     Failure::new(what, failure.cause(), remedy).exit(failure.kind().into())
 }

@@ -56,10 +56,10 @@ pub fn run(arguments: &Verify) -> Result<(), Failure> {
         print::json(&json!({"valid": valid, "keypair": keypair.alias, "sig_alg": sig_alg(prepared.algorithm)}));
     }
     if !valid {
-        let remedy = "check for another file, another keypair, another --hash, or a file that is not a signature";
+        let remedy = "check that the file, the keypair, --hash and the signature file belong together";
         return Err(Failure::new(
             format!("verify {name}"),
-            format!("it is not signed so by {}", keypair.alias),
+            format!("the signature does not match this file and keypair {}", keypair.alias),
             remedy,
         ));
     }

@@ -70,7 +70,7 @@ pub fn edwards(visit: &mut Visit, keypairs: &[&Arc<Keypair>]) {
         2 => (" and 1 other".to_owned(), "have Ed25519 certificates"),
         count => (format!(" and {} others", count - 1), "have Ed25519 certificates"),
     };
-    let detail = format!("{first}{others} {has}, at which pdfsig (poppler) crashes, whatever it signs with");
+    let detail = format!("{first}{others} {has}, which makes pdfsig (poppler) crash, whichever key it signs with");
     visit.warning("client programs", detail, "set STM_PKCS11_MODERN_SLOT=off for pdfsig; other programs work with it");
 }
 

@@ -212,7 +212,7 @@ finds "a wrong password" 'client certificate' 'wrong password for.*SM_CLIENT_CER
 finds "a client certificate that ended" 'client certificate' 'expired on' SM_CLIENT_CERT_FILE="$STATE/client-expired.p12"
 finds "a name that nobody has" 'host name' 'cannot be resolved.*SM_HOST' SM_HOST=https://no-such-service.invalid
 finds "a port that nobody listens on" connection 'no connection.*firewall' SM_HOST=https://127.0.0.1:9
-finds "a proxy that is not there" service 'proxy 127.0.0.1:9 is refused.*HTTPS_PROXY' HTTPS_PROXY=http://127.0.0.1:9 NO_PROXY= STM_PKCS11_TIMEOUT=2
+finds "a proxy that is not there" service 'refused by the proxy 127.0.0.1:9.*HTTPS_PROXY' HTTPS_PROXY=http://127.0.0.1:9 NO_PROXY= STM_PKCS11_TIMEOUT=2
 finds "an authority that is not ours, as a firewall shows it" service 'firewall inspects.*SM_CA_FILE' SM_CA_FILE="$STATE/other-ca.pem"
 finds "a client certificate that the service does not take" service 'client certificate' SM_CLIENT_CERT_FILE="$STATE/client-other.p12"
 finds "an API key that the service does not take" service '401.*API key' SM_API_KEY=01_no_such_key

@@ -120,6 +120,12 @@ impl Fault {
         Self { settings, ..self }
     }
 
+    /// The row's own `STM_PKCS11_TIMEOUT`, or that of all, in seconds.
+    pub fn timeout(&self) -> u64 {
+        let own = self.settings.iter().find(|(name, _)| *name == "STM_PKCS11_TIMEOUT");
+        own.map_or(TIMEOUT, |(_, value)| value.parse().expect("seconds"))
+    }
+
     /// Whether the same session works once the fault is gone; not where the row's own settings are the fault, or a list
     /// that was read is believed for a while.
     pub const fn passes(&self) -> bool {

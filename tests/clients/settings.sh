@@ -87,7 +87,7 @@ complains "no SM_CA_FILE where the service needs one" 'SM.CA.FILE,certificate' -
 complains "a host with http://" 'SM.HOST,https' "SM_HOST=http://${SM_HOST#https://}"
 complains "a host that is no address" 'SM.HOST' 'SM_HOST=not a host'
 complains "a host name that does not exist" 'SM.HOST,no-such-host.invalid' SM_HOST=https://no-such-host.invalid
-complains "a service that is down" 'SM.HOST,127.0.0.1:9,refuses' SM_HOST=https://127.0.0.1:9
+complains "a service that is down" 'SM.HOST,127.0.0.1:9,connection refused by' SM_HOST=https://127.0.0.1:9
 
 # A client certificate of somebody else: the right form, made by a CA that the service does not know.
 openssl req -x509 -newkey rsa:2048 -nodes -keyout other.key -out other.pem -subj /CN=stranger -days 2 2>/dev/null
@@ -126,7 +126,7 @@ for key in aes des3 scrypt gnutls; do
     works "a PEM key with a password, $key" "${settings[@]}"
 done
 mapfile -t settings < <(as_key aes.key)
-complains "a wrong password for a PEM key" 'SM.CLIENT.KEY.FILE,aes.key,password_does_not_open,check_SM.CLIENT.CERT.PASSWORD' \
+complains "a wrong password for a PEM key" 'SM.CLIENT.KEY.FILE,aes.key,wrong_password_for,check_SM.CLIENT.CERT.PASSWORD' \
     "${settings[@]}" SM_CLIENT_CERT_PASSWORD=not-the-password
 complains "no password for a PEM key" 'SM.CLIENT.KEY.FILE,aes.key,is_encrypted,set_SM.CLIENT.CERT.PASSWORD' \
     "${settings[@]}" -SM_CLIENT_CERT_PASSWORD

@@ -289,3 +289,12 @@ fn a_circle_is_found() {
     let arrows = ["token/object/class -> token/object/object", "token/object/object -> token/object/class"];
     assert!(arrows.iter().all(|arrow| found.contains(arrow)), "{found}");
 }
+
+#[test]
+fn unsafe_code_is_allowed_in_three_rooms() {
+    let allows =
+        |text: &str| text.lines().any(|line| line.trim_start().starts_with("#") && line.contains("allow(unsafe_code"));
+    let rooms: Vec<String> = sources().into_iter().filter(|(_, text)| allows(text)).map(|(name, _)| name).collect();
+    assert_eq!(rooms, ["abi/mod", "boundary/mod", "windows/mod"]);
+    assert!(include_str!("../src/lib.rs").contains("#![deny(unsafe_code)]"));
+}

@@ -1,5 +1,5 @@
-//! What every entry point of the library shares, the C functions ([`crate::abi`]) and those that only Windows has
-//! (`crate::windows`): how a run begins, what stands between a caller and a panic, the names of the codes, and the few calls
+//! What every entry point of the library shares, the C functions (`abi/`) and those that only Windows has
+//! (`windows/`): how a run begins, what stands between a caller and a panic, the names of the codes, and the few calls
 //! to the operating system that need `unsafe`, which are lent to the floors below ([`crate::host`]).
 
 #![allow(unsafe_code, reason = "calls to the operating system")]

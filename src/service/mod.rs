@@ -408,7 +408,7 @@ impl Service {
     }
 
     /// One signature: exactly one `POST .../sign` that is executed. If the answer lacks the signature, its record is read.
-    /// For [`crate::token::Signer`] alone, which writes every request down.
+    /// For the token's signer alone, which writes every request down.
     pub(crate) fn sign(
         &self,
         keypair: &Keypair,

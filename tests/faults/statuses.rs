@@ -76,7 +76,7 @@ pub const REFUSALS: &[Fault] = &[
         "403: no signatures are left",
         Sign,
         on("POST", &[Own(head!("403 Forbidden"), says!("Signature quota exceeded"))]),
-        "quota is used up",
+        "wait for the quota to reset",
     )
     .rv(CKR_FUNCTION_REJECTED),
     fails(
@@ -90,7 +90,7 @@ pub const REFUSALS: &[Fault] = &[
         "429: no signatures are left, which no waiting changes",
         Sign,
         on("POST", &[Own(head!("429 Too Many Requests"), says!("The maximum number of signatures is reached"))]),
-        "quota is used up",
+        "wait for the quota to reset",
     )
     .rv(CKR_FUNCTION_REJECTED),
     fails(

@@ -10,13 +10,13 @@ const REJECTED: Outcome = Outcome::SignFails(CKR_FUNCTION_REJECTED);
 
 /// What is refused.
 pub const REFUSALS: &[Guess] = &[
-    fails("the quota is used up: 429", Label, REJECTED, "quota is used up", 2, |a| {
+    fails("the quota is used up: 429", Label, REJECTED, "wait for the quota to reset", 2, |a| {
         unless(a.signs(), || refuse(429, "limit", "The maximum number of signatures for this keypair is reached"))
     }),
-    fails("the quota is used up: 402", Label, REJECTED, "quota is used up", 2, |a| {
+    fails("the quota is used up: 402", Label, REJECTED, "wait for the quota to reset", 2, |a| {
         unless(a.signs(), || refuse(402, "limit", "No signature units are left"))
     }),
-    fails("the quota is used up: 401", Label, REJECTED, "quota is used up", 2, |a| {
+    fails("the quota is used up: 401", Label, REJECTED, "wait for the quota to reset", 2, |a| {
         unless(a.signs(), || refuse(401, "limit", "Signature quota exceeded"))
     }),
     fails("the licence has ended: 403", Label, REJECTED, "check the account's licence", 2, |a| {

@@ -34,7 +34,7 @@ pub const ACCOUNT: Group = Group {
         entry(
             "Signature quota used up",
             Sign(KEY),
-            "quota is used up",
+            "wait for the quota to reset",
             "Each signature counts towards the quota; this failed call does not. [cost.md](cost.md) says how many signatures each kind of file needs.",
         )
         .when(

@@ -2,6 +2,7 @@
 
 pub mod describe;
 pub mod prepare;
+pub mod signature;
 
 use crate::print::{Exit, Failure};
 use std::sync::Arc;

@@ -6,12 +6,14 @@
 mod exit;
 mod failure;
 mod json;
+mod place;
 pub mod progress;
 pub mod table;
 
 pub use exit::Exit;
 pub use failure::Failure;
 pub use json::json;
+pub use place::Place;
 pub use stm_pkcs11::shown::shown;
 
 use std::io::{self, ErrorKind, Write};

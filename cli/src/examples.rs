@@ -30,6 +30,30 @@ const EXAMPLES: &[(&[&str], &str)] = &[
     (&["windows", "status"], "windows status"),
     #[cfg(windows)]
     (&["windows", "certsync"], "windows certsync release-key"),
+    (&["credentials", "save"], "credentials save"),
+    (&["credentials", "delete"], "credentials delete"),
+    (&["smctl", "healthcheck"], "smctl healthcheck --user"),
+    (&["smctl", "keypair", "list"], "smctl keypair list --filter alias=release-key"),
+    (&["smctl", "keypair", "describe"], "smctl keypair describe release-key"),
+    (&["smctl", "certificate", "list"], "smctl certificate list"),
+    (&["smctl", "certificate", "download"], "smctl certificate download --keypair-alias release-key --name cert.pem"),
+    (&["smctl", "sign"], "smctl sign --keypair-alias release-key --input program.exe"),
+    (
+        &["smctl", "sign", "sign-hash"],
+        "smctl sign sign-hash --file firmware.bin --signature-file firmware.sig release-key",
+    ),
+    (
+        &["smctl", "sign", "verify-hash"],
+        "smctl sign verify-hash --file firmware.bin --signature-file firmware.sig release-key",
+    ),
+    (&["smctl", "credentials", "save"], "smctl credentials save API_KEY PASSWORD"),
+    (&["smctl", "credentials", "delete"], "smctl credentials delete"),
+    (&["smctl", "windows", "certsync"], "smctl windows certsync --keypair-alias=release-key"),
+    (&["smctl", "windows", "certdesync"], "smctl windows certdesync --keypair-alias=release-key"),
+    (&["smctl", "windows", "ksp", "register"], "smctl windows ksp register"),
+    (&["smctl", "windows", "ksp", "list"], "smctl windows ksp list"),
+    (&["smctl", "windows", "ksp", "unregister"], "smctl windows ksp unregister"),
+    (&["smctl", "link"], "smctl link /usr/local/bin"),
     (&["sample"], "sample pe hello.exe"),
     (&["completions"], "completions bash"),
     (&["man"], "man /usr/local/share/man/man1"),
@@ -37,7 +61,8 @@ const EXAMPLES: &[(&[&str], &str)] = &[
 
 /// The command line, with the examples in its help.
 pub fn command() -> Command {
-    EXAMPLES.iter().fold(Arguments::command(), |command, (path, example)| with(command, path, example))
+    let all = Arguments::command().mut_subcommand("smctl", crate::smctl::command);
+    EXAMPLES.iter().fold(all, |command, (path, example)| with(command, path, example))
 }
 
 fn with(command: Command, path: &[&str], example: &str) -> Command {

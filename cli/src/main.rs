@@ -10,10 +10,12 @@ mod command;
 mod demo;
 mod examples;
 mod ledger;
+mod on_path;
 mod print;
+mod smctl;
 
 use clap::{FromArgMatches, Parser, Subcommand};
-use command::{certificate, completions, config, doctor, keypair, sample, sign, signature, trace, verify};
+use command::{certificate, completions, config, credentials, doctor, keypair, sample, sign, signature, trace, verify};
 use print::{Exit, Failure};
 use std::process::ExitCode;
 
@@ -50,6 +52,10 @@ enum Command {
     /// Register the key storage provider of Windows, and link certificates in the certificate store
     #[cfg(windows)]
     Windows(command::windows::Arguments),
+    /// Save or delete API key and client certificate password
+    Credentials(credentials::Arguments),
+    /// Follow the commands of DigiCert's smctl, for scripts that call it
+    Smctl(Box<smctl::Arguments>),
     /// Write a small file that a signing tool accepts
     Sample(sample::Arguments),
     /// Print completions for a shell
@@ -62,9 +68,12 @@ enum Command {
 }
 
 fn main() -> ExitCode {
-    let arguments = examples::command().try_get_matches().and_then(|matches| Arguments::from_arg_matches(&matches));
-    let arguments = match arguments {
+    let words = smctl::words(std::env::args_os());
+    let for_smctl = words.get(1).is_some_and(|word| word == "smctl");
+    let arguments = examples::command().try_get_matches_from(words);
+    let arguments = match arguments.and_then(|matches| Arguments::from_arg_matches(&matches)) {
         Ok(arguments) => arguments,
+        Err(said) if said.use_stderr() && for_smctl => return smctl::usage(&said),
         Err(said) => return usage(&said),
     };
     let result = run(arguments.command).and_then(|()| print::finish());
@@ -93,6 +102,8 @@ fn run(command: Command) -> Result<(), Failure> {
         Command::Demo(arguments) => demo::run(&arguments),
         #[cfg(windows)]
         Command::Windows(arguments) => command::windows::run(&arguments),
+        Command::Credentials(arguments) => credentials::run(&arguments),
+        Command::Smctl(arguments) => smctl::run(&arguments),
         Command::Sample(arguments) => sample::run(&arguments),
         Command::SignThrough(arguments) => demo::client::run(&arguments),
     }

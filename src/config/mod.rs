@@ -5,6 +5,7 @@
 //! that only probes its modules is never disturbed.
 
 mod command;
+pub mod credential_store;
 mod dsn;
 mod example;
 mod host;

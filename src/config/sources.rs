@@ -1,5 +1,6 @@
 //! Where values come from, in order of precedence.
 
+use super::credential_store;
 use super::properties;
 use super::setting::{self, Scope, Setting};
 use crate::encoding;
@@ -22,6 +23,8 @@ pub enum Origin {
     SettingsFile(PathBuf),
     /// The properties file of the service's own tools.
     File(PathBuf),
+    /// The operating system's store of credentials.
+    Store,
 }
 
 impl fmt::Display for Origin {
@@ -30,6 +33,7 @@ impl fmt::Display for Origin {
             Self::Reserved => write!(f, "the initialise arguments"),
             Self::Environment => write!(f, "the environment"),
             Self::SettingsFile(path) | Self::File(path) => write!(f, "{}", path.display()),
+            Self::Store => write!(f, "{}", credential_store::STORE.unwrap_or("the operating system's store")),
         }
     }
 }
@@ -50,6 +54,11 @@ pub const ORDER: &[(&str, &str)] = &[
     (
         "properties file",
         "`~/.signingmanager/ssm-config.properties`: `NAME=value` lines, as the service's own tools write it",
+    ),
+    (
+        "credential store",
+        "Windows only: API key and client certificate password in Credential Manager, as `stm-pkcs11 credentials save` keeps them. \
+         On other systems the command writes them to the properties file",
     ),
 ];
 
@@ -110,7 +119,12 @@ impl Sources {
         // Names have no case on Windows.
         let name = |name: OsString| if cfg!(windows) { text(name).to_ascii_uppercase() } else { text(name) };
         let environment = std::env::vars_os().map(|(key, value)| (name(key), text(value))).collect();
-        Self::new(reserved, environment)
+        let mut sources = Self::new(reserved, environment);
+        let kept = credential_store::values();
+        if !kept.is_empty() {
+            sources.layers.push((Origin::Store, Arc::new(Values(kept))));
+        }
+        sources
     }
 
     /// From an environment. Reads the properties file in its home directory.
@@ -141,10 +155,10 @@ impl Sources {
         sources
     }
 
-    /// With what the settings file says: behind the environment, before the properties file.
+    /// With what the settings file says: behind the environment, before the properties file and the credential store.
     pub fn add_settings(&mut self, path: &Path, values: HashMap<String, String>) {
         self.looked_at.insert(0, path.to_owned());
-        let place = self.layers.iter().position(|(origin, _)| matches!(origin, Origin::File(_)));
+        let place = self.layers.iter().position(|(origin, _)| matches!(origin, Origin::File(_) | Origin::Store));
         let place = place.unwrap_or(self.layers.len());
         self.layers.insert(place, (Origin::SettingsFile(path.to_owned()), Arc::new(Values(values))));
     }

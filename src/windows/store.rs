@@ -73,6 +73,45 @@ pub fn link(entry: &Entry<'_>, owner: Owner) -> io::Result<Linked> {
     Ok(Linked { thumbprint: context.thumbprint()?, new })
 }
 
+/// A certificate in `Personal` that is linked to a key of CNG's.
+pub struct Link {
+    /// DER.
+    pub certificate: Vec<u8>,
+    /// Name of the key container.
+    pub alias: String,
+    /// Name of the key storage provider.
+    pub provider: String,
+}
+
+/// Removes the certificates of `Personal` that `chosen` says; returns their aliases.
+pub fn unlink(owner: Owner, chosen: impl Fn(&Link) -> bool) -> io::Result<Vec<String>> {
+    let store = Store::open("MY", owner)?;
+    let mut removed = Vec::new();
+    let mut found: Vec<(Context, String)> = Vec::new();
+    let mut last = std::ptr::null();
+    loop {
+        // SAFETY: the store is open; the last context is freed by the call.
+        let next = unsafe { CertEnumCertificatesInStore(store.0, last) };
+        if next.is_null() {
+            break;
+        }
+        last = next;
+        // SAFETY: a context of its own, counted.
+        let context = Context(unsafe { CertDuplicateCertificateContext(next) });
+        if let Some(link) = context.link()
+            && chosen(&link)
+        {
+            found.push((context, link.alias));
+        }
+    }
+    for (context, alias) in found {
+        // SAFETY: the call frees the context, which is given away.
+        done(unsafe { CertDeleteCertificateFromStore(context.give()) })?;
+        removed.push(alias);
+    }
+    Ok(removed)
+}
+
 fn done(result: i32) -> io::Result<()> {
     if result == 0 { Err(io::Error::last_os_error()) } else { Ok(()) }
 }
@@ -87,6 +126,22 @@ pub(super) unsafe fn add(store: HCERTSTORE, der: &[u8], how: u32) -> io::Result<
     // SAFETY: `store` is open, by the contract above; the DER is ours, and the context is written to.
     let added = unsafe { CertAddEncodedCertificateToStore(store, encoding, der.as_ptr(), len, how, &mut context) };
     done(added).map(|()| Context(context))
+}
+
+/// UTF-16 up to its zero; empty for null.
+///
+/// # Safety
+/// `start` is null, or what it points to ends with a zero.
+unsafe fn text(start: *const u16) -> String {
+    if start.is_null() {
+        return String::new();
+    }
+    // SAFETY: by the contract above.
+    let units = unsafe {
+        let length = (0..).find(|place| *start.add(*place) == 0).unwrap_or_default();
+        std::slice::from_raw_parts(start, length)
+    };
+    String::from_utf16_lossy(units)
 }
 
 /// A store that is closed when it is no longer needed.
@@ -135,6 +190,31 @@ impl Context {
     fn set<T>(&self, property: u32, value: &T) -> io::Result<()> {
         // SAFETY: the context is there, and the value is what the property takes; Windows copies it.
         done(unsafe { CertSetCertificateContextProperty(self.0, property, 0, std::ptr::from_ref(value).cast()) })
+    }
+
+    /// Its link to a key; `None` for one without, and for keys of CryptoAPI.
+    fn link(&self) -> Option<Link> {
+        let mut bytes = 0;
+        // SAFETY: the context is there; without room the length alone is written.
+        let sized = unsafe {
+            CertGetCertificateContextProperty(self.0, CERT_KEY_PROV_INFO_PROP_ID, std::ptr::null_mut(), &mut bytes)
+        };
+        if sized == 0 {
+            return None;
+        }
+        // Words, so that the structure at its beginning is aligned.
+        let mut room = vec![0_u64; (bytes as usize).div_ceil(8)];
+        let out = room.as_mut_ptr();
+        // SAFETY: as many bytes are written as there is room; the structure and the texts that it points to are in it.
+        unsafe {
+            done(CertGetCertificateContextProperty(self.0, CERT_KEY_PROV_INFO_PROP_ID, out.cast(), &mut bytes)).ok()?;
+            let info = &*out.cast::<CRYPT_KEY_PROV_INFO>();
+            let context = &*self.0;
+            let certificate =
+                std::slice::from_raw_parts(context.pbCertEncoded, context.cbCertEncoded as usize).to_vec();
+            let cng = info.dwProvType == 0;
+            cng.then(|| Link { certificate, alias: text(info.pwszContainerName), provider: text(info.pwszProvName) })
+        }
     }
 
     fn thumbprint(&self) -> io::Result<String> {

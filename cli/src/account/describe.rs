@@ -67,6 +67,43 @@ pub fn key(keypair: &Keypair) -> String {
     read.map_or_else(|| keypair.key_alg.clone(), |key| key.name())
 }
 
+/// The algorithm of a key as the service's own tools write it.
+pub struct Algorithm {
+    pub family: String,
+    /// In bits; empty where a curve or a parameter set says more.
+    pub size: String,
+    /// Curve or parameter set; empty for RSA.
+    pub curve: String,
+}
+
+impl std::fmt::Display for Algorithm {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match [&*self.size, &*self.curve].concat().as_str() {
+            "" => write!(f, "{}", self.family),
+            which => write!(f, "{} - {which}", self.family),
+        }
+    }
+}
+
+/// Family, and size or curve, of a keypair's key; the service's own word where its kind is not known.
+pub fn algorithm(keypair: &Keypair) -> Algorithm {
+    let name = key(keypair);
+    let of = |family: &str, size: &str, curve: &str| Algorithm {
+        family: family.to_owned(),
+        size: size.to_owned(),
+        curve: curve.to_owned(),
+    };
+    match name.as_str() {
+        known if known.starts_with("RSA-") => of("RSA", &known[4..], ""),
+        known if known.starts_with("P-") => of("ECDSA", "", &known.replace('-', "")),
+        "Ed25519" => of("EdDSA", "", "Ed25519"),
+        known if known.starts_with("ML-DSA-") => of("MLDSA", "", known),
+        known if known.starts_with("SLH-DSA-") => of("SLHDSA", "", known),
+        known if known == keypair.key_alg => of(known, "", ""),
+        curve => of("ECDSA", "", curve),
+    }
+}
+
 /// As people write dates.
 pub fn day(date: Option<(i32, u32, u32)>) -> String {
     date.map_or_else(String::new, |(year, month, day)| format!("{year:04}-{month:02}-{day:02}"))

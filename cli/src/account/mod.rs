@@ -1,5 +1,7 @@
 //! The account that a command works with: the module's own settings, read as the module reads them.
 
+pub mod certificate_file;
+pub mod credentials;
 pub mod describe;
 pub mod prepare;
 pub mod signature;
@@ -13,11 +15,14 @@ use stm_pkcs11::service::{self, Keypair, Service, Wanted};
 use stm_pkcs11::token::Signer;
 
 /// Which of the configured accounts.
-#[derive(clap::Args)]
+#[derive(Clone, clap::Args)]
 pub struct Choice {
     /// The token of the settings file, where it has several
     #[arg(long, value_name = "NAME")]
     token: Option<String>,
+    /// Whether notices stay out of standard error: see [`Choice::quiet`].
+    #[arg(skip)]
+    quiet: bool,
 }
 
 /// An account and the service behind it.
@@ -32,18 +37,30 @@ pub struct Account {
 /// The configuration, with the log begun. A command's standard output is its answer, which scripts read: a log that would
 /// go there goes to standard error.
 pub fn configuration() -> Config {
-    let mut config = config::load(None);
+    begun(config::load(None), false)
+}
+
+fn begun(mut config: Config, quiet: bool) -> Config {
     if config.log.output == LogOutput::Stdout {
         config.log.output = LogOutput::Stderr;
     }
-    stm_pkcs11::log::start(&config.log);
+    let mut log = config.log.clone();
+    if quiet {
+        log.notices.clear();
+    }
+    stm_pkcs11::log::start(&log);
     config
 }
 
 impl Choice {
+    /// The same, for a command that writes nothing to standard error unless it fails: `smctl healthcheck` tells the notices.
+    pub fn quiet(self) -> Self {
+        Self { quiet: true, ..self }
+    }
+
     /// The configuration, with the log begun, and the settings that were chosen.
     pub fn settings(&self) -> Result<(Config, Arc<TokenSettings>), Failure> {
-        let config = configuration();
+        let config = begun(config::load(None), self.quiet);
         service::permit_threads(true);
         let names: Vec<&str> = config.tokens.iter().map(|token| token.name.as_str()).collect();
         let chosen = match &self.token {

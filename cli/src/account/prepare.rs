@@ -63,6 +63,12 @@ impl Hash {
     }
 }
 
+/// The digest of a name, in any case and with or without dashes: `SHA-256`, `sha256`, `SHA3-512`.
+pub fn digest_named(name: &str) -> Option<Digest> {
+    let plain = |name: &str| name.replace(['-', '_'], "").to_lowercase();
+    DIGESTS.iter().find(|row| plain(row.name) == plain(name)).map(|row| row.digest)
+}
+
 /// The parameter of a PSS mechanism: MGF1 with the same digest, a salt as long as the digest.
 fn pss(row: &DigestRow) -> Parameter {
     Parameter::Pss { hash: row.mechanism_type as _, mgf: row.mgf as _, salt_len: row.len as _ }
@@ -79,6 +85,32 @@ fn public_key(keypair: &Keypair) -> Result<PublicKey, Failure> {
 }
 
 impl How {
+    pub fn new(digest: Digest, pss: bool) -> Self {
+        let hash = Hash::value_variants().iter().copied().find(|hash| hash.digest() == digest);
+        Self { hash: hash.expect("every digest has a name"), pss }
+    }
+
+    /// The service's name of the algorithm that signs a digest with this keypair's key.
+    pub fn sig_alg(&self, keypair: &Keypair) -> Result<&'static str, Failure> {
+        let (mechanism, _) = self.chosen(keypair, &public_key(keypair)?)?;
+        match mechanism.scheme {
+            Scheme::Pkcs1(Some(digest)) => Ok(sig_alg(Algorithm::Pkcs1(Some(digest)))),
+            Scheme::Pss(Some(digest)) => Ok(sig_alg(Algorithm::Pss(digest))),
+            Scheme::Ecdsa(Some(digest)) => Ok(sig_alg(Algorithm::Ecdsa(Some(digest)))),
+            _ => {
+                let why = "its key signs the data itself, not a digest";
+                Err(Failure::new(format!("sign with {}", keypair.alias), why, "give the file itself").exit(Exit::Usage))
+            }
+        }
+    }
+
+    fn chosen(&self, keypair: &Keypair, key: &PublicKey) -> Result<(&'static Mechanism, Parameter), Failure> {
+        self.mechanism(key).map_err(|why| {
+            Failure::new(format!("sign with {}", keypair.alias), why, "choose another --hash, or leave --pss out")
+                .exit(Exit::Usage)
+        })
+    }
+
     /// Mechanism and parameter for keys of a kind.
     fn mechanism(&self, key: &PublicKey) -> Result<(&'static Mechanism, Parameter), String> {
         let digest = self.hash.digest();
@@ -102,10 +134,7 @@ impl How {
     /// Reads a file, `-` for standard input, and prepares its signature.
     pub fn prepare(&self, keypair: &Keypair, file: &Path) -> Result<Prepared, Failure> {
         let key = public_key(keypair)?;
-        let (mechanism, parameter) = self.mechanism(&key).map_err(|why| {
-            Failure::new(format!("sign with {}", keypair.alias), why, "choose another --hash, or leave --pss out")
-                .exit(Exit::Usage)
-        })?;
+        let (mechanism, parameter) = self.chosen(keypair, &key)?;
         let refuse = |error: Error| refused(keypair, &error, "choose another --hash, or a shorter file");
         let mut signing = Signing::new(mechanism.mechanism_type, &parameter, &key).map_err(refuse)?;
         for_parts(file, |part| signing.update(part).map_err(refuse))?;
@@ -149,7 +178,8 @@ fn algorithms() -> impl Iterator<Item = (&'static str, Digest, Scheme)> {
     })
 }
 
-fn algorithm(name: &str) -> Result<(Digest, Scheme), Failure> {
+/// The digest and the scheme of an algorithm that signs digests, by the service's name of it.
+pub fn algorithm(name: &str) -> Result<(Digest, Scheme), Failure> {
     let found = algorithms().find(|(known, ..)| known.eq_ignore_ascii_case(name));
     found.map(|(_, digest, scheme)| (digest, scheme)).ok_or_else(|| {
         let remedy = match nearest(name, algorithms().map(|(known, ..)| known)) {
@@ -208,6 +238,13 @@ pub fn from_hex(text: &str) -> Option<Vec<u8>> {
     HEXLOWER_PERMISSIVE.decode(text.as_bytes()).ok().filter(|bytes| !bytes.is_empty())
 }
 
+/// Base64 and hexadecimal text become what they stand for.
+pub fn decoded(bytes: Vec<u8>) -> Vec<u8> {
+    let Ok(text) = std::str::from_utf8(&bytes) else { return bytes };
+    let text: String = text.split_whitespace().collect();
+    from_hex(&text).or_else(|| BASE64_STANDARD.decode(&text).ok()).filter(|found| !found.is_empty()).unwrap_or(bytes)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -245,5 +282,12 @@ mod tests {
         assert_eq!(named("SHA1WithRSA").unwrap(), (Scheme::Pkcs1(None), Digest::Sha1));
         assert!(named("SHA256WithRAS").unwrap_err().to_string().contains("did you mean SHA256WithRSA?"));
         assert!(named("ED25519").unwrap_err().to_string().contains("sign files, not digests"));
+    }
+
+    #[test]
+    fn signatures_are_read_as_base64_as_hexadecimal_and_as_they_are() {
+        assert_eq!(decoded(b"AQID/w==\n".to_vec()), [1, 2, 3, 255]);
+        assert_eq!(decoded(b"010203 ff\n".to_vec()), [1, 2, 3, 255]);
+        assert_eq!(decoded(vec![0x30, 0xff, 1]), [0x30, 0xff, 1]);
     }
 }

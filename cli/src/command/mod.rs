@@ -3,6 +3,7 @@
 pub mod certificate;
 pub mod completions;
 pub mod config;
+pub mod credentials;
 pub mod doctor;
 pub mod keypair;
 pub mod ledger;

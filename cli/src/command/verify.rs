@@ -1,9 +1,8 @@
 //! `stm-pkcs11 verify`: a file's signature against a keypair's public key.
 
 use crate::account::Choice;
-use crate::account::prepare::{How, from_hex, prepare_digest};
+use crate::account::prepare::{How, decoded, prepare_digest};
 use crate::print::{self, Failure, shown};
-use base64::{Engine, prelude::BASE64_STANDARD};
 use serde_json::json;
 use std::path::PathBuf;
 use stm_pkcs11::token::sig_alg;
@@ -67,23 +66,4 @@ pub fn run(arguments: &Verify) -> Result<(), Failure> {
         print::line(&format!("{} is signed by {}", shown(&name), shown(&keypair.alias)));
     }
     Ok(())
-}
-
-/// Base64 and hexadecimal text become what they stand for.
-fn decoded(bytes: Vec<u8>) -> Vec<u8> {
-    let Ok(text) = std::str::from_utf8(&bytes) else { return bytes };
-    let text: String = text.split_whitespace().collect();
-    from_hex(&text).or_else(|| BASE64_STANDARD.decode(&text).ok()).filter(|found| !found.is_empty()).unwrap_or(bytes)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn signatures_are_read_as_base64_as_hexadecimal_and_as_they_are() {
-        assert_eq!(decoded(b"AQID/w==\n".to_vec()), [1, 2, 3, 255]);
-        assert_eq!(decoded(b"010203 ff\n".to_vec()), [1, 2, 3, 255]);
-        assert_eq!(decoded(vec![0x30, 0xff, 1]), [0x30, 0xff, 1]);
-    }
 }

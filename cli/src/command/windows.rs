@@ -46,13 +46,16 @@ enum Command {
 }
 
 #[derive(clap::Args)]
-struct Certsync {
+pub struct Certsync {
     /// Aliases of keypairs; default: all that have a certificate and a key that Windows can sign with
     #[arg(value_name = "ALIAS")]
     aliases: Vec<String>,
     /// The same as ALIAS
     #[arg(long = "keypair-alias", value_name = "ALIAS")]
     more: Vec<String>,
+    /// Only keypairs of this type: PRODUCTION or TEST
+    #[arg(long = "keypair-type", value_name = "TYPE")]
+    kind: Option<String>,
     /// Use the certificate store of the machine instead of the user's, for services; requires administrator rights
     #[arg(long)]
     machine: bool,
@@ -62,6 +65,32 @@ struct Certsync {
     #[arg(long)]
     json: bool,
 }
+
+impl Certsync {
+    pub fn new(aliases: &[String], kind: Option<&str>, machine: bool, account: Choice) -> Self {
+        Self {
+            aliases: aliases.to_vec(),
+            more: Vec::new(),
+            kind: kind.map(str::to_owned),
+            machine,
+            account,
+            json: false,
+        }
+    }
+}
+
+/// Which of the links are removed from a store.
+pub struct Removal<'a> {
+    /// Only those to this keypair.
+    pub alias: Option<&'a str>,
+    /// Only certificates that have expired.
+    pub expired_only: bool,
+    /// The machine's store instead of the user's.
+    pub machine: bool,
+}
+
+/// The vendor's names of its provider, which scripts write behind signtool's `/csp`.
+pub const VENDORS: [&str; 2] = ["DigiCert Signing Manager KSP", "DigiCert Software Trust Manager KSP"];
 
 /// The library's name in System32.
 const IMAGE: &str = "stm_pkcs11.dll";
@@ -75,7 +104,7 @@ pub fn run(arguments: &Arguments) -> Result<(), Failure> {
         Command::Register { dll } => register(wanted.unwrap_or(NAME), dll.as_deref()),
         Command::Unregister => unregister(&chosen(wanted, "unregister the provider")?),
         Command::Status { json } => status(wanted, *json),
-        Command::Certsync(keypairs) => certsync(keypairs, &chosen(wanted, "link certificates to the provider")?),
+        Command::Certsync(keypairs) => certsync(keypairs, wanted),
     }
 }
 
@@ -99,6 +128,63 @@ fn unregister(name: &str) -> Result<(), Failure> {
             Failure::new(format!("remove {}", place.display()), why, "end the programs that use it, and do it by hand")
         })?;
         print::line(&format!("removed: {}", place.display()));
+    }
+    Ok(())
+}
+
+/// Registers a name, unless it is registered with our library and the library is in its place. A name that is registered
+/// with another library is somebody else's.
+pub fn register_unless_there(name: &str) -> Result<(), Failure> {
+    let all = registration::providers().map_err(|why| Failure::new("read the registry", why, ADMINISTRATOR))?;
+    match all.iter().find(|provider| provider.name.eq_ignore_ascii_case(name)) {
+        Some(provider) if !provider.image.eq_ignore_ascii_case(IMAGE) => {
+            let why = format!("it is registered with {}", provider.image);
+            let remedy = format!("unregister it, or replace it with stm-pkcs11 windows register --name \"{name}\"");
+            Err(Failure::new(format!("register the provider '{name}'"), why, remedy))
+        }
+        Some(_) if system32().join(IMAGE).exists() => {
+            print::line(&format!("registered already: {name}"));
+            Ok(())
+        }
+        _ => register(name, None),
+    }
+}
+
+/// Unregisters those of these names that our library has.
+pub fn unregister_all(wanted: &[&str]) -> Result<(), Failure> {
+    let ours = names()?;
+    let meant = |name: &&String| wanted.iter().any(|wanted| name.eq_ignore_ascii_case(wanted));
+    ours.iter().filter(meant).try_for_each(|name| unregister(name))
+}
+
+/// The names under which our library is registered, one a line.
+pub fn list() -> Result<(), Failure> {
+    names()?.iter().for_each(|name| print::line(name));
+    Ok(())
+}
+
+/// Removes certificates that are linked to a provider of ours from the store, and nothing else.
+pub fn certdesync(wanted: &Removal<'_>) -> Result<(), Failure> {
+    let owner = if wanted.machine { Owner::Machine } else { Owner::User };
+    let names: Vec<String> = names()?;
+    let of_ours = |provider: &str| {
+        let mut known = names.iter().map(String::as_str).chain([NAME]);
+        known.any(|name| name.eq_ignore_ascii_case(provider))
+    };
+    let removed = store::unlink(owner, |link| {
+        let expired = || {
+            let read = Certificate::parse(link.certificate.clone());
+            read.is_ok_and(|read| read.not_after() < describe::now())
+        };
+        of_ours(&link.provider)
+            && wanted.alias.is_none_or(|alias| alias == link.alias)
+            && (!wanted.expired_only || expired())
+    });
+    let remedy = if wanted.machine { ADMINISTRATOR } else { "look at what Windows says of it" };
+    let removed = removed.map_err(|why| Failure::new("remove certificates from the store", why, remedy))?;
+    removed.iter().for_each(|alias| print::line(&format!("removed: {}", print::shown(alias))));
+    if removed.is_empty() {
+        print::line("no certificate is linked");
     }
     Ok(())
 }
@@ -130,14 +216,16 @@ fn names() -> Result<Vec<String>, Failure> {
     Ok(ours.map(|provider| provider.name).collect())
 }
 
-/// The registered provider that is meant: the one of this name, or the only one, or the one with our own name.
+/// The registered provider that is meant: the one of this name, or the only one, or the one with our own name, or with the
+/// first of the vendor's.
 fn chosen(wanted: Option<&str>, what: &str) -> Result<String, Failure> {
     let names = names()?;
     let by_name = |wanted: &str| names.iter().find(|name| name.eq_ignore_ascii_case(wanted));
     let found = match (wanted, names.as_slice()) {
         (Some(wanted), _) => by_name(wanted),
         (None, [one]) => Some(one),
-        (None, _) => by_name(NAME),
+        // One choice whatever their order, so that a script that registers all names goes on.
+        (None, _) => std::iter::once(NAME).chain(VENDORS).find_map(by_name),
     };
     found.cloned().ok_or_else(|| match wanted {
         _ if names.is_empty() => Failure::new(what, "none is registered with this library", REGISTER),
@@ -175,7 +263,9 @@ struct Row {
     linked: Linked,
 }
 
-fn certsync(wanted: &Certsync, provider: &str) -> Result<(), Failure> {
+/// Links certificates to the provider of a name, or else to the one that [`chosen`] finds.
+pub fn certsync(wanted: &Certsync, provider: Option<&str>) -> Result<(), Failure> {
+    let provider = &*chosen(provider, "link certificates to the provider")?;
     if !store::provider_opens(provider) {
         let remedy = "stm-pkcs11 windows status shows whether the library is in its place";
         return Err(Failure::new(format!("open the provider '{provider}'"), "Windows cannot", remedy));
@@ -188,8 +278,11 @@ fn certsync(wanted: &Certsync, provider: &str) -> Result<(), Failure> {
         all.retain(|keypair| why_not(keypair).is_none());
         all
     } else {
-        named.iter().map(|name| account.keypair(name)).collect::<Result<_, _>>()?
+        named.iter().map(|name| account.keypair(name)).collect::<Result<Vec<_>, _>>()?
     };
+    let of_kind =
+        |keypair: &Arc<Keypair>| wanted.kind.as_deref().is_none_or(|kind| keypair.key_type.eq_ignore_ascii_case(kind));
+    let keypairs: Vec<_> = keypairs.into_iter().filter(of_kind).collect();
     let owner = if wanted.machine { Owner::Machine } else { Owner::User };
     let mut rows = Vec::new();
     for keypair in keypairs {

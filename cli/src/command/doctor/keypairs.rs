@@ -11,11 +11,21 @@ use stm_pkcs11::nearest::nearest;
 use stm_pkcs11::service::{Keypair, Service, Wanted};
 use stm_pkcs11::x509::Certificate;
 
-pub fn look(visit: &mut Visit, service: &Service, settings: &TokenSettings, only: Option<&str>) {
-    let all = match progress::during(service, || service.keypairs(Wanted::All, service.deadline())) {
-        Ok(all) => all,
-        Err(failure) => return visit.wrong("keypairs", failure.kind().into(), failure.cause(), hint(&failure)),
-    };
+/// Looks at the keypairs that this user sees, and returns them.
+pub fn look(visit: &mut Visit, service: &Service, settings: &TokenSettings, only: Option<&str>) -> Vec<Arc<Keypair>> {
+    match progress::during(service, || service.keypairs(Wanted::All, service.deadline())) {
+        Ok(all) => {
+            look_at(visit, service, settings, &all, only);
+            all
+        }
+        Err(failure) => {
+            visit.wrong("keypairs", failure.kind().into(), failure.cause(), hint(&failure));
+            Vec::new()
+        }
+    }
+}
+
+fn look_at(visit: &mut Visit, service: &Service, settings: &TokenSettings, all: &[Arc<Keypair>], only: Option<&str>) {
     let filter = settings.keypairs.join(", ");
     match (all.len(), filter.is_empty()) {
         (0, true) => {
@@ -39,7 +49,7 @@ pub fn look(visit: &mut Visit, service: &Service, settings: &TokenSettings, only
         };
         return visit.wrong("keypair", Exit::NotFound, format!("there is no keypair {only}"), remedy);
     }
-    for name in service.unmatched_certificates(&all) {
+    for name in service.unmatched_certificates(all) {
         let detail = format!("STM_PKCS11_CERTIFICATE ({name}) does not name a certificate of any of these keypairs");
         let remedy = "use an id or alias that stm-pkcs11 certificate list shows, or unset it";
         visit.wrong("keypairs", Exit::Settings, detail, remedy);

@@ -13,8 +13,8 @@ use std::net::ToSocketAddrs;
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 use stm_pkcs11::config::{TokenSettings, setting};
-use stm_pkcs11::service::{self, Kind, Service};
-use visit::Visit;
+use stm_pkcs11::service::{self, Keypair, Kind, Service};
+pub use visit::Visit;
 
 #[derive(clap::Args)]
 pub struct Arguments {
@@ -43,7 +43,31 @@ pub fn run(arguments: &Arguments) -> Result<(), Failure> {
     if arguments.shape {
         return shape::run(&arguments.account, arguments.signature.as_deref());
     }
-    let (config, settings) = arguments.account.settings()?;
+    let examined = examine(&arguments.account, arguments.keypair.as_deref())?;
+    if arguments.json {
+        print::json(&examined.visit.json());
+    } else {
+        examined.visit.tell();
+    }
+    examined.visit.result()
+}
+
+/// An account, and what is right and wrong with it.
+pub struct Examined {
+    pub visit: Visit,
+    pub settings: Arc<TokenSettings>,
+    /// The keypairs that this user sees; none where the service did not answer.
+    pub keypairs: Vec<Arc<Keypair>>,
+    /// What the user has to know of the settings.
+    pub notices: Vec<String>,
+}
+
+/// Takes every step that leads to a signature, of all keypairs or of one. Spends no signature.
+///
+/// # Errors
+/// No account is chosen. What is wrong with the account is in the visit.
+pub fn examine(choice: &Choice, keypair: Option<&str>) -> Result<Examined, Failure> {
+    let (config, settings) = choice.settings()?;
     let mut visit = Visit::default();
     for warning in config.log.notices.iter().chain(&config.log.warnings) {
         visit.warning("settings", warning, "");
@@ -58,17 +82,10 @@ pub fn run(arguments: &Arguments) -> Result<(), Failure> {
         network(&mut visit, &settings);
     }
     let account = !visit.is_wrong() && account(&mut visit, &service);
-    if account {
-        keypairs::look(&mut visit, &service, &settings, arguments.keypair.as_deref());
-    }
+    let keypairs = if account { keypairs::look(&mut visit, &service, &settings, keypair) } else { Vec::new() };
     visit.end();
     service.finish();
-    if arguments.json {
-        print::json(&visit.json());
-    } else {
-        visit.tell();
-    }
-    visit.result()
+    Ok(Examined { visit, settings, keypairs, notices: config.log.notices })
 }
 
 fn look_at_settings(visit: &mut Visit, settings: &TokenSettings) {

@@ -49,6 +49,12 @@ impl Visit {
         self.add(name, Finding::Wrong(exit), detail, remedy);
     }
 
+    /// Whether a step was taken, and is not wrong.
+    pub fn is_fine(&self, name: &str) -> bool {
+        let mut found = self.steps.iter().filter(|step| step.name == name).peekable();
+        found.peek().is_some() && found.all(|step| matches!(step.result, Finding::Fine | Finding::Warning))
+    }
+
     pub fn is_wrong(&self) -> bool {
         self.steps.iter().any(|step| matches!(step.result, Finding::Wrong(_)))
     }

@@ -23,6 +23,7 @@ pub mod log;
 pub mod mechanism;
 pub mod nearest;
 pub mod pattern;
+pub mod plural;
 pub mod redact;
 pub mod service;
 pub mod shown;

@@ -121,7 +121,7 @@ service_test!(a_mistake_in_the_file_stops_everything_with_a_line_that_names_it, 
     let folder = tempfile::tempdir().expect("a folder");
     let log = format!("SM_LOG_DIR={}", folder.path().display());
     for (text, words) in [
-        ("[[token]]\nnmae = 'x'\n", "line 2 has 'nmae', which is not a key of [[token]]: did you mean 'name'?"),
+        ("[[token]]\nnmae = 'x'\n", "line 2 has 'nmae', which is not a key of [[token]]; did you mean 'name'?"),
         ("[[token]\n", "line 1 is not valid TOML"),
         ("[[token]]\ntimeout = 'soon'\n", "STM_PKCS11_TIMEOUT is invalid ('soon', from "),
         ("[[token]]\napi_key = 'env:NOT_SET_ANYWHERE'\n", "the variable NOT_SET_ANYWHERE, which is not set"),
@@ -170,10 +170,14 @@ service_test!(files_that_others_could_have_made_or_changed_set_nothing_and_run_n
         assert!(said.contains("is refused (other users can change it (") && said.contains(words), "{said}");
         assert!(said.contains("run: chmod go-w "), "{said}");
     }
-    assert!(said(folder.path()).contains("is refused (it is a directory): name a regular file"));
+    let refused = |file: &Path, kind: &str| {
+        let said = said(file);
+        assert!(said.contains(&format!("is refused ({kind})")) && said.contains("name a regular file"), "{said}");
+    };
+    refused(folder.path(), "it is a directory");
     let fifo = folder.path().join("fifo");
     assert!(std::process::Command::new("mkfifo").arg(&fifo).status().expect("mkfifo").success());
-    assert!(said(&fifo).contains("is refused (it is a FIFO): name a regular file"));
+    refused(&fifo, "it is a FIFO");
     assert!(!ran.exists(), "no command ran");
     // The same file, once nobody else can change it, runs its command, which prints nothing.
     std::fs::set_permissions(&file, std::fs::Permissions::from_mode(0o600)).expect("its mode");
@@ -329,7 +333,8 @@ service_test!(an_alias_cannot_write_lines_of_its_own_into_the_log, |_emulator: &
     p11.finish();
     let said = std::fs::read_to_string(folder.path().join("smpkcs11.log")).expect("a log");
     let lines: Vec<&str> = said.lines().filter(|line| line.contains("forged") && !line.contains(" GET ")).collect();
-    assert_eq!(lines.len(), 3, "the file has each: {said}");
+    let errors = lines.iter().filter(|line| line.contains(" ERROR there is no keypair")).count();
+    assert_eq!((errors, lines.len()), (3, 6), "the file has each error, and each search: {said}");
     assert!(
         lines.iter().all(|line| line.contains(r"evil\u{a}2026-01-01 ERROR forged\u{1b}[2J\u{2028}\u{202e}#\u{23}vso[")),
         "{said}"

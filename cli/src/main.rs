@@ -52,6 +52,10 @@ enum Command {
     /// Register the key storage provider of Windows, and link certificates in the certificate store
     #[cfg(windows)]
     Windows(command::windows::Arguments),
+    /// (only in the Windows build)
+    #[cfg(not(windows))]
+    #[command(hide = true, disable_help_flag = true)]
+    Windows(command::elsewhere::Arguments),
     /// Save or delete API key and client certificate password
     Credentials(credentials::Arguments),
     /// Follow the commands of DigiCert's smctl, for scripts that call it
@@ -102,6 +106,8 @@ fn run(command: Command) -> Result<(), Failure> {
         Command::Demo(arguments) => demo::run(&arguments),
         #[cfg(windows)]
         Command::Windows(arguments) => command::windows::run(&arguments),
+        #[cfg(not(windows))]
+        Command::Windows(_) => Err(command::elsewhere::refused()),
         Command::Credentials(arguments) => credentials::run(&arguments),
         Command::Smctl(arguments) => smctl::run(&arguments),
         Command::Sample(arguments) => sample::run(&arguments),

@@ -1,4 +1,4 @@
-//! The bodies of the C functions: with the run that is going on, and the session that the caller names.
+//! The bodies of the C functions: each runs with the active run of the library and, if it names one, with its session.
 
 use super::root;
 pub use crate::boundary::call;
@@ -6,7 +6,7 @@ use crate::error::Result;
 use crate::token::{Module, Session};
 use cryptoki_sys::*;
 
-/// The body of a function that needs the module only.
+/// The body of a function that needs only the module.
 pub fn with_module(name: &'static str, body: impl FnOnce(&Module) -> Result<()>) -> CK_RV {
     call(name, || body(&*root::module()?))
 }
@@ -20,7 +20,7 @@ pub fn with_session(
     call(name, || body(&*root::module()?.session(session)?))
 }
 
-/// The body of a function that works in a session and changes what other sessions see: login and logout.
+/// The body of a function that works in a session and affects the token's other sessions: login and logout.
 pub fn with_module_and_session(
     name: &'static str,
     session: CK_SESSION_HANDLE,

@@ -7,11 +7,11 @@ use cryptoki_sys::*;
 /// `C_DigestInit`
 ///
 /// # Safety
-/// `mechanism_` is null or points to a mechanism with a parameter as its type wants it.
+/// `mechanism_` is null or points to a mechanism with the parameter that its type requires.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn C_DigestInit(session: CK_SESSION_HANDLE, mechanism_: *mut CK_MECHANISM) -> CK_RV {
     with_session("C_DigestInit", session, |session| {
-        // SAFETY: by the contract above, `mechanism_` is null or points to a mechanism with a parameter of its type.
+        // SAFETY: by the contract above, `mechanism_` is null or points to a mechanism with the parameter of its type.
         let mechanism = unsafe { mechanism(mechanism_) }?;
         session.digest_init(mechanism)
     })

@@ -8,10 +8,10 @@ use crate::error::{Error, Result};
 use cryptoki_sys::*;
 use std::ffi::c_void;
 
-/// `C_Initialize`: reads the configuration and returns. No request.
+/// `C_Initialize`: reads the settings and returns. It sends no request.
 ///
 /// # Safety
-/// `args` is null or points to a `CK_C_INITIALIZE_ARGS`. A `pReserved` in it may be anything.
+/// `args` is null or points to a `CK_C_INITIALIZE_ARGS`, whose `pReserved` may have any value.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn C_Initialize(args: *mut c_void) -> CK_RV {
     call("C_Initialize", || {
@@ -22,27 +22,27 @@ pub unsafe extern "C" fn C_Initialize(args: *mut c_void) -> CK_RV {
     })
 }
 
-/// A refused `C_Initialize` has its message, too, where the settings send it; a run that is going on keeps its log.
+/// Starts the log for a refused `C_Initialize`, so that its message goes where the settings send it. An active run
+/// keeps its log.
 fn log_of_no_run() {
     if root::module().is_err() {
         crate::log::start(&crate::config::load(None).log);
     }
 }
 
-/// What an application says at `C_Initialize`.
+/// The arguments of `C_Initialize`.
 struct Arguments {
     /// The settings text in `pReserved`.
     reserved: Option<String>,
-    /// Whether threads may be started: no `CKF_LIBRARY_CANT_CREATE_OS_THREADS`.
+    /// Whether the library may start threads: `CKF_LIBRARY_CANT_CREATE_OS_THREADS` is not set.
     threads: bool,
 }
 
 /// Checks every form of the arguments.
 ///
-/// We use the operating system's locks whatever the flags say: that is what `CKF_OS_LOCKING_OK` permits, what a
-/// single-threaded application cannot notice, and what an application with mutexes of its own takes when it also
-/// sets the flag. Mutexes without the flag are accepted too (5.4, case 3 allows `CKR_CANT_LOCK`; refusing would help
-/// no one): our locks are futexes and need no help.
+/// The module always uses the operating system's locks. `CKF_OS_LOCKING_OK` permits them, and a single-threaded
+/// application does not notice them. An application that supplies its own mutexes without the flag is accepted as well:
+/// 5.4, case 3, allows `CKR_CANT_LOCK`, but a refusal would help nobody.
 ///
 /// # Safety
 /// As for [`C_Initialize`].
@@ -50,7 +50,7 @@ unsafe fn initialize_args(args: *const CK_C_INITIALIZE_ARGS) -> Result<Arguments
     if args.is_null() {
         return Ok(Arguments { reserved: None, threads: true });
     }
-    // SAFETY: not null, and by the contract above a `CK_C_INITIALIZE_ARGS`; it is copied, whatever its alignment.
+    // SAFETY: not null, and by the contract above a `CK_C_INITIALIZE_ARGS`; the copy does not depend on its alignment.
     let args = unsafe { get(args) }?;
     // Copied first: on Windows the standard's structures are packed.
     let (create, destroy, lock, unlock) = (args.CreateMutex, args.DestroyMutex, args.LockMutex, args.UnlockMutex);
@@ -66,7 +66,8 @@ unsafe fn initialize_args(args: *const CK_C_INITIALIZE_ARGS) -> Result<Arguments
     Ok(Arguments { reserved, threads })
 }
 
-/// `C_Finalize`. In a forked child that never initialised: `CKR_CRYPTOKI_NOT_INITIALIZED`, and nothing is touched.
+/// `C_Finalize`. In a forked child that did not call `C_Initialize`: `CKR_CRYPTOKI_NOT_INITIALIZED`, and nothing
+/// changes.
 ///
 /// # Safety
 /// `reserved` is not read.
@@ -74,7 +75,7 @@ unsafe fn initialize_args(args: *const CK_C_INITIALIZE_ARGS) -> Result<Arguments
 pub unsafe extern "C" fn C_Finalize(reserved: *mut c_void) -> CK_RV {
     call("C_Finalize", || {
         if !reserved.is_null() {
-            // Without a run the standard's first answer is that there is none.
+            // Before `C_Initialize`, the standard puts `CKR_CRYPTOKI_NOT_INITIALIZED` before every other error.
             root::module()?;
             return Err(Error::new(CKR_ARGUMENTS_BAD, "pReserved must be a null pointer"));
         }

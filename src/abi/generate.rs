@@ -8,8 +8,8 @@ use cryptoki_sys::*;
 /// `C_GenerateKeyPair`
 ///
 /// # Safety
-/// The mechanism is null or as its type wants it; the templates are null or point to as many attributes as their
-/// counts say; the handles are null or writable.
+/// The mechanism is null, or has the parameter that its type requires. The templates are null or point to as many
+/// attributes as their counts say. The handles are null or writable.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn C_GenerateKeyPair(
     session: CK_SESSION_HANDLE,
@@ -22,12 +22,12 @@ pub unsafe extern "C" fn C_GenerateKeyPair(
     private_key: *mut CK_OBJECT_HANDLE,
 ) -> CK_RV {
     with_session("C_GenerateKeyPair", session, |session| {
-        // Everything is checked before a key is made that could not be handed over.
+        // Check everything first: the service must not create a keypair whose handles cannot be returned.
         wanted(public_key)?;
         wanted(private_key)?;
         // SAFETY: by the contract above, `public` is null or points to `public_count` attributes with readable values,
         // `private` is null or points to `private_count` attributes with readable values, `mechanism_` is null or
-        // points to a mechanism with a parameter of its type, `public_key` is null or writable and `private_key` is
+        // points to a mechanism with the parameter of its type, `public_key` is null or writable and `private_key` is
         // null or writable.
         unsafe {
             let mechanism = mechanism(mechanism_)?.ok_or_else(|| Error::new(CKR_ARGUMENTS_BAD, "no mechanism"))?;

@@ -1,7 +1,7 @@
 //! Function lists and interfaces (PKCS#11 3.2, 5.4: `C_GetFunctionList`, `C_GetInterfaceList`, `C_GetInterface`).
 //!
-//! Three lists, 2.40, 3.0 and 3.2, each a prefix of the next. Nothing happens here but handing out addresses: hosts
-//! call these to probe.
+//! There are three lists, for 2.40, 3.0 and 3.2, each a prefix of the next. These functions only return addresses,
+//! because hosts call them to probe for modules.
 
 use super::body::call;
 use super::pointer::{get, put, put_list, wanted};
@@ -19,7 +19,7 @@ macro_rules! function_list {
     };
 }
 
-/// Repeats the functions of 2.40, those of 3.0, and those of 3.2 for each list that has them.
+/// Expands to the functions of 2.40, followed by those of 3.0 and 3.2 for the lists that have them.
 macro_rules! function_lists {
     (v2_40: [$($old:ident,)*] v3_0: [$($three:ident,)*] v3_2: [$($two:ident,)*]) => {
         static V2_40: CK_FUNCTION_LIST =
@@ -62,7 +62,7 @@ function_lists! {
 /// The name of every standard interface.
 const NAME: &CStr = c"PKCS 11";
 
-/// A list of interfaces that threads may share: it is never written.
+/// The list of interfaces. It is never written, so threads may share it.
 #[repr(transparent)]
 struct Interfaces([CK_INTERFACE; 3]);
 
@@ -73,8 +73,8 @@ const fn interface(list: *const c_void) -> CK_INTERFACE {
     CK_INTERFACE { pInterfaceName: NAME.as_ptr() as *mut CK_UTF8CHAR, pFunctionList: list as *mut c_void, flags: 0 }
 }
 
-/// The newest first: it is what a caller without wishes gets. `CKF_INTERFACE_FORK_SAFE` is not claimed: a child
-/// has to call `C_Initialize` before it goes on.
+/// The newest comes first: a caller that names no version gets it. `CKF_INTERFACE_FORK_SAFE` is not set, because a
+/// forked child must call `C_Initialize` first.
 static INTERFACES: Interfaces = Interfaces([
     interface((&raw const V3_2).cast()),
     interface((&raw const V3_0).cast()),
@@ -84,7 +84,7 @@ static INTERFACES: Interfaces = Interfaces([
 const VERSIONS: [CK_VERSION; 3] =
     [CK_VERSION { major: 3, minor: 2 }, CK_VERSION { major: 3, minor: 0 }, CK_VERSION { major: 2, minor: 40 }];
 
-/// `C_GetFunctionList`: always 2.40, the one that every caller understands.
+/// `C_GetFunctionList`: always the list of 2.40, which every caller understands.
 ///
 /// # Safety
 /// `list` is null or points to writable memory for a pointer.
@@ -108,10 +108,11 @@ pub unsafe extern "C" fn C_GetInterfaceList(list: *mut CK_INTERFACE, count: *mut
     })
 }
 
-/// `C_GetInterface`: null for name or version means any, and the first that fits is given.
+/// `C_GetInterface`: a null name or version matches any; the first match is returned.
 ///
 /// # Safety
-/// `name` is null or text with a terminator; `version` is null or points to a `CK_VERSION`; `found` is null or writable.
+/// `name` is null or text with a terminator; `version` is null or points to a `CK_VERSION`; `found` is null or
+/// writable.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn C_GetInterface(
     name: *mut CK_UTF8CHAR,
@@ -163,7 +164,7 @@ mod tests {
     #[test]
     fn an_interface_is_found_by_exact_name_and_version_only() {
         let version = |major, minor| CK_VERSION { major, minor };
-        // SAFETY: the pointers are real or null.
+        // SAFETY: the pointers are valid or null.
         unsafe {
             assert_eq!(choose(std::ptr::null(), std::ptr::null(), 0), Ok(0));
             assert_eq!(choose(NAME.as_ptr().cast(), &version(3, 0), 0), Ok(1));

@@ -1,6 +1,6 @@
 //! Message-based signing and verifying functions (PKCS#11 3.2, 5.14 and 5.16).
 //!
-//! No mechanism here takes a parameter per message: one that is given is refused.
+//! No mechanism here has a parameter for each message; a call that passes one is refused.
 
 use super::body::with_session;
 use super::pointer::{bytes, deliver, mechanism, room};
@@ -19,7 +19,7 @@ fn no_parameter(parameter: *const c_void, len: CK_ULONG) -> Result<()> {
 /// `C_MessageSignInit`
 ///
 /// # Safety
-/// `mechanism_` is null or points to a mechanism with a parameter as its type wants it.
+/// `mechanism_` is null or points to a mechanism with the parameter that its type requires.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn C_MessageSignInit(
     session: CK_SESSION_HANDLE,
@@ -27,7 +27,7 @@ pub unsafe extern "C" fn C_MessageSignInit(
     key: CK_OBJECT_HANDLE,
 ) -> CK_RV {
     with_session("C_MessageSignInit", session, |session| {
-        // SAFETY: by the contract above, `mechanism_` is null or points to a mechanism with a parameter of its type.
+        // SAFETY: by the contract above, `mechanism_` is null or points to a mechanism with the parameter of its type.
         let mechanism = unsafe { mechanism(mechanism_) }?;
         session.message_sign_init(mechanism, key)
     })
@@ -75,7 +75,7 @@ pub unsafe extern "C" fn C_SignMessageBegin(
     })
 }
 
-/// `C_SignMessageNext`: a null `signature_len` says that more parts follow.
+/// `C_SignMessageNext`: a null `signature_len` means that more parts follow.
 ///
 /// # Safety
 /// As for [`C_SignMessage`].
@@ -103,7 +103,7 @@ pub unsafe extern "C" fn C_SignMessageNext(
     })
 }
 
-/// Ends what `C_MessageSignInit` began; `CKR_OPERATION_ACTIVE` while a message is unfinished (5.14).
+/// Ends the operation that `C_MessageSignInit` began; `CKR_OPERATION_ACTIVE` while a message is unfinished (5.14).
 #[unsafe(no_mangle)]
 pub extern "C" fn C_MessageSignFinal(session: CK_SESSION_HANDLE) -> CK_RV {
     with_session("C_MessageSignFinal", session, |session| session.message_sign_final())
@@ -120,7 +120,7 @@ pub unsafe extern "C" fn C_MessageVerifyInit(
     key: CK_OBJECT_HANDLE,
 ) -> CK_RV {
     with_session("C_MessageVerifyInit", session, |session| {
-        // SAFETY: by the contract above, `mechanism_` is null or points to a mechanism with a parameter of its type.
+        // SAFETY: by the contract above, `mechanism_` is null or points to a mechanism with the parameter of its type.
         let mechanism = unsafe { mechanism(mechanism_) }?;
         session.message_verify_init(mechanism, key)
     })
@@ -165,7 +165,7 @@ pub unsafe extern "C" fn C_VerifyMessageBegin(
     })
 }
 
-/// `C_VerifyMessageNext`: a null `signature` says that more parts follow.
+/// `C_VerifyMessageNext`: a null `signature` means that more parts follow.
 ///
 /// # Safety
 /// As for [`C_VerifyMessage`].
@@ -189,7 +189,7 @@ pub unsafe extern "C" fn C_VerifyMessageNext(
     })
 }
 
-/// Ends what `C_MessageVerifyInit` began; `CKR_OPERATION_ACTIVE` while a message is unfinished (5.16).
+/// Ends the operation that `C_MessageVerifyInit` began; `CKR_OPERATION_ACTIVE` while a message is unfinished (5.16).
 #[unsafe(no_mangle)]
 pub extern "C" fn C_MessageVerifyFinal(session: CK_SESSION_HANDLE) -> CK_RV {
     with_session("C_MessageVerifyFinal", session, |session| session.message_verify_final())

@@ -1,7 +1,7 @@
-//! The C functions, one file per chapter of the standard.
+//! The C functions, one file for each chapter of the standard.
 //!
-//! A function here turns pointers into slices ([`mod@pointer`]), calls one method of the floor below, and turns the
-//! result into a `CK_RV` ([`crate::boundary`]). No decision is made here that is not about memory.
+//! Each function turns pointers into slices ([`mod@pointer`]), calls one method of `token`, and turns the result into a
+//! `CK_RV` ([`crate::boundary`]). The only decisions made here are about memory.
 
 #![allow(unsafe_code)]
 #![allow(non_snake_case, reason = "the standard's names")]

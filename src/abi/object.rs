@@ -2,6 +2,7 @@
 
 use super::body::with_session;
 use super::pointer::{length, put, put_attributes, template, wanted};
+use crate::token::attribute_name;
 use cryptoki_sys::*;
 
 /// `C_CreateObject`
@@ -44,7 +45,7 @@ pub unsafe extern "C" fn C_CopyObject(
     })
 }
 
-/// Session objects alone: those of the token are `CKR_ACTION_PROHIBITED` (5.7).
+/// Destroys session objects only; for a token object the result is `CKR_ACTION_PROHIBITED` (5.7).
 #[unsafe(no_mangle)]
 pub extern "C" fn C_DestroyObject(session: CK_SESSION_HANDLE, object: CK_OBJECT_HANDLE) -> CK_RV {
     with_session("C_DestroyObject", session, |session| session.destroy_object(object))
@@ -81,9 +82,19 @@ pub unsafe extern "C" fn C_GetAttributeValue(
     with_session("C_GetAttributeValue", session, |session| {
         let object = session.readable(object)?;
         wanted(attributes)?;
+        let mut names = Vec::new();
+        let traced = log::log_enabled!(log::Level::Trace);
+        let value = |wanted| {
+            if traced {
+                names.push(attribute_name(wanted));
+            }
+            session.attribute(&object, wanted)
+        };
         // SAFETY: by the contract above, `attributes` is null or points to `count` attributes with room for their
         // values.
-        unsafe { put_attributes(attributes, count, |wanted| session.attribute(&object, wanted)) }
+        let result = unsafe { put_attributes(attributes, count, value) };
+        log::trace!("C_GetAttributeValue({})", names.join(", "));
+        result
     })
 }
 
@@ -106,7 +117,7 @@ pub unsafe extern "C" fn C_SetAttributeValue(
     })
 }
 
-/// `C_FindObjectsInit`: a null template with count zero finds everything.
+/// `C_FindObjectsInit`: a null template with count zero matches every object.
 ///
 /// # Safety
 /// As for [`C_CreateObject`].
@@ -123,7 +134,7 @@ pub unsafe extern "C" fn C_FindObjectsInit(
     })
 }
 
-/// `C_FindObjects`: the count is written whatever happens.
+/// `C_FindObjects`: writes the count even if the call fails.
 ///
 /// # Safety
 /// `found` is null or points to a `CK_ULONG`; `objects` is null or has room for `max` handles.
@@ -146,7 +157,7 @@ pub unsafe extern "C" fn C_FindObjects(
         }
         let handles = session.find(room)?;
         for (place, handle) in handles.iter().enumerate() {
-            // SAFETY: there are at most `max` handles, and `objects` has room for so many.
+            // SAFETY: there are at most `max` handles, and `objects` has room for that many.
             unsafe { put(objects.add(place), *handle) }?;
         }
         // SAFETY: by the contract above, `found` is null or writable.
@@ -154,7 +165,7 @@ pub unsafe extern "C" fn C_FindObjects(
     })
 }
 
-/// Ends a search, whether all was fetched or not (5.7).
+/// Ends a search, even if some of its results were not fetched (5.7).
 #[unsafe(no_mangle)]
 pub extern "C" fn C_FindObjectsFinal(session: CK_SESSION_HANDLE) -> CK_RV {
     with_session("C_FindObjectsFinal", session, |session| session.find_final())

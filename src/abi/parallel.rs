@@ -1,4 +1,4 @@
-//! Parallel function management functions (PKCS#11 3.2, 5.22): legacy of version 1, with one answer.
+//! Parallel function management functions (PKCS#11 3.2, 5.22): a legacy of version 1, with one fixed return code.
 
 use super::body::with_session;
 use cryptoki_sys::*;

@@ -1,7 +1,7 @@
-//! Pointers in, slices out; answers in, bytes written. Everything unsafe that the C functions need.
+//! Turns pointers into slices, and writes results to memory: all the unsafe code that the C functions need.
 //!
-//! The application answers for its pointers being what the standard says; we check what can be checked: null,
-//! lengths that no memory can have, and nothing is assumed about alignment.
+//! The application is responsible for valid pointers. This file checks what it can, which is null pointers and
+//! impossible lengths, and assumes no alignment.
 
 use crate::error::{Error, Result};
 use crate::mechanism::{self, Parameter, ParameterShape};
@@ -9,22 +9,23 @@ use crate::token::{Produced, Room, Template, Value};
 use cryptoki_sys::*;
 use std::ffi::c_void;
 
-/// More attributes than any template has; a larger count is a wrong argument rather than a loop for hours.
+/// More attributes than any real template has. A larger count is an invalid argument, and must not cause a loop of
+/// hours.
 const MAX_ATTRIBUTES: usize = 1 << 16;
 
 fn bad(what: &'static str) -> Error {
     Error::new(CKR_ARGUMENTS_BAD, what)
 }
 
-/// A length as Rust has it: `CKR_ARGUMENTS_BAD` for what no object in memory can have.
+/// Converts a length; `CKR_ARGUMENTS_BAD` if no object in memory can be that long.
 pub fn length(len: CK_ULONG) -> Result<usize> {
     usize::try_from(len).ok().filter(|len| isize::try_from(*len).is_ok()).ok_or_else(|| bad("a length is impossible"))
 }
 
-/// `len` bytes at `data`. A null pointer goes with length zero only.
+/// `len` bytes at `data`. A null pointer is valid only with length zero.
 ///
 /// # Safety
-/// `data` is null, or points to `len` readable bytes that stay as they are for `'a`.
+/// `data` is null, or points to `len` readable bytes that do not change during `'a`.
 pub unsafe fn bytes<'a>(data: *const CK_BYTE, len: CK_ULONG) -> Result<&'a [u8]> {
     match (data.is_null(), length(len)?) {
         (_, 0) => Ok(&[]),
@@ -34,7 +35,7 @@ pub unsafe fn bytes<'a>(data: *const CK_BYTE, len: CK_ULONG) -> Result<&'a [u8]>
     }
 }
 
-/// The same, where null without a length is an answer of its own (a PIN that is not given).
+/// The same, but a null pointer without a length is `None` (a PIN that is not given).
 ///
 /// # Safety
 /// As for `bytes`.
@@ -46,20 +47,20 @@ pub unsafe fn optional_bytes<'a>(data: *const CK_BYTE, len: CK_ULONG) -> Result<
     unsafe { bytes(data, len) }.map(Some)
 }
 
-/// Writes one value where the application wants it.
+/// Writes one value to the application's memory.
 ///
 /// # Safety
-/// `place` is null or points to writable memory of a `T`; its alignment does not matter.
+/// `place` is null or points to writable memory of a `T`, with any alignment.
 pub unsafe fn put<T>(place: *mut T, value: T) -> Result<()> {
     if place.is_null() {
         return Err(bad("a null pointer for an answer"));
     }
-    // SAFETY: not null, and the caller vouches for room for a T; unaligned places are written as such.
+    // SAFETY: not null, and the caller vouches for room for a T; the write needs no alignment.
     unsafe { place.write_unaligned(value) };
     Ok(())
 }
 
-/// `CKR_ARGUMENTS_BAD` for a null pointer, before anything is done for its sake.
+/// `CKR_ARGUMENTS_BAD` for a null pointer. Called before any work whose result could not be returned.
 pub fn wanted<T>(place: *const T) -> Result<()> {
     if place.is_null() { Err(bad("a null pointer for an answer")) } else { Ok(()) }
 }
@@ -67,7 +68,7 @@ pub fn wanted<T>(place: *const T) -> Result<()> {
 /// Reads one value.
 ///
 /// # Safety
-/// `place` is null or points to a readable `T`; its alignment does not matter.
+/// `place` is null or points to a readable `T`, with any alignment.
 pub unsafe fn get<T: Copy>(place: *const T) -> Result<T> {
     if place.is_null() {
         return Err(bad("a null pointer for an argument"));
@@ -76,8 +77,8 @@ pub unsafe fn get<T: Copy>(place: *const T) -> Result<T> {
     Ok(unsafe { place.read_unaligned() })
 }
 
-/// A list of values for a caller that asks with a null pointer for the count first (5.2): used by the slot,
-/// mechanism and interface lists.
+/// Writes a list of values, or only their count if `list` is null (5.2): used by the slot, mechanism and interface
+/// lists.
 ///
 /// # Safety
 /// `count` is null or points to a `CK_ULONG`; `list` is null or has room for as many `T` as `count` says.
@@ -99,7 +100,7 @@ pub unsafe fn put_list<T: Copy>(list: *mut T, count: *mut CK_ULONG, values: &[T]
     Ok(())
 }
 
-/// How much room the application gives for an answer.
+/// The room that the application provides for a result.
 ///
 /// # Safety
 /// `len` is null or points to a `CK_ULONG`.
@@ -109,11 +110,11 @@ pub unsafe fn room(buffer: *const CK_BYTE, len: *const CK_ULONG) -> Result<Room>
     if buffer.is_null() {
         return Ok(Room::Query);
     }
-    // Some callers say "unlimited"; what is written is bounded by the answer.
+    // Some callers pass "unlimited"; the result's own length bounds the write.
     Ok(Room::Bytes(usize::try_from(room).unwrap_or(usize::MAX)))
 }
 
-/// Hands an answer over.
+/// Writes a result to the application's memory.
 ///
 /// # Safety
 /// As for [`room`], which was called with the same arguments before `produced` was made; `buffer` has that much room.
@@ -132,7 +133,8 @@ pub unsafe fn deliver(buffer: *mut CK_BYTE, len: *mut CK_ULONG, produced: Produc
             if buffer.is_null() || (room as usize) < answer.len() {
                 return Err(CKR_BUFFER_TOO_SMALL.into());
             }
-            // SAFETY: the answer fits the room that the caller vouches for, and is ours, so they do not overlap.
+            // SAFETY: the result fits into the room that the caller vouches for, and is in our memory, so they do not
+            // overlap.
             unsafe { std::ptr::copy_nonoverlapping(answer.as_ptr(), buffer, answer.len()) };
             // SAFETY: by the contract above, `len` is null or writable.
             unsafe { put(len, answer.len() as CK_ULONG) }
@@ -140,7 +142,7 @@ pub unsafe fn deliver(buffer: *mut CK_BYTE, len: *mut CK_ULONG, produced: Produc
     }
 }
 
-/// A template for searching or making: every value lifted.
+/// The template of a search or of a new object, with references to its values.
 ///
 /// # Safety
 /// `template` is null or points to `count` attributes; each `pValue` is null or points to `ulValueLen` bytes.
@@ -165,22 +167,23 @@ fn attribute_count(template: *const CK_ATTRIBUTE, count: CK_ULONG) -> Result<usi
     Ok(count)
 }
 
-/// `C_GetAttributeValue`: the five cases of 5.7 for each attribute; all are processed, and one of the errors is
-/// returned. Sensitive comes before invalid before too small where several apply.
+/// `C_GetAttributeValue`: the five cases of 5.7 for each attribute. All are processed, and one error is returned: of
+/// several, sensitive comes before invalid, and invalid before too small.
 ///
 /// # Safety
-/// `template` is null or points to `count` writable attributes; each `pValue` is null or has room for `ulValueLen` bytes.
+/// `template` is null or points to `count` writable attributes; each `pValue` is null or has room for `ulValueLen`
+/// bytes.
 pub unsafe fn put_attributes<'v>(
     template: *mut CK_ATTRIBUTE,
     count: CK_ULONG,
-    value_of: impl Fn(CK_ATTRIBUTE_TYPE) -> Value<'v>,
+    mut value_of: impl FnMut(CK_ATTRIBUTE_TYPE) -> Value<'v>,
 ) -> Result<()> {
     const ORDER: [CK_RV; 3] = [CKR_ATTRIBUTE_SENSITIVE, CKR_ATTRIBUTE_TYPE_INVALID, CKR_BUFFER_TOO_SMALL];
     let mut met = [false; 3];
     for place in 0..attribute_count(template, count)? {
         // SAFETY: `place` is below the count that the caller vouches for.
         let slot = unsafe { template.add(place) };
-        // SAFETY: the caller vouches for an attribute there; unaligned places are read as such.
+        // SAFETY: the caller vouches for an attribute there; the read needs no alignment.
         let mut attribute = unsafe { slot.read_unaligned() };
         attribute.ulValueLen = match value_of(attribute.type_) {
             Value::Sensitive => {
@@ -192,7 +195,7 @@ pub unsafe fn put_attributes<'v>(
                 CK_UNAVAILABLE_INFORMATION
             }
             Value::Bytes(value) if attribute.pValue.is_null() => value.len() as CK_ULONG,
-            // A length that no memory has is what an earlier call left there for "not available": there is no room.
+            // An impossible length is what an earlier call wrote for "not available": there is no room.
             Value::Bytes(value) if length(attribute.ulValueLen).is_ok_and(|room| room >= value.len()) => {
                 // SAFETY: pValue is not null and has room for ulValueLen bytes; the value is ours.
                 unsafe { std::ptr::copy_nonoverlapping(value.as_ptr(), attribute.pValue.cast(), value.len()) };
@@ -209,11 +212,11 @@ pub unsafe fn put_attributes<'v>(
     ORDER.iter().zip(met).find(|(_, met)| *met).map_or(Ok(()), |(rv, _)| Err((*rv).into()))
 }
 
-/// A mechanism with its parameter lifted; `None` for a null pointer (which cancels an operation).
+/// A mechanism with a copy of its parameter; `None` for a null pointer, which cancels an operation.
 ///
 /// # Safety
-/// `mechanism` is null or points to a `CK_MECHANISM` whose parameter is what its type wants: null, or
-/// `ulParameterLen` bytes, with pointers inside that are as good.
+/// `mechanism` is null or points to a `CK_MECHANISM` with the parameter that its type requires: null, or
+/// `ulParameterLen` bytes, in which every pointer is valid as well.
 pub unsafe fn mechanism(mechanism: *const CK_MECHANISM) -> Result<Option<(CK_MECHANISM_TYPE, Parameter)>> {
     if mechanism.is_null() {
         return Ok(None);
@@ -232,7 +235,7 @@ unsafe fn parameter(shape: ParameterShape, data: *const c_void, len: CK_ULONG) -
         return if len == 0 { Parameter::None } else { Parameter::Malformed };
     }
     if len == 0 {
-        // A pointer to nothing is no parameter.
+        // A pointer with length zero counts as no parameter.
         return Parameter::None;
     }
     // SAFETY: each arm reads a struct of exactly `len` bytes, which the caller vouches for.
@@ -271,7 +274,7 @@ unsafe fn parameter(shape: ParameterShape, data: *const c_void, len: CK_ULONG) -
 /// # Safety
 /// `data` points to `len` readable bytes.
 unsafe fn read_exact<T: Copy>(data: *const c_void, len: CK_ULONG) -> Option<T> {
-    // SAFETY: the length is that of a T, and the caller vouches for so many bytes.
+    // SAFETY: the length is that of a T, and the caller vouches for that many bytes.
     (len as usize == size_of::<T>()).then(|| unsafe { data.cast::<T>().read_unaligned() })
 }
 
@@ -293,7 +296,7 @@ mod tests {
         let mut byte = 0u8;
         let mut row =
             CK_ATTRIBUTE { type_: CKA_LABEL, pValue: (&raw mut byte).cast(), ulValueLen: CK_UNAVAILABLE_INFORMATION };
-        // SAFETY: the row is real; nothing may be written, which is the point.
+        // SAFETY: the row is a valid attribute. The test is that nothing is written.
         let result = unsafe { put_attributes(&mut row, 1, |_| Value::text("longer")) };
         assert_eq!(result.unwrap_err().rv, CKR_BUFFER_TOO_SMALL);
         assert_eq!((row.ulValueLen, byte), (CK_UNAVAILABLE_INFORMATION, 0));
@@ -344,7 +347,7 @@ mod tests {
             2 => Value::Absent,
             _ => Value::bytes(b"xy"),
         };
-        // SAFETY: the template is real.
+        // SAFETY: the template is valid.
         let result = unsafe { put_attributes(template.as_mut_ptr(), 4, value_of) };
         assert_eq!(result.unwrap_err().rv, CKR_ATTRIBUTE_SENSITIVE);
         let lengths: Vec<_> = template.iter().map(|attribute| attribute.ulValueLen).collect();
@@ -357,7 +360,7 @@ mod tests {
     fn a_list_says_its_count_even_when_it_does_not_fit() {
         let mut count: CK_ULONG = 1;
         let mut list = [0u8; 1];
-        // SAFETY: the pointers are real.
+        // SAFETY: the pointers are valid.
         unsafe {
             assert_eq!(put_list(list.as_mut_ptr(), &mut count, &[7, 8]).unwrap_err().rv, CKR_BUFFER_TOO_SMALL);
             assert_eq!((count, list), (2, [0]));

@@ -5,7 +5,7 @@ use super::pointer::{bytes, length, wanted};
 use cryptoki_sys::*;
 use zeroize::Zeroizing;
 
-/// `C_SeedRandom`: the seed is mixed into what the operating system's generator gives, never put in its place.
+/// `C_SeedRandom`: mixes the seed into the output of the operating system's generator, and never replaces that output.
 ///
 /// # Safety
 /// `seed` is null or points to `len` bytes.

@@ -1,9 +1,9 @@
-//! `pReserved` of the initialise arguments (PKCS#11 3.2, 5.4): "MUST be NULL_PTR; if it's not, then `C_Initialize` should
-//! return with the value `CKR_ARGUMENTS_BAD`".
+//! `pReserved` of the initialise arguments (PKCS#11 3.2, 5.4): "MUST be NULL_PTR; if it's not, then `C_Initialize`
+//! should return with the value `CKR_ARGUMENTS_BAD`".
 //!
-//! Settings in a text there are our extension: p11-kit (`x-init-reserved`), libp11 (`INIT_ARGS`) and NSS pass such a text.
-//! A caller of the standard owes us no valid pointer in this field, so nothing is read through it: the operating
-//! system copies the bytes, and refuses where there are none.
+//! A text with settings in this field is our extension; p11-kit (`x-init-reserved`), libp11 (`INIT_ARGS`) and NSS can
+//! pass one. The standard does not require a valid pointer there, so the module never reads through it. It asks the
+//! operating system to copy the bytes, which fails if the address is invalid.
 
 use crate::config;
 use crate::error::{Error, Result};
@@ -12,12 +12,12 @@ use cryptoki_sys::{CK_RV, CKR_ARGUMENTS_BAD};
 /// The longest text that is accepted, in bytes, without its terminator.
 const MAX_TEXT: usize = 4096;
 
-/// No object has an address below: the first 64 kB are never mapped (`vm.mmap_min_addr`, Windows' null partition). Small
-/// numbers are flags or handles that somebody put into the wrong field.
+/// No object has a lower address: the first 64 kB are never mapped (`vm.mmap_min_addr`, Windows' null partition). Small
+/// numbers are flags or handles in the wrong field.
 const FIRST_ADDRESS: usize = 1 << 16;
 
-/// A piece that the system copies at once, in bytes. It divides every page size, so that no piece crosses a page: what
-/// follows the text's terminator may be another page that cannot be read.
+/// The number of bytes that the system copies at once. It divides every page size, so no piece crosses into a page
+/// behind the text's terminator, which may not be readable.
 const PIECE: usize = 256;
 
 fn bad(problem: &str) -> Error {
@@ -29,7 +29,7 @@ fn bad(problem: &str) -> Error {
     Error::loud(CODE, cause)
 }
 
-/// The settings text at a `pReserved` that is not null; `CKR_ARGUMENTS_BAD` with a message for anything else.
+/// The settings text at a non-null `pReserved`; `CKR_ARGUMENTS_BAD` with a message for anything else.
 pub(super) fn settings(address: usize) -> Result<String> {
     if address < FIRST_ADDRESS {
         return Err(bad(&format!("is not a valid pointer ({address:#x})")));
@@ -57,7 +57,8 @@ fn text(address: usize) -> Result<Vec<u8>> {
     Err(bad(&format!("points to more than {MAX_TEXT} bytes without a terminator")))
 }
 
-/// The memory of this process, copied by the system: `write` to a pipe answers EFAULT where a read would be SIGSEGV.
+/// Memory of this process, copied by the system: `write` to a pipe returns EFAULT where a direct read would raise
+/// SIGSEGV.
 #[cfg(unix)]
 struct Memory {
     from: std::io::PipeReader,
@@ -74,8 +75,8 @@ impl Memory {
     fn copy(&mut self, address: usize, piece: &mut [u8]) -> std::io::Result<()> {
         use std::io::{Error, Read};
         use std::os::fd::AsRawFd;
-        // SAFETY: the system checks address and length and copies; the pipe is empty and has room for a piece, and is ours
-        // at both ends, so this neither waits nor raises SIGPIPE.
+        // SAFETY: the system checks address and length before it copies. The pipe is empty, has room for a piece, and
+        // both ends are ours, so the call neither blocks nor raises SIGPIPE.
         let written =
             unsafe { libc::write(self.to.as_raw_fd(), std::ptr::with_exposed_provenance(address), piece.len()) };
         match usize::try_from(written) {
@@ -86,7 +87,7 @@ impl Memory {
     }
 }
 
-/// The memory of this process, copied by the system.
+/// Memory of this process, copied by the system.
 #[cfg(windows)]
 struct Memory;
 
@@ -101,7 +102,7 @@ impl Memory {
         use windows_sys::Win32::System::Diagnostics::Debug::ReadProcessMemory;
         use windows_sys::Win32::System::Threading::GetCurrentProcess;
         let source = std::ptr::with_exposed_provenance(address);
-        // SAFETY: the system checks the source; `piece` is ours and as long as we say.
+        // SAFETY: the system checks the source; `piece` is ours and has the stated length.
         let done = unsafe {
             ReadProcessMemory(GetCurrentProcess(), source, piece.as_mut_ptr().cast(), piece.len(), std::ptr::null_mut())
         };
@@ -155,7 +156,7 @@ mod tests {
     #[cfg(unix)]
     #[test]
     fn a_text_that_ends_where_memory_ends_is_read_and_one_that_does_not_is_refused() {
-        // SAFETY: two fresh pages of our own, the second of which nobody may touch; unmapped at the end.
+        // SAFETY: two new pages of our own, the second without access rights; unmapped at the end.
         unsafe {
             let page = libc::sysconf(libc::_SC_PAGESIZE) as usize;
             let none = std::ptr::null_mut();

@@ -1,16 +1,18 @@
-//! The one global: which run of the library is going on, and in which process.
+//! The one global: the active run of the library (`C_Initialize` to `C_Finalize`), and the process that it belongs to.
 //!
-//! After `fork` the child has a copy of the parent's memory, in which any lock may be held by a thread that does not
-//! exist there. So the root is a pointer to a cell that knows its process: in another process it counts as absent,
-//! and `C_Initialize` puts a new one in its place. The old cell is left as it is, never dropped: its sockets are the
-//! parent's.
+//! After `fork`, the child has a copy of the parent's memory. Any lock in it may be held by a thread that does not
+//! exist in the child. So the root is a pointer to a cell with the id of its process. In another process the cell
+//! counts as absent, and `C_Initialize` stores a new one. The old cell is never dropped, because its sockets belong to
+//! the parent.
 //!
-//! Some servers initialise, look their key up, fork, and use the key in the child without another word, which the standard
-//! forbids (5.4). For them `STM_PKCS11_FORK=lenient` lets a child go on with what it has a copy of, over connections of
-//! its own. But only if no thread of the parent was inside the library when it forked: what such a thread held, it holds in
-//! the child for ever. The cell counts the callers that are inside. One that enters is counted before it touches anything
-//! else of the cell, and one that leaves is counted out when it holds nothing any more; the memory that a child gets shows
-//! these writes in their order. So where the child reads 0, every lock that it has a copy of is free.
+//! Some servers initialise, find their key, fork, and use the key in the child without a second `C_Initialize`, which
+//! the standard forbids (5.4). For them, `STM_PKCS11_FORK=lenient` lets a child continue with its copy, over
+//! connections of its own. This is safe only if no thread of the parent was inside the library during the fork, because
+//! the child could never release that thread's locks.
+//!
+//! The cell counts the callers inside. A caller is counted before it touches anything else of the cell, and leaves the
+//! count after it has released everything. The child's copy of the memory shows these writes in order. So if the child
+//! reads 0, every lock in its copy is free.
 
 use crate::error::{Audience, Error, Result};
 use crate::lock::RwLock;
@@ -22,12 +24,12 @@ use std::sync::atomic::{AtomicBool, AtomicPtr, AtomicU64, AtomicUsize, Ordering,
 
 struct Cell {
     process: u32,
-    /// Whether a forked child may go on with this run.
+    /// Whether a forked child may continue this run.
     lenient: AtomicBool,
-    /// How many calls are inside.
+    /// The number of calls inside.
     inside: AtomicUsize,
-    /// The forked child that has looked at this run, and what came of it: an [`Outcome`] and above it the child's id. Each
-    /// child writes in its own copy, which its children inherit.
+    /// The forked child that examined this run, and the outcome: an [`Outcome`] in the low bits, and the child's id
+    /// above it. Each child writes to its own copy, which its own children inherit.
     heir: AtomicU64,
     module: RwLock<Option<Arc<Module>>>,
 }
@@ -47,20 +49,20 @@ impl Cell {
 
     fn enter(&'static self) -> Caller {
         self.inside.fetch_add(1, Ordering::SeqCst);
-        // No lock is taken before the count can be seen.
+        // The count must be visible before any lock is acquired.
         fence(Ordering::SeqCst);
         Caller(self)
     }
 }
 
-/// What a forked child has found out about its parent's run.
+/// What a forked child found out about its parent's run.
 #[derive(Clone, Copy)]
 enum Outcome {
-    /// A thread of the child takes it over.
+    /// A thread of the child is adopting it.
     UnderWay = 1,
-    /// Somebody was inside.
+    /// A thread of the parent was inside.
     CaughtInside,
-    /// It had ended.
+    /// The parent had ended the run.
     Ended,
 }
 
@@ -70,7 +72,7 @@ impl Outcome {
     }
 }
 
-/// A call that is inside.
+/// One call that is inside; dropping it reduces the count.
 struct Caller(&'static Cell);
 
 impl Drop for Caller {
@@ -79,9 +81,10 @@ impl Drop for Caller {
     }
 }
 
-/// The run that is going on, for one call.
+/// The active run, for one call.
 pub struct Running {
-    // Dropped in this order: who leaves may be the last who holds the module, and ends its connections then.
+    // Dropped in this order: the last caller to leave drops the module, which closes its connections while the caller
+    // still counts.
     module: Arc<Module>,
     _caller: Caller,
 }
@@ -94,15 +97,15 @@ impl Deref for Running {
     }
 }
 
-/// The cell that was stored last, and whether it is this process's.
+/// The cell that was stored last, and whether it belongs to this process.
 fn stored() -> (*mut Cell, Option<&'static Cell>, bool) {
     let pointer = ROOT.load(Ordering::Acquire);
-    // SAFETY: cells are leaked, so every pointer ever stored stays good.
+    // SAFETY: cells are leaked, so every pointer that was ever stored stays valid.
     let cell = unsafe { pointer.as_ref() };
     (pointer, cell, cell.is_some_and(|cell| cell.process == std::process::id()))
 }
 
-/// The cell of this process, if it has one, or may have its parent's.
+/// The cell of this process; in a forked child that may continue, the parent's run is adopted first.
 fn cell() -> Result<&'static Cell> {
     loop {
         let (pointer, cell, own) = stored();
@@ -114,12 +117,12 @@ fn cell() -> Result<&'static Cell> {
     }
 }
 
-/// In a forked child: makes the parent's run this process's own, or waits for the thread that does.
+/// In a forked child: adopts the parent's run, or waits for the thread that is adopting it.
 fn adopt(pointer: *mut Cell, parents: &'static Cell) -> Result<()> {
     let child = std::process::id();
     let known = parents.heir.load(Ordering::Acquire);
     if known == Outcome::UnderWay.of(child) {
-        // It takes no longer than to store a pointer.
+        // Adopting takes no longer than storing a pointer.
         std::thread::yield_now();
         return Ok(());
     } else if known == Outcome::CaughtInside.of(child) {
@@ -135,7 +138,7 @@ fn adopt(pointer: *mut Cell, parents: &'static Cell) -> Result<()> {
         parents.heir.store(Outcome::CaughtInside.of(child), Ordering::Release);
         return Err(caught_inside(Audience::User));
     }
-    // A child of this child that is forked just now finds a caller inside.
+    // If this child forks now, its own child sees that a caller is inside.
     let _caller = parents.enter();
     let Some(module) = parents.module.read().clone() else {
         parents.heir.store(Outcome::Ended.of(child), Ordering::Release);
@@ -144,14 +147,14 @@ fn adopt(pointer: *mut Cell, parents: &'static Cell) -> Result<()> {
     module.adopt();
     let new = Box::into_raw(Box::new(Cell::new(true, Some(module))));
     if ROOT.compare_exchange(pointer, new, Ordering::AcqRel, Ordering::Acquire).is_err() {
-        // Another thread has initialised meanwhile. SAFETY: `new` was never shared.
+        // Another thread has initialised in the meantime. SAFETY: `new` was never shared.
         drop(unsafe { Box::from_raw(new) });
     }
     Ok(())
 }
 
-/// The cell of this process, made if need be. A child that initialises has a run of its own, whatever it might have gone
-/// on with.
+/// The cell of this process, created if there is none. A child that initialises gets a run of its own, even if it could
+/// have continued its parent's.
 fn own_cell() -> &'static Cell {
     loop {
         let (old, cell, own) = stored();
@@ -176,8 +179,8 @@ fn caught_inside(audience: Audience) -> Error {
     Error { audience, ..Error::new(CKR_CRYPTOKI_NOT_INITIALIZED, cause) }
 }
 
-/// The run that is going on, or `CKR_CRYPTOKI_NOT_INITIALIZED`. It lasts as long as the caller holds it, even if
-/// another thread calls `C_Finalize` meanwhile.
+/// The active run, or `CKR_CRYPTOKI_NOT_INITIALIZED`. It stays valid while the caller holds it, even if another thread
+/// calls `C_Finalize`.
 pub fn module() -> Result<Running> {
     let cell = cell()?;
     let caller = cell.enter();
@@ -185,8 +188,8 @@ pub fn module() -> Result<Running> {
     Ok(Running { module, _caller: caller })
 }
 
-/// Begins a run; `CKR_CRYPTOKI_ALREADY_INITIALIZED` if one is going on. `make` says, too, whether forked children may go on
-/// with it.
+/// Begins a run; `CKR_CRYPTOKI_ALREADY_INITIALIZED` if one is active. `make` also returns whether forked children may
+/// continue the run.
 pub fn begin(make: impl FnOnce() -> (Module, bool)) -> Result<()> {
     let cell = own_cell();
     let _caller = cell.enter();
@@ -200,7 +203,7 @@ pub fn begin(make: impl FnOnce() -> (Module, bool)) -> Result<()> {
     Ok(())
 }
 
-/// Ends the run. Calls that are under way finish with what they hold.
+/// Ends the run. Calls inside finish with the references that they hold.
 pub fn end() -> Result<()> {
     let cell = cell()?;
     let _caller = cell.enter();

@@ -6,7 +6,7 @@ use crate::error::Error;
 use cryptoki_sys::*;
 use std::ffi::c_void;
 
-/// `C_OpenSession`: the token never calls back, so `application` and `notify` are taken and not used.
+/// `C_OpenSession`: ignores `application` and `notify`, because the token never calls back.
 ///
 /// # Safety
 /// `session` is null or points to writable memory of its type.
@@ -26,13 +26,13 @@ pub unsafe extern "C" fn C_OpenSession(
     })
 }
 
-/// Its objects and operations end with it (5.6).
+/// Closes a session, with its objects and operations (5.6).
 #[unsafe(no_mangle)]
 pub extern "C" fn C_CloseSession(session: CK_SESSION_HANDLE) -> CK_RV {
     with_module("C_CloseSession", |module| module.close_session(session))
 }
 
-/// The login of the slot's token ends, too (5.6).
+/// Closes all sessions of a slot, which also logs out of its token (5.6).
 #[unsafe(no_mangle)]
 pub extern "C" fn C_CloseAllSessions(slot: CK_SLOT_ID) -> CK_RV {
     with_module("C_CloseAllSessions", |module| module.close_all_sessions(slot))
@@ -50,7 +50,7 @@ pub unsafe extern "C" fn C_GetSessionInfo(session: CK_SESSION_HANDLE, info: *mut
     })
 }
 
-/// Flags without an operation are passed over (5.6).
+/// Cancels the operations that the flags name; flags without an active operation are ignored (5.6).
 #[unsafe(no_mangle)]
 pub extern "C" fn C_SessionCancel(session: CK_SESSION_HANDLE, flags: CK_FLAGS) -> CK_RV {
     with_session("C_SessionCancel", session, |session| {
@@ -59,7 +59,7 @@ pub extern "C" fn C_SessionCancel(session: CK_SESSION_HANDLE, flags: CK_FLAGS) -
     })
 }
 
-/// `C_GetOperationState`: an operation is a few bytes of digest; no client needs to save it.
+/// `C_GetOperationState`: not supported. An operation is a few bytes of digest, and no client saves one.
 ///
 /// # Safety
 /// `len` is null or points to a `CK_ULONG`; `state` is not written.
@@ -137,13 +137,13 @@ pub unsafe extern "C" fn C_LoginUser(
     })
 }
 
-/// Private objects disappear, and the operations of all sessions of the token end (5.6).
+/// Hides private objects, and ends the operations of all sessions of the token (5.6).
 #[unsafe(no_mangle)]
 pub extern "C" fn C_Logout(session: CK_SESSION_HANDLE) -> CK_RV {
     with_module_and_session("C_Logout", session, |module, session| module.logout(session))
 }
 
-/// `C_GetSessionValidationFlags`: no validation (FIPS 140 and the like) is claimed for this module.
+/// `C_GetSessionValidationFlags`: no flags, because this module has no validation (such as FIPS 140).
 ///
 /// # Safety
 /// `flags` is null or points to writable memory of its type.

@@ -7,7 +7,7 @@ use cryptoki_sys::*;
 /// `C_SignInit`
 ///
 /// # Safety
-/// `mechanism_` is null or points to a mechanism with a parameter as its type wants it.
+/// `mechanism_` is null or points to a mechanism with the parameter that its type requires.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn C_SignInit(
     session: CK_SESSION_HANDLE,
@@ -15,13 +15,13 @@ pub unsafe extern "C" fn C_SignInit(
     key: CK_OBJECT_HANDLE,
 ) -> CK_RV {
     with_session("C_SignInit", session, |session| {
-        // SAFETY: by the contract above, `mechanism_` is null or points to a mechanism with a parameter of its type.
+        // SAFETY: by the contract above, `mechanism_` is null or points to a mechanism with the parameter of its type.
         let mechanism = unsafe { mechanism(mechanism_) }?;
         session.sign_init(mechanism, key)
     })
 }
 
-/// `C_Sign`: one signature of the service, and only with a buffer that is large enough.
+/// `C_Sign`: requests one signature from the service, and only if the buffer is large enough.
 ///
 /// # Safety
 /// `data` is null or points to `len` bytes; `signature_len` is null or points to a `CK_ULONG`; `signature` is null or
@@ -56,7 +56,7 @@ pub unsafe extern "C" fn C_SignUpdate(session: CK_SESSION_HANDLE, part: *mut CK_
     })
 }
 
-/// `C_SignFinal`: one signature of the service, and only with a buffer that is large enough.
+/// `C_SignFinal`: requests one signature from the service, and only if the buffer is large enough.
 ///
 /// # Safety
 /// `signature_len` is null or points to a `CK_ULONG`; `signature` is null or has that much room.

@@ -6,7 +6,7 @@ use crate::error::Error;
 use cryptoki_sys::*;
 use std::ffi::c_void;
 
-/// `C_GetSlotList`: every slot has its token, so `token_present` makes no difference.
+/// `C_GetSlotList`: ignores `token_present`, because every slot has its token.
 ///
 /// # Safety
 /// `count` is null or points to a `CK_ULONG`; `list` is null or has room for that many slot ids.
@@ -81,7 +81,7 @@ pub unsafe extern "C" fn C_GetMechanismInfo(
     })
 }
 
-/// `C_InitToken`: the service's account is made elsewhere.
+/// `C_InitToken`: not supported, because accounts are created in the service.
 ///
 /// # Safety
 /// `pin` is null or points to `pin_len` bytes; `label` is not read.
@@ -100,7 +100,7 @@ pub unsafe extern "C" fn C_InitToken(
     })
 }
 
-/// `C_InitPIN`: PINs are the service's secrets.
+/// `C_InitPIN`: not supported, because PINs are secrets of the service's account.
 ///
 /// # Safety
 /// `pin` is null or points to `pin_len` bytes.
@@ -113,7 +113,7 @@ pub unsafe extern "C" fn C_InitPIN(session: CK_SESSION_HANDLE, pin: *mut CK_UTF8
     })
 }
 
-/// `C_SetPIN`: PINs are the service's secrets.
+/// `C_SetPIN`: not supported, because PINs are secrets of the service's account.
 ///
 /// # Safety
 /// Both PINs are null or point to as many bytes as their lengths say.
@@ -133,7 +133,7 @@ pub unsafe extern "C" fn C_SetPIN(
     })
 }
 
-/// `C_WaitForSlotEvent`: tokens never come or go, so there is never an event, and waiting for one would not end.
+/// `C_WaitForSlotEvent`: tokens never come or go, so there is never an event, and a blocking call would never return.
 ///
 /// # Safety
 /// `slot` is null or points to writable memory of its type; `reserved` is not read.

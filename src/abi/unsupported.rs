@@ -1,6 +1,7 @@
-//! Functions that a signing token has no use for: encryption, wrapping, derivation, recovery, asynchronous calls.
+//! Functions that a signing token does not support: encryption, wrapping, derivation, recovery, asynchronous calls.
 //!
-//! Each checks what the standard puts first (a run, a session) and answers `CKR_FUNCTION_NOT_SUPPORTED`.
+//! Each first checks for the errors that the standard puts first (no run, no session), and then returns
+//! `CKR_FUNCTION_NOT_SUPPORTED`.
 
 use super::body::with_session;
 use cryptoki_sys::*;

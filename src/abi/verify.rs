@@ -7,7 +7,7 @@ use cryptoki_sys::*;
 /// `C_VerifyInit`
 ///
 /// # Safety
-/// `mechanism_` is null or points to a mechanism with a parameter as its type wants it.
+/// `mechanism_` is null or points to a mechanism with the parameter that its type requires.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn C_VerifyInit(
     session: CK_SESSION_HANDLE,
@@ -15,7 +15,7 @@ pub unsafe extern "C" fn C_VerifyInit(
     key: CK_OBJECT_HANDLE,
 ) -> CK_RV {
     with_session("C_VerifyInit", session, |session| {
-        // SAFETY: by the contract above, `mechanism_` is null or points to a mechanism with a parameter of its type.
+        // SAFETY: by the contract above, `mechanism_` is null or points to a mechanism with the parameter of its type.
         let mechanism = unsafe { mechanism(mechanism_) }?;
         session.verify_init(mechanism, key, None)
     })
@@ -82,7 +82,7 @@ pub unsafe extern "C" fn C_VerifySignatureInit(
     signature_len: CK_ULONG,
 ) -> CK_RV {
     with_session("C_VerifySignatureInit", session, |session| {
-        // SAFETY: by the contract above, `mechanism_` is null or points to a mechanism with a parameter of its type.
+        // SAFETY: by the contract above, `mechanism_` is null or points to a mechanism with the parameter of its type.
         let mechanism = unsafe { mechanism(mechanism_) }?;
         if mechanism.is_some() {
             wanted(signature)?;
@@ -121,7 +121,7 @@ pub unsafe extern "C" fn C_VerifySignatureUpdate(
     })
 }
 
-/// Compares with the signature that `C_VerifySignatureInit` was given; always ends the operation (5.15).
+/// Compares with the signature that was passed to `C_VerifySignatureInit`; always ends the operation (5.15).
 #[unsafe(no_mangle)]
 pub extern "C" fn C_VerifySignatureFinal(session: CK_SESSION_HANDLE) -> CK_RV {
     with_session("C_VerifySignatureFinal", session, |session| session.verify_final(None))

@@ -1,28 +1,28 @@
-//! Which codes a function may return: the lists of "Return values" in the standard (PKCS#11 3.2, 5.4 to 5.22), compared with
-//! its public text function by function. `CKR_PENDING` is left out: there are no asynchronous sessions.
+//! The return codes that each function may return: the lists of "Return values" in PKCS#11 3.2, 5.4 to 5.22, compared
+//! with its public text function by function. `CKR_PENDING` is missing because there are no asynchronous sessions.
 //!
-//! Builds with debug assertions look every code up before it leaves, so that each test, walk and fuzz run can check it.
+//! Builds with debug assertions check every code before it is returned, so every test, walk and fuzz run checks them.
 
 use cryptoki_sys::*;
 use once_cell::race::OnceBool;
 use std::io::Write;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-/// A function and what its list has beside the codes of its [`Kind`].
+/// A function, and the codes that its list has in addition to those of its [`Kind`].
 type Row = (&'static str, Kind, &'static [&'static [CK_RV]]);
 
-/// What a function works on decides most of its list (5.1.1 to 5.1.3).
+/// What a function works on, which decides most of its list (5.1.1 to 5.1.3).
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Kind {
-    /// The library before a run: no `CKR_CRYPTOKI_NOT_INITIALIZED`.
+    /// The library before `C_Initialize`: no `CKR_CRYPTOKI_NOT_INITIALIZED`.
     Library,
     Run,
     /// A slot and its token.
     Slot,
     Session,
-    /// A session, without `CKR_OPERATION_ACTIVE`: `C_VerifySignature` and what ends or continues it.
+    /// A session, without `CKR_OPERATION_ACTIVE`: `C_VerifySignature` and the functions that end or continue it.
     Verification,
-    /// A function that the module has as a stub: `CKR_FUNCTION_NOT_SUPPORTED` (5.1.6), once its arguments are good.
+    /// A function that is only a stub: `CKR_FUNCTION_NOT_SUPPORTED` (5.1.6) if its arguments are valid.
     Stub,
 }
 
@@ -39,14 +39,14 @@ const SLOT: &[CK_RV] = &[
     CKR_TOKEN_NOT_PRESENT,
     CKR_TOKEN_NOT_RECOGNIZED,
 ];
-/// 5.1.2 and 5.1.3: functions that use a session, and by it a token.
+/// 5.1.2 and 5.1.3: functions that use a session, and through it a token.
 const SESSION: &[CK_RV] =
     &[CKR_SESSION_HANDLE_INVALID, CKR_SESSION_CLOSED, CKR_DEVICE_ERROR, CKR_DEVICE_MEMORY, CKR_DEVICE_REMOVED];
-/// Every function with a session but those of [`Verification`].
+/// Every function with a session, except those of [`Verification`].
 const ACTIVE: &[CK_RV] = &[CKR_OPERATION_ACTIVE];
 
 const ARGUMENTS: &[CK_RV] = &[CKR_ARGUMENTS_BAD];
-/// A variable-length answer (5.2).
+/// A result of variable length (5.2).
 const OUTPUT: &[CK_RV] = &[CKR_ARGUMENTS_BAD, CKR_BUFFER_TOO_SMALL];
 const CANCELED: &[CK_RV] = &[CKR_FUNCTION_CANCELED];
 /// `...Init` of an operation.
@@ -63,7 +63,7 @@ const CANCELS: &[CK_RV] = &[CKR_OPERATION_CANCEL_FAILED];
 /// The key of an `...Init`.
 const KEY: &[CK_RV] =
     &[CKR_KEY_FUNCTION_NOT_PERMITTED, CKR_KEY_HANDLE_INVALID, CKR_KEY_SIZE_RANGE, CKR_KEY_TYPE_INCONSISTENT];
-/// The end or the middle of an operation.
+/// Continues or ends an operation.
 const GOES_ON: &[CK_RV] = &[CKR_FUNCTION_CANCELED, CKR_OPERATION_NOT_INITIALIZED];
 const SIGNS: &[CK_RV] = &[CKR_USER_NOT_LOGGED_IN, CKR_FUNCTION_REJECTED, CKR_TOKEN_RESOURCE_EXCEEDED];
 const TAKES_DATA: &[CK_RV] = &[CKR_DATA_LEN_RANGE, CKR_TOKEN_RESOURCE_EXCEEDED];
@@ -82,7 +82,7 @@ const TEMPLATE: &[CK_RV] = &[
     CKR_TOKEN_WRITE_PROTECTED,
     CKR_USER_NOT_LOGGED_IN,
 ];
-/// A template that a new object is made of.
+/// The template of a new object.
 const NEW_OBJECT: &[CK_RV] = &[
     CKR_TEMPLATE_INCOMPLETE,
     CKR_CURVE_NOT_SUPPORTED,
@@ -119,7 +119,7 @@ const TABLE: &[Row] = &[
     ("C_GetInterfaceList", Library, &[OUTPUT]),
     ("C_GetInterface", Library, &[OUTPUT]),
     ("C_GetSlotList", Run, &[OUTPUT]),
-    // It asks for no token: `CKR_TOKEN_NOT_PRESENT` and its kin are not in its list.
+    // It needs no token: `CKR_TOKEN_NOT_PRESENT` and the other token errors are not in its list.
     ("C_GetSlotInfo", Run, &[ARGUMENTS, &[CKR_SLOT_ID_INVALID, CKR_DEVICE_ERROR]]),
     ("C_GetTokenInfo", Slot, &[ARGUMENTS]),
     ("C_WaitForSlotEvent", Run, &[ARGUMENTS, &[CKR_NO_EVENT, CKR_FUNCTION_NOT_SUPPORTED]]),
@@ -146,8 +146,8 @@ const TABLE: &[Row] = &[
     ("C_Login", Session, &[LOGIN]),
     ("C_LoginUser", Session, &[LOGIN]),
     ("C_Logout", Session, &[&[CKR_USER_NOT_LOGGED_IN]]),
-    // Its list forgets `CKR_ARGUMENTS_BAD`, and no other code says that the place for the flags is a null pointer. 5.1 expects
-    // such gaps: "a particular error code which might apply ... is unfortunately not actually listed".
+    // Its list omits `CKR_ARGUMENTS_BAD`, but no other code reports a null pointer for the flags. 5.1 expects such
+    // gaps: "a particular error code which might apply ... is unfortunately not actually listed".
     ("C_GetSessionValidationFlags", Session, &[ARGUMENTS]),
     ("C_CreateObject", Session, &[TEMPLATE, NEW_OBJECT]),
     ("C_CopyObject", Session, &[TEMPLATE, OBJECT, &[CKR_ACTION_PROHIBITED, CKR_PIN_EXPIRED]]),
@@ -193,7 +193,7 @@ const TABLE: &[Row] = &[
     ("C_VerifyMessageBegin", Session, &[ARGUMENTS, GOES_ON, MESSAGE, &[CKR_PIN_EXPIRED, CKR_USER_NOT_LOGGED_IN]]),
     ("C_VerifyMessageNext", Session, &[ARGUMENTS, GOES_ON, TAKES_DATA, SIGNATURE, MESSAGE]),
     ("C_MessageVerifyFinal", Session, &[ARGUMENTS, GOES_ON, TAKES_DATA]),
-    // A signature of a wrong length is told at the end: `CKR_SIGNATURE_LEN_RANGE` is not in this list.
+    // A signature of the wrong length is reported at the end: `CKR_SIGNATURE_LEN_RANGE` is not in this list.
     ("C_VerifySignatureInit", Session, &[INIT, CANCELS, KEY]),
     ("C_VerifySignature", Verification, &[ARGUMENTS, GOES_ON, TAKES_DATA, WHOLE_DATA, SIGNATURE]),
     ("C_VerifySignatureUpdate", Verification, &[ARGUMENTS, GOES_ON, TAKES_DATA]),
@@ -251,7 +251,8 @@ const TABLE: &[Row] = &[
     ("C_UnwrapKeyAuthenticated", Stub, &[]),
 ];
 
-/// Whether the function's list has the code. Functions that are not the standard's (Windows' entry points) have none.
+/// Whether the function's list has the code. Functions outside the standard (the Windows-only entry points) have no
+/// list.
 fn allowed(function: &str, rv: CK_RV) -> bool {
     if !function.starts_with("C_") {
         return true;
@@ -268,8 +269,8 @@ fn allowed(function: &str, rv: CK_RV) -> bool {
     of_kind.iter().chain(*own).any(|list| list.contains(&rv))
 }
 
-/// Counts the call. With `STM_TEST_CODES=strict` ends the process, with a message, where a code is not in its function's list:
-/// a panic would do no good here, since what is above is C.
+/// Counts the call. With `STM_TEST_CODES=strict`, ends the process with a message if the code is not in its function's
+/// list. A panic would not help, because the caller is C.
 pub(super) fn check(function: &str, rv: CK_RV) {
     static STRICT: OnceBool = OnceBool::new();
     CHECKED.fetch_add(1, Ordering::Relaxed);
@@ -284,8 +285,8 @@ pub(super) fn check(function: &str, rv: CK_RV) {
 
 static CHECKED: AtomicU64 = AtomicU64::new(0);
 
-/// At the end of a run: adds the number of calls that were checked, as a line, to the file that `STM_TEST_CHECKED_CALLS`
-/// names, if it does.
+/// At the end of a run: appends the number of checked calls as a line to the file that `STM_TEST_CHECKED_CALLS` names,
+/// if it is set.
 pub fn report() {
     let Some(path) = std::env::var_os("STM_TEST_CHECKED_CALLS") else { return };
     let count = CHECKED.swap(0, Ordering::Relaxed);
@@ -303,7 +304,7 @@ mod tests {
         for (place, (name, ..)) in TABLE.iter().enumerate() {
             assert!(TABLE[place + 1..].iter().all(|(other, ..)| other != name), "{name}");
         }
-        // The members of the 3.2 list, and nothing but pointers of one size: so many functions are there.
+        // The members of the 3.2 list are pointers of one size, so the size gives the number of functions.
         let functions = (size_of::<CK_FUNCTION_LIST_3_2>() - size_of::<CK_FUNCTION_LIST_3_2>() % size_of::<usize>())
             / size_of::<usize>()
             - 1;

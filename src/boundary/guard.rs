@@ -1,19 +1,19 @@
-//! The line between C and Rust: no panic crosses it, every failure has its number, and its reason in the log.
+//! The line between C and Rust: no panic crosses it, every failure gets its return code, and the log gets its reason.
 
 use super::codes::code_name;
 use crate::error::{Audience, Error, Result};
 use cryptoki_sys::*;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
-/// Runs the body of an exported function that is called `name`.
+/// Runs the body of the exported function `name`.
 pub fn call(name: &'static str, body: impl FnOnce() -> Result<()>) -> CK_RV {
     let mut body = Some(body);
     guard(name, &mut || body.take().map_or(Ok(()), |body| body()))
 }
 
-/// Not generic: a hundred functions share it.
+/// Not generic, because a hundred functions share it.
 fn guard(name: &'static str, body: &mut dyn FnMut() -> Result<()>) -> CK_RV {
-    // What is logged is inside, too: the text may come from anywhere.
+    // Logging is inside as well: a message may contain text from anywhere.
     let outcome = catch_unwind(AssertUnwindSafe(|| {
         panic_point!(name);
         match body() {

@@ -1,6 +1,6 @@
-//! What every entry point of the library shares, the C functions (`abi/`) and those that only Windows has
-//! (`windows/`): how a run begins, what stands between a caller and a panic, the names of the codes, and the few calls
-//! to the operating system that need `unsafe`, which are lent to the floors below ([`crate::host`]).
+//! Shared by all entry points of the library, the C functions (`abi/`) and the Windows-only ones (`windows/`). It
+//! begins runs, stops panics and names return codes. It also has the few calls to the operating system that need
+//! `unsafe`, and registers them as hooks for the lower layers ([`crate::host`]).
 
 #![allow(unsafe_code, reason = "calls to the operating system")]
 

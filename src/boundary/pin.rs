@@ -1,7 +1,7 @@
-//! Keeping the library in memory, on Windows.
+//! Keeps the library in memory, on Windows.
 
-/// Keeps the library in memory until the process ends: signtool frees it after every file, and what was learned for one file
-/// is worth keeping for the next. A thread of ours may be inside, too.
+/// Keeps the library in memory until the process ends. signtool unloads it after every file, although the next file
+/// could use what the module has fetched. One of our threads may also still be running.
 pub fn pin() {
     use windows_sys::Win32::System::LibraryLoader::{
         GET_MODULE_HANDLE_EX_FLAG_FROM_ADDRESS, GET_MODULE_HANDLE_EX_FLAG_PIN, GetModuleHandleExW,
@@ -11,7 +11,8 @@ pub fn pin() {
         let flags = GET_MODULE_HANDLE_EX_FLAG_FROM_ADDRESS | GET_MODULE_HANDLE_EX_FLAG_PIN;
         let mut module = std::ptr::null_mut();
         let address: fn() = pin;
-        // SAFETY: the address is of this library; `module` is written to. If it fails the host must not free us, as before.
+        // SAFETY: the address is in this library, and `module` is writable. If the call fails, the host must not unload
+        // the library, as before.
         unsafe { GetModuleHandleExW(flags, address as *const u16, &mut module) };
     });
 }

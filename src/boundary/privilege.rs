@@ -1,14 +1,14 @@
 //! Whether the kernel started this program with more rights than its caller has.
 
-/// Set-uid, set-gid, file capabilities, a security module's transition: what `secure_getenv` asks, too. Stays true
-/// when the program gives its rights up later, since what it holds may come from before.
+/// Set-uid, set-gid, file capabilities, or a transition of a security module: the same check as `secure_getenv`. It
+/// stays true after the program gives up its rights, because the program may still hold what it obtained with them.
 #[cfg(any(target_os = "linux", target_os = "android"))]
 pub fn raised() -> bool {
     // SAFETY: the call reads the vector that the kernel gave to this process, and has no precondition.
     unsafe { libc::getauxval(libc::AT_SECURE) != 0 }
 }
 
-/// The same question to the kernels that have a call for it.
+/// The same check on kernels that have a call for it.
 #[cfg(any(
     target_vendor = "apple",
     target_os = "freebsd",
@@ -21,7 +21,7 @@ pub fn raised() -> bool {
     unsafe { libc::issetugid() != 0 }
 }
 
-/// Other systems have no such programs.
+/// Other systems do not have such programs.
 #[cfg(not(any(
     target_os = "linux",
     target_os = "android",

@@ -1,12 +1,12 @@
-//! SIGPIPE stays away from the host.
+//! Keeps SIGPIPE away from the host.
 //!
-//! A write to a connection that the other side has closed raises it, and its default ends the process. The TLS library
-//! writes with `writev`, which cannot be told not to. So the signal is blocked on the calling thread for as long as something
-//! is written, and one that came meanwhile is taken away before the thread's mask is as it was.
+//! A write to a connection that the peer has closed raises it, and by default it ends the process. The TLS library
+//! writes with `writev`, which has no flag to prevent this. So the signal is blocked on the calling thread during each
+//! write. A signal that arrives meanwhile is consumed before the thread's mask is restored.
 
 /// Runs `body` without SIGPIPE.
 pub fn without_sigpipe(body: &mut dyn FnMut()) {
-    // There is no such signal elsewhere.
+    // Other systems do not have this signal.
     #[cfg(unix)]
     let _guard = Guard::new();
     body();
@@ -16,14 +16,14 @@ pub fn without_sigpipe(body: &mut dyn FnMut()) {
 struct Guard {
     before: libc::sigset_t,
     pipe: libc::sigset_t,
-    /// It was pending already: then it is the host's, and stays.
+    /// Whether it was already pending: then it belongs to the host, and stays pending.
     pending: bool,
 }
 
 #[cfg(unix)]
 impl Guard {
     fn new() -> Self {
-        // SAFETY: the sets are ours and initialised by the calls; masks are the thread's own.
+        // SAFETY: the sets are ours and initialised by the calls; the mask belongs to this thread.
         unsafe {
             let mut pipe = std::mem::zeroed();
             let mut waiting = std::mem::zeroed();
@@ -41,7 +41,7 @@ impl Guard {
 #[cfg(unix)]
 impl Drop for Guard {
     fn drop(&mut self) {
-        // SAFETY: the sets were initialised by `Guard::new`; waiting for nothing takes a pending signal away and never blocks.
+        // SAFETY: `Guard::new` initialised the sets; a wait of no duration consumes a pending signal and never blocks.
         unsafe {
             if !self.pending {
                 let at_once = libc::timespec { tv_sec: 0, tv_nsec: 0 };
@@ -58,7 +58,7 @@ mod tests {
 
     #[test]
     fn a_signal_raised_meanwhile_is_gone_afterwards_and_the_mask_is_as_before() {
-        // SAFETY: raising a signal at this thread, with its default (ignored by the test harness or not) restored after.
+        // SAFETY: raises a signal on this thread, and then restores the handler, whatever the test harness had set.
         unsafe {
             let old = libc::signal(libc::SIGPIPE, libc::SIG_DFL);
             without_sigpipe(&mut || assert_eq!(libc::pthread_kill(libc::pthread_self(), libc::SIGPIPE), 0));

@@ -1,12 +1,12 @@
-//! A run of the library, as every entry point begins it.
+//! Begins a run of the library, for every entry point.
 
 use crate::config;
 use crate::host::{self, Host};
 use crate::service::permit_threads;
 use crate::token::Module;
 
-/// Begins a run of the library: with the settings text of `pReserved`, if there is one, and with threads of its own where the
-/// host permits them. Says, too, whether forked children may go on with the run.
+/// Begins a run of the library with the settings text of `pReserved`, if there is one. It starts threads only if the
+/// host permits them. Also returns whether forked children may continue the run.
 pub fn start(reserved: Option<&str>, threads: bool) -> (Module, bool) {
     #[cfg(windows)]
     super::pin::pin();

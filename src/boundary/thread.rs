@@ -1,17 +1,17 @@
-//! A thread in someone else's process: the host's signals are not for it.
+//! Threads in another program's process: they must not receive the host's signals.
 
 use std::io;
 use std::thread::{Builder, JoinHandle};
 
-/// Starts a thread on which no signal of the host is delivered.
+/// Starts a thread that receives none of the host's signals.
 pub fn spawn(work: Box<dyn FnOnce() + Send>) -> io::Result<JoinHandle<()>> {
     with_signals_blocked(|| Builder::new().name("stm-pkcs11".into()).spawn(work))
 }
 
-/// A thread inherits the signal mask of the one that makes it.
+/// A new thread inherits the signal mask of the thread that starts it.
 #[cfg(unix)]
 fn with_signals_blocked<T>(body: impl FnOnce() -> T) -> T {
-    // SAFETY: both sets are valid places; the first is filled before it is read.
+    // SAFETY: both sets are valid; the call fills the first before it is read.
     let before = unsafe {
         let mut all: libc::sigset_t = std::mem::zeroed();
         let mut before: libc::sigset_t = std::mem::zeroed();
@@ -20,7 +20,7 @@ fn with_signals_blocked<T>(body: impl FnOnce() -> T) -> T {
         before
     };
     let result = body();
-    // SAFETY: the mask that was in force.
+    // SAFETY: restores the previous mask.
     unsafe { libc::pthread_sigmask(libc::SIG_SETMASK, &before, std::ptr::null_mut()) };
     result
 }
@@ -35,7 +35,7 @@ mod tests {
     use super::*;
 
     fn blocked(signal: libc::c_int) -> bool {
-        // SAFETY: with no new mask the call only writes the present one.
+        // SAFETY: without a new mask, the call only returns the present one.
         unsafe {
             let mut mask: libc::sigset_t = std::mem::zeroed();
             libc::pthread_sigmask(libc::SIG_SETMASK, std::ptr::null(), &mut mask);

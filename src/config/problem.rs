@@ -14,6 +14,6 @@ pub struct Problem {
 
 impl fmt::Display for Problem {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{} {}: {}", self.setting, self.cause, self.remedy)
+        write!(f, "{} {}; {}", self.setting, self.cause, self.remedy)
     }
 }

@@ -61,10 +61,13 @@ pub(super) fn token(sources: &mut Sources) -> TokenSettings {
     token
 }
 
+/// How the cause of a missing setting begins.
+const NOT_SET: &str = "is not set";
+
 fn host(reader: &mut Reader<'_>) -> Option<String> {
     let Some(found) = reader.credential(&row::HOST) else {
         if !reader.problems.iter().any(|problem| problem.setting == row::HOST.name) {
-            let cause = format!("is not set (looked in {})", reader.sources.places());
+            let cause = format!("{NOT_SET} (looked in {})", reader.sources.places());
             reader.problem(
                 &row::HOST,
                 cause,
@@ -210,8 +213,22 @@ fn check_credentials(reader: &mut Reader<'_>, token: &TokenSettings) {
         let remedy = "set SM_CLIENT_CERT_FILE to the certificate of this key";
         reader.problem(&row::CLIENT_KEY_FILE, "is set, and SM_CLIENT_CERT_FILE is not", remedy);
     } else if !key && !certificate && no_certificate && no_key {
-        let cause = format!("and SM_CLIENT_CERT_FILE are not set (looked in {})", reader.sources.places());
-        reader.problem(&row::API_KEY, cause, "set both to the credentials that the service's web page gave you");
+        let places = reader.sources.places();
+        let host_too = reader
+            .problems
+            .iter()
+            .position(|problem| problem.setting == row::HOST.name && problem.cause.starts_with(NOT_SET));
+        if let Some(host) = host_too {
+            reader.problems.remove(host);
+            let cause =
+                format!("and the credentials (SM_API_KEY, SM_CLIENT_CERT_FILE) are not set (looked in {places})");
+            let remedy = "set them to the service's URL, such as https://clientauth.one.digicert.com, and to the credentials \
+                          that the service's web page gave you";
+            reader.problem(&row::HOST, cause, remedy);
+        } else {
+            let cause = format!("and SM_CLIENT_CERT_FILE are not set (looked in {places})");
+            reader.problem(&row::API_KEY, cause, "set both to the credentials that the service's web page gave you");
+        }
     } else if !key && no_key {
         reader.sources.warnings.push("SM_API_KEY is not set: signing in with the client certificate alone".into());
     } else if !certificate && no_certificate {
@@ -262,12 +279,12 @@ mod tests {
     fn mistakes_name_the_setting_the_value_its_origin_and_the_remedy() {
         assert_eq!(
             problems(&[("SM_HOST", "http://h.example"), ("SM_API_KEY", "k")]),
-            "SM_HOST is invalid ('http://h.example', from the environment): use an https:// URL; the module sends credentials \
+            "SM_HOST is invalid ('http://h.example', from the environment); use an https:// URL; the module sends credentials \
              over TLS only"
         );
         let text = problems(&[("SM_API_KEY", "k")]);
         assert!(
-            text.starts_with("SM_HOST is not set (looked in the environment): set it to the service's URL"),
+            text.starts_with("SM_HOST is not set (looked in the environment); set it to the service's URL"),
             "{text}"
         );
         for (name, value, words) in [
@@ -279,14 +296,20 @@ mod tests {
             (
                 "SM_CONN_TIMEOUT",
                 "soon",
-                "is invalid ('soon', from the environment): use a whole number of milliseconds",
+                "is invalid ('soon', from the environment); use a whole number of milliseconds",
             ),
-            ("STM_PKCS11_CHAIN", "maybe", "is invalid ('maybe', from the environment): use one of on, off"),
-            ("SM_CLIENT_KEY_FILE", "/etc/hostname", "is set, and SM_CLIENT_CERT_FILE is not: set SM_CLIENT_CERT_FILE"),
+            ("STM_PKCS11_CHAIN", "maybe", "is invalid ('maybe', from the environment); use one of on, off"),
+            ("SM_CLIENT_KEY_FILE", "/etc/hostname", "is set, and SM_CLIENT_CERT_FILE is not; set SM_CLIENT_CERT_FILE"),
         ] {
             let text = problems_beside(&[(name, value)]);
             assert!(text.starts_with(name) && text.contains(words), "{text}");
         }
+        let nothing = problems(&[]);
+        assert!(
+            nothing.starts_with("SM_HOST and the credentials (SM_API_KEY, SM_CLIENT_CERT_FILE) are not set"),
+            "{nothing}"
+        );
+        assert_eq!(nothing.lines().count(), 1, "{nothing}");
         assert!(problems(&[("SM_HOST", "h.example")]).contains("SM_API_KEY and SM_CLIENT_CERT_FILE are not set"));
     }
 
@@ -342,14 +365,14 @@ mod tests {
         let host = ("SM_HOST", "https://h.example");
         for value in ["***", "${{ secrets.SM_API_KEY }}", "$(SM_API_KEY)", "%SM_API_KEY%"] {
             let text = problems(&[host, ("SM_API_KEY", value)]);
-            assert!(text.starts_with("SM_API_KEY is still a placeholder (from the environment): check"), "{text}");
+            assert!(text.starts_with("SM_API_KEY is still a placeholder (from the environment); check"), "{text}");
         }
         for name in ["SM_API_KEY", "SM_CLIENT_CERT_FILE", "SM_CLIENT_CERT_FILE_B64"] {
             for value in ["", "  ", "\"\""] {
                 let others =
                     if name == "SM_API_KEY" { ("SM_CLIENT_CERT_FILE_B64", "MIIB") } else { ("SM_API_KEY", "k") };
                 let text = problems(&[host, others, (name, value)]);
-                assert!(text.starts_with(&format!("{name} is empty (from the environment): set it")), "{text}");
+                assert!(text.starts_with(&format!("{name} is empty (from the environment); set it")), "{text}");
                 assert_eq!(text.lines().count(), 1, "{text}");
             }
         }

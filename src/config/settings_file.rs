@@ -248,7 +248,7 @@ mod tests {
     fn an_unknown_key_names_its_line_and_the_nearest_right_one() {
         assert_eq!(
             said("[[token]]\nname = 'a'\nhots = 'x'\n"),
-            "STM_PKCS11_CONFIG f.toml line 3 has 'hots', which is not a key of [[token]]: did you mean 'host'?"
+            "STM_PKCS11_CONFIG f.toml line 3 has 'hots', which is not a key of [[token]]; did you mean 'host'?"
         );
         assert!(said("[log]\nlevle = 'x'\n").contains("line 2") && said("[log]\nlevle = 'x'\n").contains("'level'"));
         assert!(said("tokens = 1\n").contains("did you mean 'token'?"));

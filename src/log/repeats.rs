@@ -6,7 +6,9 @@ use std::collections::{HashMap, HashSet};
 
 /// How many lines of one shape are written that differ in their names and numbers.
 const MOST_OF_A_SHAPE: u64 = 5;
-/// How many shapes and lines are remembered; then it begins anew.
+/// Longest beginning of a line that a count repeats, in characters.
+const LONGEST_NAME: usize = 80;
+/// How many shapes and lines are remembered before all are forgotten.
 const MOST_REMEMBERED: usize = 256;
 
 /// What to do with an error line.
@@ -72,8 +74,18 @@ impl Repeats {
 impl Shape {
     fn tell(&mut self) -> String {
         self.told = self.more;
-        format!("{} more like this: {}", self.more, self.first)
+        format!("{} more like this: {}", self.more, name(&self.first))
     }
+}
+
+/// What identifies a line that was already written in full: its beginning, without the fix, cut after a whole word.
+fn name(line: &str) -> String {
+    let problem = line.split_once("; ").map_or(line, |(problem, _)| problem);
+    let Some((end, _)) = problem.char_indices().nth(LONGEST_NAME) else {
+        return if problem.len() < line.len() { format!("{problem} ...") } else { line.to_owned() };
+    };
+    let start = problem[..end].rsplit_once(' ').map_or(&problem[..end], |(words, _)| words);
+    format!("{} ...", start.trim_end_matches([',', ':']))
 }
 
 /// A line without what differs from one time to the next: numbers, and what stands in quotes.
@@ -118,6 +130,16 @@ mod tests {
         }
         assert_eq!(repeats.take(), ["12 more like this: x"]);
         assert_eq!(repeats.judge("x"), Verdict::Write, "a new run begins anew");
+    }
+
+    #[test]
+    fn a_count_repeats_what_identifies_the_line_and_not_the_fix() {
+        assert_eq!(name("SM_HOST is not set"), "SM_HOST is not set");
+        assert_eq!(name("the keypair 'a' is OFFLINE; set it ONLINE [C_Sign: CKR_X]"), "the keypair 'a' is OFFLINE ...");
+        let url = format!("POST https://host/{}: HTTP 429", "x".repeat(40));
+        let cut = name(&format!("{url}, the service refuses more requests than it permits; wait"));
+        assert!(cut.starts_with(&url) && cut.ends_with(" ...") && cut.chars().count() <= LONGEST_NAME + 4, "{cut}");
+        assert_eq!(name(&"é".repeat(200)), format!("{} ...", "é".repeat(LONGEST_NAME)));
     }
 
     #[test]

@@ -7,6 +7,7 @@ use super::parameter_set::{PARAMETER_SETS, ParameterSet, parameter_set};
 use super::verifiers::{Verifiers, uncompressed};
 use crate::der;
 use crate::error::{Error, Result};
+use crate::plural::counted;
 use cryptoki_sys::*;
 use std::fmt;
 use std::sync::Arc;
@@ -302,7 +303,7 @@ fn rsa_from_pkcs1(pkcs1: &[u8]) -> Result<Material> {
 fn rsa_material(modulus: &[u8], exponent: &[u8], pkcs1: &[u8]) -> Result<Material> {
     let (modulus, exponent) = (der::strip_zeros(modulus), der::strip_zeros(exponent));
     if !RSA_BITS.contains(&bit_length(modulus)) {
-        return Err(invalid(format!("an RSA modulus of {} bits is not usable", bit_length(modulus))));
+        return Err(invalid(format!("an RSA modulus of {} is not supported", counted(bit_length(modulus), "bit"))));
     }
     if modulus.last().is_none_or(|last| last & 1 == 0) || exponent.last().is_none_or(|last| last & 1 == 0) {
         return Err(invalid("the RSA modulus or exponent is even"));

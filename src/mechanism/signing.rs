@@ -9,6 +9,7 @@ use super::table::{Mechanism, Scheme, by_type};
 use super::verify::{Claim, verify};
 use super::{digest_info, ecdsa};
 use crate::error::{Error, Result};
+use crate::plural::counted;
 use cryptoki_sys::*;
 use sha2::Digest as _;
 
@@ -170,7 +171,10 @@ impl Signing {
                 digest
             }
             Input::Bytes { data, least, .. } if data.len() < least => {
-                let cause = format!("the data has {} bytes where the mechanism requires {least} or more", data.len());
+                let cause = format!(
+                    "the data has {} where the mechanism requires {least} or more",
+                    counted(data.len(), "byte")
+                );
                 return Err(Error::new(CKR_DATA_LEN_RANGE, cause));
             }
             Input::Bytes { data, .. } => data,
@@ -267,8 +271,8 @@ impl Prepared {
         let signature = match self.key.material() {
             Material::Ec { curve, .. } => ecdsa::to_raw(answer, curve.half).ok_or_else(|| {
                 wrong(format!(
-                    "the service answered {} bytes that are not an ECDSA signature of {}",
-                    answer.len(),
+                    "the service's answer ({}) is not an ECDSA signature of {}",
+                    counted(answer.len(), "byte"),
                     curve.name
                 ))
             })?,
@@ -276,8 +280,8 @@ impl Prepared {
         };
         if signature.len() != wanted {
             return Err(wrong(format!(
-                "the service answered {} bytes where a signature of {} has {wanted}",
-                signature.len(),
+                "the service's answer has {} where a signature of {} has {wanted}",
+                counted(signature.len(), "byte"),
                 self.key.name()
             )));
         }

@@ -9,6 +9,7 @@ use super::model::{self, Given, Keypair, KeypairCertificate};
 use super::page;
 use super::request::Line;
 use super::wire;
+use crate::plural::counted;
 use std::collections::HashMap;
 use std::sync::Arc;
 
@@ -65,12 +66,12 @@ pub async fn listed(line: &Line, mut keypairs: Vec<Keypair>) -> Vec<Arc<Keypair>
     } else {
         let names = left[..left.len().min(3)].join(", ");
         let rest =
-            if left.is_empty() { String::new() } else { format!("; {} remain incomplete ({names}){why}", left.len()) };
+            if left.is_empty() { String::new() } else { format!("; still incomplete: {} ({names}){why}", left.len()) };
         log::warn!(
-            "GET /keypairs lists {} of {} keypairs without all of their certificates or without a readable public key; the \
+            "GET /keypairs lists {} of {} without all of their certificates or without a readable public key; the \
              module reads these separately{rest}",
             before.len(),
-            keypairs.len()
+            counted(keypairs.len(), "keypair")
         );
     }
     keypairs.into_iter().map(Arc::new).collect()

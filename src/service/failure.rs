@@ -1,5 +1,6 @@
 //! What went wrong between us and the service, in a line for a person and a kind for the code.
 
+use crate::config::Problem;
 use std::fmt;
 
 /// What sort of failure it is.
@@ -69,6 +70,25 @@ impl Failure {
         Self { kind, tried: String::new(), cause: cause.into(), remedy: remedy.into(), status: None }
     }
 
+    /// The failure of every request while settings are missing or wrong. Several problems become a numbered list: of causes,
+    /// and in the same order of fixes.
+    pub(super) fn of_settings(problems: &[Problem]) -> Self {
+        let listed = |text: fn(&Problem) -> String| match problems {
+            [one] => text(one),
+            all => all
+                .iter()
+                .zip(1..)
+                .map(|(one, number)| format!("({number}) {}", text(one)))
+                .collect::<Vec<_>>()
+                .join(", "),
+        };
+        Self::new(
+            Kind::Settings,
+            listed(|problem| format!("{} {}", problem.setting, problem.cause)),
+            listed(|problem| problem.remedy.clone()),
+        )
+    }
+
     /// What was tried and what was wrong, without the remedy.
     pub fn cause(&self) -> String {
         if self.tried.is_empty() { self.cause.clone() } else { format!("{}: {}", self.tried, self.cause) }
@@ -107,3 +127,20 @@ impl fmt::Display for Failure {
 }
 
 impl std::error::Error for Failure {}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn each_of_several_problems_has_its_cause_and_its_fix() {
+        let problem =
+            |setting, cause: &str, remedy: &str| Problem { setting, cause: cause.into(), remedy: remedy.into() };
+        let host = problem("SM_HOST", "is not set", "set it");
+        let timeout = problem("STM_PKCS11_TIMEOUT", "is invalid ('soon')", "use a number of seconds");
+        assert_eq!(Failure::of_settings(std::slice::from_ref(&host)).to_string(), "SM_HOST is not set; set it");
+        let both = Failure::of_settings(&[host, timeout]);
+        assert_eq!(both.cause(), "(1) SM_HOST is not set, (2) STM_PKCS11_TIMEOUT is invalid ('soon')");
+        assert_eq!(both.remedy(), "(1) set it, (2) use a number of seconds");
+    }
+}

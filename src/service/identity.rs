@@ -4,6 +4,7 @@ use super::credentials::Credentials;
 use super::failure::{Failure, Kind};
 use super::{ber, derivation_cost, encrypted_key};
 use crate::config::{ClientCert, LONGEST_FILE, Secret, TokenSettings};
+use crate::plural::counted;
 use crate::x509::Certificate;
 use crate::{encoding, trusted_file};
 use base64::Engine;
@@ -131,7 +132,7 @@ fn from_pkcs12(name: &str, bytes: &[u8], password: Option<&str>) -> Result<Ident
     };
     let Some(der) = ber::to_der(bytes) else { return Err(unreadable(&"neither DER nor BER")) };
     if der.behind > 0 {
-        let cause = format!("{name} has {} bytes after the end of its PKCS#12 structure", der.behind);
+        let cause = format!("{name} has {} after the end of its PKCS#12 structure", counted(der.behind, "byte"));
         return Err(Failure::new(Kind::Settings, cause, "download it again"));
     }
     if let Some(excess) = derivation_cost::excess(&der.bytes) {

@@ -10,6 +10,7 @@ use super::page;
 use super::request::{Line, Request};
 use super::wire;
 use crate::lock::Mutex;
+use crate::plural::counted;
 use std::collections::HashSet;
 use std::sync::Arc;
 use std::time::SystemTime;
@@ -49,7 +50,7 @@ pub async fn keypairs(line: &Line) -> Result<Listing, Failure> {
     let count = listed.count - (before - keypairs.len());
     let total = listed.total.unwrap_or(count);
     if total != count {
-        log::warn!("GET /keypairs: the service counts {total} keypairs and lists {count}");
+        log::warn!("GET /keypairs: the service counts {} and lists {count}", counted(total, "keypair"));
     }
     Ok(Listing { keypairs: complete::listed(line, keypairs).await, short: total > count })
 }

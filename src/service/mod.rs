@@ -194,8 +194,7 @@ impl Service {
     fn make_line(&self, pin: Option<&Secret>) -> Result<Open, Failure> {
         let settings = &*self.settings;
         if !settings.problems.is_empty() {
-            let lines: Vec<String> = settings.problems.iter().map(ToString::to_string).collect();
-            return Err(Failure::new(Kind::Settings, lines.join(" | "), ""));
+            return Err(Failure::of_settings(&settings.problems));
         }
         let Some(host) = &settings.host else { return Err(Failure::new(Kind::Settings, "SM_HOST is not set", "")) };
         let connections = Connections::new(Dialer::new(settings, &Credentials::new(settings, pin))?);

@@ -3,6 +3,7 @@
 //! For RSA the public record shows base64 of one; for the others it shows nothing.
 
 use super::lenient_base64::decode;
+use crate::plural::counted;
 use data_encoding::HEXLOWER_PERMISSIVE;
 use x509_parser::prelude::FromDer;
 use x509_parser::public_key::RSAPublicKey;
@@ -27,9 +28,9 @@ pub fn spki(text: &str) -> Result<Vec<u8>, String> {
     read.ok_or_else(|| {
         let begin: String = text.chars().take(12).filter(|c| !c.is_control()).collect();
         format!(
-            "its public_key (a text of {} characters, '{begin}...') is not a SubjectPublicKeyInfo, an RSA key, an EC point or \
+            "its public_key (a text of {}, '{begin}...') is not a SubjectPublicKeyInfo, an RSA key, an EC point or \
              a certificate in base64, PEM or hexadecimal",
-            text.chars().count()
+            counted(text.chars().count(), "character")
         )
     })
 }

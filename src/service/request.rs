@@ -16,6 +16,7 @@ use super::subject::Subject;
 use super::transport::{self, Answer, Call};
 use super::transport_error::TransportError;
 use super::wire;
+use crate::plural::counted;
 use reqwest::{Client, Method, Url};
 use serde_json::Value;
 use std::sync::Arc;
@@ -265,9 +266,9 @@ impl Line {
                 observation.show(call, answer);
                 Stats::add(&stats.received, answer.body.len() as u64);
                 log::debug!(
-                    "{tried}: HTTP {} with {} bytes in {} ms",
+                    "{tried}: HTTP {} with {} in {} ms",
                     answer.status,
-                    answer.body.len(),
+                    counted(answer.body.len(), "byte"),
                     took.as_millis()
                 );
             }

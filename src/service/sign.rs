@@ -10,6 +10,7 @@ use super::model::Keypair;
 use super::progress::Progress;
 use super::request::{Line, Request, SIGNATURE_LOG, segment};
 use super::signature_record::{self, SignatureRecord, Signed};
+use crate::plural::counted;
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use serde_json::{Value, json};
@@ -100,8 +101,12 @@ impl Order<'_> {
         if failure.kind != Kind::BadRequest && !algorithm {
             return failure;
         }
-        let sent =
-            format!("sig_alg {}, a hash of {} bytes, key_alg {}", self.sig_alg, self.hash.len(), self.keypair.key_alg);
+        let sent = format!(
+            "sig_alg {}, a hash of {}, key_alg {}",
+            self.sig_alg,
+            counted(self.hash.len(), "byte"),
+            self.keypair.key_alg
+        );
         let remedy = match failure.remedy.is_empty() {
             true if algorithm => "use a mechanism that the service has for this keypair".to_owned(),
             _ => failure.remedy,

@@ -1,5 +1,6 @@
 //! What a run cost: counted as it happens, said at its end.
 
+use crate::plural::counted;
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use std::time::Duration;
 
@@ -31,13 +32,13 @@ impl Stats {
             return None;
         }
         Some(format!(
-            "{} operations, {} signatures, {} requests, {} retries, {} from the cache, {} bytes sent, {} received, {} ms waited",
-            get(&self.operations),
-            get(&self.signatures),
-            get(&self.requests),
-            get(&self.retries),
+            "{}, {}, {}, {}, {} from the cache, {} sent, {} received, {} ms waited",
+            counted(get(&self.operations), "operation"),
+            counted(get(&self.signatures), "signature"),
+            counted(get(&self.requests), "request"),
+            counted(get(&self.retries), "retry"),
             get(&self.cache_hits),
-            get(&self.sent),
+            counted(get(&self.sent), "byte"),
             get(&self.received),
             get(&self.waited_micros) / 1000
         ))

@@ -6,6 +6,7 @@ use super::object::{Class, Entry, Object, Template};
 use super::slot::{Account, Slot};
 use crate::error::{Error, Result};
 use crate::mechanism::{Digest, Parameter, PublicKey, Signing};
+use crate::plural::counted;
 use cryptoki_sys::*;
 use std::sync::Arc;
 
@@ -100,7 +101,7 @@ impl DirectKey {
             Padding::Pkcs1(Some(hash)) => {
                 let row = hash.row();
                 if digest.len() != row.len {
-                    let cause = format!("{} bytes are not a {} digest", digest.len(), row.name);
+                    let cause = format!("{} is not the length of a {} digest", counted(digest.len(), "byte"), row.name);
                     return Err(Error::new(CKR_DATA_LEN_RANGE, cause));
                 }
                 (CKM_RSA_PKCS, Parameter::None, [row.info, digest].concat())

@@ -23,7 +23,7 @@ pub use direct::{DirectKey, Padding};
 pub use module::Module;
 pub use object::generation_markdown as generation_table;
 pub use object::markdown as attribute_table;
-pub use object::{Class, Object, Template, Value, object_id, vendor};
+pub use object::{Class, Object, Template, Value, attribute_name, object_id, vendor};
 pub use operation::{Produced, Room};
 pub use session::Session;
 pub use slot::{Account, Made, Signer, Slot, SlotKind, Unsigned, sig_alg};

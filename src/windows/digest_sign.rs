@@ -6,6 +6,7 @@ use super::store::{self, Context};
 use super::{metadata, process_heap};
 use crate::error::{Error, Result};
 use crate::mechanism::{DIGESTS, Digest};
+use crate::plural::counted;
 use crate::token::{DirectKey, Padding};
 use crate::x509::Certificate;
 use cryptoki_sys::*;
@@ -128,8 +129,8 @@ unsafe fn sign(key: &DirectKey, algorithm: ALG_ID, digest: &[u8], signature: *mu
     let Some(hash) = known.filter(|hash| DIGESTS.iter().any(|row| row.digest == *hash && row.len == digest.len()))
     else {
         let cause = format!(
-            "algorithm {algorithm:#x} with a digest of {} bytes; /fd takes SHA256, SHA384, SHA512",
-            digest.len()
+            "algorithm {algorithm:#x} with a digest of {} is not supported; use /fd SHA256, SHA384 or SHA512",
+            counted(digest.len(), "byte")
         );
         return Err(Error::loud(CKR_MECHANISM_INVALID, cause));
     };

@@ -21,7 +21,7 @@ says "keypairs are listed" '^demo-rsa-3072 +RSA-3072 +ONLINE +PRODUCTION' "$COMP
 says "  and as JSON" '^demo-ec-p256 P-256$' bash -c \
     "\"$COMPANION\" keypair list --json | jq -r '.[] | select(.alias == \"demo-ec-p256\") | \"\(.alias) \(.key)\"'"
 curl -sSf -X PUT "$ADMIN/faults" -d '[{"path": "/signingmanager", "delay_ms": 1200}]' >/dev/null
-says "a list that takes long shows how far it is, on a terminal" 'reading the keypairs: 1 requests' \
+says "a list that takes long shows how far it is, on a terminal" 'reading the keypairs: 1 request,' \
     script -qec "'$COMPANION' keypair list" /dev/null
 same "  and nowhere else" "$("$COMPANION" keypair list 2>&1 | grep -c reading || true)" 0
 curl -sSf -X PUT "$ADMIN/faults" -d '[]' >/dev/null
@@ -114,6 +114,18 @@ ends() {
     run "$@"
     if [[ $STATUS -eq $status ]]; then ok "$promise"; else not_ok "$promise" "status $STATUS, not $status"; fi
 }
+says "a pattern that matches nothing is said on stderr" '^note: no keypair matches zzz\*: the account lists [0-9]+ keypairs$' \
+    bash -c "'$COMPANION' keypair list 'zzz*' 2>&1 >/dev/null"
+same "  and is an empty list" "$("$COMPANION" keypair list 'zzz*' --json 2>/dev/null)" '[]'
+ends 0 "  not a failure" "$COMPANION" keypair list 'zzz*'
+env -u SM_HOST -u SM_API_KEY -u SM_CLIENT_CERT_FILE STM_PKCS11_TIMEOUT=soon "$COMPANION" keypair list >problems 2>&1 || true
+says "two problems of settings are a list of causes" 'why: [(]1[)] .*TIMEOUT is invalid .*, [(]2[)] SM_HOST and the credentials .* are not set' cat problems
+says "  and of fixes" 'to do: [(]1[)] use .*, [(]2[)] set them to' cat problems
+says "the command for Windows says where it exists" 'only the Windows build of stm-pkcs11 has this command' \
+    bash -c "! '$COMPANION' windows certsync --help 2>&1"
+says "  and its page" 'docs/clients/windows.md' bash -c "! '$COMPANION' windows 2>&1"
+ends 2 "  with the status of a wrong command line" "$COMPANION" windows status
+
 ends 2 "a wrong command line has a status of its own" "$COMPANION" keypair lits
 ends 3 "  so has a wrong setting" env SM_HOST=http://h.example "$COMPANION" keypair list
 ends 3 "  and a wrong password" env SM_CLIENT_CERT_PASSWORD=wrong "$COMPANION" keypair list
@@ -168,6 +180,11 @@ done)" ''
 
 says "a trace tells calls and requests" 'C_FindObjectsInit: CKR_OK' \
     bash -c "'$COMPANION' trace -- pkcs11-tool --module '$MODULE' --list-objects 2>&1"
+says "  with the template of a search" 'C_FindObjectsInit[(].*CKA_CLASS=CKO_PRIVATE_KEY' \
+    bash -c "'$COMPANION' trace -- pkcs11-tool --module '$MODULE' --sign --id 00 --mechanism ECDSA --input-file file 2>&1 || true"
+"$COMPANION" trace -- pkcs11-tool --module "$MODULE" --list-objects >traced 2>&1
+says "  and one line for many reads" 'C_GetAttributeValue x[0-9]+, [0-9]+ attributes: CKR_OK' cat traced
+same "  none of which follows another" "$(grep -o 'TRACE C_[A-Za-z]*' traced | uniq -d | grep -c C_GetAttributeValue || true)" 0
 says "  and the program's own failure is a failure" 'failed: run false|never initialised' \
     bash -c "'$COMPANION' trace -- false 2>&1 || true"
 for shell in bash zsh fish; do
@@ -180,6 +197,9 @@ says "  one for each command" 'doctor' ls pages
 forget_requests
 says "the doctor finds nothing wrong" '^ok +service' "$COMPANION" doctor
 says "  and as JSON" '^true$' bash -c "'$COMPANION' doctor --json | jq .fine"
+says "  and says at the end how many keypairs can sign" '^ready: [0-9]+ keypairs can sign; [0-9]+ warnings$' bash -c "'$COMPANION' doctor | tail -1"
+says "  or only one" '^ready: 1 keypair can sign; [0-9]+ warnings?$' bash -c "'$COMPANION' doctor --keypair demo-rsa-3072 | tail -1"
+says "  or why none" '^not ready: settings: SM_HOST is not set' bash -c "! env -u SM_HOST '$COMPANION' doctor 2>/dev/null >told; tail -1 told"
 
 # finds WHAT STEP WORDS [VARIABLE=VALUE...] [-- OPTION...]: exactly this step is wrong, and its line and remedy say so
 finds() {
@@ -217,8 +237,9 @@ finds "an authority that is not ours, as a firewall shows it" service 'firewall 
 finds "a client certificate that the service does not take" service 'client certificate' SM_CLIENT_CERT_FILE="$STATE/client-other.p12"
 finds "an API key that the service does not take" service '401.*API key' SM_API_KEY=01_no_such_key
 finds "a filter that lets nothing through" keypairs 'none has an alias like DEMO-.*case' STM_PKCS11_KEYPAIRS='DEMO-*'
-finds "an alias in the wrong case" keypair 'aliases are case-sensitive: it is demo-ec-p256' -- --keypair Demo-EC-P256
+finds "an alias in the wrong case" keypair 'aliases are case-sensitive: did you mean demo-ec-p256' -- --keypair Demo-EC-P256
 finds "an alias with a typing error" keypair 'did you mean demo-rsa-3072' -- --keypair demo-rsa-3073
+finds "only keypairs that are offline" keypairs 'this user sees 1 keypair, and can sign with none; set one ONLINE' STM_PKCS11_KEYPAIRS=demo-offline
 finds "a keypair that is offline" keypair 'OFFLINE.*release window' -- --keypair demo-offline
 curl -sSf -X PUT "$ADMIN/faults" -d '[{"path": "/signingmanager", "status": 403, "body": {"error": {"status": "access_denied", "message": "User does not have rights"}}}]' >/dev/null
 finds "a user without rights" service 'does not have rights' STM_PKCS11_TIMEOUT=2

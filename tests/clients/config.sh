@@ -36,10 +36,19 @@ check "a file can be written" "$COMPANION" config java --module "$MODULE" --out 
 same "  and has the module's path" "$(sed -n 's/^library = //p' sunpkcs11.cfg)" "\"$MODULE\""
 same "  without an account the alias is left to fill in" \
     "$(env -u SM_HOST "$COMPANION" config maven --module "$MODULE" 2>note | sed -n 's/.*<alias>\(.*\)<\/alias>/\1/p') $(grep -c 'KEYPAIR in it stands for' note)" 'KEYPAIR 1'
-forget_requests
 made osslsigncode >osslsigncode.sh
 made jarsigner >jarsigner.sh
-same "a file with a given alias asks for nothing" "$(bill)" "0 0 0 "
+says "an alias that the account does not have is refused, with the nearest" 'to do: did you mean demo-rsa-3072[?]' \
+    bash -c "! '$COMPANION' config jarsigner --module '$MODULE' --keypair demo-rsa-3027 2>&1"
+check "  and nothing is written" bash -c "! '$COMPANION' config jarsigner --module '$MODULE' --keypair demo-rsa-3027 --out refused.sh 2>&1 && [[ ! -e refused.sh ]]"
+says "  unless no credentials are set" 'note: the alias nobodys was not checked against the account: no usable credentials are set' \
+    bash -c "env -u SM_HOST '$COMPANION' config jarsigner --module '$MODULE' --keypair nobodys 2>&1 >unchecked.sh"
+same "  when the file has it" "$(grep -c "'nobodys'" unchecked.sh)" 1
+says "  or the service does not answer" 'note: the alias nobodys was not checked against the account: .*refused' \
+    bash -c "SM_HOST=https://127.0.0.1:9 STM_PKCS11_CACHE=off STM_PKCS11_TIMEOUT=2 '$COMPANION' config jarsigner --module '$MODULE' --keypair nobodys 2>&1 >/dev/null"
+forget_requests
+"$COMPANION" config java --module "$MODULE" >/dev/null
+same "a file without an alias asks for nothing" "$(bill)" "0 0 0 "
 made msbuild >Directory.Build.targets
 check "the targets for MSBuild are XML" python3 -c 'import sys, xml.dom.minidom as x; x.parse(sys.argv[1])' Directory.Build.targets
 same "  with the alias in them" "$(grep -c ">$alias<" Directory.Build.targets)" 1
@@ -64,7 +73,7 @@ trust=(-keystore trust.p12 -storetype PKCS12 -storepass changeit)
 signs 1 3 1 "the script for jarsigner signs an archive" sh jarsigner.sh one.jar
 says "  and it verifies strictly" 'jar verified' jarsigner -verify -strict "${trust[@]}" one.jar
 cp one.exe before.exe
-made osslsigncode no-such-keypair >wrong.sh
+SM_HOST="" made osslsigncode no-such-keypair >wrong.sh 2>/dev/null
 refuses "a script with a wrong alias fails" sh wrong.sh one.exe
 check "  and leaves the file as it was" cmp one.exe before.exe
 

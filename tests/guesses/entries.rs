@@ -38,7 +38,7 @@ pub const CERTIFICATES: &[Guess] = &[
     signs("a list has stubs, and `GET /certificates` is refused (403)", List, 3, |a| {
         if a.path == "/certificates" { refuse(403, "access_denied", "not for you") } else { in_lists(a, stub) }
     })
-    .warns("remain incomplete"),
+    .warns("still incomplete"),
     signs("no answer has any certificate", Label, 3, |a| {
         unless(a.lists_keypairs() || a.keypair(), || {
             each_keypair(|k| {

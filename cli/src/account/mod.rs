@@ -108,12 +108,22 @@ impl Account {
             }
         }
         let all = look(Wanted::All).map_err(|failure| refused(what(), &failure))?;
-        let remedy = match nearest(name, all.iter().map(|keypair| keypair.alias.as_str())) {
-            Some(near) => format!("did you mean {near}?"),
-            None => "stm-pkcs11 keypair list shows what there is".to_owned(),
-        };
-        let failure = Failure::new(what(), "there is no such keypair, or this user may not see it", remedy);
-        Err(failure.exit(Exit::NotFound))
+        Err(unknown(name, &all))
+    }
+}
+
+/// No keypair has this alias: the failure, which suggests a similar one of those that the user sees.
+pub fn unknown(alias: &str, all: &[Arc<Keypair>]) -> Failure {
+    let cause = "the account has no such keypair, or this user does not have access to it";
+    Failure::new(format!("find the keypair {alias}"), cause, similar(alias, all)).exit(Exit::NotFound)
+}
+
+/// The fix for an unknown alias: a similar one of those that the user sees.
+pub fn similar(alias: &str, all: &[Arc<Keypair>]) -> String {
+    match nearest(alias, all.iter().map(|keypair| keypair.alias.as_str())) {
+        Some(near) if near.eq_ignore_ascii_case(alias) => format!("aliases are case-sensitive: did you mean {near}?"),
+        Some(near) => format!("did you mean {near}?"),
+        None => "run `stm-pkcs11 keypair list` to list the aliases".to_owned(),
     }
 }
 

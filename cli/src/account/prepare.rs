@@ -11,6 +11,7 @@ use stm_pkcs11::mechanism::{
     Algorithm, DIGESTS, Digest, DigestRow, MECHANISMS, Mechanism, Parameter, Prepared, PublicKey, Scheme, Signing,
 };
 use stm_pkcs11::nearest::nearest;
+use stm_pkcs11::plural::counted;
 use stm_pkcs11::service::Keypair;
 use stm_pkcs11::token::sig_alg;
 
@@ -226,7 +227,7 @@ fn read_digest(given: &str, row: &DigestRow) -> Result<Vec<u8>, Failure> {
         return Ok(value.clone());
     }
     let why = match found.iter().flatten().next().map(Vec::len).or(length) {
-        Some(length) => format!("it has {length} bytes, where {} makes {}", row.name, row.len),
+        Some(length) => format!("it has {}, where {} makes {}", counted(length, "byte"), row.name, row.len),
         None => format!("'{}' is neither a file nor base64 nor hexadecimal text", shown(given)),
     };
     let remedy = "give the digest itself, made with the hash function that --sig-alg names";

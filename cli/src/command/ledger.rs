@@ -11,6 +11,7 @@ use serde_json::{Value, json};
 use std::path::PathBuf;
 use stm_pkcs11::config::LedgerSettings;
 use stm_pkcs11::ledger::{Entry, Ledger, Outcome, Refusal};
+use stm_pkcs11::plural::counted;
 use stm_pkcs11::service::SignatureRecord;
 
 #[derive(clap::Args)]
@@ -245,8 +246,8 @@ fn verify(arguments: &Verify) -> Result<(), Failure> {
         }
         found.problems.iter().for_each(|problem| print::line(&format!("WRONG: {}", print::shown(problem))));
         print::line(&format!(
-            "{} lines, {} unfinished, hash of the last: {}",
-            found.lines,
+            "{}, {} unfinished, hash of the last: {}",
+            counted(found.lines, "line"),
             found.unfinished.len(),
             found.head
         ));
@@ -338,7 +339,7 @@ fn reconcile(arguments: &Reconcile) -> Result<(), Failure> {
     if open == 0 {
         return Ok(());
     }
-    let why = format!("{open} of {} entries are not confirmed by a record", found.len());
+    let why = format!("{open} of {} not confirmed by a record of the service", counted(found.len(), "entry"));
     Err(Failure::new(
         "reconcile the ledger",
         why,

@@ -5,6 +5,8 @@ pub mod completions;
 pub mod config;
 pub mod credentials;
 pub mod doctor;
+#[cfg(not(windows))]
+pub mod elsewhere;
 pub mod keypair;
 pub mod ledger;
 pub mod sample;

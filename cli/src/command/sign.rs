@@ -9,6 +9,7 @@ use clap::ValueEnum;
 use data_encoding::HEXLOWER;
 use std::path::{Path, PathBuf};
 use stm_pkcs11::mechanism::Prepared;
+use stm_pkcs11::plural::counted;
 use stm_pkcs11::service::Keypair;
 use stm_pkcs11::token::sig_alg;
 
@@ -72,10 +73,8 @@ fn prepare(arguments: &Sign, keypair: &Keypair) -> Result<Prepared, Failure> {
             let file = file.as_deref().unwrap_or(Path::new("-"));
             let prepared = arguments.how.prepare(keypair, file)?;
             if sends_message(keypair) {
-                let (algorithm, length) = (sig_alg(prepared.algorithm), prepared.hash.len());
-                print::note(&format!(
-                    "note: {algorithm} signs the data itself: all {length} bytes are sent to the service"
-                ));
+                let (algorithm, length) = (sig_alg(prepared.algorithm), counted(prepared.hash.len(), "byte"));
+                print::note(&format!("note: {algorithm} signs the data itself: all {length} are sent to the service"));
             }
             Ok(prepared)
         }

@@ -20,6 +20,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
+use stm_pkcs11::plural::counted;
 
 #[derive(clap::Args)]
 pub struct Arguments {
@@ -75,7 +76,14 @@ fn tell(arguments: &Arguments, cleanup: &Cleanup) -> Result<(), Failure> {
 
     let (requests, signatures) = emulator.bill()?;
     let seconds = start.elapsed().as_secs();
-    say("billed", &format!("{signatures} signatures in {requests} requests to the service; {seconds} s in all"));
+    say(
+        "billed",
+        &format!(
+            "{} in {} to the service; {seconds} s in all",
+            counted(signatures, "signature"),
+            counted(requests, "request")
+        ),
+    );
     next_steps(&products, &place, arguments.serve);
     while arguments.serve && cleanup.is_running() {
         std::thread::sleep(Duration::from_millis(200));

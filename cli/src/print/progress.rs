@@ -3,6 +3,7 @@
 use std::io::{IsTerminal, Write};
 use std::sync::mpsc::{RecvTimeoutError, channel};
 use std::time::Duration;
+use stm_pkcs11::plural::counted;
 use stm_pkcs11::service::Service;
 
 /// How often the line is renewed; what is over before costs no line.
@@ -21,7 +22,8 @@ pub fn during<T>(service: &Service, work: impl FnOnce() -> T) -> T {
                 let (requests, bytes) = service.traffic();
                 let _ = write!(
                     std::io::stderr(),
-                    "\r\u{1b}[Kreading the keypairs: {requests} requests, {} kB",
+                    "\r\u{1b}[Kreading the keypairs: {}, {} kB",
+                    counted(requests, "request"),
                     bytes / 1000
                 );
                 told = true;

@@ -29,6 +29,16 @@ impl Class {
         CLASSES[self as usize].1
     }
 
+    /// Its name in the standard: `CKO_...`
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::PrivateKey => "CKO_PRIVATE_KEY",
+            Self::PublicKey => "CKO_PUBLIC_KEY",
+            Self::Certificate => "CKO_CERTIFICATE",
+            Self::Profile => "CKO_PROFILE",
+        }
+    }
+
     /// The class with this number, if this token can have such objects.
     pub fn from_number(number: CK_OBJECT_CLASS) -> Option<Self> {
         CLASSES.iter().find(|(_, known)| *known == number).map(|(class, _)| *class)

@@ -5,6 +5,7 @@
 mod attribute;
 mod attribute_table;
 mod class;
+mod described;
 mod entry;
 mod handles;
 mod key_pair_template;
@@ -17,6 +18,7 @@ pub mod vendor;
 pub use attribute::{Template, Value};
 pub use attribute_table::{known, markdown};
 pub use class::{CLASSES, Class};
+pub use described::attribute_name;
 pub use entry::Entry;
 pub use handles::{Handles, ObjectKey};
 pub use key_pair_template::{check_half, markdown as generation_markdown};

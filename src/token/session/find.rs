@@ -13,6 +13,7 @@ use std::sync::Arc;
 impl Session {
     /// `C_FindObjectsInit`: the whole answer is worked out here; `C_FindObjects` only hands it over.
     pub fn find_init(&self, template: &Template<'_>) -> Result<()> {
+        log::trace!("C_FindObjectsInit({template})");
         if self.state.lock().find.is_some() {
             return Err(CKR_OPERATION_ACTIVE.into());
         }

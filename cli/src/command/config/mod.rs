@@ -5,7 +5,7 @@ mod clients;
 mod language;
 mod page;
 
-use crate::account::Choice;
+use crate::account::{self, Choice};
 use crate::print::{self, Exit, Failure, shown, table};
 use clients::{ALIAS, CLIENTS, Client, Values};
 use language::Refusal;
@@ -19,7 +19,7 @@ pub struct Arguments {
     /// The client; without it, list the clients
     #[arg(value_parser = clap::builder::PossibleValuesParser::new(CLIENTS.iter().map(Client::value)))]
     client: Option<String>,
-    /// Alias to write into the file; default: the first keypair of the account that can sign
+    /// Alias to write into the file, checked against the account if the service answers; default: the first keypair that can sign
     #[arg(long, value_name = "ALIAS")]
     keypair: Option<String>,
     /// The module; default: where it is installed, or beside this program
@@ -45,7 +45,11 @@ pub fn run(arguments: &Arguments) -> Result<(), Failure> {
     };
     let client = Client::named(name).expect("clap has seen it");
     let alias = match (&arguments.keypair, client.has_alias()) {
-        (Some(alias), _) => alias.clone(),
+        (Some(alias), true) => {
+            check_alias(&arguments.account, alias)?;
+            alias.clone()
+        }
+        (Some(alias), false) => alias.clone(),
         (None, false) => ALIAS.to_owned(),
         (None, true) => some_alias(&arguments.account).unwrap_or_else(|| {
             print::note(&format!("note: {ALIAS} in it stands for the keypair's alias; --keypair ALIAS fills it in"));
@@ -116,6 +120,31 @@ fn module(named: Option<&Path>) -> Result<PathBuf, Failure> {
     near.chain(system).find(|path| path.is_file()).ok_or_else(|| {
         Failure::new("find the module", format!("{NAME} is not installed"), "name it with --module FILE")
     })
+}
+
+/// Refuses an alias that the account does not have. Without credentials, or if the service does not answer, the file is
+/// written all the same, with a note that nobody has checked the alias.
+fn check_alias(account: &Choice, alias: &str) -> Result<(), Failure> {
+    let unchecked = |why: &str| {
+        let alias = shown(alias);
+        print::note(&format!("note: the alias {alias} was not checked against the account: {}", shown(why)));
+        Ok(())
+    };
+    let (_, settings) = account.settings()?;
+    if !settings.problems.is_empty() {
+        return unchecked("no usable credentials are set; run `stm-pkcs11 doctor`");
+    }
+    let service = Service::new(settings);
+    let deadline = Deadline::after(PATIENCE);
+    match service.keypairs(Wanted::Alias(alias), deadline) {
+        Ok(found) if !found.is_empty() => return Ok(()),
+        Ok(_) => {}
+        Err(failure) => return unchecked(&failure.cause()),
+    }
+    match service.keypairs(Wanted::All, deadline) {
+        Ok(all) => Err(account::unknown(alias, &all)),
+        Err(failure) => unchecked(&failure.cause()),
+    }
 }
 
 /// The alias of a keypair that can sign, if the settings lead to an account that has one.

@@ -3,6 +3,7 @@
 use super::visit::Visit;
 use crate::account::describe;
 use std::sync::Arc;
+use stm_pkcs11::plural::counted;
 use stm_pkcs11::service::Keypair;
 use stm_pkcs11::x509::Certificate;
 
@@ -67,8 +68,7 @@ pub fn edwards(visit: &mut Visit, keypairs: &[&Arc<Keypair>]) {
     let Some(first) = met.first() else { return };
     let (others, has) = match met.len() {
         1 => (String::new(), "has an Ed25519 certificate"),
-        2 => (" and 1 other".to_owned(), "have Ed25519 certificates"),
-        count => (format!(" and {} others", count - 1), "have Ed25519 certificates"),
+        count => (format!(" and {}", counted(count - 1, "other")), "have Ed25519 certificates"),
     };
     let detail = format!("{first}{others} {has}, which makes pdfsig (poppler) crash, whichever key it signs with");
     visit.warning("client programs", detail, "set STM_PKCS11_MODERN_SLOT=off for pdfsig; other programs work with it");

@@ -3,11 +3,12 @@
 use super::visit::{Finding, Visit};
 use super::{SOON, clients, hint};
 use crate::account::describe::{Held, certificates, day, now};
+use crate::account::similar;
 use crate::print::{Exit, progress};
 use std::sync::Arc;
 use stm_pkcs11::config::TokenSettings;
 use stm_pkcs11::mechanism::PublicKey;
-use stm_pkcs11::nearest::nearest;
+use stm_pkcs11::plural::counted;
 use stm_pkcs11::service::{Keypair, Service, Wanted};
 use stm_pkcs11::x509::Certificate;
 
@@ -42,12 +43,7 @@ fn look_at(visit: &mut Visit, service: &Service, settings: &TokenSettings, all: 
     let chosen: Vec<&Arc<Keypair>> =
         all.iter().filter(|keypair| only.is_none_or(|only| keypair.alias == only || keypair.id == only)).collect();
     if let (true, Some(only)) = (chosen.is_empty(), only) {
-        let remedy = match nearest(only, all.iter().map(|keypair| keypair.alias.as_str())) {
-            Some(near) if near.eq_ignore_ascii_case(only) => format!("aliases are case-sensitive: it is {near}"),
-            Some(near) => format!("did you mean {near}?"),
-            None => "stm-pkcs11 keypair list shows what there is".to_owned(),
-        };
-        return visit.wrong("keypair", Exit::NotFound, format!("there is no keypair {only}"), remedy);
+        return visit.wrong("keypair", Exit::NotFound, format!("there is no keypair {only}"), similar(only, &all));
     }
     for name in service.unmatched_certificates(all) {
         let detail = format!("STM_PKCS11_CERTIFICATE ({name}) does not name a certificate of any of these keypairs");
@@ -57,8 +53,13 @@ fn look_at(visit: &mut Visit, service: &Service, settings: &TokenSettings, all: 
     if settings.modern_slot {
         clients::edwards(visit, &chosen);
     }
-    for keypair in chosen {
+    for keypair in &chosen {
         one_keypair(visit, keypair, only.is_some());
+    }
+    if visit.able() == 0 && !visit.is_wrong() {
+        let remedy = "set one ONLINE, or ask for permission to sign: the warnings above say what each keypair lacks";
+        let detail = format!("this user sees {}, and can sign with none", counted(chosen.len(), "keypair"));
+        visit.wrong("keypairs", Exit::Refused, detail, remedy);
     }
 }
 
@@ -79,6 +80,7 @@ fn one_keypair(visit: &mut Visit, keypair: &Keypair, asked_for: bool) {
         let remedy = "ask for the right to sign with it, or for membership in its team";
         return visit.add("keypair", bad, format!("{alias}: you may not sign with it"), remedy);
     }
+    visit.can_sign();
     let held = certificates(keypair);
     unfit(visit, alias, &held);
     let first = |wanted: fn(&Held<'_>) -> bool| held.iter().find(|held| wanted(held));
@@ -160,5 +162,8 @@ fn chain(visit: &mut Visit, keypair: &Keypair, leaf: &Certificate) {
             return visit.warning("chain", format!("{}: it has no end", keypair.alias), "");
         }
     }
-    visit.fine("chain", format!("{}: {length} certificates, up to '{}'", keypair.alias, last.subject_display()));
+    visit.fine(
+        "chain",
+        format!("{}: {}, up to '{}'", keypair.alias, counted(length, "certificate"), last.subject_display()),
+    );
 }

@@ -4,6 +4,7 @@ use super::visit::Visit;
 use crate::print::Exit;
 use stm_pkcs11::config::LedgerSettings;
 use stm_pkcs11::ledger::Ledger;
+use stm_pkcs11::plural::counted;
 
 /// Says what is spent of the budget, and how many requests have no known end. Writes nothing, and nothing where neither is set.
 pub fn look(visit: &mut Visit, settings: &LedgerSettings) {
@@ -25,7 +26,7 @@ pub fn look(visit: &mut Visit, settings: &LedgerSettings) {
     match ledger.entries() {
         Ok(entries) => {
             let open = entries.iter().filter(|entry| entry.outcome.is_none()).count();
-            let text = format!("{}: {} sign requests, {open} unfinished", path.display(), entries.len());
+            let text = format!("{}: {}, {open} unfinished", path.display(), counted(entries.len(), "sign request"));
             match open {
                 0 => visit.fine("ledger", text),
                 _ => visit.warning("ledger", text, "look at them with stm-pkcs11 ledger reconcile"),

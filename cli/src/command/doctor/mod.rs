@@ -13,6 +13,7 @@ use std::net::ToSocketAddrs;
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 use stm_pkcs11::config::{TokenSettings, setting};
+use stm_pkcs11::plural::counted;
 use stm_pkcs11::service::{self, Keypair, Kind, Service};
 pub use visit::Visit;
 
@@ -166,13 +167,7 @@ fn network(visit: &mut Visit, settings: &TokenSettings) {
             return visit.wrong("host name", Exit::Network, format!("{host} cannot be resolved ({error})"), remedy);
         }
     };
-    visit.fine(
-        "host name",
-        match addresses.len() {
-            1 => format!("{host} resolves to 1 address"),
-            count => format!("{host} resolves to {count} addresses"),
-        },
-    );
+    visit.fine("host name", format!("{host} resolves to {}", counted(addresses.len(), "address")));
     let tried: Vec<_> =
         addresses.iter().map(|one| std::net::TcpStream::connect_timeout(one, Duration::from_secs(5))).collect();
     match tried.iter().find_map(|one| one.as_ref().ok()) {

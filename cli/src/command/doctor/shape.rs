@@ -13,6 +13,7 @@ use std::fmt::Write as _;
 use std::sync::{Arc, Mutex, PoisonError};
 use stm_pkcs11::config::CacheMode;
 use stm_pkcs11::mechanism::PublicKey;
+use stm_pkcs11::plural::counted;
 use stm_pkcs11::service::{self, Exchange, Service, Wanted};
 use stm_pkcs11::x509::Certificate;
 
@@ -126,7 +127,12 @@ fn describe(exchange: &Exchange<'_>, whole: bool) -> String {
             }
         }
         Err(_) => {
-            let _ = writeln!(text, "  body: not JSON, {} bytes{}", exchange.body.len(), looks_like(exchange.body));
+            let _ = writeln!(
+                text,
+                "  body: not JSON, {}{}",
+                counted(exchange.body.len(), "byte"),
+                looks_like(exchange.body)
+            );
         }
     }
     text
@@ -175,7 +181,7 @@ fn plain(name: &str) -> String {
     let digits = name.chars().filter(char::is_ascii_digit).count();
     match !name.is_empty() && name.len() <= 40 && digits <= 2 && name.chars().all(|c| plain(c) || c.is_ascii_digit()) {
         true => name.to_owned(),
-        false => format!("{{name of {} characters}}", name.chars().count()),
+        false => format!("{{name of {}}}", counted(name.chars().count(), "character")),
     }
 }
 

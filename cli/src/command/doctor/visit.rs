@@ -3,6 +3,7 @@
 use crate::print::table::coloured;
 use crate::print::{self, Exit, Failure, shown};
 use serde_json::{Value, json};
+use stm_pkcs11::plural::counted;
 
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub enum Finding {
@@ -30,6 +31,8 @@ const STEPS: [&str; 9] =
 #[derive(Default)]
 pub struct Visit {
     steps: Vec<Step>,
+    /// How many keypairs can sign: ONLINE, of a supported kind, and permitted for this user.
+    able: usize,
 }
 
 impl Visit {
@@ -55,8 +58,27 @@ impl Visit {
         found.peek().is_some() && found.all(|step| matches!(step.result, Finding::Fine | Finding::Warning))
     }
 
+    /// Counts a keypair that can sign.
+    pub fn can_sign(&mut self) {
+        self.able += 1;
+    }
+
+    pub fn able(&self) -> usize {
+        self.able
+    }
+
     pub fn is_wrong(&self) -> bool {
         self.steps.iter().any(|step| matches!(step.result, Finding::Wrong(_)))
+    }
+
+    /// The sum of all steps in one line: whether you can sign, or the first thing that prevents it.
+    fn verdict(&self) -> String {
+        let warnings = self.steps.iter().filter(|step| step.result == Finding::Warning).count();
+        let warnings = counted(warnings, "warning");
+        match self.steps.iter().find(|step| matches!(step.result, Finding::Wrong(_))) {
+            None => format!("ready: {} can sign; {warnings}", counted(self.able, "keypair")),
+            Some(step) => format!("not ready: {}: {}; {warnings}", step.name, step.detail),
+        }
     }
 
     /// After something that is wrong: what was not tried for it.
@@ -83,7 +105,7 @@ impl Visit {
         let steps = self.steps.iter().map(|step| {
             json!({"step": step.name, "result": step.result.word(), "detail": step.detail, "remedy": step.remedy})
         });
-        json!({"fine": !self.is_wrong(), "steps": steps.collect::<Vec<_>>()})
+        json!({"fine": !self.is_wrong(), "verdict": self.verdict(), "steps": steps.collect::<Vec<_>>()})
     }
 
     /// A line for each, and what to do under it.
@@ -100,6 +122,8 @@ impl Visit {
                 print::line(&format!("{:29}to do: {}", "", shown(&step.remedy)));
             }
         }
+        let colour = if self.is_wrong() { "31" } else { "32" };
+        print::line(&coloured(colour, &shown(&self.verdict())));
     }
 }
 
@@ -111,5 +135,25 @@ impl Finding {
             Self::Wrong(_) => "wrong",
             Self::NotTried => "not tried",
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_verdict_says_how_many_keypairs_can_sign_or_what_prevents_it() {
+        let mut visit = Visit::default();
+        visit.fine("settings", "SM_HOST from the environment");
+        visit.can_sign();
+        assert_eq!(visit.verdict(), "ready: 1 keypair can sign; 0 warnings");
+        visit.can_sign();
+        visit.warning("clock", "300 s from the service's", "set this machine's clock");
+        assert_eq!(visit.verdict(), "ready: 2 keypairs can sign; 1 warning");
+        visit.wrong("keypair", Exit::Refused, "a is OFFLINE, and does not sign", "set it ONLINE");
+        visit.wrong("chain", Exit::Failed, "a second problem", "mend it");
+        assert_eq!(visit.verdict(), "not ready: keypair: a is OFFLINE, and does not sign; 1 warning");
+        assert_eq!(visit.json()["verdict"], "not ready: keypair: a is OFFLINE, and does not sign; 1 warning");
     }
 }

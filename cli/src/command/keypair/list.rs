@@ -6,6 +6,7 @@ use crate::print::{self, Failure, progress, table};
 use serde_json::Value;
 use std::sync::Arc;
 use stm_pkcs11::pattern::matches;
+use stm_pkcs11::plural::counted;
 use stm_pkcs11::service::{Keypair, Wanted};
 
 #[derive(clap::Args)]
@@ -25,10 +26,18 @@ pub fn run(arguments: &List) -> Result<(), Failure> {
     let all = progress::during(&account.service, || account.service.keypairs(Wanted::All, account.service.deadline()));
     let mut all = all.map_err(|failure| refused("list the keypairs", &failure))?;
     let patterns = &arguments.patterns;
+    let count = all.len();
     all.retain(|keypair| {
         let fits = |pattern: &String| matches(pattern, &keypair.alias) || matches(pattern, &keypair.id);
         patterns.is_empty() || patterns.iter().any(fits)
     });
+    if all.is_empty() && !patterns.is_empty() {
+        print::note(&format!(
+            "note: no keypair matches {}: the account lists {}",
+            patterns.join(", "),
+            counted(count, "keypair")
+        ));
+    }
     if arguments.json {
         print::json(&Value::Array(all.iter().map(|keypair| keypair_json(keypair, &account.key_prefix)).collect()));
     } else {

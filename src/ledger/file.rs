@@ -4,8 +4,9 @@
 //! over), and the next one begins where it ended: with the number of the next line, the totals and the hash of the last line.
 //! A process may end at any moment, in the middle of a line too: the next one writes on a line of its own.
 
+use super::kept_file::KeptFile;
 use super::line::{self, HEAD, Kind, Line};
-use super::lock::{Lock, PATIENCE, beside};
+use super::lock::{Lock, LockFile, PATIENCE, beside};
 use super::open::{self, Refusal};
 use super::spent::Spent;
 use crate::timestamp::timestamp;
@@ -26,16 +27,16 @@ const GLANCE: u64 = 4096;
 pub struct LedgerFile {
     path: PathBuf,
     longest: u64,
-    /// The file as this process left it. Where another process wrote since, or renamed it, it is opened and read anew.
-    left: Arc<Mutex<Option<Left>>>,
+    /// As this process left it.
+    left: Arc<Mutex<Left>>,
 }
 
-/// A file, open, and its end after our last line.
-#[derive(Debug)]
-#[cfg_attr(not(unix), allow(dead_code, reason = "only Unix tells whether a file is still the same"))]
+/// What stays open after a line. A thread that finds nothing here, because another one writes, opens its own.
+#[derive(Debug, Default)]
 struct Left {
-    file: File,
-    end: End,
+    lock: Option<LockFile>,
+    /// The file and its end after our last line. Where another process wrote since, or renamed it, it is opened and read again.
+    file: Option<(KeptFile, End)>,
 }
 
 /// Where the next line goes.
@@ -75,8 +76,9 @@ impl LedgerFile {
         mut line: Line,
         decide: impl FnOnce(&mut Spent) -> Result<(), E>,
     ) -> Result<Result<Line, E>, Refusal> {
-        let _lock = Lock::take(&self.path, PATIENCE)?;
-        let (mut file, end) = match self.as_we_left_it() {
+        let left = self.left.try_lock().map(|mut left| std::mem::take(&mut *left)).unwrap_or_default();
+        let lock = Lock::take(&self.path, left.lock, PATIENCE)?;
+        let (mut file, end) = match left.file.filter(|(file, end)| self.is_as_we_left_it(file, end)) {
             Some(left) => left,
             None => self.open()?,
         };
@@ -84,7 +86,7 @@ impl LedgerFile {
         line.spent = end.spent.clone();
         line.spent.advance(&line.time[..10]);
         if let Err(refused) = decide(&mut line.spent) {
-            self.leave(file, end);
+            self.leave(lock, file, end);
             return Ok(Err(refused));
         }
         line.n = end.n + 1;
@@ -94,29 +96,21 @@ impl LedgerFile {
         write(&mut file, &text, end.length).map_err(|error| self.unwritable(&error))?;
         let length = end.length + text.len() as u64;
         let hash = line::hash(own.as_bytes());
-        self.leave(file, End { n: line.n, spent: line.spent.clone(), hash, torn: false, length });
+        self.leave(lock, file, End { n: line.n, spent: line.spent.clone(), hash, torn: false, length });
         Ok(Ok(line))
     }
 
-    /// The file and its end, if it is still what this process left: the same file at the same path, as long as it was, and not
-    /// to be followed by another one. Under the lock, which keeps others from writing meanwhile.
-    #[cfg(unix)]
-    fn as_we_left_it(&self) -> Option<(File, End)> {
-        use std::os::unix::fs::MetadataExt;
-        let left = self.left.try_lock().ok()?.take()?;
-        let (there, ours) = (self.path.symlink_metadata().ok()?, left.file.metadata().ok()?);
-        let same = (there.dev(), there.ino(), there.len()) == (ours.dev(), ours.ino(), left.end.length);
-        (same && left.end.length < self.longest).then_some((left.file, left.end))
+    /// Whether it is still the file at the path, as long as it was, and not to be followed by another one. Under the lock, which
+    /// keeps others from writing meanwhile.
+    fn is_as_we_left_it(&self, file: &KeptFile, end: &End) -> bool {
+        // Windows does not say whether it is still the same file.
+        cfg!(unix) && end.length < self.longest && file.is_open() && file.length_at(&self.path) == Some(end.length)
     }
 
-    #[cfg(not(unix))]
-    fn as_we_left_it(&self) -> Option<(File, End)> {
-        None
-    }
-
-    fn leave(&self, file: File, end: End) {
+    fn leave(&self, lock: Lock, file: KeptFile, end: End) {
+        let lock = lock.release();
         if let Ok(mut left) = self.left.try_lock() {
-            *left = Some(Left { file, end });
+            *left = Left { lock, file: Some((file, end)) };
         }
     }
 
@@ -164,7 +158,12 @@ impl LedgerFile {
     }
 
     /// The file that the next line goes to, and its end. Under the lock.
-    fn open(&self) -> Result<(File, End), Refusal> {
+    fn open(&self) -> Result<(KeptFile, End), Refusal> {
+        let (file, end) = self.open_end()?;
+        Ok((KeptFile::new(file).map_err(|error| self.unreadable(&error))?, end))
+    }
+
+    fn open_end(&self) -> Result<(File, End), Refusal> {
         if let Some(mut file) = open::append(&self.path)? {
             let end = self.end(&mut file)?;
             if end.length > 0 && end.length < self.longest {

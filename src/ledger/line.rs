@@ -12,6 +12,9 @@ pub const HEAD: &str = "{\"ledger\":\"stm-pkcs11\",";
 /// Longest text of the service or of the caller that is written, in bytes.
 const LONGEST: usize = 256;
 
+/// Room for a line, in bytes: most are shorter.
+const USUAL: usize = 1024;
+
 /// How a sign request ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
@@ -166,7 +169,10 @@ impl Line {
 
     /// Its text, without a line feed.
     pub fn text(&self) -> String {
-        serde_json::to_string(self).unwrap_or_else(|_| unreachable!("a line has only text and numbers"))
+        let mut text = Vec::with_capacity(USUAL);
+        let written = serde_json::to_writer(&mut text, self).ok();
+        let text = written.and_then(|()| String::from_utf8(text).ok());
+        text.unwrap_or_else(|| unreachable!("a line has only text and numbers"))
     }
 
     /// Reads a line; `None` for what is not one of ours, or not whole.

@@ -1,10 +1,11 @@
 //! The ledger's lock: a file beside it, `PATH.lock`, that is never written to.
 //!
-//! The system lets go of the lock when the process that holds it ends, however it ends. It is opened anew each time: a forked
-//! child inherits no lock, for its parent holds one for microseconds only, and never during a request.
+//! The system releases the lock when the process that holds it ends, however it ends. A process keeps the file open between
+//! two lines. A forked child opens its own: what it inherits shares its parent's lock, and would exclude nobody.
 
+use super::kept_file::KeptFile;
 use super::open::{self, Refusal};
-use std::fs::{File, TryLockError};
+use std::fs::TryLockError;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
@@ -13,28 +14,45 @@ pub const PATIENCE: Duration = Duration::from_secs(10);
 /// Longest pause between two looks.
 const LONGEST_PAUSE: Duration = Duration::from_millis(2);
 
-/// The lock, held until it is dropped.
-pub struct Lock {
-    file: File,
+/// The lock file, open, of this process; not locked.
+#[derive(Debug)]
+pub struct LockFile {
+    file: KeptFile,
+    process: u32,
 }
 
-impl Drop for Lock {
-    fn drop(&mut self) {
-        // A child that was forked this moment has the same lock: closing the file would not be enough.
-        let _ = self.file.unlock();
-    }
+/// The lock, held until it is released or dropped.
+pub struct Lock {
+    file: Option<LockFile>,
 }
 
 impl Lock {
-    /// Takes the lock of the ledger at `path`.
-    pub fn take(path: &Path, patience: Duration) -> Result<Self, Refusal> {
+    /// Unlocks; the file stays open, for the next line.
+    pub fn release(mut self) -> Option<LockFile> {
+        self.unlock()
+    }
+
+    fn unlock(&mut self) -> Option<LockFile> {
+        // A child that was forked at this moment has the same lock: closing the file would not be enough.
+        self.file.take().inspect(|lock| drop(lock.file.unlock()))
+    }
+
+    /// Takes the lock of the ledger at `path`; `kept` is the file that an earlier lock left.
+    pub fn take(path: &Path, kept: Option<LockFile>, patience: Duration) -> Result<Self, Refusal> {
         let place = beside(path, "lock");
+        let process = std::process::id();
+        let mut kept = kept.filter(|kept| kept.process == process && kept.file.is_open());
         let begun = Instant::now();
         let mut pause = Duration::from_micros(50);
         loop {
-            let file = open::lock(&place, path)?;
+            let file = match kept.take() {
+                Some(kept) => kept.file,
+                None => {
+                    KeptFile::new(open::lock(&place, path)?).map_err(|error| Refusal::io(&unseen(&place), &error))?
+                }
+            };
             match file.try_lock() {
-                Ok(()) if open::is_at(&file, &place) => return Ok(Self { file }),
+                Ok(()) if file.is_at(&place) => return Ok(Self { file: Some(LockFile { file, process }) }),
                 // It was removed, and another process may hold the one that is there now.
                 Ok(()) => continue,
                 Err(TryLockError::WouldBlock) if begun.elapsed() < patience => {}
@@ -48,9 +66,20 @@ impl Lock {
                     return Err(Refusal::new(cause, "put the ledger on a file system that has locks"));
                 }
             }
+            kept = Some(LockFile { file, process });
             std::thread::sleep(pause);
             pause = (pause * 2).min(LONGEST_PAUSE);
         }
+    }
+}
+
+fn unseen(place: &Path) -> String {
+    format!("{} cannot be looked at", place.display())
+}
+
+impl Drop for Lock {
+    fn drop(&mut self) {
+        self.unlock();
     }
 }
 
@@ -70,11 +99,40 @@ mod tests {
     fn one_holds_it_and_the_next_gets_it() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("ledger");
-        let first = Lock::take(&path, PATIENCE).unwrap();
-        let late = Lock::take(&path, Duration::from_millis(20)).err().expect("it is held");
+        let first = Lock::take(&path, None, PATIENCE).unwrap();
+        let late = Lock::take(&path, None, Duration::from_millis(20)).err().expect("it is held");
         assert!(late.to_string().contains("another process has held its lock"), "{late}");
         drop(first);
-        assert!(Lock::take(&path, Duration::ZERO).is_ok());
+        assert!(Lock::take(&path, None, Duration::ZERO).is_ok());
+    }
+
+    #[test]
+    fn a_lock_that_is_released_leaves_its_file_open_and_nobody_out() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("ledger");
+        let kept = Lock::take(&path, None, PATIENCE).unwrap().release();
+        let other = Lock::take(&path, None, Duration::ZERO).unwrap();
+        let late = Lock::take(&path, kept, Duration::from_millis(20)).err().expect("it is held");
+        assert!(late.to_string().contains("another process has held its lock"), "{late}");
+        drop(other);
+        assert!(Lock::take(&path, None, Duration::ZERO).is_ok());
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn the_file_of_a_parent_or_one_that_was_removed_is_not_locked() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("ledger");
+        let release = || Lock::take(&path, None, PATIENCE).unwrap().release();
+        let inherited = release().map(|file| LockFile { process: 0, ..file });
+        let held = Lock::take(&path, None, PATIENCE).unwrap();
+        assert!(Lock::take(&path, inherited, Duration::ZERO).is_err(), "it would share the lock");
+        drop(held);
+        let kept = release();
+        std::fs::remove_file(folder.path().join("ledger.lock")).unwrap();
+        let held = Lock::take(&path, kept, PATIENCE).unwrap();
+        assert!(Lock::take(&path, None, Duration::ZERO).is_err(), "the lock that is there now");
+        drop(held);
     }
 
     #[cfg(unix)]
@@ -82,7 +140,7 @@ mod tests {
     fn a_lock_file_that_is_a_link_is_refused() {
         let folder = tempfile::tempdir().unwrap();
         std::os::unix::fs::symlink("/etc/passwd", folder.path().join("ledger.lock")).unwrap();
-        let refusal = Lock::take(&folder.path().join("ledger"), PATIENCE).err().expect("refused");
+        let refusal = Lock::take(&folder.path().join("ledger"), None, PATIENCE).err().expect("refused");
         assert!(refusal.to_string().contains("symbolic link"), "{refusal}");
     }
 }

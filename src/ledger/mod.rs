@@ -12,6 +12,7 @@ mod budget;
 mod caller;
 mod entry;
 mod file;
+mod kept_file;
 mod line;
 mod lock;
 mod open;

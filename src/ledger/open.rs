@@ -130,19 +130,3 @@ pub fn lock(path: &Path, ledger: &Path) -> Result<File, Refusal> {
     };
     checked(path, opened)
 }
-
-/// Whether a file is what its path leads to still.
-pub fn is_at(file: &File, path: &Path) -> bool {
-    #[cfg(unix)]
-    {
-        use std::os::unix::fs::MetadataExt;
-        let name = |meta: Metadata| (meta.dev(), meta.ino());
-        file.metadata().ok().map(name) == path.symlink_metadata().ok().map(name)
-    }
-    // What is open cannot be removed there, or no other made in its place.
-    #[cfg(not(unix))]
-    {
-        let _ = (file, path);
-        true
-    }
-}

@@ -6,16 +6,22 @@
 #![deny(clippy::print_stdout, clippy::print_stderr, reason = "print/ writes, and knows of closed pipes and full disks")]
 
 mod account;
+mod codesign;
 mod command;
 mod demo;
 mod examples;
+mod files;
+mod language;
 mod ledger;
+mod module_file;
 mod on_path;
 mod print;
 mod smctl;
 
 use clap::{FromArgMatches, Parser, Subcommand};
-use command::{certificate, completions, config, credentials, doctor, keypair, sample, sign, signature, trace, verify};
+use command::{
+    certificate, completions, config, credentials, doctor, keypair, sample, sign, sign_file, signature, trace, verify,
+};
 use print::{Exit, Failure};
 use std::process::ExitCode;
 
@@ -37,6 +43,8 @@ enum Command {
     Certificate(certificate::Arguments),
     /// Sign a file or a digest; uses up one signature
     Sign(sign::Sign),
+    /// Sign programs, installers, scripts, packages and archives in their own formats; uses up one signature a file
+    SignFile(sign_file::SignFile),
     /// Verify the signature of a file with a keypair's public key; does not use up a signature
     Verify(verify::Verify),
     /// Show a record of the service's signature log
@@ -96,6 +104,7 @@ fn run(command: Command) -> Result<(), Failure> {
         Command::Keypair(arguments) => keypair::run(&arguments),
         Command::Certificate(arguments) => certificate::run(&arguments),
         Command::Sign(arguments) => sign::run(&arguments),
+        Command::SignFile(arguments) => sign_file::run(&arguments),
         Command::Verify(arguments) => verify::run(&arguments),
         Command::Signature(arguments) => signature::run(&arguments),
         Command::Ledger(arguments) => command::ledger::run(&arguments),

@@ -1,13 +1,24 @@
-//! Programs on the PATH.
+//! Programs on the PATH, and in directories.
 
 use std::path::{Path, PathBuf};
 
 /// The program that a shell would run under this name.
 pub fn find(name: &str) -> Option<PathBuf> {
     let folders = std::env::var_os("PATH").unwrap_or_default();
-    let name =
-        if cfg!(windows) && Path::new(name).extension().is_none() { format!("{name}.exe") } else { name.to_owned() };
-    std::env::split_paths(&folders).map(|folder| folder.join(&name)).find(|path| is_executable(path))
+    std::env::split_paths(&folders).find_map(|folder| find_in(&folder, name))
+}
+
+/// The program of this name in a directory.
+pub fn find_in(folder: &Path, name: &str) -> Option<PathBuf> {
+    names(name).iter().map(|name| folder.join(name)).find(|path| is_executable(path))
+}
+
+/// What a program's file can be called.
+fn names(name: &str) -> Vec<String> {
+    match cfg!(windows) && Path::new(name).extension().is_none() {
+        true => ["exe", "bat", "cmd"].iter().map(|ending| format!("{name}.{ending}")).collect(),
+        false => vec![name.to_owned()],
+    }
 }
 
 #[cfg(unix)]

@@ -40,6 +40,8 @@ pub struct Config {
     pub ledger: LedgerSettings,
     /// Whether a forked child goes on with the parent's run without `C_Initialize`.
     pub lenient_fork: bool,
+    /// URL of the time-stamping server for signed files; `None`: they get no time stamp. The module itself never asks it.
+    pub timestamp: Option<String>,
 }
 
 /// What the PIN of `C_Login` is used for (`STM_PKCS11_LOGIN`).
@@ -208,5 +210,6 @@ pub fn load_from(mut sources: Sources) -> Config {
         log = LogSettings { notes: vec![note], warnings: Vec::new(), ..log };
         tokens.clear();
     }
-    Config { tokens: tokens.into_iter().map(Arc::new).collect(), log, ledger, lenient_fork }
+    let timestamp = read_process::timestamp(&mut sources);
+    Config { tokens: tokens.into_iter().map(Arc::new).collect(), log, ledger, lenient_fork, timestamp }
 }

@@ -1,4 +1,4 @@
-//! The settings of the process: ledger, forks, log. One account's are in [`super::read`].
+//! The settings of the process: ledger, forks, time stamps, log. One account's are in [`super::read`].
 
 use super::reader::Reader;
 use super::setting as row;
@@ -48,6 +48,12 @@ pub(super) fn lenient_fork(sources: &mut Sources) -> bool {
     let problems: Vec<String> = reader.problems.iter().map(ToString::to_string).collect();
     sources.warnings.extend(problems);
     lenient
+}
+
+/// The time-stamping server.
+pub(super) fn timestamp(sources: &mut Sources) -> Option<String> {
+    let url = Reader::new(sources).text_or_default(&row::TIMESTAMP);
+    Some(url).filter(|url| !url.eq_ignore_ascii_case("none"))
 }
 
 /// Whether the module shows no token where nothing is configured.

@@ -95,6 +95,7 @@ table! {
         missing) or no-token (for a module that a package made known to every program)").default("error");
     FORK = Setting::new(File, "STM_PKCS11_FORK", "fork", "what a forked child may do that does not call C_Initialize: strict (nothing, as the standard says) or lenient (go on with \
         the parent's keys, for servers that never call it)").default("strict");
+    TIMESTAMP = Setting::new(File, "STM_PKCS11_TIMESTAMP", "timestamp", "time-stamping server of stm-pkcs11 sign-file: its URL, or none").default("http://timestamp.digicert.com");
 
     LOG_LEVEL = Setting::new(Log, "SM_LOG_LEVEL", "level", "least severe message that is logged: FATAL, ERROR, WARN, INFO, DEBUG or TRACE").default("ERROR");
     LOG_OUTPUT = Setting::new(Log, "SM_LOG_OUTPUT", "output", "stderr, stdout, discard or file; unset: file if a directory or a file name is set, else stderr")

@@ -7,6 +7,7 @@ pub mod prepare;
 pub mod signature;
 
 use crate::print::{Exit, Failure};
+use std::path::PathBuf;
 use std::sync::Arc;
 use stm_pkcs11::config::{self, Config, LogOutput, TokenSettings};
 use stm_pkcs11::ledger::Ledger;
@@ -30,6 +31,14 @@ pub struct Account {
     pub service: Service,
     /// Writes every signature down, as the module does.
     pub signer: Signer,
+    /// The ledger that `signer` writes, with the budget.
+    pub ledger: Arc<Ledger>,
+    /// Where the ledger is, if there is one.
+    pub ledger_file: Option<PathBuf>,
+    /// `STM_PKCS11_TIMESTAMP`: the time-stamping server, if there is to be one.
+    pub timestamp: Option<String>,
+    /// The place of its first slot in the module's list: programs that load the module choose a slot by it.
+    pub slot: usize,
     /// `STM_PKCS11_KEY_PREFIX`: aliases that begin with it may contain their `CKA_ID`.
     pub key_prefix: String,
 }
@@ -84,9 +93,19 @@ impl Choice {
     pub fn open(&self) -> Result<Account, Failure> {
         let (config, settings) = self.settings()?;
         let ledger = Arc::new(Ledger::new(&config.ledger));
-        let signer = Signer::new(ledger, &config.ledger, &settings);
+        let signer = Signer::new(Arc::clone(&ledger), &config.ledger, &settings);
         let key_prefix = settings.generate.alias_prefix.clone();
-        Ok(Account { service: Service::new(settings), signer, key_prefix })
+        let before = config.tokens.iter().take_while(|token| !Arc::ptr_eq(token, &settings));
+        let slot = before.map(|token| 1 + usize::from(token.modern_slot)).sum();
+        Ok(Account {
+            service: Service::new(settings),
+            signer,
+            ledger,
+            ledger_file: config.ledger.path,
+            timestamp: config.timestamp,
+            slot,
+            key_prefix,
+        })
     }
 }
 

@@ -79,7 +79,8 @@ fn refused(keypair: &Keypair, error: &Error, remedy: &str) -> Failure {
     Failure::new(format!("sign with {}", keypair.alias), &error.cause, remedy).exit(Exit::Usage)
 }
 
-fn public_key(keypair: &Keypair) -> Result<PublicKey, Failure> {
+/// The keypair's public key; a failure where the service shows none that can be read.
+pub fn public_key(keypair: &Keypair) -> Result<PublicKey, Failure> {
     let key = keypair.public_key.as_deref().ok_or("the service does not show its public key".to_owned());
     let key = key.and_then(|der| PublicKey::from_spki(der).map_err(|error| error.cause.into_owned()));
     key.map_err(|why| Failure::new(format!("sign with {}", keypair.alias), why, "choose another keypair"))
@@ -141,6 +142,21 @@ impl How {
         for_parts(file, |part| signing.update(part).map_err(refuse))?;
         signing.finish().map_err(refuse)
     }
+}
+
+/// Prepares the signature of bytes by a hash function: RSA by PKCS#1 v1.5, or ECDSA. Other keypairs are refused.
+pub fn prepare_bytes(keypair: &Keypair, digest: Digest, bytes: &[u8]) -> Result<Prepared, Failure> {
+    let key = public_key(keypair)?;
+    let scheme = [Scheme::Pkcs1(Some(digest)), Scheme::Ecdsa(Some(digest))];
+    let mechanism = MECHANISMS.iter().find(|mechanism| mechanism.fits(&key) && scheme.contains(&mechanism.scheme));
+    let mechanism = mechanism.ok_or_else(|| {
+        let why = format!("{} keypairs do not sign with {}", key.name(), digest.row().name);
+        Failure::new(format!("sign with {}", keypair.alias), why, "choose an RSA or ECDSA keypair").exit(Exit::Usage)
+    })?;
+    let refuse = |error: Error| refused(keypair, &error, "choose another --hash");
+    let mut signing = Signing::new(mechanism.mechanism_type, &Parameter::None, &key).map_err(refuse)?;
+    signing.update(bytes).map_err(refuse)?;
+    signing.finish().map_err(refuse)
 }
 
 /// Whether the service gets the data itself, not a digest of it.

@@ -11,6 +11,7 @@ pub mod keypair;
 pub mod ledger;
 pub mod sample;
 pub mod sign;
+pub mod sign_file;
 pub mod signature;
 pub mod trace;
 pub mod verify;

@@ -4,7 +4,7 @@ use super::{Exit, shown};
 use std::fmt;
 
 /// A failure in three parts: what was being done, why it did not work, what the reader can do about it.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub struct Failure {
     what: String,
     why: String,
@@ -22,6 +22,32 @@ impl Failure {
     /// The same, with the status that the program ends with.
     pub fn exit(self, exit: Exit) -> Failure {
         Failure { exit, ..self }
+    }
+
+    /// The same, with something that had happened before.
+    pub fn after(mut self, what: impl fmt::Display) -> Failure {
+        self.why = format!("{}\n{what}", self.why);
+        self
+    }
+
+    /// The same, where another thing was being done.
+    pub fn about(self, what: impl Into<String>) -> Failure {
+        Failure { what: what.into(), ..self }
+    }
+
+    /// What was being done.
+    pub fn what(&self) -> &str {
+        &self.what
+    }
+
+    /// The cause, in the words of whoever refused; it may have several lines.
+    pub fn why(&self) -> &str {
+        &self.why
+    }
+
+    /// What the reader can do about it.
+    pub fn remedy(&self) -> &str {
+        &self.remedy
     }
 
     /// The status that the program ends with.

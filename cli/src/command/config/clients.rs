@@ -1,7 +1,7 @@
 //! What there is for each client: a file of `config/` with its blanks, or a page of `docs/clients/`.
 
-use super::language::{self, Language, Language::*, Refusal};
 use super::page;
+use crate::language::{self, Language, Language::*, Refusal};
 
 /// What there is for a client.
 pub struct Client {

@@ -2,13 +2,13 @@
 //! file, the commands of their page in `docs/clients/`.
 
 mod clients;
-mod language;
 mod page;
 
 use crate::account::{self, Choice};
+use crate::language::Refusal;
+use crate::module_file;
 use crate::print::{self, Exit, Failure, shown, table};
 use clients::{ALIAS, CLIENTS, Client, Values};
-use language::Refusal;
 use serde_json::{Value, json};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -85,41 +85,13 @@ fn module_for(client: &Client, named: Option<&Path>) -> Result<Option<String>, F
     if !(ours || (cfg!(windows) && dll)) {
         return Ok(None);
     }
-    let module = module(named)?;
+    let module = module_file::find(named)?;
     let path = module.to_str().ok_or_else(|| {
         let remedy = "name the module by a path in UTF-8, with --module";
         Failure::new(format!("write the path {}", module.display()), "it is not UTF-8", remedy).exit(Exit::Usage)
     })?;
     // A backslash has a meaning of its own in the files that are not Windows' own; a slash serves as well.
     Ok(Some(if cfg!(windows) && !dll { path.replace('\\', "/") } else { path.to_owned() }))
-}
-
-/// The module that was named, or else is found beside this program or where packages put it.
-fn module(named: Option<&Path>) -> Result<PathBuf, Failure> {
-    const NAME: &str = if cfg!(windows) { "stm_pkcs11.dll" } else { "libstm_pkcs11.so" };
-    if let Some(named) = named {
-        return std::path::absolute(named).ok().filter(|path| path.is_file()).ok_or_else(|| {
-            Failure::new(format!("find {}", named.display()), "there is no such file", "check the path of --module")
-        });
-    }
-    // Through links to where it is; on Windows that would be a path in a form that few programs know.
-    let program = std::env::current_exe().ok();
-    let program = if cfg!(windows) { program } else { program.and_then(|path| path.canonicalize().ok()) };
-    let beside = program.as_deref().and_then(Path::parent);
-    let triple = format!("{}-linux-gnu", std::env::consts::ARCH);
-    let near = beside.into_iter().flat_map(|folder| {
-        let root = folder.parent().unwrap_or(folder);
-        [
-            folder.join(NAME),
-            root.join("lib").join(&triple).join("pkcs11").join(NAME),
-            root.join("lib/pkcs11").join(NAME),
-        ]
-    });
-    let system =
-        ["/usr/local/lib/pkcs11", "/usr/lib/pkcs11", "/usr/lib64/pkcs11"].map(|folder| Path::new(folder).join(NAME));
-    near.chain(system).find(|path| path.is_file()).ok_or_else(|| {
-        Failure::new("find the module", format!("{NAME} is not installed"), "name it with --module FILE")
-    })
 }
 
 /// Refuses an alias that the account does not have. Without credentials, or if the service does not answer, the file is

@@ -1,7 +1,7 @@
 //! The commands of a page in `docs/clients/`, filled in.
 
 use super::clients::{INSTALLED, Values, native};
-use super::language::{self, Language, Refusal};
+use crate::language::{self, Language, Refusal};
 
 /// What a page says to type: the code under "Configure" and "Sign", with what it stands on in front. `languages`: how the client
 /// itself reads an alias.

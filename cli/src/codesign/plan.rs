@@ -1,0 +1,145 @@
+//! Everything that can fail, tried before anything is spent; what is left is signed.
+
+use super::kind::{self, Kind};
+use super::options::{Existing, Options};
+use super::place::Place;
+use super::program::{Found, Use};
+use super::signer::Signer;
+use super::timestamp::Authority;
+use crate::print::{Exit, Failure};
+use std::collections::BTreeSet;
+use std::path::{Path, PathBuf};
+
+/// A file, and where its signed copy goes: the same path to replace it.
+#[derive(Debug, Clone)]
+pub struct Target {
+    pub input: PathBuf,
+    pub output: PathBuf,
+}
+
+impl Target {
+    pub fn in_place(path: PathBuf) -> Target {
+        Target { output: path.clone(), input: path }
+    }
+}
+
+/// A file that will be signed.
+pub struct Task {
+    pub target: Target,
+    pub kind: Kind,
+    pub found: Found,
+    /// Whether it has a signature already.
+    pub is_signed: bool,
+}
+
+/// What a run will do.
+pub struct Plan<'a> {
+    pub signer: &'a Signer,
+    pub options: &'a Options,
+    pub authority: Option<Authority>,
+    pub tasks: Vec<Task>,
+    /// Files that stay as they are, since they are signed already.
+    pub skipped: Vec<(PathBuf, Kind)>,
+    /// Files that cannot be signed, and why.
+    pub problems: Vec<(PathBuf, Failure)>,
+}
+
+impl<'a> Plan<'a> {
+    /// Looks at each file, chooses its program, and tries the place of the output, the time-stamping server and the budget. An error
+    /// concerns the whole run; what concerns a file is among the problems. Spends nothing.
+    pub fn new(signer: &'a Signer, targets: Vec<Target>, options: &'a Options) -> Result<Plan<'a>, Failure> {
+        let authority = options.timestamp.as_deref().map(|url| Authority::new(url, options.digest)).transpose()?;
+        let mut plan =
+            Plan { signer, options, authority, tasks: Vec::new(), skipped: Vec::new(), problems: Vec::new() };
+        let mut outputs = BTreeSet::new();
+        for target in targets {
+            let path = target.input.clone();
+            let seen = std::fs::canonicalize(&target.output).unwrap_or_else(|_| target.output.clone());
+            if !outputs.insert(seen) {
+                continue;
+            }
+            match plan.look(&target) {
+                Ok((kind, None)) => plan.skipped.push((path, kind)),
+                Ok((kind, Some((found, is_signed)))) => plan.tasks.push(Task { target, kind, found, is_signed }),
+                Err(failure) => plan.problems.push((path, failure)),
+            }
+        }
+        plan.check_budget()?;
+        let stamps = plan.tasks.iter().any(|task| task.kind.row().stamps);
+        if let Some(authority) = plan.authority.as_ref().filter(|_| stamps && plan.problems.is_empty()) {
+            authority.try_once()?;
+        }
+        Ok(plan)
+    }
+
+    /// A file's kind, with the program that will sign it and whether it is signed; without one where it is to be skipped.
+    fn look(&self, target: &Target) -> Result<(Kind, Option<(Found, bool)>), Failure> {
+        let path = &target.input;
+        let what = || format!("sign {}", path.display());
+        let unreadable = |error| Failure::new(what(), error, "name a file that is there and can be read");
+        let kind = Kind::of(path).map_err(unreadable)?.ok_or_else(|| {
+            let remedy = "sign its bytes alone with stm-pkcs11 sign, or put it into a package that can be signed";
+            Failure::new(what(), "files of this kind carry no signature", remedy).exit(Exit::Usage)
+        })?;
+        let is_signed = kind::is_signed(kind, path).map_err(unreadable)?;
+        match self.options.existing {
+            Existing::Skip if is_signed => return Ok((kind, None)),
+            Existing::Refuse if is_signed => {
+                let remedy = "use --skip-signed, --append for one more signature, or --force to replace it";
+                return Err(Failure::new(what(), "the file is signed already", remedy).exit(Exit::Usage));
+            }
+            Existing::Append if is_signed && !kind.row().appends => {
+                let why = format!("a {} has room for one signature", kind.name());
+                return Err(Failure::new(what(), why, "use --force to replace its signature").exit(Exit::Usage));
+            }
+            _ => {}
+        }
+        let wanted = Use { kind, signer: self.signer, options: self.options };
+        let found = Found::choose(&wanted).map_err(|failure| failure.about(what()))?;
+        self.check_output(target)?;
+        Ok((kind, Some((found, is_signed))))
+    }
+
+    fn check_output(&self, target: &Target) -> Result<(), Failure> {
+        let Target { input, output } = target;
+        let in_place = same(input, output);
+        if !in_place && output.exists() && self.options.existing != Existing::Replace {
+            let what = format!("write {}", output.display());
+            return Err(Failure::new(what, "there is such a file", "use --force to replace it").exit(Exit::Usage));
+        }
+        Place::beside(input, output)?.rehearse()
+    }
+
+    /// How many signatures it will spend.
+    pub fn cost(&self) -> u64 {
+        self.tasks.len() as u64
+    }
+
+    fn check_budget(&self) -> Result<(), Failure> {
+        let what = || format!("sign {} files", self.tasks.len());
+        let limits = self
+            .signer
+            .account
+            .ledger
+            .limits()
+            .map_err(|refusal| Failure::new(what(), refusal.cause(), refusal.remedy()).exit(Exit::Settings))?;
+        for (limit, spent) in limits {
+            let left = limit.most.saturating_sub(spent);
+            if left < self.cost() {
+                let why = format!("{} signatures are needed, and the budget {limit} has {left} left", self.cost());
+                return Err(
+                    Failure::new(what(), why, "raise STM_PKCS11_BUDGET, or name fewer files").exit(Exit::Refused)
+                );
+            }
+        }
+        Ok(())
+    }
+}
+
+/// Whether two paths lead to the same file.
+fn same(one: &Path, other: &Path) -> bool {
+    one == other
+        || std::fs::canonicalize(one)
+            .ok()
+            .is_some_and(|one| std::fs::canonicalize(other).is_ok_and(|other| one == other))
+}

@@ -1,0 +1,75 @@
+//! What Java's programs have in common: they load the module, by a configuration of SunPKCS11, and know a keypair by its alias.
+
+use super::process::{Said, run};
+use super::{Job, Use};
+use crate::language::Language;
+use crate::module_file;
+use crate::print::Failure;
+use std::fs;
+use std::path::PathBuf;
+use std::process::Command;
+use stm_pkcs11::config::LedgerSettings;
+use stm_pkcs11::ledger::Ledger;
+
+/// Whether the module is there, and the alias can be said to Java.
+pub fn can(wanted: &Use<'_>) -> Result<(), String> {
+    let module = module_file::find(wanted.options.module.as_deref())
+        .map_err(|failure| format!("loads the module: {}; {}", failure.why(), failure.remedy()))?;
+    library(&module).map_err(|what| format!("cannot load a module with {what} in its path"))?;
+    alias(&wanted.signer.keypair.alias)
+        .map(drop)
+        .map_err(|what| format!("cannot name a keypair with {what} in its alias"))
+}
+
+/// The alias as Java reads it.
+pub fn alias(alias: &str) -> Result<String, String> {
+    Language::nested(&[Language::JavaName, Language::JarsignerOperand], alias).map_err(|refusal| refusal.what)
+}
+
+fn library(module: &std::path::Path) -> Result<String, String> {
+    let path = module.to_str().ok_or("bytes that are not UTF-8")?;
+    // A backslash has a meaning of its own there.
+    let path = if cfg!(windows) { path.replace('\\', "/") } else { path.to_owned() };
+    Language::JavaConfig.write(&path).map_err(|refusal| refusal.what)
+}
+
+/// The configuration of SunPKCS11, written into the job's directory.
+pub fn configuration(job: &Job<'_>) -> Result<PathBuf, Failure> {
+    let module = module_file::find(job.options.module.as_deref())?;
+    let library = library(&module).map_err(|what| {
+        Failure::new(
+            "name the module to Java",
+            format!("its path has {what}"),
+            "move it, or name another with --module",
+        )
+    })?;
+    let path = job.work.join("sunpkcs11.cfg");
+    let text = format!("name = STM\nlibrary = {library}\nslotListIndex = {}\n", job.signer.account.slot);
+    fs::write(&path, text)
+        .map_err(|error| Failure::new(format!("write {}", path.display()), error, "make room on the disk"))?;
+    Ok(path)
+}
+
+/// Runs a program that signs by the module; with the ids of the records of what it signed, as the ledger has them.
+pub fn run_with_module(job: &Job<'_>, mut command: Command) -> Result<(Said, Vec<String>), Failure> {
+    let account = &job.signer.account;
+    let path = account.ledger_file.clone().unwrap_or_else(|| {
+        let own = job.work.join("ledger");
+        command.env("STM_PKCS11_LEDGER", &own);
+        own
+    });
+    let said = run(command)?;
+    let entries = Ledger::new(&LedgerSettings { path: Some(path), budget: Vec::new(), reuse: None }).entries();
+    let entries = entries.unwrap_or_default();
+    let own = entries.into_iter().filter(|entry| entry.pid == said.pid);
+    let records = own.filter_map(|entry| entry.signature_id).collect();
+    Ok((said, records))
+}
+
+/// A failure that names what was spent before it.
+pub fn spent(failure: Failure, records: &[String]) -> Failure {
+    match records {
+        [] => failure,
+        records => failure.after(format!("a signature was spent for it (record {})", records.join(", "))),
+    }
+}

@@ -1,0 +1,186 @@
+//! Who signs: a keypair that can sign code, with its certificates.
+
+use crate::account::prepare::{prepare_bytes, public_key};
+use crate::account::signature::sign;
+use crate::account::{Account, describe, refused};
+use crate::print::{Exit, Failure, shown};
+use data_encoding::HEXLOWER;
+use sha2::{Digest as _, Sha256};
+use std::sync::Arc;
+use stm_pkcs11::mechanism::{Digest, Family, PublicKey, sha1};
+use stm_pkcs11::service::{Keypair, Signed, Wanted};
+use stm_pkcs11::x509::Certificate;
+
+/// A keypair that can sign code now, as far as can be known without a signature.
+pub struct Signer {
+    pub account: Account,
+    pub keypair: Arc<Keypair>,
+    pub key: PublicKey,
+    /// The certificate that the module shows for it.
+    pub leaf: Certificate,
+    /// The certificates above it, in DER, as the service has them.
+    pub issuers: Vec<Vec<u8>>,
+}
+
+/// Which keypair.
+#[derive(Debug, Clone, Copy)]
+pub enum Which<'a> {
+    /// By alias, or else by id.
+    Keypair(&'a str),
+    /// By SHA-1 or SHA-256 of a certificate: hexadecimal digits in any case, with colons or blanks between them or not.
+    Fingerprint(&'a str),
+    /// The only one that can sign code.
+    Only,
+}
+
+impl Signer {
+    /// Finds the keypair and checks that it can sign code.
+    pub fn find(account: Account, which: Which<'_>) -> Result<Signer, Failure> {
+        let keypair = match which {
+            Which::Keypair(name) => account.keypair(name)?,
+            Which::Fingerprint(text) => by_fingerprint(&account, text)?,
+            Which::Only => only(&account)?,
+        };
+        Signer::new(account, keypair)
+    }
+
+    /// Checks that the keypair can sign code: it is ONLINE, may be used by this user, is RSA or ECDSA, and has a valid certificate
+    /// of its own for code signing.
+    pub fn new(account: Account, keypair: Arc<Keypair>) -> Result<Signer, Failure> {
+        if let Err((why, remedy, exit)) = usable(&keypair) {
+            return Err(Failure::new(format!("sign with {}", keypair.alias), why, remedy).exit(exit));
+        }
+        let key = public_key(&keypair)?;
+        let (record, leaf) = describe::chosen(&keypair)
+            .and_then(|held| Some((held.record, held.read.ok()?)))
+            .expect("a usable keypair has a certificate");
+        let issuers = record.chain.iter().map(|der| der.to_vec()).collect();
+        Ok(Signer { account, key, leaf, issuers, keypair: Arc::clone(&keypair) })
+    }
+
+    /// One signature over `bytes`.
+    pub fn sign(&self, digest: Digest, bytes: &[u8]) -> Result<Signed, Failure> {
+        let prepared = prepare_bytes(&self.keypair, digest, bytes)?;
+        sign(&self.account, &self.keypair, &prepared)
+    }
+
+    /// Its certificate, and those above it, in DER.
+    pub fn certificates(&self) -> Vec<Vec<u8>> {
+        let mut all = vec![self.leaf.der().to_vec()];
+        all.extend(self.issuers.iter().filter(|issuer| issuer[..] != *self.leaf.der()).cloned());
+        all
+    }
+
+    pub fn is_rsa(&self) -> bool {
+        self.key.family() == Family::Rsa
+    }
+}
+
+/// Whether a keypair can sign code now; else why not, what to do, and the status that says so.
+fn usable(keypair: &Keypair) -> Result<(), (String, &'static str, Exit)> {
+    let no = |why: &str, remedy, exit| Err((why.to_owned(), remedy, exit));
+    let other = "choose another keypair with --keypair";
+    if !keypair.online() {
+        return no("the keypair is OFFLINE", "set it ONLINE, or choose another keypair with --keypair", Exit::Refused);
+    }
+    if keypair.signable == Some(false) {
+        let remedy = "ask an administrator of the account for access to the keypair";
+        return no("this user may not sign with the keypair", remedy, Exit::Refused);
+    }
+    if !public_key(keypair).is_ok_and(|key| [Family::Rsa, Family::Ec].contains(&key.family())) {
+        let why = format!("{} keypairs do not sign code", describe::key(keypair));
+        return Err((why, "choose an RSA or ECDSA keypair with --keypair", Exit::Usage));
+    }
+    let Some(held) = describe::chosen(keypair) else {
+        return no("the keypair has no certificate", "issue a code signing certificate for it", Exit::Settings);
+    };
+    let certificate = match held.read {
+        Ok(certificate) => certificate,
+        Err(unfit) => return Err((format!("its certificate {}", unfit.why()), other, Exit::Settings)),
+    };
+    let now = describe::now();
+    if now < certificate.not_before() {
+        let why = format!("its certificate is not valid before {}", describe::day(certificate.not_before_date()));
+        return Err((why, "check the clock of this machine", Exit::Settings));
+    }
+    if now > certificate.not_after() {
+        let why = format!("its certificate expired on {}", describe::day(certificate.not_after_date()));
+        return Err((why, "renew the certificate", Exit::Settings));
+    }
+    if !certificate.permits_code_signing() {
+        let why = "its certificate is not for code signing (extended key usage)";
+        return no(why, "issue a code signing certificate for it", Exit::Settings);
+    }
+    Ok(())
+}
+
+fn all(account: &Account) -> Result<Vec<Arc<Keypair>>, Failure> {
+    let all = account.service.keypairs(Wanted::All, account.service.deadline());
+    all.map_err(|failure| refused("list the keypairs", &failure))
+}
+
+fn only(account: &Account) -> Result<Arc<Keypair>, Failure> {
+    let able: Vec<_> = all(account)?.into_iter().filter(|keypair| usable(keypair).is_ok()).collect();
+    match able.as_slice() {
+        [one] => Ok(Arc::clone(one)),
+        [] => {
+            let remedy = "stm-pkcs11 doctor says of each keypair what it lacks";
+            Err(Failure::new("choose a keypair", "no keypair of the account can sign code", remedy)
+                .exit(Exit::NotFound))
+        }
+        several => {
+            let names: Vec<_> = several.iter().map(|keypair| keypair.alias.as_str()).collect();
+            let why = format!("{} keypairs can sign code: {}", names.len(), names.join(", "));
+            Err(Failure::new("choose a keypair", why, "name one with --keypair or --fingerprint").exit(Exit::Usage))
+        }
+    }
+}
+
+/// The digits of a fingerprint, in lower case and without what stands between them.
+fn fingerprint(text: &str) -> Result<String, Failure> {
+    let digits: String = text.chars().filter(|letter| !matches!(letter, ':' | ' ' | '\t' | '\u{200e}')).collect();
+    let digits = digits.to_ascii_lowercase();
+    if [40, 64].contains(&digits.len()) && digits.bytes().all(|digit| digit.is_ascii_hexdigit()) {
+        return Ok(digits);
+    }
+    let why = format!("'{}' is neither a SHA-1 (40 hexadecimal digits) nor a SHA-256 (64)", shown(text));
+    Err(Failure::new("read --fingerprint", why, "copy it from stm-pkcs11 certificate list").exit(Exit::Usage))
+}
+
+fn by_fingerprint(account: &Account, text: &str) -> Result<Arc<Keypair>, Failure> {
+    let wanted = fingerprint(text)?;
+    let is_it = |der: &[u8]| match wanted.len() {
+        40 => HEXLOWER.encode(&sha1(der)[..]) == wanted,
+        _ => HEXLOWER.encode(&Sha256::digest(der)) == wanted,
+    };
+    let what = || format!("find the certificate {wanted}");
+    for keypair in all(account)? {
+        let Some(place) = keypair.certificates.iter().position(|record| is_it(&record.der)) else { continue };
+        if describe::chosen(&keypair).is_some_and(|held| is_it(&held.record.der)) {
+            return Ok(keypair);
+        }
+        let alias = &keypair.certificates[place].alias;
+        let why = format!("it is not the certificate that is used for keypair {}", keypair.alias);
+        return Err(Failure::new(what(), why, format!("set STM_PKCS11_CERTIFICATE={alias}")).exit(Exit::Usage));
+    }
+    let why = "no keypair that this user sees has such a certificate";
+    Err(Failure::new(what(), why, "stm-pkcs11 certificate list shows what there is").exit(Exit::NotFound))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::fingerprint;
+
+    #[test]
+    fn a_fingerprint_is_read_in_any_case_with_colons_and_blanks() {
+        let digits = "0123456789abcdef0123456789abcdef01234567";
+        let colons: Vec<&str> = (0..40).step_by(2).map(|at| &digits[at..at + 2]).collect();
+        for text in [digits.to_owned(), digits.to_uppercase(), colons.join(":"), colons.join(" ")] {
+            assert_eq!(fingerprint(&text).unwrap(), digits, "{text}");
+        }
+        assert!(fingerprint(&digits.repeat(2)[..64]).is_ok());
+        for wrong in ["", "0123", &digits[1..], &format!("{}g", &digits[1..])] {
+            assert!(fingerprint(wrong).unwrap_err().to_string().contains("neither a SHA-1"), "{wrong}");
+        }
+    }
+}

@@ -87,6 +87,8 @@ impl Connection {
         let method = parts.method.as_str().to_owned();
         let path = parts.uri.path().to_owned();
         let path_and_query = parts.uri.path_and_query().map_or_else(|| path.clone(), |both| both.as_str().to_owned());
+        let header =
+            |name: &str| parts.headers.get(name).map(|value| String::from_utf8_lossy(value.as_bytes()).into_owned());
         let entry = Entry {
             method: method.clone(),
             path: path_and_query.clone(),
@@ -94,6 +96,7 @@ impl Connection {
             connection: self.number,
             version: format!("{:?}", parts.version),
             client_certificate: self.client_certificate,
+            user_agent: header("user-agent"),
             start: start_time(),
             duration_ms: None,
             fault: false,
@@ -104,8 +107,6 @@ impl Connection {
             self.shared.traffic.end(ticket, Some(answer.status), false);
             return response(&answer, Reply::whole(answer.body.clone()));
         };
-        let header =
-            |name: &str| parts.headers.get(name).map(|value| String::from_utf8_lossy(value.as_bytes()).into_owned());
         let call = Call {
             method,
             query: parts.uri.query().unwrap_or_default().to_owned(),

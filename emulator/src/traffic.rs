@@ -23,6 +23,8 @@ pub struct Entry {
     pub version: String,
     /// Whether the client showed a certificate.
     pub client_certificate: bool,
+    /// The client's name of itself (`User-Agent`); `null` where it sent none.
+    pub user_agent: Option<String>,
     /// When the headers were there, RFC 3339 with fractions of a second.
     pub start: String,
     /// From then until the answer was ready to be sent, delays included; `null` while there is none.
@@ -147,6 +149,7 @@ mod tests {
             connection: 1,
             version: "HTTP/1.1".to_owned(),
             client_certificate: true,
+            user_agent: None,
             start: start_time(),
             duration_ms: None,
             fault: false,

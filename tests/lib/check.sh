@@ -103,8 +103,14 @@ signs() {
         not_ok "$promise" "$made signatures, $asked requests, $opened connections; allowed: $signatures, $requests, $connections"
         requests | jq -r '.[] | "     | \(.connection) \(.method) \(.path) \(.status)"'
     else
-        ok "$promise ($made signature, $asked requests, $opened connection)"
+        ok "$promise ($made signature, $asked requests, $opened connection$(asked_by))"
     fi
+}
+
+# Who asked, where it was not the module alone; tests/matrix counts the module's requests.
+asked_by() {
+    requests | jq -r '[.[].user_agent // "a client without a name" | select(startswith("stm-pkcs11/") | not)] | unique
+        | if length > 0 then ", asked by \(join(", "))" else empty end'
 }
 
 # schema NAME COMMAND...: what a command of the companion prints, whatever its status, is as docs/companion.schema.json has it. The

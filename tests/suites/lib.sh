@@ -76,16 +76,17 @@ judge() {
     echo "| $suite | $version | $(wc -l <"$results") | $applies | $passed | $argued | $elsewhere |" >"$SUITES/$suite.row"
 }
 
-# softhsm: a token of SoftHSM with an RSA and an EC keypair, beside which a suite can run; sets SOFTHSM.
+# softhsm [PIN]: a token of SoftHSM with an RSA and an EC keypair, beside which a suite can run; sets SOFTHSM.
 softhsm() {
+    local pin=${1:-1234}
     SOFTHSM=/usr/lib/softhsm/libsofthsm2.so
     mkdir -p "$WORK/softhsm/tokens"
     printf 'directories.tokendir = %s\nobjectstore.backend = file\nlog.level = ERROR\n' "$WORK/softhsm/tokens" >"$WORK/softhsm.conf"
     export SOFTHSM2_CONF=$WORK/softhsm.conf
-    softhsm2-util --init-token --free --label suite --pin 1234 --so-pin 12345678 >/dev/null
+    softhsm2-util --init-token --free --label suite --pin "$pin" --so-pin 12345678 >/dev/null
     local kind id=1
     for kind in rsa:2048 EC:prime256v1; do
-        pkcs11-tool --module "$SOFTHSM" --token-label suite --login --pin 1234 --keypairgen --key-type "$kind" --label "$kind" \
+        pkcs11-tool --module "$SOFTHSM" --token-label suite --login --pin "$pin" --keypairgen --key-type "$kind" --label "$kind" \
             --id "0$id" >/dev/null 2>&1
         id=$((id + 1))
     done

@@ -155,6 +155,38 @@ service_test!(pss_parameters_that_the_service_cannot_do_are_refused, |emulator: 
     assert_eq!(emulator.signs(), 0);
 });
 
+// A suite that probes a thousand parameters fills no screen; the log keeps every line.
+service_test!(a_refusal_that_is_met_again_is_counted_on_stderr_and_stands_in_full_in_the_log, |emulator: &Emulator| {
+    const TIMES: usize = 123;
+    let folder = tempfile::tempdir().expect("a folder");
+    unsafe { std::env::set_var("SM_LOG_DIR", folder.path()) };
+    let said = folder.path().join("stderr");
+    let file = std::fs::File::create(&said).expect("a file");
+    let stderr = unsafe { libc::dup(2) };
+    assert_eq!(unsafe { libc::dup2(std::os::fd::AsRawFd::as_raw_fd(&file), 2) }, 2);
+    let p11 = P11::start();
+    let key = Key::new(&p11, emulator, 0, "demo-rsa-2048");
+    let refused = (0..TIMES).all(|_| {
+        let mut mechanism = Mechanism::pss(CKM_SHA256_RSA_PKCS_PSS, CKM_SHA256, CKG_MGF1_SHA256, 20);
+        ck!(p11, C_SignInit(key.session, &mut mechanism.raw(), key.private)) == CKR_MECHANISM_PARAM_INVALID
+    });
+    p11.finish();
+    assert_eq!(unsafe { libc::dup2(stderr, 2) }, 2);
+    assert!(refused);
+    let said = std::fs::read_to_string(said).expect("what was said");
+    let lines: Vec<_> = said.lines().filter(|line| line.contains("CKR_MECHANISM_PARAM_INVALID")).collect();
+    let (first, rest) = lines.split_first().expect("a first line");
+    assert!(first.contains("salt") && !first.contains("more like this"), "{first}");
+    // At 10, at 100, and at the end of the run.
+    let counts: Vec<_> = rest.iter().filter_map(|line| line.split_once(" more like this: ")).collect();
+    assert_eq!(counts.len(), rest.len(), "{said}");
+    let told: Vec<_> = counts.iter().map(|(before, _)| before.rsplit(' ').next().unwrap_or_default()).collect();
+    assert_eq!(told, ["10", "100", "122"], "{said}");
+    let log = std::fs::read_to_string(folder.path().join("smpkcs11.log")).expect("a log");
+    let whole = log.lines().filter(|line| line.contains(" ERROR ") && line.contains("CKR_MECHANISM_PARAM_INVALID"));
+    assert_eq!(whole.filter(|line| !line.contains("more like this")).count(), TIMES);
+});
+
 service_test!(ecdsa_signs_on_every_curve_with_every_digest, |emulator: &Emulator| {
     let p11 = P11::start();
     for label in ["demo-ec-p256", "demo-ec-p384", "demo-ec-p521"] {

@@ -82,6 +82,86 @@ service_test!(each_attribute_answers_for_itself, |_: &Emulator| {
     }
 });
 
+// The tables of the standard: storage objects (4.4), keys (4.7 to 4.9), RSA (6.1.2, 6.1.3), EC (6.3.3, 6.3.4), X.509 (4.6.3).
+// Of those, only what may be absent or is read with a secret is left out.
+service_test!(each_class_has_exactly_the_attributes_of_its_table, |_: &Emulator| {
+    const STORAGE: &[CK_ATTRIBUTE_TYPE] = &[
+        CKA_CLASS,
+        CKA_TOKEN,
+        CKA_PRIVATE,
+        CKA_LABEL,
+        CKA_UNIQUE_ID,
+        CKA_MODIFIABLE,
+        CKA_COPYABLE,
+        CKA_DESTROYABLE,
+        CKA_OBJECT_VALIDATION_FLAGS,
+    ];
+    const KEY: &[CK_ATTRIBUTE_TYPE] = &[
+        CKA_KEY_TYPE,
+        CKA_ID,
+        CKA_START_DATE,
+        CKA_END_DATE,
+        CKA_DERIVE,
+        CKA_LOCAL,
+        CKA_KEY_GEN_MECHANISM,
+        CKA_ALLOWED_MECHANISMS,
+        CKA_SUBJECT,
+        CKA_PUBLIC_KEY_INFO,
+    ];
+    const PUBLIC: &[CK_ATTRIBUTE_TYPE] =
+        &[CKA_ENCRYPT, CKA_VERIFY, CKA_VERIFY_RECOVER, CKA_WRAP, CKA_TRUSTED, CKA_ENCAPSULATE];
+    const PRIVATE: &[CK_ATTRIBUTE_TYPE] = &[
+        CKA_SENSITIVE,
+        CKA_DECRYPT,
+        CKA_SIGN,
+        CKA_SIGN_RECOVER,
+        CKA_UNWRAP,
+        CKA_EXTRACTABLE,
+        CKA_ALWAYS_SENSITIVE,
+        CKA_NEVER_EXTRACTABLE,
+        CKA_WRAP_WITH_TRUSTED,
+        CKA_ALWAYS_AUTHENTICATE,
+        CKA_DECAPSULATE,
+    ];
+    const X509: &[CK_ATTRIBUTE_TYPE] = &[
+        CKA_CERTIFICATE_TYPE,
+        CKA_TRUSTED,
+        CKA_CERTIFICATE_CATEGORY,
+        CKA_CHECK_VALUE,
+        CKA_START_DATE,
+        CKA_END_DATE,
+        CKA_PUBLIC_KEY_INFO,
+        CKA_SUBJECT,
+        CKA_ID,
+        CKA_ISSUER,
+        CKA_SERIAL_NUMBER,
+        CKA_VALUE,
+        CKA_URL,
+        CKA_HASH_OF_SUBJECT_PUBLIC_KEY,
+        CKA_HASH_OF_ISSUER_PUBLIC_KEY,
+        CKA_JAVA_MIDP_SECURITY_DOMAIN,
+        CKA_NAME_HASH_ALGORITHM,
+    ];
+    let p11 = P11::start();
+    let session = p11.open(0);
+    let (rsa, ec) = ("demo-rsa-2048", "demo-ec-p256");
+    for (class, label, own) in [
+        (CKO_PUBLIC_KEY, rsa, [KEY, PUBLIC, &[CKA_MODULUS, CKA_MODULUS_BITS, CKA_PUBLIC_EXPONENT]]),
+        (CKO_PRIVATE_KEY, rsa, [KEY, PRIVATE, &[CKA_MODULUS, CKA_PUBLIC_EXPONENT]]),
+        (CKO_PUBLIC_KEY, ec, [KEY, PUBLIC, &[CKA_EC_PARAMS, CKA_EC_POINT]]),
+        (CKO_PRIVATE_KEY, ec, [KEY, PRIVATE, &[CKA_EC_PARAMS]]),
+        (CKO_CERTIFICATE, rsa, [X509, &[], &[]]),
+    ] {
+        let object = p11.object(session, class, label);
+        let mut expected = [&[STORAGE][..], &own].concat().concat();
+        expected.sort_unstable();
+        let has = |attribute: &CK_ATTRIBUTE_TYPE| p11.attribute(session, object, *attribute).is_ok();
+        let found: Vec<_> = (0..0x700).chain([CKA_ALLOWED_MECHANISMS]).filter(has).collect();
+        let names = |list: &[CK_ATTRIBUTE_TYPE]| list.iter().map(|number| format!("{number:#x}")).collect::<Vec<_>>();
+        assert_eq!(names(&found), names(&expected), "{label}, class {class}");
+    }
+});
+
 service_test!(a_private_key_shows_what_clients_read, |_: &Emulator| {
     let p11 = P11::start();
     let session = p11.open(0);

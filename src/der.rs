@@ -1,4 +1,4 @@
-//! The little DER that is written here: SubjectPublicKeyInfo from a key's parts, and OCTET STRINGs.
+//! The DER that this crate writes: SubjectPublicKeyInfo from the parts of a key, and OCTET STRINGs.
 
 /// One element: tag, definite length, content.
 pub fn element(tag: u8, content: &[u8]) -> Vec<u8> {
@@ -27,7 +27,7 @@ pub fn spki(algorithm: &[u8], key: &[u8]) -> Vec<u8> {
     element(0x30, &[element(0x30, algorithm), bits].concat())
 }
 
-/// The first element of some DER: its tag, its content, and what is behind it.
+/// The first element: its tag, its content, and the bytes behind it.
 pub fn next(der: &[u8]) -> Option<(u8, &[u8], &[u8])> {
     let (head, rest) = der.split_first_chunk::<2>()?;
     let (len, rest) = match head {
@@ -40,7 +40,7 @@ pub fn next(der: &[u8]) -> Option<(u8, &[u8], &[u8])> {
     Some((head[0], content, rest))
 }
 
-/// The content of an OCTET STRING that fills its input.
+/// The content of an OCTET STRING that is the whole input.
 pub fn octet_string(der: &[u8]) -> Option<&[u8]> {
     match next(der)? {
         (0x04, content, []) => Some(content),

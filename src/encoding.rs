@@ -1,9 +1,9 @@
-//! Text files as people's programs write them.
+//! Decodes text files in the encodings that editors and shells write.
 
 use zeroize::Zeroizing;
 
-/// The text of a file in UTF-8 or UTF-16, with or without a byte order mark, which is not part of it. `None` where it is
-/// neither. Wiped when dropped, since it may be a secret.
+/// The text of a file in UTF-8 or UTF-16, without its byte order mark; `None` for any other encoding. Wiped when
+/// dropped, because it may be a secret.
 ///
 /// Windows PowerShell's `>` writes UTF-16 with a mark, older editors UTF-8 with one.
 pub fn decode(bytes: &[u8]) -> Option<Zeroizing<String>> {
@@ -11,7 +11,7 @@ pub fn decode(bytes: &[u8]) -> Option<Zeroizing<String>> {
         [0xff, 0xfe, rest @ ..] => utf16(rest, u16::from_le_bytes),
         [0xfe, 0xff, rest @ ..] => utf16(rest, u16::from_be_bytes),
         [0xef, 0xbb, 0xbf, rest @ ..] => utf8(rest),
-        // Text in UTF-8 has no zero byte, and what we read begins with ASCII.
+        // UTF-8 text contains no zero byte, and all our files begin with ASCII.
         [1..=255, 0, ..] => utf16(bytes, u16::from_le_bytes),
         [0, 1..=255, ..] => utf16(bytes, u16::from_be_bytes),
         _ => utf8(bytes),
@@ -24,7 +24,7 @@ fn utf8(bytes: &[u8]) -> Option<Zeroizing<String>> {
 
 fn utf16(bytes: &[u8], unit: fn([u8; 2]) -> u16) -> Option<Zeroizing<String>> {
     let (units, rest) = bytes.as_chunks::<2>();
-    // With room for all of it, so that nothing is left behind where it grew.
+    // Allocated for the whole text: a reallocation would leave a copy in memory.
     let mut text = Zeroizing::new(String::with_capacity(bytes.len() * 2));
     for character in char::decode_utf16(units.iter().map(|pair| unit(*pair))) {
         text.push(character.ok()?);

@@ -1,28 +1,28 @@
-//! The one error type of the floors above the service: a return code, and why.
+//! The error type of everything above the service: a return code and its cause.
 
 use cryptoki_sys::CK_RV;
 use std::borrow::Cow;
 use std::fmt;
 use std::sync::Arc;
 
-/// Who has to know of an error.
+/// The reader of an error.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Audience {
-    /// The program's author: logged as DEBUG.
+    /// The author of the client program: logged as DEBUG.
     Author,
-    /// The person who runs the program: one ERROR line.
+    /// The person who runs the program: logged as one ERROR message.
     User,
 }
 
-/// What a call answers when it fails: the number for the program, the cause for the person.
+/// The error of a call: a code for the program, and a cause for the person.
 #[derive(Debug, Clone)]
 pub struct Error {
     /// The `CKR_` code of the standard.
     pub rv: CK_RV,
-    /// One line: what was tried, what was wrong, what to do. Empty where the code says it all.
+    /// One line: the failed action, the problem and the fix. Empty if the code is enough.
     pub cause: Cow<'static, str>,
     pub audience: Audience,
-    /// The error of a lower floor that this one is about, if there is one.
+    /// The error that caused this one, if there is one.
     pub source: Option<Arc<dyn std::error::Error + Send + Sync>>,
 }
 
@@ -30,23 +30,23 @@ pub struct Error {
 pub type Result<T> = std::result::Result<T, Error>;
 
 impl Error {
-    /// An error that is the application's business: the code, and a cause for the debug log.
+    /// An error for the author of the application: a code, and a cause for the debug log.
     pub fn new(rv: CK_RV, cause: impl Into<Cow<'static, str>>) -> Self {
         Self { rv, cause: cause.into(), audience: Audience::Author, source: None }
     }
 
-    /// An error that a person must read about: it becomes one ERROR line.
+    /// An error for the user: one ERROR message.
     pub fn loud(rv: CK_RV, cause: impl Into<Cow<'static, str>>) -> Self {
         Self { audience: Audience::User, ..Self::new(rv, cause) }
     }
 
-    /// The same, with the error that it is about.
+    /// The same error with its source.
     pub fn about(self, source: impl std::error::Error + Send + Sync + 'static) -> Self {
         Self { source: Some(Arc::new(source)), ..self }
     }
 }
 
-/// Two errors are the same if the application and the reader of the log see the same.
+/// Two errors are equal if the application and the reader of the log cannot tell them apart.
 impl PartialEq for Error {
     fn eq(&self, other: &Self) -> bool {
         (self.rv, &self.cause, self.audience) == (other.rv, &other.cause, other.audience)

@@ -1,39 +1,39 @@
-//! What the C boundary lends to the floors below it, which know of no signals and no `unsafe`: lent once, at the first
-//! `C_Initialize`. A program that uses this crate as a library lends nothing, and needs nothing.
+//! Hooks into the host process. The C boundary registers them once, at the first `C_Initialize`, for the lower layers,
+//! which have no signals and no `unsafe`. A program that uses this crate as a library registers none, and needs none.
 
 use once_cell::race::OnceBox;
 use std::io;
 use std::thread::JoinHandle;
 
-/// How a thread is started in this host; the work is the thread's whole life.
+/// Starts a thread in this host; the argument is the thread's whole work.
 pub type Spawner = fn(Box<dyn FnOnce() + Send>) -> io::Result<JoinHandle<()>>;
 
-/// What the floors below need of the operating system and may not call by themselves, since it is `unsafe`.
+/// Functions of the operating system that need `unsafe`, which the lower layers must not use.
 pub struct Host {
-    /// Starts a thread that the host's signals do not reach.
+    /// Starts a thread that receives none of the host's signals.
     pub spawn: Spawner,
-    /// Runs something that writes to sockets or pipes, without a SIGPIPE for the host.
+    /// Runs code that writes to sockets or pipes, without raising SIGPIPE in the host.
     pub quietly: fn(&mut dyn FnMut()),
     /// Whether the kernel started this program with more rights than its caller has.
     pub raised: fn() -> bool,
 }
 
-/// Set without a lock, which a forked child could inherit held.
+/// Set without a lock, because a forked child could inherit a locked one.
 static HOST: OnceBox<Host> = OnceBox::new();
 
-/// Called by every entry point that begins a run; the first call counts.
+/// Registers the hooks. Every entry point that begins a run calls this; only the first call counts.
 pub fn lend(host: Host) {
     let _ = HOST.set(Box::new(host));
 }
 
-/// How threads are started, if the host is known.
+/// The function that starts threads, if the hooks are registered.
 pub fn spawner() -> Option<Spawner> {
     HOST.get().map(|host| host.spawn)
 }
 
-/// Whether the host has rights that its caller may not have: a set-uid or set-gid program, one with file capabilities,
-/// or one whose effective ids differ from its real ones. Then the caller's environment and home directory are not to be
-/// trusted.
+/// Whether the host may have rights that its caller does not have: a set-uid or set-gid program, one with file
+/// capabilities, or one whose effective ids differ from its real ones. Then the caller's environment and home directory
+/// cannot be trusted.
 pub fn is_privileged() -> bool {
     #[cfg(unix)]
     {
@@ -44,13 +44,13 @@ pub fn is_privileged() -> bool {
     HOST.get().is_some_and(|host| (host.raised)())
 }
 
-/// The effective user's id: who the files belong to that this process makes.
+/// The effective user id, which owns the files that this process creates.
 #[cfg(unix)]
 pub fn user() -> u32 {
     rustix::process::geteuid().as_raw()
 }
 
-/// Runs what may write to a connection or a pipe whose other end is gone.
+/// Runs code that may write to a connection or pipe whose peer has closed it.
 pub fn quietly<T>(body: impl FnOnce() -> T) -> T {
     let Some(host) = HOST.get() else { return body() };
     let (mut body, mut result) = (Some(body), None);

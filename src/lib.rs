@@ -1,8 +1,8 @@
 //! A PKCS#11 module for remote code-signing keys.
 //!
-//! A C call walks down one road, and each floor knows only the floor below: [`abi`] turns pointers
-//! into slices, [`token`] is what the application sees, [`mechanism`] is the cryptography that needs
-//! no private key, [`service`] is the remote signing service, [`config`] says where that is.
+//! A C call passes through layers, each of which knows only the layers below it. [`abi`] turns pointers into slices,
+//! and [`token`] implements what the application sees. [`mechanism`] is the cryptography that needs no private key,
+//! [`service`] the remote signing service, and [`config`] the settings.
 
 #![deny(unsafe_code)]
 #![allow(clippy::unnecessary_cast, reason = "CK_ULONG is 32 bits wide on Windows")]

@@ -1,8 +1,8 @@
-//! The standard library's locks, without poison: nothing here is left half changed by a panic, and a host must not find every
-//! later call refused because of one.
+//! The standard library's locks without poisoning. A panic leaves nothing half changed here, and must not make every
+//! later call of the host fail.
 //!
-//! Each lock is a word of its own. A table that all locks share, of the threads that wait, could be inherited locked by a
-//! forked child, and every lock of the child with it.
+//! Each lock is a word of its own. A table of waiting threads that all locks share could be inherited locked by a
+//! forked child, and would block all its locks.
 
 use std::sync::{self, MutexGuard, PoisonError, RwLockReadGuard, RwLockWriteGuard, TryLockError};
 use std::time::Instant;
@@ -12,17 +12,15 @@ use std::time::Instant;
 pub struct Mutex<T>(sync::Mutex<T>);
 
 impl<T> Mutex<T> {
-    /// Free.
     pub const fn new(value: T) -> Self {
         Self(sync::Mutex::new(value))
     }
 
-    /// Waits for it.
     pub fn lock(&self) -> MutexGuard<'_, T> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// `None` where somebody has it.
+    /// `None` if another thread holds it.
     pub fn try_lock(&self) -> Option<MutexGuard<'_, T>> {
         match self.0.try_lock() {
             Ok(guard) => Some(guard),
@@ -37,17 +35,14 @@ impl<T> Mutex<T> {
 pub struct RwLock<T>(sync::RwLock<T>);
 
 impl<T> RwLock<T> {
-    /// Free.
     pub const fn new(value: T) -> Self {
         Self(sync::RwLock::new(value))
     }
 
-    /// Waits for who writes.
     pub fn read(&self) -> RwLockReadGuard<'_, T> {
         self.0.read().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Waits for all others.
     pub fn write(&self) -> RwLockWriteGuard<'_, T> {
         self.0.write().unwrap_or_else(PoisonError::into_inner)
     }
@@ -58,12 +53,11 @@ impl<T> RwLock<T> {
 pub struct Condvar(sync::Condvar);
 
 impl Condvar {
-    /// Wakes all who wait.
     pub fn notify_all(&self) {
         self.0.notify_all();
     }
 
-    /// Waits until it is notified, or `at`, or for no reason at all.
+    /// Waits for a notification, or until `at`; it may also wake up spuriously.
     pub fn wait_until<'a, T>(&self, guard: MutexGuard<'a, T>, at: Instant) -> MutexGuard<'a, T> {
         let left = at.saturating_duration_since(Instant::now());
         self.0.wait_timeout(guard, left).unwrap_or_else(PoisonError::into_inner).0

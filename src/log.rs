@@ -1,8 +1,8 @@
-//! The log: one line a record, for people. Errors go to stderr unless the settings say otherwise.
+//! The log: each record is one line. Errors go to stderr unless the settings say otherwise.
 //!
-//! A library in someone else's process writes with care: one `write` a line, so that many processes can share a file; an
-//! error that is met again is counted on stderr, and is in a log file in full; text of others cannot act as anything else; no
-//! failure of writing matters; no lock is waited for long, and a forked child has one of its own.
+//! A library in another program's process must log with care. Each line is one `write`, so that processes can share a
+//! file. A repeated error is counted on stderr, and complete in a log file. Text from outside cannot control a terminal
+//! or a pipeline. A failed write is ignored. No lock is waited for long, and a forked child has a lock of its own.
 
 mod own;
 mod repeats;
@@ -22,12 +22,12 @@ use std::sync::Arc;
 use std::time::SystemTime;
 use stream::{Number, Stream};
 
-/// Longest text that a message is made of, in bytes.
+/// The longest text that becomes a message, in bytes.
 const MAX_TEXT: usize = 64 << 10;
-/// Longest message that is written, in bytes: a service's answer may be a web page.
+/// The longest message that is written, in bytes: the service's response may be a web page.
 const MAX_MESSAGE: usize = 2000;
 
-/// Target of warnings that are written at every level, and once a process.
+/// The target of warnings that are written at every level, once in a process.
 const NOTICE: &str = "stm_pkcs11::notice";
 
 struct Logger {
@@ -39,7 +39,7 @@ struct State {
     file: Option<Arc<File>>,
     level: LevelFilter,
     repeats: Repeats,
-    /// Notices that were written, in this and former runs.
+    /// Notices that were written in this run and earlier ones.
     noticed: HashSet<u64, FixedHasher>,
     stdout: Stream,
     stderr: Stream,
@@ -62,7 +62,7 @@ impl State {
         if matches!(self.output, LogOutput::Stdout) { &self.stdout } else { &self.stderr }
     }
 
-    /// The state that a forked child begins with: it goes on as its parent did.
+    /// The state in which a forked child continues its parent's log.
     fn inherited(&self) -> Self {
         Self {
             output: self.output.clone(),
@@ -76,11 +76,11 @@ impl State {
 
 static LOGGER: Logger = Logger { own: Own::new(State::new(LogOutput::Stderr)) };
 
-/// Begins to log as the settings say. Called by every `C_Initialize`; an application that links this crate and has a
-/// logger of its own keeps that.
+/// Starts the log with these settings. Every `C_Initialize` calls this. An application that links this crate and has
+/// its own logger keeps that.
 pub fn start(settings: &LogSettings) {
     let _ = log::set_logger(&LOGGER);
-    // Notices are warnings that every level lets through.
+    // Notices are warnings, which must pass at every level.
     log::set_max_level(settings.level.max(LevelFilter::Warn));
     let mut failed = None;
     if let Some(mut state) = LOGGER.own.state() {
@@ -112,7 +112,7 @@ pub fn start(settings: &LogSettings) {
     settings.notes.iter().for_each(|note| log::info!("{note}"));
 }
 
-/// Tells how many errors were counted and not written. Called by `C_Finalize`.
+/// Writes how many errors were counted but not written. Called by `C_Finalize`.
 pub fn finish() {
     let Some(mut state) = LOGGER.own.state() else { return };
     for line in state.repeats.take() {
@@ -129,7 +129,7 @@ fn open(path: &Path) -> Result<File, Refusal> {
     trusted_file::open_log(path)
 }
 
-/// Makes a folder that only its owner can look into.
+/// Creates a directory to which only its owner has access.
 pub fn make_folder(folder: &Path) -> std::io::Result<()> {
     let mut builder = std::fs::DirBuilder::new();
     builder.recursive(true);
@@ -139,7 +139,7 @@ pub fn make_folder(folder: &Path) -> std::io::Result<()> {
 }
 
 impl Log for Logger {
-    /// Only our own records: those of the HTTP and TLS libraries would carry headers.
+    /// Only our own records: those of the HTTP and TLS libraries would contain headers.
     fn enabled(&self, metadata: &Metadata<'_>) -> bool {
         metadata.target().starts_with("stm_pkcs11")
     }
@@ -151,8 +151,8 @@ impl Log for Logger {
         let text = record.args().to_string();
         let mut message = one_line(&crate::redact::text(&text[..text.floor_char_boundary(MAX_TEXT)]));
         let level = record.level();
-        // A record that meets the lock held for long (a disk or a terminal takes nothing) goes straight to stderr if it is an
-        // error, and is dropped else.
+        // If another thread holds the lock for long (a disk or terminal is blocked), an error goes directly to stderr,
+        // and any other record is dropped.
         let Some(mut state) = LOGGER.own.state() else {
             if level == Level::Error {
                 Stream::new(Number::Stderr).write(&plain(level, &message));
@@ -181,7 +181,7 @@ impl Log for Logger {
         if to_file && level != Level::Error && !notice {
             return;
         }
-        // Who asked for every call gets every line.
+        // Users who asked for every call get every line.
         if level == Level::Error && (to_file || state.level < LevelFilter::Debug) {
             match state.repeats.judge(&message) {
                 Verdict::Write => {}
@@ -195,12 +195,12 @@ impl Log for Logger {
     fn flush(&self) {}
 }
 
-/// FNV-1a: tells messages apart, and need not withstand anybody.
+/// FNV-1a: it only has to distinguish messages, not to resist an attacker.
 fn hash(message: &str) -> u64 {
     message.bytes().fold(0xcbf2_9ce4_8422_2325, |hash, byte| (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3))
 }
 
-/// The set holds hashes already.
+/// The keys are hashes already.
 #[derive(Clone, Copy)]
 struct FixedHasher;
 
@@ -220,8 +220,8 @@ fn dated(level: Level, message: &str) -> String {
     format!("{} {} {level:<5} {message}\n", timestamp(SystemTime::now()), std::process::id())
 }
 
-/// What would act on a terminal or a pipeline is made visible, and what is too long is cut: a record is a line, whatever a
-/// service answered.
+/// Escapes characters that control a terminal or a pipeline, and cuts long text: a record is one line, whatever the
+/// service sent.
 fn one_line(text: &str) -> String {
     let mut line = shown(text).into_owned();
     if line.len() > MAX_MESSAGE {

@@ -1,12 +1,12 @@
-//! The name that somebody probably meant.
+//! Suggestions for misspelt names.
 
-/// The known name that is nearest to one that is not known, if it is near: one letter in three may be wrong, and one more.
-/// The case of letters does not matter.
+/// The known name that is most similar to an unknown one, if it is similar enough: one letter in three may be wrong,
+/// plus one. Case is ignored.
 pub fn nearest<T: AsRef<str>>(name: &str, known: impl IntoIterator<Item = T>) -> Option<T> {
     within(1 + name.len() / 3, name, known)
 }
 
-/// The same, with as many wrong letters as the caller bears.
+/// The same, with a limit for the number of wrong letters.
 pub fn within<T: AsRef<str>>(wrong: usize, name: &str, known: impl IntoIterator<Item = T>) -> Option<T> {
     let name = name.to_lowercase();
     let far = |known: &T| strsim::damerau_levenshtein(&name, &known.as_ref().to_lowercase());

@@ -1,5 +1,5 @@
-//! Places where a test makes the module panic, in debug builds only: no panic may reach the host, leave a lock held, or
-//! spoil the next call, wherever it happens. `tests/host.rs` sets the variable.
+//! Places where a test can make the module panic, in debug builds only. Wherever a panic happens, it must not reach the
+//! host, leave a lock held, or break the next call. `tests/host.rs` sets the variable.
 
 /// Panics if `STM_PKCS11_PANIC_AT` names this place.
 #[cfg(debug_assertions)]
@@ -9,7 +9,7 @@ pub fn reached(place: &str) {
     }
 }
 
-/// Marks a place. Nothing in release builds.
+/// Marks a place; expands to nothing in release builds.
 macro_rules! panic_point {
     ($place:expr) => {
         #[cfg(debug_assertions)]

@@ -1,5 +1,5 @@
-//! Patterns for aliases: `*` stands for any characters, `?` for one, and a backslash takes its meaning from a star, a question
-//! mark, a comma or another backslash. Lists of patterns are separated by commas.
+//! Patterns for aliases: `*` matches any characters, `?` matches one, and a backslash escapes `*`, `?`, a comma or
+//! another backslash. Lists of patterns are separated by commas.
 
 /// One part of a pattern.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -23,10 +23,10 @@ fn parts(pattern: &str) -> Vec<Part> {
     parts
 }
 
-/// Whether a pattern matches a name. Upper and lower case differ.
+/// Whether a pattern matches a name. Case matters.
 pub fn matches(pattern: &str, name: &str) -> bool {
     let (pattern, name): (Vec<Part>, Vec<char>) = (parts(pattern), name.chars().collect());
-    // Where the last star is, and from where on the name is matched by what follows it.
+    // The position of the last star, and the place in the name that the text behind it is compared with.
     let (mut at, mut place, mut star) = (0, 0, None);
     while place < name.len() {
         match pattern.get(at) {
@@ -50,7 +50,7 @@ pub fn matches(pattern: &str, name: &str) -> bool {
     pattern[at..].iter().all(|part| *part == Part::Any)
 }
 
-/// The only name that a pattern matches; `None` where it may match several.
+/// The only name that a pattern matches; `None` if it can match several.
 pub fn literal(pattern: &str) -> Option<String> {
     let plain = |part| match part {
         Part::This(character) => Some(character),
@@ -59,7 +59,7 @@ pub fn literal(pattern: &str) -> Option<String> {
     parts(pattern).into_iter().map(plain).collect()
 }
 
-/// The patterns of a list, without the white space around each. Empty ones are left out.
+/// The patterns of a list, without the surrounding white space. Empty ones are left out.
 pub fn split(list: &str) -> Vec<String> {
     let mut patterns = vec![String::new()];
     let mut escaped = false;
@@ -74,7 +74,7 @@ pub fn split(list: &str) -> Vec<String> {
     patterns.iter().map(|pattern| pattern.trim()).filter(|pattern| !pattern.is_empty()).map(str::to_owned).collect()
 }
 
-/// One pattern as an item of a list: a comma that is not escaped yet is.
+/// A pattern as an item of a list: unescaped commas are escaped.
 pub fn item(pattern: &str) -> String {
     let mut text = String::with_capacity(pattern.len());
     let mut escaped = false;

@@ -1,8 +1,9 @@
-//! Secrets in what is written: whatever the service, a proxy or a setting says, no line of ours repeats one.
+//! Removes secrets from everything that is written: whatever the service, a proxy or a setting contains, no message
+//! repeats a secret.
 //!
-//! Every [`Secret`](crate::config::Secret) that is alive is known here. [`text`] replaces each, and each form that it gets on
-//! the way of a request: base64 wherever it begins, escapes of URLs, JSON and HTML, hexadecimal digits. A text may have been
-//! cut before it came here, so half a secret is replaced, too.
+//! This file knows every live [`Secret`](crate::config::Secret). [`text`] replaces each, in every form that it may take
+//! in a request: base64 at any offset, escapes of URLs, JSON and HTML, and hexadecimal digits. A text may have been cut
+//! earlier, so half a secret is replaced as well.
 
 use arc_swap::ArcSwap;
 use base64::Engine;
@@ -16,27 +17,28 @@ use std::sync::{Arc, Weak};
 use zeroize::Zeroizing;
 
 const REDACTED: &str = "[redacted]";
-/// A secret shorter than this, in bytes, is a word like others, and lines without it would say nothing.
+/// A shorter secret, in bytes, could be any word, and messages without it would be meaningless.
 const SHORTEST: usize = 6;
-/// One shorter than this, in bytes, is replaced only where it stands by itself: `demo42` is not part of `demo42-rsa`.
+/// A shorter secret, in bytes, is replaced only as a whole word: `demo42` is not part of `demo42-rsa`.
 const LONG_ENOUGH: usize = 8;
-/// A half of a form that is shorter than this, in bytes, may be anything.
+/// A shorter half of a form, in bytes, could be anything.
 const SHORTEST_HALF: usize = 12;
 
-/// Something that must not be seen.
+/// A value that must not be shown.
 pub trait Hidden: Send + Sync {
     /// The secret, if it is known yet.
     fn hidden(&self) -> Option<&str>;
 }
 
-/// All that are alive, and some that were. Read and replaced without a lock: a forked child may go on at any moment.
+/// All live secrets, and some that were dropped. Read and replaced without a lock, because the process may fork at any
+/// moment.
 static LIVE: OnceBox<ArcSwap<Vec<Weak<dyn Hidden>>>> = OnceBox::new();
 
 fn live() -> &'static ArcSwap<Vec<Weak<dyn Hidden>>> {
     LIVE.get_or_init(Box::default)
 }
 
-/// From now on, and for as long as it lives, `secret` is replaced.
+/// Replaces `secret` from now on, for as long as it lives.
 pub fn watch(secret: &Weak<dyn Hidden>) {
     live().rcu(|live| {
         let mut live: Vec<_> = live.iter().filter(|secret| secret.strong_count() > 0).cloned().collect();
@@ -45,7 +47,7 @@ pub fn watch(secret: &Weak<dyn Hidden>) {
     });
 }
 
-/// A text without the secrets that are alive.
+/// A text without the live secrets.
 pub fn text(text: &str) -> Cow<'_, str> {
     let live: Vec<Arc<dyn Hidden>> = live().load().iter().filter_map(Weak::upgrade).collect();
     without(text, live.iter().filter_map(|secret| secret.hidden()))
@@ -65,7 +67,7 @@ fn without<'a, 's>(text: &'a str, secrets: impl Iterator<Item = &'s str>) -> Cow
     let mut clean = String::with_capacity(text.len());
     let mut done = 0;
     for (begin, end) in spans {
-        // A half may begin or end within a character.
+        // A half may begin or end inside a character.
         let (begin, end) = (text.floor_char_boundary(begin), text.ceil_char_boundary(end));
         if done == 0 || begin > done {
             clean.push_str(&text[done..begin]);
@@ -77,7 +79,8 @@ fn without<'a, 's>(text: &'a str, secrets: impl Iterator<Item = &'s str>) -> Cow
     Cow::Owned(clean)
 }
 
-/// A secret; of a URL, `user:password` and the password, for its host is not secret. Proxies are sent both in base64.
+/// The parts of a secret. Of a URL these are `user:password` and the password, because its host is not secret. Clients
+/// send both to proxies in base64.
 fn parts(secret: &str) -> impl Iterator<Item = &str> {
     let authority = secret.split_once("://").map(|(_, authority)| authority);
     let user = authority.and_then(|authority| authority.rsplit_once('@')).map(|(user, _)| user);
@@ -85,10 +88,10 @@ fn parts(secret: &str) -> impl Iterator<Item = &str> {
     [authority.is_none().then_some(secret), user, password].into_iter().flatten()
 }
 
-/// Everything that a URL may have as it is.
+/// The characters that a URL may contain unescaped.
 const UNRESERVED: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'_').remove(b'.').remove(b'~');
 
-/// A secret as it is, and as it may have been written on its way.
+/// A secret, and the forms in which it may have been sent.
 fn forms(secret: &str) -> Vec<Zeroizing<String>> {
     let json = serde_json::to_string(secret).unwrap_or_default();
     let json = Zeroizing::new(json);
@@ -111,13 +114,13 @@ fn forms(secret: &str) -> Vec<Zeroizing<String>> {
     forms.into_iter().filter(|form| form.len() >= SHORTEST).map(Zeroizing::new).collect()
 }
 
-/// Base64 of a secret that begins so many bytes behind a multiple of three: the characters that are its own alone, where
-/// something follows it and where nothing does.
+/// Base64 of a secret that begins this many bytes after a multiple of three: only the characters that depend on nothing
+/// else, with and without more data behind the secret.
 fn base64_from(engine: &GeneralPurpose, secret: &str, offset: usize) -> [String; 2] {
     let bytes = Zeroizing::new([&[0; 2][..offset], secret.as_bytes()].concat());
     let encoded = Zeroizing::new(engine.encode(&bytes));
     let own = encoded.trim_end_matches('=').get([0, 2, 3][offset]..).unwrap_or_default();
-    // The last character may have bits of what follows.
+    // The last character may contain bits of the data behind it.
     let shared = usize::from(bytes.len() % 3 != 0);
     [own[..own.len().saturating_sub(shared)].to_owned(), own.to_owned()]
 }
@@ -127,8 +130,8 @@ fn html(secret: &str) -> String {
     escapes.iter().fold(secret.to_owned(), |text, (character, escape)| text.replace(*character, escape))
 }
 
-/// Where a form is in a text, or one of its halves with as much more of it as there is. Upper and lower case are the same:
-/// escapes and hexadecimal digits have both.
+/// Finds a form in a text, or one of its halves with as much of the rest as there is. Case is ignored, because escapes
+/// and hexadecimal digits use both.
 fn find(text: &[u8], form: &[u8], spans: &mut Vec<(usize, usize)>) {
     let half = form.len() / 2;
     let halves = half >= SHORTEST_HALF;
@@ -156,13 +159,13 @@ fn find(text: &[u8], form: &[u8], spans: &mut Vec<(usize, usize)>) {
     }
 }
 
-/// Where a part may begin in a text: its first byte, in either case.
+/// Where a part may begin in a text: at its first byte, in either case.
 fn next(text: &[u8], part: &[u8]) -> Option<usize> {
     let first = part.first()?;
     memchr::memchr2(first.to_ascii_lowercase(), first.to_ascii_uppercase(), text)
 }
 
-/// Whether a name goes on with it.
+/// Whether the byte can continue a name.
 fn is_part(byte: u8) -> bool {
     byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_')
 }
@@ -199,7 +202,7 @@ mod tests {
                     let encoded = engine.encode(format!("{before}{KEY}{after}"));
                     let line = clean(&format!("Basic {encoded}"));
                     assert!(line.contains(REDACTED), "{line}");
-                    // At both ends a character may have bits of what stood beside it.
+                    // The characters at both ends may contain bits of the neighbouring data.
                     assert!(line.len() <= "Basic ".len() + REDACTED.len() + 4 + 8 + 8, "{line}");
                 }
             }

@@ -1,10 +1,11 @@
-//! Text of others (aliases, names, messages of the service) made fit for a terminal, a log, and the log of a pipeline.
+//! Makes text from outside (aliases, names, messages of the service) safe for a terminal, a log, and the log of a
+//! pipeline.
 
 use std::borrow::Cow;
 use std::fmt::Write;
 
-/// Whether a terminal acts on a character, or shows it as nothing or in another place: controls, and the characters of
-/// Unicode's category Cf that change direction, hide, or break lines.
+/// Whether a terminal acts on a character, hides it or displaces it: control characters, and the characters of
+/// Unicode's category Cf that change direction, are invisible, or break lines.
 pub fn is_acted_on(character: char) -> bool {
     character.is_control()
         || matches!(character,
@@ -12,8 +13,8 @@ pub fn is_acted_on(character: char) -> bool {
             | '\u{feff}' | '\u{fff9}'..='\u{fffb}' | '\u{e0000}'..='\u{e007f}')
 }
 
-/// A name as one line without anything that a terminal acts on; such characters become `\u{..}`. Nor does it begin a command
-/// of a pipeline: `::` at its start, and `##` anywhere, are written so that runners of GitHub and Azure see none.
+/// A name as one line, in which characters that a terminal acts on become `\u{..}`. It also contains no command of a
+/// pipeline: `::` at its start, and `##` anywhere, are escaped, so that runners of GitHub and Azure ignore them.
 pub fn shown(name: &str) -> Cow<'_, str> {
     let command = name.trim_start().starts_with("::") || name.contains("##");
     if !command && !name.contains(is_acted_on) {

@@ -1,4 +1,4 @@
-//! Times as the log and the ledger write them.
+//! Timestamps for the log and the ledger.
 
 use std::time::SystemTime;
 use time::OffsetDateTime;

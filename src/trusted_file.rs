@@ -1,19 +1,20 @@
-//! Files that others could have put there, or changed: opened once, step by step, and judged by what was opened.
+//! Files that other users may have created or changed: opened once, directory by directory, and checked after opening.
 //!
-//! What steers the module (settings, properties, certificates, keys, secrets, the cache) is read only if it
-//! - is a regular file of at most so many bytes: a FIFO or a device never keeps anybody waiting;
-//! - belongs to root or to the user that the program runs as;
-//! - cannot be written to by its group or by others.
+//! A file that controls the module (settings, properties, certificates, keys, secrets, the cache) is read only if it
+//! - is a regular file of limited size, so a FIFO or a device never blocks the module;
+//! - belongs to root or to the user that runs the program;
+//! - is not writable by its group or by others.
 //!
-//! A credential that the settings name (client certificate, key) may belong to anybody, as ssh has it with identity files, unless
-//! the host is privileged: containers run as root over directories that somebody else's are, and `sudo` over those of the user.
-//! Whoever owns such a file can make signing fail, or offer a certificate that the service does not know with this API key; it
-//! runs nothing, and chooses neither the service nor whom to trust. What does (settings, properties, CA certificates) is never
-//! read from others, whoever the program runs as: a user could have root run a command.
+//! A credential that the settings name (client certificate, key) may belong to any user, like ssh's identity files,
+//! unless the host is privileged. Containers run as root over directories of other users, and so does `sudo`. The owner
+//! of such a file can make signing fail, or supply a certificate that the service does not know with this API key. The
+//! owner cannot run a command, and cannot choose the service or the CAs to trust. Files that can do so (settings,
+//! properties, CA certificates) must belong to the user or to root, because another user could otherwise make root run
+//! a command.
 //!
-//! A symbolic link on the way is followed if root or the user made it: links in a home directory, `/etc/alternatives`
-//! and the `..data` of a mounted Kubernetes secret are such. One that somebody else made is refused. A privileged host
-//! ([`crate::host::is_privileged`]) reads only what belongs to root in [`MACHINE`].
+//! A symbolic link in the path is followed if root or the user created it, such as links in a home directory,
+//! `/etc/alternatives`, and the `..data` of a mounted Kubernetes secret. A link of another user is refused. A
+//! privileged host ([`crate::host::is_privileged`]) reads only files of root in [`MACHINE`].
 
 #[cfg(unix)]
 mod unix;
@@ -29,18 +30,18 @@ use unix as system;
 use windows as system;
 use zeroize::Zeroizing;
 
-/// The machine's settings: the only place that a privileged host reads.
+/// The machine's settings directory: the only one that a privileged host reads.
 pub const MACHINE: &str = "/etc/stm-pkcs11";
 
-/// The machine's settings directory, where the system has such a place.
+/// The machine's settings directory, on systems that have one.
 #[cfg(unix)]
 pub fn machine() -> Option<PathBuf> {
     Some(MACHINE.into())
 }
 
-/// Windows has no directory that every user may read and only administrators may make files in, unless an installer gives
-/// it such rights: so none is read. `STM_PKCS11_CONFIG` in the machine's environment, which only administrators can set,
-/// names a file for everybody.
+/// Windows has no directory that every user may read and only administrators may write to, unless an installer sets
+/// such permissions. So none is read. `STM_PKCS11_CONFIG` in the machine's environment, which only administrators can
+/// set, names a file for all users.
 #[cfg(not(unix))]
 pub fn machine() -> Option<PathBuf> {
     None
@@ -50,9 +51,9 @@ pub fn machine() -> Option<PathBuf> {
 #[derive(Debug)]
 pub enum Refusal {
     Io(io::Error),
-    /// Somebody else may have made it or may change it, or it is not a file that can be read to its end.
+    /// Another user may have created it or can change it, or it is not a regular file.
     Untrusted {
-        /// What is wrong with it, as a clause: `it ...`.
+        /// The problem, as a clause: `it ...`.
         problem: String,
         remedy: String,
     },
@@ -63,12 +64,12 @@ impl Refusal {
         Self::Untrusted { problem: problem.into(), remedy: remedy.into() }
     }
 
-    /// Whether there is nothing of that name.
+    /// Whether the file does not exist.
     pub fn is_not_found(&self) -> bool {
         matches!(self, Self::Io(error) if error.kind() == io::ErrorKind::NotFound)
     }
 
-    /// What is wrong, as a clause whose subject is the file: `cannot be read (...)`.
+    /// The problem, as a clause whose subject is the file: `cannot be read (...)`.
     pub fn clause(&self) -> String {
         match self {
             Self::Io(error) => format!("cannot be read ({error})"),
@@ -97,13 +98,13 @@ struct Trust {
     users: Vec<u32>,
     /// The only directory to read from; `None` for any.
     below: Option<PathBuf>,
-    /// Whether the file, not a link on the way to it, may belong to anybody.
+    /// Whether the file itself, but not a link in its path, may belong to any user.
     #[cfg_attr(not(unix), allow(dead_code, reason = "Windows has no user numbers"))]
     of_anybody: bool,
 }
 
 impl Trust {
-    /// What this process may trust.
+    /// The rule for this process.
     fn of_process() -> Self {
         match crate::host::is_privileged() {
             true => Self { users: vec![0], below: Some(MACHINE.into()), of_anybody: false },
@@ -136,16 +137,16 @@ impl Trust {
 
 #[derive(Debug)]
 pub struct Content {
-    /// All bytes; wiped when dropped, since they may be a key.
+    /// The whole content; wiped when dropped, because it may be a key.
     pub bytes: Zeroizing<Vec<u8>>,
     /// Whether its group or others can read it. Always false on Windows.
     pub open_to_others: bool,
 }
 
-/// Reads a file that steers the module, of at most `limit` bytes.
+/// Reads a file that controls the module, of at most `limit` bytes. Never blocks on a FIFO or a device.
 ///
 /// # Errors
-/// [`Refusal`], with words for the user. Never waits for a FIFO or a device.
+/// [`Refusal`], with a message for the user.
 pub fn read(path: &Path, limit: u64) -> Result<Content, Refusal> {
     read_if(&Trust::of_process(), path, limit)
 }
@@ -158,7 +159,7 @@ pub fn read_credential(path: &Path, limit: u64) -> Result<Content, Refusal> {
     read_if(&Trust::of_credentials(), path, limit)
 }
 
-/// Whether [`read_credential`] would read it now. Says whether its group or others can read it.
+/// Whether [`read_credential`] would read it now. Returns whether its group or others can read it.
 ///
 /// # Errors
 /// As [`read`].
@@ -166,10 +167,10 @@ pub fn check_credential(path: &Path, limit: u64) -> Result<bool, Refusal> {
     open_if(&Trust::of_credentials(), path, limit).map(|(_, open_to_others)| open_to_others)
 }
 
-/// Whether [`read`] would read it now: nothing of it is read yet. Says whether its group or others can read it.
+/// Whether [`read`] would read it now, without reading it. Returns whether its group or others can read it.
 ///
 /// # Errors
-/// As [`read`]. It may be another file by the time it is read, which checks again.
+/// As [`read`]. The file may be replaced before it is read; reading checks again.
 pub fn check(path: &Path, limit: u64) -> Result<bool, Refusal> {
     open_if(&Trust::of_process(), path, limit).map(|(_, open_to_others)| open_to_others)
 }
@@ -191,7 +192,7 @@ fn open_if(trust: &Trust, path: &Path, limit: u64) -> Result<(File, bool), Refus
 fn read_if(trust: &Trust, path: &Path, limit: u64) -> Result<Content, Refusal> {
     let (file, open_to_others) = open_if(trust, path, limit)?;
     let length = file.metadata()?.len() as usize;
-    // With room for all of it: a vector that grows leaves copies behind.
+    // Allocated for the whole content: a growing vector leaves copies in memory.
     let mut bytes = Zeroizing::new(Vec::with_capacity(length + 1));
     file.take(limit + 1).read_to_end(&mut bytes)?;
     if bytes.len() as u64 > limit { Err(too_long(limit)) } else { Ok(Content { bytes, open_to_others }) }
@@ -201,8 +202,8 @@ fn too_long(limit: u64) -> Refusal {
     Refusal::untrusted(format!("it is longer than {} kB", limit >> 10), "check that it is the right file")
 }
 
-/// Opens a log file to append to it, and makes it where it is not there: for its owner alone. A link that somebody else
-/// made is not followed; a file that belongs to somebody else, a FIFO or a socket is refused, and nothing is waited for.
+/// Opens a log file to append to it, and creates it for its owner alone if it does not exist. Links of other users are
+/// not followed. Files of other users, FIFOs and sockets are refused. It never blocks.
 ///
 /// # Errors
 /// [`Refusal`]; `PermissionDenied` in a privileged host.
@@ -243,7 +244,7 @@ mod tests {
         let path = file(folder.path(), "file", 0o600);
         symlink("file", folder.path().join("relative")).unwrap();
         symlink(&path, folder.path().join("absolute")).unwrap();
-        // As Kubernetes mounts secrets: file -> ..data/file, ..data -> ..2026_01_01.
+        // Kubernetes mounts secrets like this: file -> ..data/file, ..data -> ..2026_01_01.
         let data = folder.path().join("..2026_01_01");
         fs::create_dir(&data).unwrap();
         file(&data, "mounted", 0o644);
@@ -298,11 +299,11 @@ mod tests {
         let long = folder.path().join("long");
         fs::write(&long, [0; LIMIT as usize + 1]).unwrap();
         assert!(said(&long).starts_with("is refused (it is longer than "));
-        // A file of /proc says that it is empty.
+        // The size of a file in /proc is 0.
         assert_eq!(said(Path::new("/proc/self/status")), said(&long));
     }
 
-    /// Only root can give files away; the rule is the same for whoever is not in the list.
+    /// Only root can change owners, so the tests change the list of trusted users instead.
     fn trusting(users: &[u32]) -> Trust {
         Trust { users: users.to_vec(), below: None, of_anybody: false }
     }
@@ -317,7 +318,7 @@ mod tests {
         assert!(refusal.clause().contains(&format!("it belongs to user {own}")), "{}", refusal.clause());
         assert!(refusal.remedy().contains("chown"), "{}", refusal.remedy());
         assert!(refusal.remedy().starts_with("set its values in the environment, copy it, or run: chown "));
-        // A credential may be anybody's, but only its owner may change it, and links to it are others'.
+        // A credential may belong to any user, but only its owner may write to it, and links to it must be trusted.
         let credentials = Trust { of_anybody: true, ..stranger.clone() };
         assert_eq!(read_if(&credentials, &path, LIMIT).unwrap().bytes.as_slice(), b"content");
         let open = file(folder.path(), "open", 0o620);

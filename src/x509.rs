@@ -1,7 +1,7 @@
-//! Certificates: what the token shows of them, read tolerantly.
+//! Certificates, parsed tolerantly, for the attributes of the token.
 //!
-//! A certificate that a verifier would refuse is still shown: it is the service's, and the user has to see it. Only what
-//! is no certificate at all is an error.
+//! The token shows certificates that a verifier would refuse, because the user has to see what the service has. Only
+//! data that is not a certificate is an error.
 
 use crate::error::{Error, Result};
 use cryptoki_sys::CKR_ATTRIBUTE_VALUE_INVALID;
@@ -12,7 +12,7 @@ use x509_parser::asn1_rs::Tag;
 use x509_parser::certificate::X509Certificate;
 use x509_parser::prelude::{ASN1Time, FromDer};
 
-/// A certificate with the places of its parts.
+/// A certificate, with the positions of its parts.
 #[derive(Clone)]
 pub struct Certificate {
     der: Box<[u8]>,
@@ -27,7 +27,7 @@ pub struct Certificate {
     authority: bool,
 }
 
-/// Where `part` lies in `whole`.
+/// The position of `part` in `whole`.
 fn place(whole: &[u8], part: &[u8]) -> Option<Range<usize>> {
     let start = (part.as_ptr() as usize).checked_sub(whole.as_ptr() as usize)?;
     let end = start.checked_add(part.len())?;
@@ -35,7 +35,7 @@ fn place(whole: &[u8], part: &[u8]) -> Option<Range<usize>> {
 }
 
 impl Certificate {
-    /// Reads one certificate in DER. Bytes behind its end are an error.
+    /// Parses one certificate in DER. Bytes after its end are an error.
     pub fn parse(der: Vec<u8>) -> Result<Self> {
         let unreadable = || Error::new(CKR_ATTRIBUTE_VALUE_INVALID, "it is not an X.509 certificate");
         let (rest, certificate) = X509Certificate::from_der(&der).map_err(|_| unreadable())?;
@@ -63,7 +63,7 @@ impl Certificate {
         Ok(Self { der: der.into(), ..parsed })
     }
 
-    /// The whole certificate, as it was read.
+    /// The whole certificate, in the original encoding.
     pub fn der(&self) -> &[u8] {
         &self.der
     }
@@ -108,12 +108,12 @@ impl Certificate {
         date(self.not_after)
     }
 
-    /// Whether its basic constraints say that it issues certificates.
+    /// Whether its basic constraints mark it as a CA.
     pub fn is_authority(&self) -> bool {
         self.authority
     }
 
-    /// Whether its extended key usages, if it has any, permit code signing (RFC 5280, 4.2.1.12).
+    /// Whether its extended key usages permit code signing; true if it has none (RFC 5280, 4.2.1.12).
     pub fn permits_code_signing(&self) -> bool {
         let Ok((_, read)) = X509Certificate::from_der(&self.der) else { return false };
         match read.extended_key_usage() {
@@ -122,7 +122,7 @@ impl Certificate {
         }
     }
 
-    /// Whether its key is on a curve whose parameters are written out instead of named (RFC 5480 forbids it).
+    /// Whether its key uses explicit curve parameters instead of a named curve, which RFC 5480 forbids.
     pub fn has_explicit_curve(&self) -> bool {
         let Ok((_, read)) = X509Certificate::from_der(&self.der) else { return false };
         let algorithm = &read.public_key().algorithm;
@@ -146,7 +146,7 @@ impl Certificate {
             .map_or_else(|_| String::new(), |(_, name)| name.to_string())
     }
 
-    /// SHA-1 of the public key's bits: what most issuers put into their subject key identifier.
+    /// SHA-1 of the public key's bits: the value that most issuers use as subject key identifier.
     pub fn subject_public_key_sha1(&self) -> [u8; 20] {
         self.key_sha1
     }
@@ -158,7 +158,7 @@ impl fmt::Debug for Certificate {
     }
 }
 
-/// The serial number's content with its DER tag and length in front.
+/// The serial number's content, with DER tag and length.
 fn serial(content: &[u8]) -> Box<[u8]> {
     let mut der = vec![0x02];
     match content.len() {

@@ -1,15 +1,16 @@
-//! A program that prints a secret: a password manager, a cloud's vault.
+//! Runs programs that print a secret: a password manager, or a client of a cloud's vault.
 
 use std::io::Read;
 use std::process::{Child, ChildStdout, Command, Stdio};
 use std::time::{Duration, Instant};
 use zeroize::Zeroizing;
 
-/// No secret is longer, in bytes.
+/// The longest output that is accepted, in bytes.
 const LONGEST: usize = 64 << 10;
 
-/// What a program prints until it ends, without the newline at the end. No shell: the words are the program and its
-/// arguments, and quotes hold words together. It has to end within `patience`: then it is ended. What it leaves running behind it (an agent) is not waited for.
+/// The output of a program, without the final newline. No shell is involved: the words are the program and its
+/// arguments, and quotes keep words together. A program that runs longer than `patience` is killed. Processes that it
+/// leaves running (an agent) are not waited for.
 pub fn output(line: &str, patience: Duration) -> Result<Zeroizing<String>, String> {
     let words = words(line).ok_or_else(|| format!("the command '{line}' has a quote that does not end"))?;
     let Some((program, arguments)) = words.split_first() else { return Err("the command is empty".into()) };
@@ -29,13 +30,13 @@ fn gather(child: &mut Child, patience: Duration) -> Result<Zeroizing<String>, St
     let mut output = child.stdout.take().and_then(|out| Output::of(out).ok()).ok_or("has no output")?;
     let (begun, mut printed) = (Instant::now(), Zeroizing::new(Vec::new()));
     loop {
-        // First whether it has ended, then what it has printed: so nothing that it printed is missed.
+        // Check for the end first, and read the output then, so that no output is missed.
         let ended = child.try_wait();
         output.take_what_is_there(&mut printed);
         match ended {
             _ if printed.len() > LONGEST => return Err(format!("printed more than {} kB", LONGEST >> 10)),
             Ok(Some(status)) if !status.success() => return Err("failed; run it by hand to see why".into()),
-            // A host that ignores its children's ends has the system collect them.
+            // If the host ignores SIGCHLD, the system reaps the child.
             Ok(Some(_)) | Err(_) => break,
             Ok(None) if begun.elapsed() > patience => {
                 return Err(format!("did not end within {:.1} s", patience.as_secs_f32()));
@@ -47,7 +48,7 @@ fn gather(child: &mut Child, patience: Duration) -> Result<Zeroizing<String>, St
     Ok(Zeroizing::new(text.trim_end_matches(['\n', '\r']).to_owned()))
 }
 
-/// The pipe from the program, which is never waited for.
+/// The pipe from the program; reading it never blocks.
 #[cfg(unix)]
 struct Output(mio::unix::pipe::Receiver);
 
@@ -68,7 +69,7 @@ impl Output {
     }
 }
 
-/// The same where pipes can only be waited for: by a thread that goes when the pipe ends.
+/// The same on systems where only a blocking read is possible: a thread reads, and ends with the pipe.
 #[cfg(not(unix))]
 struct Output(std::sync::mpsc::Receiver<Zeroizing<Vec<u8>>>);
 
@@ -88,7 +89,7 @@ impl Output {
     }
 
     fn take_what_is_there(&mut self, printed: &mut Zeroizing<Vec<u8>>) {
-        // What a program printed last may be on its way through the thread when the program has ended.
+        // When the program has ended, its last output may still be on its way through the thread.
         while printed.len() <= LONGEST
             && let Ok(part) = self.0.recv_timeout(Duration::from_millis(50))
         {
@@ -97,7 +98,7 @@ impl Output {
     }
 }
 
-/// Without leaving copies behind where the memory was, as a growing vector does.
+/// Appends without leaving copies in memory, as a growing vector would.
 fn append(printed: &mut Zeroizing<Vec<u8>>, part: &[u8]) {
     if printed.capacity() - printed.len() < part.len() {
         let mut larger = Zeroizing::new(Vec::with_capacity(2 * (printed.len() + part.len())));

@@ -1,19 +1,19 @@
-//! `SM_PKCS11_DB_DSN`: a path, as SQLite's drivers accept one. The variable is DigiCert's own module's, whose values are here
-//! read as it reads them (<https://www.sqlite.org/uri.html>).
+//! `SM_PKCS11_DB_DSN`: a path in the form that SQLite's drivers accept (<https://www.sqlite.org/uri.html>). DigiCert's
+//! own module defines the variable, so its values are read in the same way.
 
 use percent_encoding::percent_decode_str;
 
-/// What a data source name means.
+/// The meaning of a data source name.
 #[derive(Debug, PartialEq, Eq)]
 pub enum Dsn {
-    /// A database in memory: nothing is kept.
+    /// A database in memory: nothing is stored.
     Memory,
-    /// A file, as it is written: `~/` is not expanded.
+    /// A file at exactly this path: `~/` is not expanded.
     File(String),
 }
 
-/// Reads `PATH[?QUERY]`, `file:PATH[?QUERY][#FRAGMENT]` or `:memory:`. Behind `file:` the path may have escapes (`%20`) and
-/// the authority `localhost`.
+/// Parses `PATH[?QUERY]`, `file:PATH[?QUERY][#FRAGMENT]` or `:memory:`. After `file:`, the path may contain escapes
+/// (`%20`) and the authority `localhost`.
 pub fn parse(dsn: &str) -> Dsn {
     let (path, query) = dsn.split_once('?').unwrap_or((dsn, ""));
     let path = match path.get(..5).filter(|scheme| scheme.eq_ignore_ascii_case("file:")) {

@@ -1,4 +1,4 @@
-//! The example settings file, made from the table of settings.
+//! The example settings file, generated from the table of settings.
 
 use super::setting::{Scope, Setting, of};
 use std::fmt::Write;
@@ -46,9 +46,9 @@ pub fn example() -> String {
     text
 }
 
-/// Its meaning as a comment, and its line.
+/// The meaning of a setting as a comment, and its line.
 fn add(text: &mut String, setting: &Setting) {
-    // Ends the head of a table, or sets the key apart from the one before.
+    // Ends the head of a table, or separates the key from the one before.
     text.push('\n');
     let mut line = String::from("#");
     for word in setting.meaning.split_whitespace() {
@@ -70,7 +70,7 @@ fn add(text: &mut String, setting: &Setting) {
     }
 }
 
-/// Numbers and truth values are bare in TOML, all else is text.
+/// TOML writes numbers and Booleans bare, and everything else as text.
 fn as_toml(value: &str) -> String {
     match value {
         "TRUE" | "on" => "true".into(),

@@ -1,9 +1,10 @@
-//! `SM_HOST`: the service's address and nothing more.
+//! `SM_HOST`: the service's address.
 
-/// `https://host[:port]` of a value, or what to do instead. The value itself is not in the words: it may be a secret.
+/// Returns `https://host[:port]`, or the fix for an invalid value. The fix never contains the value, which may be a
+/// secret.
 ///
-/// A bare name means https. The paths that the service's documentation has, `/signingmanager` and
-/// `/signingmanager/api/v1`, are dropped.
+/// A bare name means https. The paths in the service's documentation, `/signingmanager` and `/signingmanager/api/v1`,
+/// are dropped.
 pub(super) fn parse(value: &str) -> Result<String, String> {
     const LIKE: &str = "use a URL such as https://clientauth.one.digicert.com";
     let bare = !value.contains("://");
@@ -21,12 +22,12 @@ pub(super) fn parse(value: &str) -> Result<String, String> {
     if path.contains(['#', '?', '\\']) {
         return Err("remove what follows the host".into());
     }
-    // The URL standard would pass over any number of further slashes, and decode the host.
+    // The URL parser would ignore any number of further slashes, and decode the host.
     let fits = !authority.is_empty() && !authority.ends_with(':') && !authority.contains('%');
     if !fits || reqwest::Url::parse(&url).ok().and_then(|url| url.host_str().map(drop)).is_none() {
         return Err(LIKE.into());
     }
-    // One word is a host's name on some networks, and a credential in the wrong setting on all others.
+    // A single word is a valid host name on some networks; on all others it is a credential in the wrong setting.
     let host = authority.split(':').next().unwrap_or_default();
     if bare && !authority.contains(['.', ':']) && !host.eq_ignore_ascii_case("localhost") {
         return Err(format!("{LIKE}, with https:// before a name without dots"));
@@ -37,7 +38,7 @@ pub(super) fn parse(value: &str) -> Result<String, String> {
     }
 }
 
-/// Whether a value may be shown: not if it has anything beside scheme, host and port.
+/// Whether a value may be shown: only if it consists of scheme, host and port.
 pub(super) fn is_plain(value: &str) -> bool {
     let rest = value.split_once("://").map_or(value, |(_, rest)| rest);
     let host = rest.split('/').next().unwrap_or_default();
@@ -45,8 +46,8 @@ pub(super) fn is_plain(value: &str) -> bool {
         || !value.contains("://") && host.contains('.') && !rest.contains(['@', '#', '?', '\\'])
 }
 
-/// Whether a proxy's URL has a host, right behind the slashes, in ASCII and without escapes. (Credentials before it may have
-/// escapes.)
+/// Whether a proxy's URL has a host directly behind the slashes, in ASCII and without escapes. (Credentials before it
+/// may contain escapes.)
 pub(super) fn has_plain_authority(url: &str) -> bool {
     let rest = url.split_once("://").map_or(url, |(_, rest)| rest);
     let authority = rest.split(['/', '?', '#', '\\']).next().unwrap_or_default();

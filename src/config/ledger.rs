@@ -1,45 +1,46 @@
-//! What may be spent, and where it is written down.
+//! The settings of ledger, budget and reuse.
 
 use std::fmt;
 use std::path::PathBuf;
 use std::time::Duration;
 
-/// The ledger's settings: one ledger for all tokens of a process.
+/// The ledger's settings. All tokens of a process share one ledger.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct LedgerSettings {
     /// The ledger's file; `None` for no ledger.
     pub path: Option<PathBuf>,
-    /// Every limit holds; none if empty.
+    /// All limits apply; an empty list means no limit.
     pub budget: Vec<Limit>,
-    /// How long a deterministic signature is kept and given out again; `None` for never.
+    /// How long a deterministic signature is stored and returned again; `None` for never.
     pub reuse: Option<Duration>,
 }
 
 /// A number of signatures within a period.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Limit {
-    /// At most so many sign requests.
+    /// The most sign requests in one period.
     pub most: u64,
     pub per: Period,
 }
 
-/// What a budget is counted over. Days, months and years are those of the calendar in UTC.
+/// The period of a limit. Days, months and years are calendar periods in UTC.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Period {
-    /// This process; a forked child counts anew.
+    /// This process; a forked child starts at 0.
     Process,
-    /// A day of this ledger.
+    /// A day, counted in the ledger.
     Day,
-    /// A month of this ledger.
+    /// A month, counted in the ledger.
     Month,
-    /// A year of this ledger.
+    /// A year, counted in the ledger.
     Year,
 }
 
 const PERIODS: [(&str, Period); 3] = [("day", Period::Day), ("month", Period::Month), ("year", Period::Year)];
 
 impl Limit {
-    /// `50`, `200/day`, `500/month`, `1000/year`, or several of them separated by commas; `None` for anything else.
+    /// Parses `50`, `200/day`, `500/month`, `1000/year`, or several of them separated by commas; `None` for anything
+    /// else.
     pub fn list(text: &str) -> Option<Vec<Self>> {
         text.split(',').map(|one| Self::parse(one.trim())).collect()
     }
@@ -66,7 +67,7 @@ impl fmt::Display for Limit {
     }
 }
 
-/// A length of time: `90` (seconds), `90s`, `30m`, `1h`, `2d`; at most 30 days, and never 0.
+/// Parses a duration: `90` (seconds), `90s`, `30m`, `1h`, `2d`; at most 30 days, and not 0.
 pub fn lifetime(text: &str) -> Option<Duration> {
     let text = text.trim();
     let digits = text.trim_end_matches(|c: char| c.is_ascii_alphabetic());

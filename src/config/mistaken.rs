@@ -1,15 +1,16 @@
-//! Values that cannot be meant: what a pipeline left unfilled, and credentials in the wrong setting.
+//! Detects values that are mistakes: placeholders that a pipeline did not replace, and credentials in the wrong
+//! setting.
 
 use super::setting::Setting;
 
 /// A value that belongs to another setting.
 pub(super) struct Mistake {
-    /// The setting whose value it is.
+    /// The setting that the value belongs to.
     pub belongs_to: &'static Setting,
 }
 
-/// Whether a value is what a pipeline writes where it has none: `***`, `${{ secrets.NAME }}`, `$(NAME)`, `${NAME}`, `$NAME`,
-/// `%NAME%`, `<your API key>`.
+/// Whether a value is a placeholder, such as `***`, `${{ secrets.NAME }}`, `$(NAME)`, `${NAME}`, `$NAME`, `%NAME%` or
+/// `<your API key>`.
 pub(super) fn is_placeholder(value: &str) -> bool {
     let value = value.trim();
     let within = |open: &str, close: &str| {
@@ -31,7 +32,8 @@ pub(super) fn is_placeholder(value: &str) -> bool {
         || within("<", ">")
 }
 
-/// Whether a value looks like the service's API keys or like base64 of a certificate: one long word of letters and digits.
+/// Whether a value looks like an API key of the service, or like base64 of a certificate: one long word of letters and
+/// digits.
 pub(super) fn looks_like_credential(value: &str) -> bool {
     let word = |c: char| c.is_ascii_alphanumeric() || matches!(c, '_' | '-' | '+' | '=');
     let digits = value.bytes().filter(u8::is_ascii_digit).count();

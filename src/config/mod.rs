@@ -1,8 +1,9 @@
-//! Where the service is, who we are, and how the token behaves: read once, at `C_Initialize`, without any request.
+//! Settings: the service's address, the credentials, and the token's behaviour. They are read once, at `C_Initialize`,
+//! without a request.
 //!
-//! Where a value may come from, and what comes first, is in [`ORDER`]; every setting is a row of [`SETTINGS`]. Nothing fails
-//! here: what is wrong is kept with the token that it concerns and reported when something first needs it, so that a host
-//! that only probes its modules is never disturbed.
+//! [`ORDER`] lists the sources in order of precedence, and [`SETTINGS`] has a row for each setting. Loading never
+//! fails. Problems are stored with the token that they concern, and reported by the first call that needs the service.
+//! So a host that only probes its modules sees no error.
 
 mod command;
 pub mod credential_store;
@@ -33,12 +34,12 @@ use std::sync::Arc;
 use std::time::Duration;
 
 pub struct Config {
-    /// One per account; each has one or two slots.
+    /// One for each account; each has one or two slots.
     pub tokens: Vec<Arc<TokenSettings>>,
     pub log: LogSettings,
-    /// What may be spent, and where it is written down.
+    /// Ledger, budget and reuse.
     pub ledger: LedgerSettings,
-    /// Whether a forked child goes on with the parent's run without `C_Initialize`.
+    /// Whether a forked child continues the parent's run without `C_Initialize`.
     pub lenient_fork: bool,
     /// URL of the time-stamping server for signed files; `None`: they get no time stamp. The module itself never asks it.
     pub timestamp: Option<String>,
@@ -47,25 +48,25 @@ pub struct Config {
 /// What the PIN of `C_Login` is used for (`STM_PKCS11_LOGIN`).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Login {
-    /// Nothing: no login is needed, and any PIN is taken.
+    /// Nothing: no login is required, and any PIN is accepted.
     None,
-    /// The password of the client certificate.
+    /// The PIN is the password of the client certificate.
     ClientCertPassword,
-    /// It replaces `SM_API_KEY`.
+    /// The PIN replaces `SM_API_KEY`.
     ApiKey,
 }
 
-/// How long what the service said is kept on disk.
+/// How long the keypair list is cached on disk.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum CacheMode {
     Off,
-    /// An entry is believed for so long.
+    /// Entries are valid for this long.
     For(Duration),
-    /// Until something proves it wrong; never refreshed by itself.
+    /// Entries are valid until a request proves them wrong; the module never refreshes them by itself.
     Offline,
 }
 
-/// What new keypairs get unless the template says otherwise.
+/// Defaults for new keypairs, used where the template has no value.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct GenerateDefaults {
     /// `HSM` or `DISK`
@@ -74,107 +75,107 @@ pub struct GenerateDefaults {
     pub key_type: String,
     /// `ONLINE` or `OFFLINE`
     pub status: String,
-    /// Stands before the id in the alias of a keypair that is made with a `CKA_ID` and no label.
+    /// Precedes the id in the alias of a keypair that is created with a `CKA_ID` and without a label.
     pub alias_prefix: String,
-    /// Whether a `CKA_ID` beside a label is ignored; else it is refused, since the service assigns the ids.
+    /// Whether a `CKA_ID` beside a label is ignored. Otherwise it is refused, because the service assigns ids.
     pub ignore_id: bool,
 }
 
-/// Where the client certificate is.
+/// The source of the client certificate.
 #[derive(Clone)]
 pub enum ClientCert {
     /// A file: PKCS#12, or PEM with key and certificate.
     File(PathBuf),
-    /// The same as base64 text in the setting itself.
+    /// The same content as base64 text in the setting itself.
     Inline(Secret),
 }
 
 pub struct TokenSettings {
-    /// The token's label, and that of its modern slot with `-modern` behind it.
+    /// The label of the token. The label of its modern slot has the suffix `-modern`.
     pub name: String,
-    /// Whether EdDSA and post-quantum keypairs have their slot.
+    /// Whether EdDSA and post-quantum keypairs appear in a slot of their own.
     pub modern_slot: bool,
-    /// Whether chain certificates are shown.
+    /// Whether the token shows chain certificates.
     pub chain: bool,
-    /// Whether each signature is confirmed by the service's record before it is returned.
+    /// Whether each signature must appear in the service's signature log before it is returned.
     pub confirm_record: bool,
     pub login: Login,
-    /// Only these keypairs are shown: aliases, or patterns with `*` and `?`. All if empty.
+    /// Aliases of the keypairs to show, or patterns with `*` and `?`. An empty list shows all.
     pub keypairs: Vec<String>,
-    /// The certificates to show in place of the service's default ones: ids, aliases, or patterns for them.
+    /// Certificates to show instead of the service's default ones: ids, aliases, or patterns.
     pub certificates: Vec<String>,
     pub generate: GenerateDefaults,
-    /// How long the list in memory is believed.
+    /// How long the list in memory is valid.
     pub refresh: Duration,
     /// `https://host[:port][/path]` without a slash at its end.
     pub host: Option<String>,
-    /// `None` where the client certificate alone signs in.
+    /// `None` if the client certificate alone authenticates the user.
     pub api_key: Option<Secret>,
-    /// `None` where the API key alone signs in.
+    /// `None` if the API key alone authenticates the user.
     pub client_cert: Option<ClientCert>,
-    /// Its private key (PEM), where it is in a file of its own.
+    /// The certificate's private key (PEM), if it is in a separate file.
     pub client_key_file: Option<PathBuf>,
-    /// Its password, or that of its key.
+    /// The password of the certificate file, or of its encrypted key.
     pub client_cert_password: Option<Secret>,
-    /// Certificates that the service's TLS certificate is checked against, instead of the system's.
+    /// CA certificates that the service's TLS certificate is verified against, instead of the system's.
     pub ca_file: Option<PathBuf>,
-    /// Whether the service's TLS certificate is not checked at all.
+    /// Whether verification of the service's TLS certificate is disabled.
     pub skip_verify: bool,
-    /// How long a connection may take to be made.
+    /// The timeout of a new connection.
     pub connect_timeout: Duration,
-    /// How long an operation may take, retries included.
+    /// The timeout of an operation, including retries.
     pub timeout: Duration,
     /// `http[s]://[user:password@]host:port`
     pub proxy: Option<Secret>,
-    /// Hosts that are reached without the proxy, as `NO_PROXY` lists them.
+    /// Hosts that bypass the proxy, in the form of `NO_PROXY`.
     pub no_proxy: Option<String>,
     pub cache: CacheMode,
-    /// Where the cache is, if not in the user's cache directory.
+    /// The path of the cache, if it is not in the user's cache directory.
     pub cache_file: Option<PathBuf>,
     /// The user's cache directory, if there is one.
     pub cache_dir: Option<PathBuf>,
     /// The user's home directory, if there is one.
     pub home: Option<PathBuf>,
-    /// Whether the host has rights that its caller may not have: see [`Sources::privileged`].
+    /// Whether the host may have rights that its caller does not have: see [`Sources::privileged`].
     pub privileged: bool,
-    /// What is wrong. With any of these nothing is asked of the service.
+    /// Problems of the settings. If there are any, the module sends no request.
     pub problems: Vec<Problem>,
-    /// Where each value came from, for people.
+    /// The source of each value, for `doctor`.
     pub origins: Vec<(&'static str, Origin)>,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct LogSettings {
-    /// The most that is written.
+    /// The least severe level that is written.
     pub level: log::LevelFilter,
     pub output: LogOutput,
-    /// What to warn about once the log is there.
+    /// Warnings to log when the log is ready.
     pub warnings: Vec<String>,
-    /// What the user has to know at every level, once a process.
+    /// Warnings to log at every level, once in a process.
     pub notices: Vec<String>,
-    /// What to say at INFO.
+    /// Messages to log at INFO.
     pub notes: Vec<String>,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum LogOutput {
-    /// Errors alone, one line each.
+    /// Only errors, each on one line.
     Stderr,
-    /// The host's standard output: the service's own tools have it, so we have it.
+    /// The host's standard output: the service's own tools support it.
     Stdout,
-    /// Nowhere, not even errors.
+    /// Nowhere; errors are discarded as well.
     Discard,
-    /// A file; errors go to stderr too.
+    /// A file; errors are also written to stderr.
     File(PathBuf),
 }
 
-/// Reads the configuration. `reserved` is the text in `pReserved` of the initialise arguments: `NAME=value` pairs, one a
-/// line or separated by `;`, that come before the environment.
+/// Reads the settings. `reserved` is the text in `pReserved` of the initialise arguments: `NAME=value` pairs, separated
+/// by lines or `;`, which take precedence over the environment.
 pub fn load(reserved: Option<&str>) -> Config {
     load_from(Sources::of_process(reserved))
 }
 
-/// The same from given sources: for tests and for the companion program.
+/// The same from given sources: for tests and for the companion.
 pub fn load_from(mut sources: Sources) -> Config {
     panic_point!("config");
     let file = settings_file::find(&mut sources);
@@ -198,14 +199,14 @@ pub fn load_from(mut sources: Sources) -> Config {
         sources.warnings.extend(source.warnings);
         sources.notices.extend(source.notices);
     }
-    // A file that is wrong somewhere is believed nowhere.
+    // If a settings file has an error, none of it is used.
     tokens.iter_mut().for_each(|token| token.problems.splice(0..0, problems.iter().cloned()).for_each(drop));
     let (ledger, wrong) = read_process::ledger(&mut sources);
     tokens.iter_mut().for_each(|token| token.problems.extend(wrong.iter().cloned()));
     let lenient_fork = read_process::lenient_fork(&mut sources);
     let mut log = read_process::log(&mut sources);
     if read_process::hides_unconfigured(&mut sources) && !sources.is_configured() && problems.is_empty() {
-        // Nobody asked for this module: it came with the package, through p11-kit.
+        // Nobody configured this module: it was installed with a package, and p11-kit loaded it.
         let note = format!("no token is shown: nothing is configured (looked in {})", sources.places());
         log = LogSettings { notes: vec![note], warnings: Vec::new(), ..log };
         tokens.clear();

@@ -1,14 +1,14 @@
-//! A setting that is missing or wrong, in one line.
+//! A setting that is missing or invalid.
 
 use std::fmt;
 
-/// What is wrong with a setting, and what to do.
+/// The problem of a setting, and its fix.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Problem {
     pub setting: &'static str,
-    /// What is wrong, with where the value came from.
+    /// The problem, with the origin of the value.
     pub cause: String,
-    /// An imperative, without a full stop.
+    /// The fix: an imperative without a full stop.
     pub remedy: String,
 }
 

@@ -1,11 +1,11 @@
-//! Java properties, as `ssm-config.properties` is written.
+//! Java properties: the format of `ssm-config.properties`.
 
 use std::collections::HashMap;
 
-/// Reads the text: `=`, `:` or blanks between name and value, `#` and `!` comments, continuation lines, `\uXXXX`.
+/// Parses the text: `=`, `:` or blanks between name and value, `#` and `!` comments, continuation lines, `\uXXXX`.
 ///
-/// One departure: a backslash in front of any other character than the escapes stays, since people write
-/// `C:\Users\me\client.p12` and mean it.
+/// It departs from Java in one way. A backslash before a character that is not an escape is kept, because people write
+/// `C:\Users\me\client.p12`.
 pub fn parse(text: &str) -> HashMap<String, String> {
     let mut found = HashMap::new();
     for line in logical_lines(text.trim_start_matches('\u{feff}')) {
@@ -18,7 +18,7 @@ pub fn parse(text: &str) -> HashMap<String, String> {
         let rest = rest.trim_start();
         let value = rest.strip_prefix(['=', ':']).unwrap_or(rest).trim();
         match (name, value.split_once('=')) {
-            // A line of a shell's file.
+            // A line of a shell script.
             ("export" | "set" | "$env", Some((name, value))) if is_name(name.trim()) => {
                 found.insert(name.trim().to_owned(), unescape(value.trim()));
             }
@@ -28,8 +28,8 @@ pub fn parse(text: &str) -> HashMap<String, String> {
     found
 }
 
-/// Reads the text of the initialise arguments: `NAME=value`, separated by `;` or lines. In quotes a value may have both. No
-/// line goes on in the next: a value may end in a backslash.
+/// Parses the text of the initialise arguments: `NAME=value` pairs, separated by `;` or lines. A quoted value may
+/// contain both. There are no continuation lines, because a value may end with a backslash.
 pub fn parse_arguments(text: &str) -> HashMap<String, String> {
     let mut found = HashMap::new();
     let mut rest = text.trim_start_matches('\u{feff}');
@@ -43,14 +43,14 @@ pub fn parse_arguments(text: &str) -> HashMap<String, String> {
     found
 }
 
-/// How long the first entry of initialise arguments is.
+/// The length of the first entry of the initialise arguments.
 fn entry_length(text: &str) -> usize {
     const ENDS: [char; 3] = [';', '\n', '\r'];
     let plain = text.find(ENDS).unwrap_or(text.len());
     let Some(begins) = text[..plain].find('=').map(|place| place + 1) else { return plain };
     let value = text[begins..].trim_start_matches([' ', '\t']);
     let Some(quote) = value.chars().next().filter(|first| matches!(first, '"' | '\'')) else { return plain };
-    // The quotes count if an end of the entry follows the second one.
+    // The quotes count only if the entry ends after the second one.
     let offset = text.len() - value.len() + 1;
     let closes = text[offset..].match_indices(quote).map(|(place, _)| offset + place + 1).find(|place| {
         let after = text[*place..].trim_start_matches([' ', '\t']);
@@ -63,7 +63,7 @@ fn is_name(name: &str) -> bool {
     !name.is_empty() && name.bytes().all(|byte| byte == b'_' || byte.is_ascii_alphanumeric())
 }
 
-/// Lines with continuations joined: a line that ends in an odd number of backslashes goes on in the next.
+/// Joins continuation lines: a line that ends with an odd number of backslashes continues in the next.
 fn logical_lines(text: &str) -> Vec<String> {
     let mut lines = Vec::new();
     let mut open: Option<String> = None;
@@ -149,7 +149,7 @@ mod tests {
             assert_eq!(value(text), "v", "{text}");
         }
         assert_eq!(value("export K=a=b"), "a=b");
-        // A setting of that name would be none of ours.
+        // The module has no setting of that name.
         assert_eq!(parse("set = 5").get("set").map(String::as_str), Some("5"));
     }
 

@@ -1,11 +1,11 @@
-//! The settings of one account, into the structure that the floors above use. Those of the process are in
-//! [`super::read_process`]; what a kind of value looks like is in [`super::reader`].
+//! Reads the settings of one account into the structure that the other modules use. [`super::read_process`] reads those
+//! of the process, and [`super::reader`] parses the kinds of values.
 
 use super::reader::Reader;
 use super::setting as row;
 use super::*;
 
-/// The settings of one account; what is wrong with them is in its `problems`.
+/// The settings of one account; its `problems` lists what is wrong with them.
 pub(super) fn token(sources: &mut Sources) -> TokenSettings {
     let mut reader = Reader::new(sources);
     let (cache, cache_file) = cache(&mut reader);
@@ -96,7 +96,7 @@ fn host(reader: &mut Reader<'_>) -> Option<String> {
 }
 
 fn api_key(reader: &mut Reader<'_>, login: Login) -> Option<Secret> {
-    // A PIN takes its place.
+    // A PIN replaces it.
     let found = if login == Login::ApiKey { reader.find(&row::API_KEY) } else { reader.credential(&row::API_KEY) }?;
     if found.value.contains("://") {
         let cause = format!("is a URL (from {})", found.origin);
@@ -117,13 +117,14 @@ fn client_cert(reader: &mut Reader<'_>) -> Option<ClientCert> {
         return reader.secret(&row::CLIENT_CERT_B64, found).map(ClientCert::Inline);
     }
     let Some(found) = reader.sources.get(&row::CLIENT_CERT_FILE) else {
-        // An empty variable is said once, whichever of the two it is.
+        // An empty variable is reported once, whichever of the two it is.
         let empty = [&row::CLIENT_CERT_FILE, &row::CLIENT_CERT_B64]
             .into_iter()
             .find(|row| reader.sources.emptied(row).is_some());
         return empty.and_then(|row| reader.credential(row)).and(None);
     };
-    // CI scripts put the content where the path belongs: PEM text, or base64 of a DER sequence, which begins with MI.
+    // CI scripts sometimes put the content in place of the path: PEM text, or base64 of a DER sequence, which begins
+    // with MI.
     let base64 = |text: &str| text.bytes().all(|b| b.is_ascii_alphanumeric() || b"+/=\r\n ".contains(&b));
     let content = found.value.contains("-----BEGIN ")
         || (found.value.len() > 200 && found.value.starts_with("MI") && base64(&found.value));
@@ -134,7 +135,7 @@ fn client_cert(reader: &mut Reader<'_>) -> Option<ClientCert> {
     reader.private_file(&row::CLIENT_CERT_FILE, &found).map(ClientCert::File)
 }
 
-/// A file that need not be named.
+/// A file whose setting is optional.
 fn optional_file(reader: &mut Reader<'_>, setting: &'static Setting, private: bool) -> Option<PathBuf> {
     let found = reader.find(setting)?;
     if private { reader.private_file(setting, &found) } else { reader.file(setting, &found).map(|(path, _)| path) }
@@ -153,12 +154,12 @@ fn proxy(reader: &mut Reader<'_>) -> Option<Secret> {
     Some(Secret::new(found.value))
 }
 
-/// How long a list is kept unless a setting says otherwise: on disk, and in memory.
+/// The default lifetime of a list, on disk and in memory.
 fn default_lifetime() -> Duration {
     Duration::from_secs(row::CACHE.default.and_then(|text| text.parse().ok()).unwrap_or(600))
 }
 
-/// Nothing is written where the rights to do so are not the caller's.
+/// The cache is off if the process has rights that its caller does not have.
 fn cache(reader: &mut Reader<'_>) -> (CacheMode, Option<PathBuf>) {
     let asked = asked_cache(reader);
     if reader.sources.privileged { (CacheMode::Off, None) } else { asked }
@@ -201,8 +202,8 @@ fn cache_dir(reader: &Reader<'_>) -> Option<PathBuf> {
     named.or_else(|| reader.sources.home.as_ref().map(|home| home.join(".cache")))
 }
 
-/// The service lets users sign in with a client certificate, an API key, or both, as the account is set up: one of them is
-/// needed, and a hint is worth while where the other is missing.
+/// The service authenticates users by client certificate, API key, or both, depending on the account. At least one is
+/// required; if the other is missing, a warning says so.
 fn check_credentials(reader: &mut Reader<'_>, token: &TokenSettings) {
     let key = token.api_key.is_some() || token.login == Login::ApiKey;
     let certificate = token.client_cert.is_some();
@@ -255,7 +256,7 @@ mod tests {
         settings(pairs).problems.iter().map(ToString::to_string).collect::<Vec<_>>().join("\n")
     }
 
-    /// With a host and an API key that are right.
+    /// Problems of these settings, beside a valid host and API key.
     fn problems_beside(pairs: &[(&str, &str)]) -> String {
         problems(&[&[("SM_HOST", "https://h.example"), ("SM_API_KEY", "a-key-of-the-service")], pairs].concat())
     }
@@ -264,7 +265,7 @@ mod tests {
     fn every_row_is_read_and_every_default_is_a_value_of_its_setting() {
         let mut sources = Sources::new(None, HashMap::new());
         let _ = settings_file::find(&mut sources);
-        // The defaults are parsed here; a debug assertion fails where one is not the setting's own value.
+        // This parses the defaults; a debug assertion fails if one is not a valid value of its setting.
         token(&mut sources);
         let _ = ledger(&mut sources);
         lenient_fork(&mut sources);
@@ -376,7 +377,7 @@ mod tests {
                 assert_eq!(text.lines().count(), 1, "{text}");
             }
         }
-        // A mark that an editor left is not part of the value.
+        // A byte order mark from an editor is not part of the value.
         let marked = settings(&[("SM_HOST", "\u{feff}h.example"), ("SM_API_KEY", "\u{feff}key")]);
         assert_eq!((marked.host.as_deref(), marked.api_key.unwrap().reveal()), (Some("https://h.example"), "key"));
     }
@@ -448,7 +449,7 @@ mod tests {
         };
         const HIDE: &str = "STM_PKCS11_UNCONFIGURED=no-token;STM_PKCS11_CONFIG=none";
         let hidden = load("STM_PKCS11_UNCONFIGURED=no-token", &[("SM_LOG_LEVEL", "INFO")]);
-        // Where this machine has settings of its own, they count.
+        // Settings files of this machine would change the result.
         if !std::path::Path::new(MACHINE).exists() {
             assert_eq!((hidden.tokens.len(), hidden.log.notes.len(), hidden.log.warnings.len()), (0, 1, 0));
         }

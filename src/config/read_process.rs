@@ -5,7 +5,8 @@ use super::setting as row;
 use super::*;
 use crate::trusted_file::MACHINE;
 
-/// The ledger's settings, and what is wrong with them: then nothing is signed, for a budget that is not understood is none.
+/// The ledger's settings and their problems. With a problem the module signs nothing, because a budget that it cannot
+/// parse would not limit anything.
 pub(super) fn ledger(sources: &mut Sources) -> (LedgerSettings, Vec<Problem>) {
     let mut reader = Reader::new(sources);
     let path = reader.find(&row::LEDGER).map(|found| reader.beside(&found, &found.value));
@@ -41,7 +42,7 @@ pub(super) fn ledger(sources: &mut Sources) -> (LedgerSettings, Vec<Problem>) {
     (LedgerSettings { path, budget, reuse: reuse.filter(|_| !privileged) }, reader.problems)
 }
 
-/// Whether a forked child goes on with the parent's run.
+/// Whether a forked child continues the parent's run.
 pub(super) fn lenient_fork(sources: &mut Sources) -> bool {
     let mut reader = Reader::new(sources);
     let lenient = reader.choice(&row::FORK, &[("strict", false), ("lenient", true)]);
@@ -70,8 +71,8 @@ enum Output {
     File,
 }
 
-/// `console` is what the service's own tools call the terminal. What a host prints to standard output is its product, so the
-/// console is standard error here.
+/// The service's own tools call the terminal `console`. The host's standard output carries its own results, so here the
+/// console is standard error.
 const OUTPUTS: &[(&str, Output)] = &[
     ("", Output::Default),
     ("stderr", Output::Stderr),
@@ -83,11 +84,11 @@ const OUTPUTS: &[(&str, Output)] = &[
     ("file", Output::File),
 ];
 
-/// The log's settings. A wrong value is warned about; the log works with the default.
+/// The log's settings. An invalid value causes a warning, and the log uses the default.
 pub(super) fn log(sources: &mut Sources) -> LogSettings {
     use ::log::LevelFilter::*;
     let mut reader = Reader::new(sources);
-    // FATAL has no level of its own here: what ends a call is an error.
+    // FATAL has no level of its own here: an error is what ends a call.
     let levels = [
         ("FATAL", Error),
         ("ERROR", Error),

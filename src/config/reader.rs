@@ -1,5 +1,4 @@
-//! Values of settings, each checked as it is read. A reader knows the kinds of values; which settings there are is in
-//! [`super::setting`].
+//! Reads and checks values of settings. A reader knows the kinds of values; [`super::setting`] lists the settings.
 
 use super::mistaken::{self, Mistake};
 use super::setting::{self, Setting};
@@ -10,14 +9,14 @@ use crate::trusted_file::{self, MACHINE};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-/// Longest time that a setting may name.
+/// The longest time that a setting accepts.
 const A_DAY: Duration = Duration::from_secs(86_400);
 
-/// Reads settings and collects what is wrong with them.
+/// Reads settings, and collects their problems.
 pub(super) struct Reader<'a> {
     pub sources: &'a mut Sources,
     pub problems: Vec<Problem>,
-    /// Where each value came from.
+    /// The source of each value.
     pub origins: Vec<(&'static str, Origin)>,
 }
 
@@ -26,7 +25,7 @@ impl<'a> Reader<'a> {
         Self { sources, problems: Vec::new(), origins: Vec::new() }
     }
 
-    /// The value that comes first, in the order of the sources.
+    /// The value from the first source that has one.
     pub fn find(&mut self, setting: &'static Setting) -> Option<Found> {
         let found = self.sources.get(setting)?;
         self.origins.push((setting.name, found.origin.clone()));
@@ -42,8 +41,8 @@ impl<'a> Reader<'a> {
         self.text(setting).unwrap_or_else(|| setting.default.unwrap_or_default().to_owned())
     }
 
-    /// A credential in the clear is not one where a pipeline had nothing to put: empty, or still the pipeline's words.
-    /// Then nothing is sent.
+    /// A credential. It is refused if it is empty or still a placeholder, because the pipeline had no value for it.
+    /// Then the module sends nothing.
     pub fn credential(&mut self, setting: &'static Setting) -> Option<Found> {
         let Some(found) = self.find(setting) else {
             if let Some(origin) = self.sources.emptied(setting) {
@@ -64,7 +63,7 @@ impl<'a> Reader<'a> {
         self.problem(setting, cause, "check the name of the pipeline's secret, and that this job may read it");
     }
 
-    /// A secret; in the settings file it may be a reference: `env:NAME`, `file:PATH`, `command:PROGRAM ARGUMENTS`.
+    /// A secret. In the settings file it may be a reference: `env:NAME`, `file:PATH`, `command:PROGRAM ARGUMENTS`.
     pub fn secret(&mut self, setting: &'static Setting, found: Found) -> Option<Secret> {
         if !matches!(found.origin, Origin::SettingsFile(_)) {
             return Some(Secret::new(found.value));
@@ -111,7 +110,7 @@ impl<'a> Reader<'a> {
         None
     }
 
-    /// A path as its origin means it: in the settings file it is relative to that.
+    /// A path. In a settings file, paths are relative to the file.
     pub fn beside(&self, found: &Found, path: &str) -> PathBuf {
         let path = self.expand(path);
         match &found.origin {
@@ -120,7 +119,7 @@ impl<'a> Reader<'a> {
         }
     }
 
-    /// `~/` is the home directory: shells expand it, quotes and configuration files do not.
+    /// Expands `~/` to the home directory. Shells expand it, but quotes and configuration files do not.
     pub fn expand(&self, path: &str) -> PathBuf {
         match (path.strip_prefix("~/"), &self.sources.home) {
             (Some(rest), Some(home)) => home.join(rest),
@@ -132,14 +131,15 @@ impl<'a> Reader<'a> {
         self.problems.push(Problem { setting: setting.name, cause: cause.into(), remedy: remedy.into() });
     }
 
-    /// A value that the setting does not accept: shown, unless it may be a secret.
+    /// Reports an invalid value, and shows it unless it may be a secret.
     pub fn invalid(&mut self, setting: &'static Setting, found: &Found, remedy: &str) {
         let hidden = setting.secret || self.may_be_secret(&found.value);
         let value = if hidden { "value not shown".to_owned() } else { format!("'{}'", found.value) };
         self.problem(setting, format!("is invalid ({value}, from {})", found.origin), remedy);
     }
 
-    /// Credentials get into the wrong setting, too: what is long, looks like one or is one elsewhere is not repeated.
+    /// Whether a value may be a credential in the wrong setting: it is long, looks like one, or is the value of a
+    /// secret setting.
     fn may_be_secret(&self, value: &str) -> bool {
         value.len() > 200
             || value.contains("-----BEGIN")
@@ -148,17 +148,17 @@ impl<'a> Reader<'a> {
             || self.other_secret(value).is_some()
     }
 
-    /// The secret setting whose value is in this one.
+    /// The secret setting whose value this value contains.
     pub fn other_secret(&self, value: &str) -> Option<Mistake> {
         let rows = setting::SETTINGS.iter().copied().filter(|row| row.secret);
         rows.filter_map(|row| Some((row, self.sources.get(row)?))).find_map(|(row, found)| {
             let secret = found.value.as_str();
-            // Short ones are in everything.
+            // A short secret could be part of any value.
             (secret.len() >= 8 && value.contains(secret)).then_some(Mistake { belongs_to: row })
         })
     }
 
-    /// One of some words, in any case; the default where none is given or it is wrong.
+    /// One of several words, in any case; the default if the value is missing or invalid.
     pub fn choice<T: Copy>(&mut self, setting: &'static Setting, words: &[(&str, T)]) -> T {
         let meaning =
             |text: &str| words.iter().find(|(word, _)| text.eq_ignore_ascii_case(word)).map(|(_, meaning)| *meaning);
@@ -188,7 +188,7 @@ impl<'a> Reader<'a> {
         self.choice(setting, &words)
     }
 
-    /// A positive time of at most a day; a bare number is of `unit`.
+    /// A positive duration of at most a day; `unit` is the unit of a bare number.
     pub fn duration(&mut self, setting: &'static Setting, unit: Duration) -> Duration {
         let default = setting.default.and_then(|text| duration(text, unit));
         debug_assert!(default.is_some(), "the default of {}", setting.name);
@@ -205,7 +205,7 @@ impl<'a> Reader<'a> {
         })
     }
 
-    /// A file that is there and may be trusted, and whether others can read it.
+    /// A file that exists and can be trusted, and whether other users can read it.
     pub fn file(&mut self, setting: &'static Setting, found: &Found) -> Option<(PathBuf, bool)> {
         self.checked(setting, found, trusted_file::check)
     }
@@ -226,7 +226,7 @@ impl<'a> Reader<'a> {
         }
     }
 
-    /// A file with a key, which others should not be able to read.
+    /// A file with a private key, which other users should not be able to read.
     pub fn private_file(&mut self, setting: &'static Setting, found: &Found) -> Option<PathBuf> {
         let (path, open_to_others) = self.checked(setting, found, trusted_file::check_credential)?;
         if open_to_others {
@@ -237,7 +237,7 @@ impl<'a> Reader<'a> {
 
     fn refused(&mut self, setting: &'static Setting, found: &Found, path: &Path, refusal: &trusted_file::Refusal) {
         let origin = &found.origin;
-        // A name without directory or extension is a password or a key as likely as a file.
+        // A name without directory or extension may be a password or a key as well as a file.
         let bare = !found.value.contains(['/', '\\', '.']);
         if let Some(Mistake { belongs_to }) = self.other_secret(&found.value) {
             let cause = format!("contains the value of {} (from {origin}; not shown)", belongs_to.name);
@@ -252,7 +252,7 @@ impl<'a> Reader<'a> {
     }
 }
 
-/// A whole number with an optional unit; `None` where it is not one, nothing, or more than a day.
+/// A whole number with an optional unit; `None` if it is not a number, is 0, or is longer than a day.
 fn duration(text: &str, unit: Duration) -> Option<Duration> {
     let digits = text.len() - text.trim_start_matches(|c: char| c.is_ascii_digit()).len();
     let (number, name) = text.split_at(digits);

@@ -1,4 +1,4 @@
-//! Text that must not be seen: no `Debug`, no `Display`, wiped when dropped.
+//! Text that must never be shown: it has no `Debug` and no `Display`, and is wiped when dropped.
 
 use super::command;
 use crate::redact::{self, Hidden};
@@ -7,16 +7,16 @@ use std::sync::{Arc, Weak};
 use std::time::Duration;
 use zeroize::Zeroizing;
 
-/// How long a program may take outside of a call that has a deadline: somebody may have to touch a key.
+/// The timeout of a program outside a call that has a deadline: the user may have to touch a hardware key.
 const PATIENCE: Duration = Duration::from_secs(30);
 
-/// A password, an API key, a proxy with credentials. Clones share it.
+/// A password, an API key, or a proxy URL with credentials. Clones share it.
 #[derive(Clone)]
 pub struct Secret(Arc<Inner>);
 
 struct Inner {
     text: OnceCell<Zeroizing<String>>,
-    /// What prints it, where it is not known yet.
+    /// The program that prints it, if its value is not known yet.
     command: Option<String>,
 }
 
@@ -34,28 +34,28 @@ impl Secret {
         Self(inner)
     }
 
-    /// Wiped when the last clone is dropped, and hidden in every log line from here on.
+    /// Wiped when the last clone is dropped, and hidden in every log message from now on.
     pub fn new(text: impl Into<String>) -> Self {
         Self::watched(Inner { text: OnceCell::with_value(Zeroizing::new(text.into())), command: None })
     }
 
-    /// What a program prints. It runs once, when the secret is first needed.
+    /// A secret that a program prints. The program runs once, when the secret is first needed.
     pub fn printed_by(command: impl Into<String>) -> Self {
         Self::watched(Inner { text: OnceCell::new(), command: Some(command.into()) })
     }
 
-    /// Whether it is known, or has yet to be printed.
+    /// Whether the value is known; otherwise its program must run first.
     pub fn is_known(&self) -> bool {
         self.0.text.get().is_some()
     }
 
-    /// Runs the program that prints it, if it has not run yet, for no longer than `patience`; what went wrong, in words.
+    /// Runs the program that prints it, if it has not run yet, for at most `patience`. The error describes the failure.
     pub fn obtain(&self, patience: Duration) -> Result<(), String> {
         let Some(command) = &self.0.command else { return Ok(()) };
         self.0.text.get_or_try_init(|| command::output(command, patience)).map(|_| ())
     }
 
-    /// The text itself, for the one place that needs it. Empty where the program that prints it fails.
+    /// The text itself, for the one place that needs it. Empty if its program failed.
     pub fn reveal(&self) -> &str {
         let _ = self.obtain(PATIENCE);
         self.0.text.get().map_or("", |text| text)

@@ -1,16 +1,16 @@
-//! The one table of settings. The reader (`read`) takes a row, not a name; documentation, the example file, `doctor` and the
-//! hint at a misspelt name are made of the same rows.
+//! The table of settings. The reader (`read`), the documentation, the example file, `doctor` and the suggestions for
+//! misspelt names all use its rows.
 //!
-//! To add one: a row here, its reading in `read`, a field in the struct that it belongs to. Tests fail where a row is not
-//! read, or where a default is not one of the setting's own values; `UPDATE_DOCS=1 cargo test --test conformance` writes
-//! docs/settings.md and config/stm-pkcs11.toml.
+//! To add a setting, add a row here, read it in `read`, and add a field to its struct. Tests fail if a row is never
+//! read, or if a default is not a valid value. `UPDATE_DOCS=1 cargo test --test conformance` writes docs/settings.md
+//! and config/stm-pkcs11.toml.
 
 use crate::nearest;
 
-/// Where a setting can be given, and what it is about.
+/// Where a setting can be given, and what it applies to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Scope {
-    /// The process: not in the settings file, since it says where that is.
+    /// The process; not in the settings file, because it determines the path of that file.
     Process,
     /// The process: at the top of the settings file.
     File,
@@ -23,7 +23,7 @@ pub enum Scope {
 }
 
 impl Scope {
-    /// What holds its keys in the settings file; `None` for [`Scope::Process`].
+    /// The table of the settings file that contains its keys; `None` for [`Scope::Process`].
     pub fn table(self) -> Option<&'static str> {
         match self {
             Self::Process => None,
@@ -45,11 +45,11 @@ pub struct Setting {
     pub key: &'static str,
     /// Where it can be given.
     pub scope: Scope,
-    /// What holds where it is not given, as it would be written; `None` where nothing does. The reader parses it.
+    /// The default, as a user would write it; `None` if there is none. The reader parses it.
     pub default: Option<&'static str>,
-    /// What it means, and which values it accepts, for documentation and for the example file.
+    /// Its meaning and its valid values, for the documentation and the example file.
     pub meaning: &'static str,
-    /// Its line in the example file; empty for the default, in a comment.
+    /// Its line in the example file; if empty, the default in a comment.
     pub example: &'static str,
     /// Whether its value must never be shown.
     pub secret: bool,
@@ -77,7 +77,7 @@ impl Setting {
     }
 }
 
-/// Rows are named constants, for the reader, and a list, for everybody else.
+/// Rows are named constants for the reader, and a list for everything else.
 macro_rules! table {
     ($($row:ident = $setting:expr;)*) => {
         $(pub(super) static $row: Setting = $setting;)*
@@ -161,7 +161,7 @@ pub fn of(scope: Scope) -> impl Iterator<Item = &'static Setting> {
     SETTINGS.iter().copied().filter(move |setting| setting.scope == scope)
 }
 
-/// The setting of a name, in either spelling.
+/// The setting with this name, in either spelling.
 pub fn named(name: &str) -> Option<&'static Setting> {
     SETTINGS.iter().copied().find(|setting| setting.name == name || setting.alias == Some(name))
 }
@@ -171,7 +171,7 @@ pub fn is_secret(name: &str) -> bool {
     named(name).is_some_and(|setting| setting.secret)
 }
 
-/// Names that scripts use beside ours: not misspelt, not ours.
+/// Names beside ours that scripts use: they are neither misspelt nor ours.
 const FOREIGN: &[&str] = &[
     "SM_KEYPAIR_ALIAS",
     "SM_KEYPAIR_ID",
@@ -184,18 +184,18 @@ const FOREIGN: &[&str] = &[
     "STM_PKCS11_MODULE",
 ];
 
-/// The setting that a name was probably meant to be, if it is not one itself.
+/// The setting that a misspelt name probably means; `None` for a known name.
 pub fn meant(name: &str) -> Option<&'static str> {
     let ours = name.starts_with("SM_") || name.starts_with("STM_PKCS11_");
     if !ours || FOREIGN.contains(&name) || named(name).is_some() {
         return None;
     }
-    // A short name is near to everything.
+    // A short name is similar to every other name.
     nearest::within(name.len() / 6, name, SETTINGS.iter().map(|setting| setting.name))
 }
 
-/// Whether a text begins as settings begin: blanks and separators, then nothing, a comment, or the name of a setting (a
-/// misspelt one of ours is a setting: it is warned about). What the rest says does not matter.
+/// Whether a text begins like settings: blanks and separators, then the end, a comment, or the name of a setting. A
+/// misspelt name counts as well, and causes a warning. The rest of the text does not matter.
 pub fn is_settings(text: &str) -> bool {
     let text = text.trim_start_matches(['\u{feff}', ';', ' ', '\t', '\r', '\n']);
     if text.is_empty() || text.starts_with(['#', '!']) {

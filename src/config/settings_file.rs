@@ -1,7 +1,7 @@
-//! `stm-pkcs11.toml`: settings for people who have more than one account, or no environment to set.
+//! `stm-pkcs11.toml`: settings for users with several accounts, or without environment variables.
 //!
-//! Strict: a key that is not known is an error that names the line and the nearest right one. Each key is a setting under
-//! another name (`key` in the table of settings), so the values are checked where those of the environment are.
+//! An unknown key is an error that names the line and the most similar key. Each key is another name of a setting
+//! (`key` in the table of settings), so its value is checked like a variable.
 
 use super::problem::Problem;
 use super::setting::{self, Scope};
@@ -13,22 +13,22 @@ use std::collections::{HashMap, HashSet};
 use std::path::{Path, PathBuf};
 use toml::de::{DeArray, DeTable, DeValue};
 
-/// The name that every folder has it under.
+/// The file's name in every directory.
 const NAME: &str = "stm-pkcs11.toml";
 
-/// What a file says, as variables.
+/// The content of a settings file, as variables.
 #[derive(Debug, Default)]
 pub struct SettingsFile {
     pub path: PathBuf,
     /// One for each `[[token]]`.
     pub tokens: Vec<HashMap<String, String>>,
-    /// Settings of the process, which no `[[token]]` has.
+    /// Settings of the process, which are not in a `[[token]]`.
     pub process: HashMap<String, String>,
-    /// What is wrong with it.
+    /// Problems of the file.
     pub problems: Vec<Problem>,
 }
 
-/// The file that the sources lead to: by name, else in the user's folder, else in the system's.
+/// The settings file in use: the one that `STM_PKCS11_CONFIG` names, the user's, or the system's.
 pub fn find(sources: &mut Sources) -> Option<SettingsFile> {
     let path = match sources.get(&setting::CONFIG) {
         Some(found) if found.value.eq_ignore_ascii_case("none") => return None,
@@ -38,7 +38,7 @@ pub fn find(sources: &mut Sources) -> Option<SettingsFile> {
     Some(read(sources, &path))
 }
 
-/// Where a file is looked for that nothing names.
+/// The directories to look in if no setting names a file.
 pub fn folders(sources: &Sources) -> Vec<PathBuf> {
     if sources.privileged {
         return trusted_file::machine().into_iter().collect();
@@ -53,7 +53,7 @@ fn problem(cause: String, remedy: impl Into<String>) -> Problem {
     Problem { setting: "STM_PKCS11_CONFIG", cause, remedy: remedy.into() }
 }
 
-/// Reads a file; what is wrong with it is in its problems.
+/// Reads a file; its problems are in the result.
 fn read(sources: &mut Sources, path: &Path) -> SettingsFile {
     let mut file = SettingsFile { path: path.to_owned(), ..SettingsFile::default() };
     match sources.read(path) {
@@ -135,7 +135,7 @@ impl SettingsFile {
         }
     }
 
-    /// Applications tell tokens by their labels.
+    /// Applications distinguish tokens by their labels, so names must be unique.
     fn check_names(&mut self) {
         if self.tokens.len() < 2 {
             return;
@@ -193,7 +193,7 @@ fn line(text: &str, place: usize) -> usize {
     1 + text.as_bytes().iter().take(place).filter(|byte| **byte == b'\n').count()
 }
 
-/// A value as a variable would have it.
+/// A value in the form that a variable would have.
 fn text_of(value: &DeValue<'_>) -> Option<String> {
     match value {
         DeValue::String(text) => Some(text.to_string()),
@@ -275,7 +275,7 @@ mod tests {
     #[test]
     fn the_file_that_we_ship_has_every_key_and_reads_without_a_problem() {
         let shipped = super::super::example();
-        // Comments that are settings: a hash with no blank behind it.
+        // Comments that are settings: a hash without a blank.
         let whole: String = shipped.lines().map(|line| format!("{}\n", uncommented(line))).collect();
         for text in [&shipped, &whole] {
             assert_eq!(said(text), "");

@@ -1,4 +1,4 @@
-//! Where values come from, in order of precedence.
+//! The sources of settings, in order of precedence.
 
 use super::credential_store;
 use super::properties;
@@ -13,17 +13,17 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use zeroize::Zeroize;
 
-/// Where a value came from.
+/// The source of a value.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Origin {
-    /// `pReserved` of the initialise arguments.
+    /// The settings text in `pReserved` of the initialise arguments.
     Reserved,
     Environment,
     /// The settings file (`stm-pkcs11.toml`).
     SettingsFile(PathBuf),
-    /// The properties file of the service's own tools.
+    /// The properties file of the service's own tools (`ssm-config.properties`).
     File(PathBuf),
-    /// The operating system's store of credentials.
+    /// The order of the sources, for the documentation: the first that has a value is used.
     Store,
 }
 
@@ -62,18 +62,18 @@ pub const ORDER: &[(&str, &str)] = &[
     ),
 ];
 
-/// A value with its origin.
+/// The value: trimmed, unquoted and not empty.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Found {
-    /// Trimmed, without quotes around it, never empty.
+    /// Settings of the machine: from the environment they apply to every token of a settings file.
     pub value: String,
     pub origin: Origin,
 }
 
-/// What the environment says of the machine, for every token of a settings file.
+/// The longest accepted file with settings, a key or a secret, in bytes.
 static MACHINES: [&Setting; 3] = [&setting::PROXY, &setting::NO_PROXY, &setting::CACHE];
 
-/// No file of settings, with a key or with a secret is longer, in bytes.
+/// Values by name. Some are secrets, so all are wiped when they are dropped.
 pub const LONGEST_FILE: u64 = 1 << 20;
 
 /// Values by their names. Secrets are among them, so all are wiped when they are dropped.
@@ -85,38 +85,38 @@ impl Drop for Values {
     }
 }
 
-/// All sources of one process.
+/// The home directory; `None` if the environment names none or cannot be trusted.
 pub struct Sources {
     layers: Vec<(Origin, Arc<Values>)>,
     environment: Arc<Values>,
-    /// `None` where the environment names none, or is not to be trusted.
+    /// Warnings, such as misspelt names and unreadable files.
     pub home: Option<PathBuf>,
-    /// What to warn about: misspelt names, unreadable files.
+    /// Warnings that are shown at every log level.
     pub warnings: Vec<String>,
-    /// What the user has to know at every level of the log.
+    /// The files that were looked for.
     pub notices: Vec<String>,
-    /// Files that were looked at.
+    /// Whether the host may have rights that its caller does not have. Then the environment and the home directory are
+    /// ignored, and only files of root are used.
     pub looked_at: Vec<PathBuf>,
-    /// Whether the host has rights that its caller may not have: no environment, no home, and only root's files.
+    /// The rows that were read.
     pub privileged: bool,
-    /// The rows that were asked for.
+    /// The sources of the running process: the only place that reads its environment. A privileged host
+    /// ([`host::is_privileged`]) ignores the environment, because its caller could have set it.
     #[cfg(test)]
     pub asked: std::cell::RefCell<Vec<&'static str>>,
 }
 
 impl Sources {
-    /// Those of the running process: the one place where its environment is read. In a privileged host
-    /// ([`host::is_privileged`]) it is not, since whoever started that could have set it.
+    /// No setting accepts a value that is not Unicode; it is converted as closely as possible, and fails with its name.
     pub fn of_process(reserved: Option<&str>) -> Self {
         if host::is_privileged() {
             let mut sources = Self::new(reserved, HashMap::new());
             sources.privileged = true;
             return sources;
         }
-        // Values that are no Unicode cannot be what a setting wants; they are taken as near as possible and then
-        // fail with their name.
+        // Windows ignores the case of names.
         let text = |value: OsString| value.into_string().unwrap_or_else(|value| value.to_string_lossy().into_owned());
-        // Names have no case on Windows.
+        // Sources from an environment. Reads the properties file in its home directory.
         let name = |name: OsString| if cfg!(windows) { text(name).to_ascii_uppercase() } else { text(name) };
         let environment = std::env::vars_os().map(|(key, value)| (name(key), text(value))).collect();
         let mut sources = Self::new(reserved, environment);
@@ -127,9 +127,9 @@ impl Sources {
         sources
     }
 
-    /// From an environment. Reads the properties file in its home directory.
+    /// On Windows, HOME was set by some Unix tool.
     pub fn new(reserved: Option<&str>, environment: HashMap<String, String>) -> Self {
-        // On Windows HOME is what some Unix tool set.
+        // Adds the values of the settings file: after the environment, before the properties file.
         let names = if cfg!(windows) { ["USERPROFILE", "HOME"] } else { ["HOME", "USERPROFILE"] };
         let home = names.iter().find_map(|name| environment.get(*name)).filter(|home| !home.is_empty());
         let home = home.map(PathBuf::from);
@@ -155,7 +155,8 @@ impl Sources {
         sources
     }
 
-    /// With what the settings file says: behind the environment, before the properties file and the credential store.
+    /// The sources of one of several tokens: its table of the settings file, and from the environment only the settings
+    /// of the machine. The credentials of one account never reach the host of another.
     pub fn add_settings(&mut self, path: &Path, values: HashMap<String, String>) {
         self.looked_at.insert(0, path.to_owned());
         let place = self.layers.iter().position(|(origin, _)| matches!(origin, Origin::File(_) | Origin::Store));
@@ -163,8 +164,7 @@ impl Sources {
         self.layers.insert(place, (Origin::SettingsFile(path.to_owned()), Arc::new(Values(values))));
     }
 
-    /// Those of one of several tokens: what the settings file says of it, and of the environment only what is the
-    /// machine's and not an account's. One account's credentials never reach another's host.
+    /// A variable of the environment, whether or not it is a setting.
     pub fn of_token(&self, path: &Path, values: HashMap<String, String>) -> Self {
         let names = MACHINES.iter().flat_map(|setting| [Some(setting.name), setting.alias]).flatten();
         let machine = names.filter_map(|name| Some((name.to_owned(), self.environment.0.get(name)?.clone())));
@@ -185,7 +185,7 @@ impl Sources {
         }
     }
 
-    /// A variable of the environment, whatever the settings say.
+    /// Reads a file of settings; warns if others can read the secrets in it.
     pub fn environment(&self, name: &str) -> Option<&str> {
         self.environment.0.get(name).map(String::as_str).filter(|value| !value.is_empty())
     }
@@ -215,7 +215,7 @@ impl Sources {
         }
     }
 
-    /// Reads a file that steers the module; warns if it may have secrets in it that others can read.
+    /// Warns, at every log level, that others can read a file with secrets.
     pub fn read(&mut self, path: &Path) -> Result<Content, Refusal> {
         let content = trusted_file::read(path, LONGEST_FILE)?;
         if content.open_to_others {
@@ -224,13 +224,13 @@ impl Sources {
         Ok(content)
     }
 
-    /// Warns about a file with secrets that others can read, at every level of the log.
+    /// The value of a setting from the first source that has one: trimmed and unquoted. Empty values count as missing.
     pub fn warn_open(&mut self, path: &Path) {
         let path = path.display();
         self.notices.push(format!("{path} can be read by other users; run: chmod 600 {path}"));
     }
 
-    /// The first value of a setting, in the order of the sources: trimmed, unquoted; empty ones count as not given.
+    /// The source that sets a setting without a value to an empty one.
     pub fn get(&self, setting: &'static Setting) -> Option<Found> {
         #[cfg(test)]
         self.asked.borrow_mut().push(setting.name);
@@ -240,7 +240,7 @@ impl Sources {
         })
     }
 
-    /// Where a setting that has no value was given an empty one.
+    /// Whether any source sets something for an account. If so, somebody expects this module to work.
     pub fn emptied(&self, setting: &'static Setting) -> Option<Origin> {
         if self.get(setting).is_some() {
             return None;
@@ -248,7 +248,7 @@ impl Sources {
         self.layers.iter().find(|(_, values)| given(&values.0, setting).is_some()).map(|(origin, _)| origin.clone())
     }
 
-    /// Whether anything is set that concerns an account, in any source: then somebody means this module to work.
+    /// An absolute directory that a variable of the environment names.
     pub fn is_configured(&self) -> bool {
         let counts = |setting: &&&Setting| {
             !matches!(setting.scope, Scope::Log) && !MACHINES.iter().any(|machines| machines.name == setting.name)
@@ -261,7 +261,7 @@ impl Sources {
         }) || self.layers.iter().any(|(origin, _)| matches!(origin, Origin::SettingsFile(_)))
     }
 
-    /// An absolute directory that a variable of the environment names.
+    /// The places where a missing setting was looked for, for messages.
     pub fn directory(&self, name: &str) -> Option<PathBuf> {
         let named = self.layers.iter().find_map(|(origin, values)| match origin {
             Origin::Reserved => values.0.get(name),
@@ -270,14 +270,14 @@ impl Sources {
         named.map(PathBuf::from).filter(|path| path.is_absolute())
     }
 
-    /// Where a missing setting was looked for, for people.
+    /// The value under the name, or under the second spelling.
     pub fn places(&self) -> String {
         let files: Vec<String> = self.looked_at.iter().map(|path| path.display().to_string()).collect();
         if files.is_empty() { "the environment".into() } else { format!("the environment and {}", files.join(", ")) }
     }
 }
 
-/// Under its name, else under its second spelling.
+/// The text of a file. If it is not Unicode, it is read as Latin-1, as Java reads properties.
 fn given<'a>(values: &'a HashMap<String, String>, setting: &Setting) -> Option<&'a str> {
     let second = || setting.alias.and_then(|alias| values.get(alias));
     values
@@ -288,7 +288,8 @@ fn given<'a>(values: &'a HashMap<String, String>, setting: &Setting) -> Option<&
         .map(String::as_str)
 }
 
-/// A text file; where it is not in an encoding of Unicode, in Latin-1, as Java reads properties.
+/// Removes a byte order mark, blanks and one pair of quotes around a value. Blanks within the quotes stay, so that a
+/// password may end with a blank or a quote.
 fn text(bytes: &[u8]) -> zeroize::Zeroizing<String> {
     encoding::decode(bytes)
         .unwrap_or_else(|| zeroize::Zeroizing::new(bytes.iter().map(|byte| char::from(*byte)).collect()))

@@ -1,14 +1,15 @@
-//! What may be spent: checked before a request is sent.
+//! The budget: checked before a request is sent.
 
 use super::entry::Entry;
 use super::spent::Spent;
 use crate::config::{Limit, Period};
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 
-/// How many sign requests this process has made. A forked child counts anew: its parent's number is kept beside the count.
+/// The number of sign requests of this process. A forked child starts at 0, because the parent's process id is stored
+/// beside the count.
 pub struct ProcessCount(AtomicU64);
 
-/// The count of the process that this library is in: one for all runs and tokens.
+/// The count of the current process: one for all its runs and tokens.
 pub static PROCESS: ProcessCount = ProcessCount::new();
 
 impl ProcessCount {
@@ -29,18 +30,18 @@ impl ProcessCount {
         self.change(Some).map_or(0, u64::from)
     }
 
-    /// Takes one, unless `most` are taken.
+    /// Counts a request, unless `most` are counted already.
     pub fn take(&self, most: u64) -> bool {
         self.change(|count| (u64::from(count) < most).then(|| count.saturating_add(1))).is_some()
     }
 
-    /// For a request that was reserved and surely not sent.
+    /// Uncounts a reserved request that was certainly not sent.
     pub fn give_back(&self) {
         self.change(|count| Some(count.saturating_sub(1)));
     }
 }
 
-/// The most that the process may spend; no end without such a limit.
+/// The limit for this process; `u64::MAX` if there is none.
 pub fn of_process(budget: &[Limit]) -> u64 {
     let most = budget.iter().filter(|limit| limit.per == Period::Process).map(|limit| limit.most);
     most.min().unwrap_or(u64::MAX)
@@ -51,7 +52,7 @@ pub fn exhausted<'a>(budget: &'a [Limit], spent: &Spent) -> Option<&'a Limit> {
     budget.iter().find(|limit| spent.of(limit.per).is_some_and(|count| count >= limit.most))
 }
 
-/// Why a request is not sent: whose limit, who spent it, and until when.
+/// The message for a refused request: the limit, who used it up, and when the next period begins.
 pub fn message(limit: &Limit, spent: &Spent, entries: &[Entry]) -> String {
     let period = spent.name(limit.per);
     let who = spenders(entries.iter().filter(|entry| entry.counts() && entry.time.starts_with(period)));
@@ -68,12 +69,12 @@ pub fn message(limit: &Limit, spent: &Spent, entries: &[Entry]) -> String {
     )
 }
 
-/// The number with its noun: `1 signature`, `2 signatures`.
+/// A number of signatures with its noun.
 pub fn signatures(count: u64) -> String {
     format!("{count} signature{}", if count == 1 { "" } else { "s" })
 }
 
-/// Those who spent most: how many, user, machine, program, keypair.
+/// Those who spent most, with their counts: user, machine, program, keypair.
 fn spenders<'a>(entries: impl Iterator<Item = &'a Entry>) -> String {
     let mut counts: Vec<(u64, String)> = Vec::new();
     for entry in entries {

@@ -1,16 +1,16 @@
-//! Who asks for a signature: machine, user, program.
+//! The caller of a signature: machine, user, program.
 //!
-//! A command line may hold passwords (`jarsigner -storepass ...`), so it is never written as it is: only words that cannot
-//! be a secret are kept ([`plain`]), the others become `...`.
+//! A command line may contain passwords (`jarsigner -storepass ...`), so it is never recorded in full. Only words that
+//! cannot be secrets are kept ([`plain`]); the others become `...`.
 
 use std::ffi::OsString;
 use std::path::Path;
 
-/// Longest text of a caller that is written, in characters.
+/// The longest text about a caller that is recorded, in characters.
 const LONGEST: usize = 200;
 
-/// Options of the documented clients that are longer than a letter. Others of that form may have their value behind the
-/// letter, as `-pSECRET`.
+/// Options of the documented clients that are longer than one letter. Other options of that form may have their value
+/// directly behind the letter, as in `-pSECRET`.
 const OPTIONS: &[&str] = &[
     "ac",
     "addprovider",
@@ -75,16 +75,17 @@ const OPTIONS: &[&str] = &[
     "verify",
 ];
 
-/// Who it is. Found out once a process; the process's number is not in it, for a forked child has the same caller.
+/// The caller, determined once in a process. It does not contain the process id, because a forked child has the same
+/// caller.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Caller {
     /// The machine's name; `unknown` if it has none.
     pub host: String,
-    /// The user's name, or number; `unknown` where there is neither.
+    /// The user's name or number; `unknown` if there is neither.
     pub user: String,
     /// The program's file name, without its directory.
     pub process: String,
-    /// The program and those words of its command line that cannot be a secret.
+    /// The program, and those words of its command line that cannot be secrets.
     pub command: String,
 }
 
@@ -92,7 +93,7 @@ impl Caller {
     pub fn of_process() -> Self {
         let mut words: Vec<OsString> = std::env::args_os().collect();
         if words.is_empty() {
-            // A library that musl loaded gets no arguments.
+            // A library that musl loads gets no arguments.
             let line = std::fs::read("/proc/self/cmdline").unwrap_or_default();
             let texts = line.split(|byte| *byte == 0).filter(|word| !word.is_empty());
             words = texts.map(|word| String::from_utf8_lossy(word).into_owned().into()).collect();
@@ -127,8 +128,8 @@ fn command(words: &[OsString], exists: impl Fn(&str) -> bool) -> String {
     kept.join(" ")
 }
 
-/// A word of a command line, as far as it cannot be a secret: a subcommand in the first place, the name of an option
-/// without its value, an existing file.
+/// A word of a command line if it cannot be a secret: a subcommand in first place, the name of an option without its
+/// value, or an existing file.
 fn plain(word: &str, first: bool, exists: impl Fn(&str) -> bool) -> String {
     let name = |text: &str| !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'-');
     if let Some(long) = word.strip_prefix("--") {
@@ -162,12 +163,12 @@ fn user() -> String {
     let environment =
         || ["LOGNAME", "USER"].iter().find_map(|name| std::env::var(name).ok().filter(|name| !name.is_empty()));
     let number = crate::host::user();
-    // The environment's name is only asked where the system's file does not know the number (LDAP).
+    // Use the name from the environment only if the system's file does not know the number (LDAP).
     let users = std::fs::read_to_string("/etc/passwd").unwrap_or_default();
     named(&users, number).or_else(environment).unwrap_or_else(|| number.to_string())
 }
 
-/// The name that a file in the form of `/etc/passwd` has for a user.
+/// The name of a user in a file like `/etc/passwd`.
 #[cfg(unix)]
 fn named(users: &str, number: u32) -> Option<String> {
     users.lines().find_map(|line| {

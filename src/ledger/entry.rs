@@ -1,4 +1,4 @@
-//! An entry: a sign request and how it ended, from two lines; or a reused signature, from one.
+//! An entry: a sign request and its outcome, from two lines; or a reused signature, from one.
 
 use super::file::{self, LedgerFile};
 use super::line::{Kind, Line, Outcome};
@@ -9,32 +9,32 @@ use std::collections::HashMap;
 pub struct Entry {
     /// The number of its line.
     pub n: u64,
-    /// When it was made, in UTC, RFC 3339.
+    /// The time of the request, in UTC, RFC 3339.
     pub time: String,
     pub host: String,
     pub user: String,
     pub pid: u32,
     /// The program's file name, without its directory.
     pub process: String,
-    /// The command line without what may be a secret.
+    /// The command line without words that may be secrets.
     pub command: String,
     pub keypair: String,
     pub keypair_id: String,
     /// The service's name of the algorithm.
     pub sig_alg: String,
-    /// What is signed, in hexadecimal, or `sha256:` and the digest of that.
+    /// The signed digest in hexadecimal; for longer data, `sha256:` and its digest.
     pub digest: String,
-    /// How it ended; `None` for one that is unfinished: it is under way, or its process ended before the answer came.
+    /// The outcome; `None` if the request is in progress, or its process ended before the response.
     pub outcome: Option<Outcome>,
     /// Why there is no signature.
     pub why: Option<String>,
-    /// The id of the service's record.
+    /// The id in the service's signature log.
     pub signature_id: Option<String>,
-    /// How long it took in milliseconds.
+    /// The duration of the request, in milliseconds.
     pub ms: Option<u64>,
-    /// How often it was sent.
+    /// The number of attempts to send it.
     pub attempts: Option<u32>,
-    /// Length of the signature in bytes.
+    /// The length of the signature, in bytes.
     pub bytes: Option<u64>,
 }
 
@@ -70,23 +70,23 @@ impl Entry {
         self.bytes = line.bytes;
     }
 
-    /// The name of the outcome; `unfinished` where there is none.
+    /// The name of the outcome; `unfinished` if there is none.
     pub fn outcome_name(&self) -> &'static str {
         self.outcome.map_or("unfinished", Outcome::name)
     }
 
-    /// Whether it is spent: an unfinished one may have been executed.
+    /// Whether it counts towards the budget: an unfinished request may have been executed.
     pub fn counts(&self) -> bool {
         self.outcome.is_none_or(Outcome::counts)
     }
 
-    /// The day it was made on, in UTC.
+    /// The day of the request, in UTC.
     pub fn day(&self) -> &str {
         self.time.get(..10).unwrap_or(&self.time)
     }
 }
 
-/// Entries of lines, in order.
+/// Joins lines to entries, in order.
 pub fn join(lines: impl Iterator<Item = Line>) -> Vec<Entry> {
     let mut entries: Vec<Entry> = Vec::new();
     let mut places = HashMap::new();

@@ -1,8 +1,8 @@
-//! The ledger on disk: lines are appended under a lock, each with one write; what is there is never changed.
+//! The ledger on disk. Lines are appended under a lock, each with one write; existing lines never change.
 //!
-//! A file that has grown long is renamed to `PATH.1`, `PATH.2`, ... (a higher number is younger, and no file is ever written
-//! over), and the next one begins where it ended: with the number of the next line, the totals and the hash of the last line.
-//! A process may end at any moment, in the middle of a line too: the next one writes on a line of its own.
+//! A long file is renamed to `PATH.1`, `PATH.2`, and so on. A higher number is younger, and no file is ever
+//! overwritten. The next file continues the old one, with the number of the next line, the totals and the hash of the
+//! last line. A process may end at any moment, even in the middle of a line. The next process then begins a new line.
 
 use super::kept_file::KeptFile;
 use super::line::{self, HEAD, Kind, Line};
@@ -16,10 +16,10 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex};
 use std::time::SystemTime;
 
-/// A file longer than this is followed by another one, in bytes.
+/// The length after which a new file begins, in bytes.
 const LONGEST: u64 = 16 << 20;
 
-/// How much of a file's end is read at first: a few lines, in bytes.
+/// The number of bytes that are read first from the end of a file: a few lines.
 const GLANCE: u64 = 4096;
 
 /// The ledger at a path.
@@ -39,17 +39,17 @@ struct Left {
     file: Option<(KeptFile, End)>,
 }
 
-/// Where the next line goes.
+/// Where the next line begins.
 #[derive(Debug, Clone, PartialEq, Eq)]
 struct End {
-    /// The number of the last line that is whole; 0 before the first.
+    /// The number of the last complete line; 0 before the first.
     n: u64,
     spent: Spent,
-    /// The hash of the last line, whole or not.
+    /// The hash of the last line, complete or not.
     hash: String,
-    /// Whether the last line is not whole: it has no line feed.
+    /// Whether the last line is incomplete: it has no line feed.
     torn: bool,
-    /// Length of the file in bytes.
+    /// The length of the file, in bytes.
     length: u64,
 }
 
@@ -69,8 +69,8 @@ impl LedgerFile {
         &self.path
     }
 
-    /// Appends a line, after `decide` has seen the totals as they are (on this day) and has set those after it. Its number,
-    /// time and hash are set here. What `decide` refuses is not written.
+    /// Appends a line. `decide` gets the totals of this day, and sets those after the line; if it refuses, nothing is
+    /// written. This function sets the line's number, time and hash.
     pub fn append<E>(
         &self,
         mut line: Line,
@@ -114,7 +114,7 @@ impl LedgerFile {
         }
     }
 
-    /// The totals, on this day; nothing is written. `None` if there is no ledger.
+    /// The totals of this day, without writing. `None` if there is no ledger.
     pub fn spent(&self) -> Result<Option<Spent>, Refusal> {
         let Some(mut file) = open::read(&self.path)? else { return Ok(None) };
         let mut spent = self.end(&mut file)?.spent;
@@ -122,7 +122,7 @@ impl LedgerFile {
         Ok(Some(spent))
     }
 
-    /// All files that there are, the oldest first.
+    /// All existing files, the oldest first.
     pub fn files(&self) -> Vec<PathBuf> {
         let mut files: Vec<PathBuf> = self.older().into_iter().map(|number| self.numbered(number)).collect();
         files.push(self.path.clone());
@@ -130,7 +130,7 @@ impl LedgerFile {
         files
     }
 
-    /// The numbers of the files that were renamed, in order.
+    /// The numbers of the renamed files, in order.
     fn older(&self) -> Vec<u64> {
         let Some(name) = self.path.file_name().and_then(|name| name.to_str()) else { return Vec::new() };
         let folder = self.path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
@@ -170,14 +170,14 @@ impl LedgerFile {
                 return Ok((file, end));
             }
             if end.length == 0 {
-                // Somebody made it, for its rights or its owner.
+                // Somebody created it empty, to set its permissions or owner.
                 return self.begin(file);
             }
             drop(file);
             let number = self.older().last().map_or(1, |last| last + 1);
             std::fs::rename(&self.path, self.numbered(number)).map_err(|error| self.unwritable(&error))?;
         }
-        // Beside its place and renamed, so that a file without its first line is never there.
+        // Written beside its path and renamed, so that a file without its first line never exists there.
         let folder = self.path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
         let mut new =
             tempfile::Builder::new().prefix(".ledger").tempfile_in(folder).map_err(|error| self.unwritable(&error))?;
@@ -202,7 +202,7 @@ impl LedgerFile {
         Ok((file, end))
     }
 
-    /// The first line of the next file: it goes on where the youngest of the older ones ends.
+    /// The first line of the next file: it continues the youngest of the older ones.
     fn head(&self) -> Result<Line, Refusal> {
         let before = self.older().last().map(|number| self.numbered(*number));
         let (follows, end) = match &before {
@@ -221,7 +221,7 @@ impl LedgerFile {
         Ok(Line { n: end.n + 1, time, spent, prev: end.hash, ..Line::head(follows) })
     }
 
-    /// Reads the end of a file, no more of it than needed. A file that does not begin as ours do is refused.
+    /// Reads the end of a file, and no more than necessary. A file that does not begin like a ledger is refused.
     fn end(&self, file: &mut File) -> Result<End, Refusal> {
         self.try_end(file).map_err(|error| self.unreadable(&error))?.ok_or_else(|| {
             let cause = format!("{} is not a ledger of stm-pkcs11 and was left unchanged", self.path.display());
@@ -257,13 +257,13 @@ impl LedgerFile {
     }
 }
 
-/// The end of a file in its last bytes; `None` where they do not reach back to a whole line.
+/// The end of a file from its last bytes; `None` if they do not contain a complete line.
 fn last(bytes: &[u8], whole: bool, length: u64) -> Option<End> {
     let torn = bytes.last() != Some(&b'\n');
     let text = if torn { bytes } else { &bytes[..bytes.len() - 1] };
     let mut lines: Vec<&[u8]> = text.split(|byte| *byte == b'\n').collect();
     if !whole {
-        // It may have begun before.
+        // It may have begun before these bytes.
         lines.remove(0);
     }
     let hash = line::hash(lines.last()?);
@@ -271,7 +271,7 @@ fn last(bytes: &[u8], whole: bool, length: u64) -> Option<End> {
     Some(End { n: found.n, spent: found.spent, hash, torn, length })
 }
 
-/// Writes all or, where the disk is full, nothing. Under the lock.
+/// Writes all of a line, or nothing if the disk is full. Called under the lock.
 fn write(file: &mut File, text: &str, length: u64) -> io::Result<()> {
     let written = loop {
         match file.write(text.as_bytes()) {
@@ -288,10 +288,10 @@ fn write(file: &mut File, text: &str, length: u64) -> io::Result<()> {
     }
 }
 
-/// A line as it is in the file, and what it says, if it is whole.
+/// A line as stored, and its content if it is complete.
 pub type Text = (Vec<u8>, Option<Line>);
 
-/// What every line of a file is, for those who read it all.
+/// All lines of a file, for readers of the whole ledger.
 pub fn lines(path: &Path) -> Result<Vec<Text>, Refusal> {
     let unreadable = |error: &io::Error| Refusal::io(&format!("{} cannot be read", path.display()), error);
     let Some(mut file) = open::read(path)? else {
@@ -350,11 +350,11 @@ mod tests {
         let (_folder, file) = ledger(LONGEST);
         let other = LedgerFile::new(file.path());
         assert_eq!([add(&file).n, add(&other).n, add(&file).n, add(&file).n, add(&other).n], [2, 3, 4, 5, 6]);
-        // Cut off by hand: the next line follows what is there.
+        // Truncated by hand: the next line follows what is left.
         let text = fs::read_to_string(file.path()).unwrap();
         fs::write(file.path(), &text[..text.trim_end().rfind('\n').unwrap() + 1]).unwrap();
         assert_eq!(add(&other).n, 6);
-        // Moved away, as a rotation does it.
+        // Moved away, as a rotation would do.
         fs::rename(file.path(), file.numbered(1)).unwrap();
         assert_eq!((add(&other).n, add(&file).n), (8, 9));
         // A file of the same length that is not a ledger.

@@ -6,10 +6,10 @@ use data_encoding::HEXLOWER;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
-/// How the first line of every ledger of ours begins.
+/// The beginning of the first line of every ledger.
 pub const HEAD: &str = "{\"ledger\":\"stm-pkcs11\",";
 
-/// Longest text of the service or of the caller that is written, in bytes.
+/// The longest recorded text from the service or the caller, in bytes.
 const LONGEST: usize = 256;
 
 /// Room for a line, in bytes: most are shorter.
@@ -19,17 +19,17 @@ const USUAL: usize = 1024;
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Outcome {
-    /// The service signed, and the signature is right.
+    /// The service signed, and the signature verifies.
     Signed,
-    /// The service answered with something that is not a signature of the keypair. It counts.
+    /// The service's response is not a signature of the keypair. It counts.
     Unverified,
-    /// It may have been executed, but no signature came. It counts.
+    /// The service may have executed it, but no signature arrived. It counts.
     Unknown,
     /// The service refused it. It does not count.
     Refused,
     /// It was not sent. It does not count.
     NotSent,
-    /// A stored signature was given out; no request was made. It does not count.
+    /// A stored signature was returned without a request. It does not count.
     Reused,
 }
 
@@ -37,7 +37,7 @@ impl Outcome {
     pub const ALL: [Self; 6] =
         [Self::Signed, Self::Unverified, Self::Unknown, Self::Refused, Self::NotSent, Self::Reused];
 
-    /// As the ledger has it.
+    /// The name in the ledger.
     pub fn name(self) -> &'static str {
         match self {
             Self::Signed => "signed",
@@ -49,7 +49,7 @@ impl Outcome {
         }
     }
 
-    /// Whether the service has executed the request, or may have: then it may be on the bill.
+    /// Whether the service has executed the request, or may have: then it may be billed.
     pub fn counts(self) -> bool {
         matches!(self, Self::Signed | Self::Unverified | Self::Unknown)
     }
@@ -58,33 +58,33 @@ impl Outcome {
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Kind {
-    /// The first of a file.
+    /// The first line of a file.
     #[default]
     Head,
     /// A sign request that is about to be sent.
     Request,
     Completed,
-    /// A signature that was given out again.
+    /// A stored signature that was returned again.
     Reused,
 }
 
-/// A line. What a kind does not have is not written.
+/// A line. Fields that a kind does not have are not written.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct Line {
-    /// In the first line of a file: whose it is. Always the first key, so that a file is known by its first bytes.
+    /// In the first line of a file: the owner. It is always the first key, so that the first bytes identify a ledger.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub ledger: Option<String>,
-    /// In the first line of a file: the version of this form, 1.
+    /// In the first line of a file: the version of this format, 1.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub version: Option<u32>,
-    /// In the first line of a file: the name of the file before it.
+    /// In the first line of a file: the name of the previous file.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub follows: Option<String>,
-    /// Its number, from 1, over all files.
+    /// Its number, from 1, continuous over all files.
     pub n: u64,
     pub line: Kind,
-    /// When, in UTC, RFC 3339 with milliseconds.
+    /// The time, in UTC, RFC 3339 with milliseconds.
     pub time: String,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub host: Option<String>,
@@ -94,7 +94,7 @@ pub struct Line {
     pub pid: Option<u32>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub process: Option<String>,
-    /// The command line without what may be a secret.
+    /// The command line without words that may be secrets.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub command: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -104,10 +104,10 @@ pub struct Line {
     /// The service's name of the algorithm.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub sig_alg: Option<String>,
-    /// What is signed, in hexadecimal; `sha256:...` of it where it is longer than any digest.
+    /// The signed digest in hexadecimal; `sha256:...` if the data is longer than any digest.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub digest: Option<String>,
-    /// The number of the request that ended.
+    /// The number of the request that this line completes.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub of: Option<u64>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -115,32 +115,32 @@ pub struct Line {
     /// Why there is no signature.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub why: Option<String>,
-    /// The id of the service's record.
+    /// The id in the service's signature log.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub signature_id: Option<String>,
-    /// How long the request took, with retries, in milliseconds.
+    /// The duration of the request, including retries, in milliseconds.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub ms: Option<u64>,
-    /// How often it was sent, or tried to be. All but the last were surely not executed.
+    /// The number of attempts. All but the last were certainly not executed.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub attempts: Option<u32>,
-    /// Length of the signature in bytes.
+    /// The length of the signature, in bytes.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub bytes: Option<u64>,
     /// The totals after this line.
     pub spent: Spent,
-    /// SHA-256 of the line before it, without its line feed, in hexadecimal; of nothing in the first line of all.
+    /// SHA-256 of the previous line, without its line feed, in hexadecimal; for the very first line, of nothing.
     pub prev: String,
 }
 
-/// What is to be signed.
+/// The data to sign, and its keypair and algorithm.
 #[derive(Debug, Clone, Copy)]
 pub struct Subject<'a> {
     pub keypair: &'a str,
     pub keypair_id: &'a str,
     /// The service's name of the algorithm.
     pub sig_alg: &'a str,
-    /// The digest, or the message where the algorithm signs it whole.
+    /// The digest, or the message if the algorithm signs it whole.
     pub hash: &'a [u8],
 }
 
@@ -175,13 +175,13 @@ impl Line {
         text.unwrap_or_else(|| unreachable!("a line has only text and numbers"))
     }
 
-    /// Reads a line; `None` for what is not one of ours, or not whole.
+    /// Parses a line; `None` if it is not a complete line of a ledger.
     pub fn parse(text: &[u8]) -> Option<Self> {
         serde_json::from_slice(text).ok().filter(|line: &Self| line.n > 0)
     }
 }
 
-/// What cannot be longer in the ledger.
+/// Cuts a text to the length that the ledger accepts.
 pub fn cut(text: &str) -> String {
     let mut end = text.len().min(LONGEST);
     while !text.is_char_boundary(end) {
@@ -190,7 +190,7 @@ pub fn cut(text: &str) -> String {
     text[..end].to_owned()
 }
 
-/// How a line names the line before it.
+/// The hash by which a line refers to the previous one.
 pub fn hash(line: &[u8]) -> String {
     HEXLOWER.encode(&Sha256::digest(line))
 }

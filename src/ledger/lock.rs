@@ -1,4 +1,4 @@
-//! The ledger's lock: a file beside it, `PATH.lock`, that is never written to.
+//! The ledger's lock: an empty file beside it, `PATH.lock`.
 //!
 //! The system releases the lock when the process that holds it ends, however it ends. A process keeps the file open between
 //! two lines. A forked child opens its own: what it inherits shares its parent's lock, and would exclude nobody.
@@ -9,9 +9,9 @@ use std::fs::TryLockError;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
-/// Longest time that a lock is waited for: a process that holds it so long was stopped.
+/// The longest wait for a lock. A process that holds it for so long was stopped.
 pub const PATIENCE: Duration = Duration::from_secs(10);
-/// Longest pause between two looks.
+/// The longest pause between two attempts.
 const LONGEST_PAUSE: Duration = Duration::from_millis(2);
 
 /// The lock file, open, of this process; not locked.

@@ -1,12 +1,12 @@
-//! The ledger: every sign request is written down before it is sent, and how it ended; a budget limits what is spent; a
-//! deterministic signature may be given out again.
+//! The ledger records every sign request before it is sent, and its outcome afterwards. A budget limits the number of
+//! requests, and deterministic signatures can be reused.
 //!
-//! A room of its own, below `token` and beside `service`: it knows no PKCS#11 and no HTTP. `token` calls [`Ledger::reserve`]
-//! before the one place where a signature is asked for, and [`Reservation::complete`] after it.
+//! This module is below `token` and beside `service`, and knows neither PKCS#11 nor HTTP. `token` calls
+//! [`Ledger::reserve`] before the one place that requests a signature, and [`Reservation::complete`] after it.
 //!
-//! One request is one entry, however often it is sent: it is sent again only if it surely was not executed. A request counts
-//! towards the budget from its reservation on, and no longer if it ended without having been executed ([`Outcome::counts`]).
-//! A process that ends in between leaves an unfinished entry, which counts.
+//! One request is one entry, however often it is sent: the module sends it again only if it certainly was not executed.
+//! A request counts towards the budget from its reservation, unless it ended without being executed
+//! ([`Outcome::counts`]). If the process ends in between, the entry stays unfinished, and counts.
 
 mod budget;
 mod caller;
@@ -43,11 +43,11 @@ pub struct Ledger {
     budget: Vec<Limit>,
     caller: OnceBox<Caller>,
     tally: Tally,
-    /// It was said that signatures are made without a record.
+    /// Whether the log says already that signatures are made without a record.
     complained: AtomicBool,
 }
 
-/// What a run did, for its summary.
+/// The counts of a run, for its summary.
 #[derive(Default)]
 struct Tally {
     spent: AtomicU64,
@@ -61,32 +61,32 @@ pub struct Ending {
     pub outcome: Outcome,
     /// Why there is no signature.
     pub why: Option<String>,
-    /// The id of the service's record.
+    /// The id in the service's signature log.
     pub signature_id: Option<String>,
-    /// How often it was sent; 0 if it never was.
+    /// The number of attempts to send it; 0 if it was never sent.
     pub attempts: u32,
-    /// Length of the signature in bytes.
+    /// The length of the signature, in bytes.
     pub bytes: Option<u64>,
 }
 
 impl Ending {
-    /// Without any detail, after one attempt.
+    /// An outcome without details, after one attempt.
     pub fn of(outcome: Outcome) -> Self {
         Self { outcome, why: None, signature_id: None, attempts: 1, bytes: None }
     }
 }
 
-/// A request that may be sent now. One that is dropped counts, and stays unfinished in the ledger.
+/// A request that may be sent now. If it is dropped, it counts, and stays unfinished in the ledger.
 #[must_use = "a reservation that is not completed stays unfinished"]
 pub struct Reservation<'a> {
     ledger: &'a Ledger,
     begun: Instant,
-    /// Number and day of its line; `None` where it could not be written, or there is no ledger.
+    /// Number and day of its line; `None` if there is no ledger, or the line could not be written.
     line: Option<(u64, String)>,
 }
 
 impl Ledger {
-    /// Opens no file: the ledger is opened by the first signature.
+    /// Opens no file: the first signature opens the ledger.
     pub fn new(settings: &LedgerSettings) -> Self {
         Self {
             file: settings.path.as_deref().map(LedgerFile::new),
@@ -101,11 +101,11 @@ impl Ledger {
         self.caller.get_or_init(|| Box::new(Caller::of_process()))
     }
 
-    /// Takes one of the budget and writes the request down.
+    /// Reserves one signature of the budget, and records the request.
     ///
     /// # Errors
-    /// The line for a person: the budget is spent; or it is set, and the ledger cannot be written. Without a budget a ledger
-    /// that cannot be written is an error in the log, and the request may be sent.
+    /// The message for the user: the budget is used up, or a budget is set and the ledger cannot be written. Without a
+    /// budget, a ledger that cannot be written is only an error in the log, and the request may be sent.
     pub fn reserve(&self, subject: &Subject<'_>) -> Result<Reservation<'_>, String> {
         let begun = Instant::now();
         let most = budget::of_process(&self.budget);
@@ -158,7 +158,7 @@ impl Ledger {
         }
     }
 
-    /// Writes down that a stored signature was given out.
+    /// Records that a stored signature was returned again.
     pub fn reused(&self, subject: &Subject<'_>, signature_id: Option<&str>, bytes: usize) {
         Tally::add(&self.tally.reused);
         let Some(file) = &self.file else { return };
@@ -177,12 +177,12 @@ impl Ledger {
         }
     }
 
-    /// Whether there is something to say of it: a ledger, a budget, or a signature that was reused.
+    /// Whether the summary has content: a ledger, a budget, or a reused signature.
     fn told(&self) -> bool {
         self.file.is_some() || !self.budget.is_empty() || self.tally.reused.load(Relaxed) > 0
     }
 
-    /// What the run spent, for the log; `None` if nothing was set, or nothing asked for.
+    /// A summary of the run for the log; `None` if nothing is set, or nothing was signed.
     pub fn summary(&self) -> Option<String> {
         let get = |counter: &AtomicU64| counter.load(Relaxed);
         let Tally { spent, given_back, reused, refused } = &self.tally;
@@ -198,7 +198,7 @@ impl Ledger {
         Some(format!("{spent} spent, {} reused, {} refused{budget}", get(reused), get(refused)))
     }
 
-    /// Each limit, and what is spent of it now.
+    /// Each limit, and how much of it is spent now.
     pub fn limits(&self) -> Result<Vec<(Limit, u64)>, Refusal> {
         let spent = self.spent()?.unwrap_or_default();
         let count = |limit: &Limit| match limit.per {
@@ -218,7 +218,7 @@ impl Ledger {
         self.file.as_ref().map_or(Ok(Vec::new()), entry::entries)
     }
 
-    /// Verifies the whole ledger; `None` without one. `noted` is the hash that an earlier verification gave.
+    /// Verifies the whole ledger; `None` without one. `noted` is the hash from an earlier verification.
     pub fn verify(&self, noted: Option<&str>) -> Result<Option<Findings>, Refusal> {
         self.file.as_ref().map(|file| verify(file, noted)).transpose()
     }
@@ -231,7 +231,7 @@ impl Tally {
 }
 
 impl Reservation<'_> {
-    /// The request has ended; one that surely was not executed is given back.
+    /// Records the outcome. A request that certainly was not executed is given back to the budget.
     pub fn complete(self, ending: &Ending) {
         let counts = ending.outcome.counts();
         if !counts {
@@ -267,7 +267,7 @@ impl Reservation<'_> {
     }
 }
 
-/// A ledger that several owners share.
+/// A ledger with several owners.
 pub type Shared = Arc<Ledger>;
 
 #[cfg(test)]

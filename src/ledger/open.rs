@@ -1,11 +1,11 @@
-//! Opening the ledger's files: never through a link, never anything but a regular file, never waiting for a reader.
+//! Opens the ledger's files: only regular files, never through a link, and never blocking.
 
 use std::fmt;
 use std::fs::{File, Metadata, OpenOptions};
 use std::io;
 use std::path::Path;
 
-/// Why the ledger cannot be used: what is wrong with it, and what to do.
+/// Why the ledger cannot be used: the problem and the fix.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Refusal {
     cause: String,
@@ -13,7 +13,7 @@ pub struct Refusal {
 }
 
 impl Refusal {
-    /// `cause` is a clause about the ledger, `remedy` an instruction.
+    /// `cause` is a clause about the ledger, `remedy` an imperative.
     pub fn new(cause: impl Into<String>, remedy: impl Into<String>) -> Self {
         Self { cause: cause.into(), remedy: remedy.into() }
     }
@@ -26,7 +26,7 @@ impl Refusal {
         &self.remedy
     }
 
-    /// The system's answer to `what`.
+    /// The system's error for the action `what`.
     pub fn io(what: &str, error: &io::Error) -> Self {
         let remedy = match error.kind() {
             io::ErrorKind::PermissionDenied | io::ErrorKind::ReadOnlyFilesystem => {
@@ -53,13 +53,13 @@ fn options() -> OpenOptions {
         &mut options,
         libc::O_NOFOLLOW | libc::O_NONBLOCK | libc::O_CLOEXEC,
     );
-    // FILE_FLAG_OPEN_REPARSE_POINT: the link itself, which is not a regular file.
+    // FILE_FLAG_OPEN_REPARSE_POINT opens the link itself, which is not a regular file.
     #[cfg(windows)]
     std::os::windows::fs::OpenOptionsExt::custom_flags(&mut options, 0x0020_0000);
     options
 }
 
-/// For its owner alone, or as `like` is.
+/// Creates with access for the owner only, or with the mode of `like`.
 fn create(options: &mut OpenOptions, like: Option<&Metadata>) {
     options.create(true);
     #[cfg(unix)]
@@ -90,7 +90,7 @@ fn checked(path: &Path, opened: io::Result<File>) -> Result<File, Refusal> {
     }
 }
 
-/// Opens a ledger to read it and to append to it; `None` if there is none.
+/// Opens a ledger for reading and appending; `None` if there is none.
 pub fn append(path: &Path) -> Result<Option<File>, Refusal> {
     match options().append(true).open(path) {
         Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
@@ -106,7 +106,7 @@ pub fn read(path: &Path) -> Result<Option<File>, Refusal> {
     }
 }
 
-/// Opens the lock file `path` of `ledger`, and makes it where it is not there: for those who may write the ledger.
+/// Opens the lock file `path` of `ledger`, and creates it if necessary, for all users who may write to the ledger.
 pub fn lock(path: &Path, ledger: &Path) -> Result<File, Refusal> {
     let opened = match options().append(true).open(path) {
         Err(error) if error.kind() == io::ErrorKind::NotFound => {
@@ -120,7 +120,7 @@ pub fn lock(path: &Path, ledger: &Path) -> Result<File, Refusal> {
             let made = options.open(path);
             #[cfg(unix)]
             if let (Ok(file), Some(like)) = (&made, &like) {
-                // Beyond what the umask lets through: whoever may write the ledger may lock it.
+                // Set despite the umask: every user who may write to the ledger must be able to lock it.
                 use std::os::unix::fs::{MetadataExt, PermissionsExt};
                 let _ = file.set_permissions(std::fs::Permissions::from_mode(like.mode() & 0o666));
             }

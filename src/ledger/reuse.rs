@@ -1,9 +1,10 @@
-//! Signatures that are kept to be given out again: of deterministic algorithms only, for as long as the user set.
+//! Stored signatures that can be returned again: only of deterministic algorithms, and only for the time that the user
+//! set.
 //!
-//! One file a signature, in a directory for each identity: who has other credentials finds nothing. A file has what was
-//! signed, what the keypair was like then, and the signature; its name is a hash of the first. It is believed only if it is
-//! the user's own, is about exactly what is asked for, and is young enough; the caller verifies the signature again. Nothing
-//! here fails: what cannot be read or written is not there.
+//! There is one file for each signature, in a directory for each identity, so other credentials find nothing. A file
+//! contains the signed data, the state of the keypair at that time, and the signature; its name is a hash of the data.
+//! It is used only if it belongs to the user, matches the request exactly, and is recent enough. The caller verifies
+//! the signature again. Nothing here fails: a file that cannot be read or written counts as missing.
 
 use super::line::Subject;
 use crate::log::make_folder;
@@ -16,12 +17,12 @@ use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-/// No file is longer, in bytes: the longest signature there is has 50 kB.
+/// The longest accepted file, in bytes: the longest signature has 50 kB.
 const LONGEST: u64 = 256 << 10;
-/// As many files are looked at, at most, to remove those that are too old.
+/// The largest number of files that one clean-up looks at.
 const SWEPT: usize = 10_000;
 
-/// The kept signatures of one identity.
+/// The stored signatures of one identity.
 pub struct Reuse {
     folder: PathBuf,
     lifetime: Duration,
@@ -30,19 +31,19 @@ pub struct Reuse {
 
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Kept {
-    /// When it was made, in seconds since 1970.
+    /// The time of the signature, in seconds since 1970.
     made: u64,
     keypair_id: String,
     /// The service's name of the algorithm.
     sig_alg: String,
-    /// What was signed, in hexadecimal.
+    /// The signed digest or data, in hexadecimal.
     hash: String,
-    /// What the keypair was like ([`state`]).
+    /// The state of the keypair ([`state`]).
     state: String,
-    /// The signature as the service encodes it.
+    /// The signature in the service's encoding.
     #[serde(with = "bytes")]
     pub signature: Vec<u8>,
-    /// The id of the service's record.
+    /// The id in the service's signature log.
     pub signature_id: Option<String>,
 }
 
@@ -61,7 +62,8 @@ mod bytes {
     }
 }
 
-/// What must be the same as when the signature was made: public key and certificate of the keypair, each in DER.
+/// The state that must not have changed since the signature was made: public key and certificate of the keypair, in
+/// DER.
 pub fn state(public_key: &[u8], certificate: Option<&[u8]>) -> String {
     let mut hash = Sha256::new();
     hash.update((public_key.len() as u64).to_be_bytes());
@@ -75,7 +77,7 @@ fn now() -> u64 {
 }
 
 impl Reuse {
-    /// Touches nothing. `folder` is the identity's own.
+    /// Opens nothing. `folder` is the identity's own directory.
     pub fn new(folder: PathBuf, lifetime: Duration) -> Self {
         Self { folder, lifetime, swept: AtomicBool::new(false) }
     }
@@ -89,7 +91,7 @@ impl Reuse {
         self.folder.join(HEXLOWER.encode(&hash.finalize()))
     }
 
-    /// The signature that was made of this by a keypair that was as `state` says; `None` if there is none that is young enough.
+    /// A stored signature of this data by a keypair in this state; `None` if none is recent enough.
     pub fn find(&self, subject: &Subject<'_>, state: &str) -> Option<Kept> {
         let path = self.place(subject);
         match read(&path) {
@@ -102,12 +104,12 @@ impl Reuse {
         }
     }
 
-    /// A time in the future is not believed either.
+    /// A time in the future is not accepted.
     fn is_young(&self, made: u64) -> bool {
         now().checked_sub(made).is_some_and(|age| age < self.lifetime.as_secs())
     }
 
-    /// Keeps a signature that was verified.
+    /// Stores a verified signature.
     pub fn keep(&self, subject: &Subject<'_>, state: &str, signature: &[u8], signature_id: Option<&str>) {
         let kept = Kept {
             made: now(),
@@ -134,12 +136,12 @@ impl Reuse {
         new.persist(path).map(drop).map_err(|error| error.error)
     }
 
-    /// Drops what is kept of this: it does not verify.
+    /// Deletes the stored signature of this data, because it does not verify.
     pub fn forget(&self, subject: &Subject<'_>) {
         let _ = fs::remove_file(self.place(subject));
     }
 
-    /// Removes what is too old. Only files of our form: everything in the directory has our names.
+    /// Removes old files. It touches only names of our form.
     fn sweep(&self) {
         for entry in fs::read_dir(&self.folder).into_iter().flatten().flatten().take(SWEPT) {
             let name = entry.file_name();

@@ -1,13 +1,14 @@
-//! How much was spent: running totals, in every line, so that the last line answers for all.
+//! Running totals in every line, so that the last line has the totals of the whole ledger.
 
 use crate::config::Period;
 use serde::{Deserialize, Serialize};
 
-/// Sign requests that the service has, or may have, executed. A request counts from when it is reserved, and no longer if it
-/// surely was not executed.
+/// Sign requests that the service has executed, or may have. A request counts from its reservation, and no longer once
+/// it certainly was not executed.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Spent {
-    /// The day that `day` is of, `2026-11-28`, in UTC; also says month and year. Empty before the first line.
+    /// The date that `day` counts, such as `2026-11-28`, in UTC; it also determines month and year. Empty before the
+    /// first line.
     pub date: String,
     pub day: u64,
     pub month: u64,
@@ -17,8 +18,7 @@ pub struct Spent {
 }
 
 impl Spent {
-    /// Goes on to a day. Days that are past, as a clock shows them which was set back, change nothing: no budget is given
-    /// twice.
+    /// Moves to a date. Earlier dates change nothing: a clock that is set back does not renew a budget.
     pub fn advance(&mut self, date: &str) {
         if date <= self.date.as_str() {
             return;
@@ -39,7 +39,7 @@ impl Spent {
         }
     }
 
-    /// One less, that was counted on `date`: in the periods that are the same still.
+    /// Uncounts a request of `date`, in those periods that have not changed since.
     pub fn give_back(&mut self, date: &str) {
         let same = [date == self.date, month(date) == month(&self.date), year(date) == year(&self.date), true];
         for (count, same) in [&mut self.day, &mut self.month, &mut self.year, &mut self.total].into_iter().zip(same) {
@@ -47,7 +47,7 @@ impl Spent {
         }
     }
 
-    /// The count of a period; `None` for the process, which no ledger counts.
+    /// The count of a period; `None` for the process, which is not counted in the ledger.
     pub fn of(&self, period: Period) -> Option<u64> {
         match period {
             Period::Process => None,
@@ -57,7 +57,7 @@ impl Spent {
         }
     }
 
-    /// What the dates of a period have in common, for people: `2026-11-28`, `2026-11`, `2026`.
+    /// The common part of the dates of a period, for messages: `2026-11-28`, `2026-11`, `2026`.
     pub fn name(&self, period: Period) -> &str {
         match period {
             Period::Process | Period::Day => &self.date,

@@ -1,7 +1,7 @@
-//! Whether a ledger is as it was written: hash chain, numbers, totals.
+//! Verifies a ledger: hash chain, numbers, totals.
 //!
-//! The chain shows that a line was changed, removed or put in. Lines that were cut off at the end it shows only to those who
-//! noted the last hash before, and that is what [`Findings::head`] is for.
+//! The chain reveals lines that were changed, removed or inserted. It reveals truncation at the end only to users who
+//! noted the last hash before ([`Findings::head`]).
 
 use super::entry::{self, Entry};
 use super::file::{self, LedgerFile};
@@ -13,29 +13,29 @@ use std::path::Path;
 
 #[derive(Debug, Default, PartialEq, Eq)]
 pub struct Findings {
-    /// How many lines were read.
+    /// The number of lines.
     pub lines: usize,
     /// The hash of the last line; empty without one.
     pub head: String,
-    /// Whether the noted hash is one of the lines'; `None` if none was given.
+    /// Whether the noted hash is the hash of a line; `None` if none was given.
     pub has_noted: Option<bool>,
-    /// What is wrong: place and problem.
+    /// Problems, each with its place.
     pub problems: Vec<String>,
-    /// What is not wrong, but worth knowing: lines that are not whole, files before the first that are elsewhere.
+    /// Harmless findings: incomplete lines, and earlier files that are stored elsewhere.
     pub notes: Vec<String>,
-    /// Reserved and never completed: whether they were billed, only the service knows.
+    /// Requests without an outcome: only the service knows whether they were billed.
     pub unfinished: Vec<Entry>,
     /// The totals in the last line.
     pub spent: Spent,
 }
 
-/// Where the walk through the lines is.
+/// The state of the walk through the lines.
 #[derive(Default)]
 struct Walk {
     findings: Findings,
     last: Option<Line>,
     hash: String,
-    /// Requests, and the day that they counted on.
+    /// Open requests, and the day on which each counted.
     open: HashMap<u64, String>,
     torn: bool,
 }
@@ -75,7 +75,7 @@ impl Walk {
         }
     }
 
-    /// The totals must be what the lines say that was spent and given back.
+    /// The totals must match the lines.
     fn totals(&mut self, place: &str, line: &Line) {
         let day = line.time.get(..10).unwrap_or_default().to_owned();
         let Some(last) = &self.last else {
@@ -93,7 +93,7 @@ impl Walk {
                 self.open.insert(line.n, spent.date.clone());
             }
             (Kind::Completed, Some(Some(day))) if !line.outcome.is_none_or(Outcome::counts) => spent.give_back(&day),
-            // The request is in a file that is elsewhere: what it gives back cannot be known.
+            // The request is in a file that is stored elsewhere, so its day is unknown.
             (Kind::Completed, Some(None)) if !line.outcome.is_none_or(Outcome::counts) => spent = line.spent.clone(),
             _ => {}
         }
@@ -104,7 +104,7 @@ impl Walk {
     }
 }
 
-/// Reads all of a ledger. `noted` is a hash that an earlier verification gave.
+/// Verifies a whole ledger. `noted` is a hash from an earlier verification.
 pub fn verify(ledger: &LedgerFile, noted: Option<&str>) -> Result<Findings, Refusal> {
     let mut walk = Walk::default();
     let mut all = Vec::new();

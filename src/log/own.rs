@@ -1,5 +1,5 @@
-//! A logger of each process's own. A forked child may have inherited its parent's lock held by a thread that it does not have;
-//! so it gets a lock of its own, with its parent's settings if they can still be read.
+//! A separate logger for each process. A forked child may inherit its parent's lock while a thread that does not exist
+//! in the child holds it. So the child gets a lock of its own, with its parent's settings if they can still be read.
 
 use super::State;
 use crate::config::LogOutput;
@@ -9,14 +9,14 @@ use std::sync::MutexGuard;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::{Duration, Instant};
 
-/// Longest time that a record waits for those of other threads.
+/// The longest wait for the records of other threads.
 const PATIENCE: Duration = Duration::from_millis(200);
 const PAUSE: Duration = Duration::from_micros(100);
 
-/// The first process's, or that of a process which was forked from the one before. They are never freed: there is one for
-/// each generation of processes.
+/// The logger of the first process, and in `next` that of the process forked from it. They are never freed: there is
+/// one for each generation of processes.
 pub struct Own {
-    /// 0: nobody's yet.
+    /// 0 = not claimed yet.
     process: AtomicU32,
     state: Mutex<State>,
     next: OnceBox<Own>,
@@ -27,7 +27,7 @@ impl Own {
         Self { process: AtomicU32::new(0), state: Mutex::new(state), next: OnceBox::new() }
     }
 
-    /// This process's state; nothing if other threads keep it for long.
+    /// This process's state; `None` if other threads hold it for long.
     pub fn state(&'static self) -> Option<MutexGuard<'static, State>> {
         let own = self.of(std::process::id());
         let begun = Instant::now();
@@ -53,7 +53,7 @@ impl Own {
                 return last;
             }
             let state = last.state.try_lock().map_or_else(|| State::new(LogOutput::Stderr), |state| state.inherited());
-            // Another thread of this process may have been faster: then its is the next.
+            // If another thread of this process was faster, its state is the next one.
             let _ = last.next.set(Box::new(Self::new(state)));
         }
     }

@@ -1,22 +1,22 @@
-//! Errors that are met again and again: a client that tries an operation ten times, or probes a thousand parameters, needs
-//! to be told once.
+//! Counts repeated errors. A client may try an operation ten times, or probe a thousand parameters; the user needs to
+//! read the error once.
 
 use super::{FixedHasher, hash};
 use std::collections::{HashMap, HashSet};
 
-/// How many lines of one shape are written that differ in their names and numbers.
+/// How many lines of one shape are written if they differ in names and numbers.
 const MOST_OF_A_SHAPE: u64 = 5;
 /// Longest beginning of a line that a count repeats, in characters.
 const LONGEST_NAME: usize = 80;
 /// How many shapes and lines are remembered before all are forgotten.
 const MOST_REMEMBERED: usize = 256;
 
-/// What to do with an error line.
+/// What to do with an error message.
 #[derive(Debug, PartialEq, Eq)]
 pub enum Verdict {
     Write,
     Count,
-    /// It is counted, and the count is a round one: this line tells it.
+    /// It is counted, and the count is a round number: write this line with the count.
     Tell(String),
 }
 
@@ -27,7 +27,7 @@ struct Shape {
     told: u64,
 }
 
-/// The lines that were met since the run began.
+/// The error messages since the run began.
 pub struct Repeats {
     lines: HashSet<u64, FixedHasher>,
     shapes: HashMap<u64, Shape, FixedHasher>,
@@ -38,7 +38,7 @@ impl Repeats {
         Self { lines: HashSet::with_hasher(FixedHasher), shapes: HashMap::with_hasher(FixedHasher) }
     }
 
-    /// Judges a line of an error.
+    /// Judges an error message.
     pub fn judge(&mut self, message: &str) -> Verdict {
         if self.lines.len() >= MOST_REMEMBERED || self.shapes.len() >= MOST_REMEMBERED {
             *self = Self::new();
@@ -54,14 +54,14 @@ impl Repeats {
             return Verdict::Write;
         }
         shape.more += 1;
-        // At 10, 100, 1000: in case the process ends without another word.
+        // At 10, 100, 1000: the process may end without `C_Finalize`.
         if shape.more >= 10 && shape.more == 10u64.pow(shape.more.ilog10()) {
             return Verdict::Tell(shape.tell());
         }
         Verdict::Count
     }
 
-    /// The counts that were not told yet, and forgets all.
+    /// Returns the counts that were not written yet, and forgets everything.
     pub fn take(&mut self) -> Vec<String> {
         let all = std::mem::replace(self, Self::new());
         let untold = all.shapes.into_values().filter(|shape| shape.more > shape.told);
@@ -88,7 +88,7 @@ fn name(line: &str) -> String {
     format!("{} ...", start.trim_end_matches([',', ':']))
 }
 
-/// A line without what differs from one time to the next: numbers, and what stands in quotes.
+/// A line without the parts that vary: numbers and quoted text.
 fn shape(message: &str) -> String {
     let mut shape = String::with_capacity(message.len());
     let mut quoted = false;

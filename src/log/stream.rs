@@ -1,11 +1,11 @@
-//! The host's standard streams, which may be closed, and then be anything: the next file or socket that somebody opens gets
-//! the free number. What is written there is lost at best, and at worst goes into a database or to the service.
+//! The host's standard streams. A host may close them, and the next file or socket that anybody opens then gets the
+//! free number. A line written there is lost at best; at worst it corrupts a database or a connection to the service.
 
 use crate::host::quietly;
 use std::fs::File;
 use std::io::Write;
 
-/// What a stream is now.
+/// The current state of a stream.
 #[derive(Clone, Copy, Debug, PartialEq)]
 #[cfg_attr(not(unix), allow(dead_code, reason = "only unix has a way to look"))]
 enum Now {
@@ -13,11 +13,11 @@ enum Now {
     /// Device and file number.
     Socket(u64, u64),
     Other,
-    /// It cannot be told: no descriptor is free to look at it, or this system has no way.
+    /// Unknown: no descriptor is free to examine it, or this system has no way to do so.
     Unknown,
 }
 
-/// One of the two, and what it was when the module was initialised.
+/// A stream, and its state when the module was initialised.
 #[derive(Clone, Copy)]
 pub struct Stream {
     number: Number,
@@ -31,12 +31,12 @@ pub enum Number {
 }
 
 impl Stream {
-    /// Before it was looked at.
+    /// Not examined yet.
     pub const fn new(number: Number) -> Self {
         Self { number, begun: Now::Unknown }
     }
 
-    /// Looks at it: `C_Initialize` runs before there is a connection of ours.
+    /// Examines it. `C_Initialize` runs before we open any connection.
     pub fn begin(&mut self) {
         self.begun = self.number.look().0;
     }
@@ -46,7 +46,7 @@ impl Stream {
         let (now, copy) = self.number.look();
         let other = match (self.begun, now) {
             (_, Now::Closed) | (Now::Closed, _) => true,
-            // A service manager gives a socket as stderr; one that came later may be ours.
+            // A service manager may pass a socket as stderr; a later socket may be ours.
             (Now::Socket(..) | Now::Other, Now::Socket(..)) => now != self.begun,
             _ => false,
         };
@@ -54,7 +54,7 @@ impl Stream {
             return;
         }
         match (copy, self.number) {
-            // Not by way of the standard library's stream: a process that was forked may have inherited its lock held.
+            // Not through the standard library's stream, whose lock a forked process may have inherited locked.
             (Some(mut copy), _) => write(&mut copy, line),
             (None, Number::Stdout) => write(&mut std::io::stdout(), line),
             (None, Number::Stderr) => write(&mut std::io::stderr(), line),
@@ -62,13 +62,13 @@ impl Stream {
     }
 }
 
-/// One write: lines of parallel processes do not mix. Errors have nowhere to go.
+/// A single write, so that lines of parallel processes do not mix. Errors are ignored.
 pub fn write(out: &mut impl Write, line: &str) {
     let _ = quietly(|| out.write_all(line.as_bytes()).and_then(|()| out.flush()));
 }
 
 impl Number {
-    /// What it is, and a descriptor for it.
+    /// Its current state, and a descriptor for it.
     #[cfg(unix)]
     fn look(self) -> (Now, Option<File>) {
         use std::os::fd::AsFd;

@@ -1,16 +1,16 @@
-//! What a signature is made with, in the standard's terms. How the signer calls it is for the signer to say.
+//! Signature algorithms in the standard's terms. The service's names for them are in `token`.
 
 use super::digest::Digest;
 use super::parameter_set::ParameterSetName;
 
-/// A signature algorithm, with all that tells it from another one.
+/// A signature algorithm with all its variants.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Algorithm {
-    /// RSASSA-PKCS1-v1_5; without a digest the bytes are padded as they are.
+    /// RSASSA-PKCS1-v1_5. Without a digest, the data is padded unchanged.
     Pkcs1(Option<Digest>),
     /// RSASSA-PSS: MGF1 with the same digest, a salt as long as the digest.
     Pss(Digest),
-    /// ECDSA; without a digest the bytes are one of a length that no digest has.
+    /// ECDSA. Without a digest, the data has a length that no digest has.
     Ecdsa(Option<Digest>),
     /// Ed25519 over the message.
     Ed25519,
@@ -21,7 +21,7 @@ pub enum Algorithm {
 }
 
 impl Algorithm {
-    /// Whether the same key makes the same signature of the same data each time.
+    /// Whether the same key always makes the same signature of the same data.
     pub fn is_deterministic(self) -> bool {
         match self {
             Self::Pkcs1(_) | Self::Ed25519 | Self::Ed25519ph => true,

@@ -1,4 +1,4 @@
-//! The NIST curves: one row each with all that is known of one. A row lacks nothing, or it does not compile.
+//! The NIST curves: one row for each, with everything that the module needs. An incomplete row does not compile.
 
 use aws_lc_rs::digest as fast;
 use aws_lc_rs::signature as algorithm;
@@ -14,15 +14,15 @@ pub struct Curve {
     pub bits: usize,
     /// Length of a coordinate, and of half a signature, in bytes.
     pub half: usize,
-    /// Verifies `r || s`. It is named with a digest of the curve's length: ECDSA does not care which hash a digest came from.
+    /// Verifies `r || s`. Its name contains a digest of the curve's length, although ECDSA works with any digest.
     pub(super) algorithm: &'static dyn VerificationAlgorithm,
-    /// The digest that `algorithm` is named with.
+    /// The digest in the name of `algorithm`.
     pub(super) hash: &'static fast::Algorithm,
     /// Prime, coefficients a and b, the generator's x, and its order (SP 800-186), in hexadecimal without leading zeros.
     pub(super) domain: [&'static str; 5],
 }
 
-/// The curves that the service has.
+/// The curves that the service supports.
 pub static CURVES: [Curve; 3] = [
     Curve {
         name: "P-256",
@@ -76,8 +76,8 @@ pub static CURVES: [Curve; 3] = [
     },
 ];
 
-/// `CKA_EC_PARAMS` of Ed25519: its OBJECT IDENTIFIER (RFC 8410), the form that the standard prefers since 3.1 and that
-/// OpenSC, pkcs11-provider and python-pkcs11 all read.
+/// `CKA_EC_PARAMS` of Ed25519: its OBJECT IDENTIFIER (RFC 8410). The standard prefers this form since 3.1, and OpenSC,
+/// pkcs11-provider and python-pkcs11 all read it.
 pub const ED25519_PARAMS: &[u8] = &[0x06, 0x03, 0x2b, 0x65, 0x70];
 
 /// The other form that the standard allows: PrintableString "edwards25519".

@@ -1,4 +1,4 @@
-//! Digests: one table for hashing, for DigestInfo and for PSS.
+//! Digests: one table for hashing, DigestInfo and PSS.
 
 use crate::error::{Error, Result};
 use aws_lc_rs::digest as fast;
@@ -18,7 +18,7 @@ pub enum Digest {
     Sha3_512,
 }
 
-/// What belongs to a digest.
+/// The properties of a digest.
 pub struct DigestRow {
     pub digest: Digest,
     /// `CKM_SHA...`
@@ -27,13 +27,13 @@ pub struct DigestRow {
     pub len: usize,
     /// `CKG_MGF1_...`
     pub mgf: CK_RSA_PKCS_MGF_TYPE,
-    /// As people write it.
+    /// Its usual name.
     pub name: &'static str,
     /// DER of the DigestInfo in front of the digest (RFC 8017, 9.2, note 1), with NULL parameters.
     pub info: &'static [u8],
 }
 
-/// SHA-2 and SHA-3 differ in the last byte of the object identifier only.
+/// SHA-2 and SHA-3 differ only in the last byte of the object identifier.
 macro_rules! nist_info {
     ($number:literal, $len:literal) => {
         &[
@@ -92,7 +92,6 @@ const fn nist(
 }
 
 impl Digest {
-    /// Everything that belongs to it.
     pub const fn row(self) -> &'static DigestRow {
         &DIGESTS[self as usize]
     }
@@ -103,7 +102,7 @@ impl Digest {
     }
 }
 
-/// A hash being made, in constant memory.
+/// A digest in progress, in constant memory.
 #[derive(Clone)]
 pub struct Hasher {
     digest: Digest,
@@ -164,7 +163,7 @@ impl Hasher {
         }
     }
 
-    /// How many bytes [`Hasher::finish`] returns.
+    /// The length of the result of [`Hasher::finish`], in bytes.
     #[allow(clippy::len_without_is_empty, reason = "a digest is never empty")]
     pub fn len(&self) -> usize {
         self.digest.row().len
@@ -177,7 +176,7 @@ pub fn sha256(data: &[u8]) -> [u8; 32] {
     out
 }
 
-/// SHA-1 of some bytes, where the standard asks for it (`CKA_CHECK_VALUE`, key identifiers).
+/// SHA-1, only where the standard requires it (`CKA_CHECK_VALUE`, key identifiers).
 pub fn sha1(data: &[u8]) -> [u8; 20] {
     let mut out = [0; 20];
     out.copy_from_slice(fast::digest(&fast::SHA1_FOR_LEGACY_USE_ONLY, data).as_ref());

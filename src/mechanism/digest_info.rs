@@ -1,10 +1,10 @@
-//! What clients put into `CKM_RSA_PKCS`: a DigestInfo (RFC 8017, 9.2) that they made themselves.
+//! The data that clients pass to `CKM_RSA_PKCS`: a DigestInfo (RFC 8017, 9.2) that they made themselves.
 
 use super::digest::{DIGESTS, Digest};
 
-/// The digest inside, if the data is exactly the DigestInfo that a hash-and-sign algorithm would make. The service
-/// builds the canonical one; any other spelling would be signed as something else than was asked for, so it is not
-/// recognised here and goes out as it stands.
+/// The digest inside, if the data is exactly the canonical DigestInfo. The service builds that form itself. Any other
+/// encoding would be replaced by it, and the signature would be of other data; so it is not recognised here, and is
+/// sent unchanged.
 pub fn parse(data: &[u8]) -> Option<(Digest, &[u8])> {
     DIGESTS.iter().find_map(|row| {
         let digest = data.strip_prefix(row.info)?;

@@ -1,9 +1,9 @@
-//! The two encodings of an ECDSA signature: DER `SEQUENCE { r, s }`, as the service answers, and `r || s` in halves as
-//! long as the curve's order, as the standard wants it (PKCS#11 3.2, 6.3.1).
+//! The two encodings of an ECDSA signature: DER `SEQUENCE { r, s }`, which the service sends, and `r || s` in halves as
+//! long as the curve's order, which the standard requires (PKCS#11 3.2, 6.3.1).
 
 use crate::der::next;
 
-/// `r || s` from whatever the service sent: DER, or already raw. `None` for anything else.
+/// `r || s` from the service's signature in DER or in raw form. `None` for anything else.
 pub fn to_raw(answer: &[u8], half: usize) -> Option<Vec<u8>> {
     if let Some(raw) = from_der(answer, half) {
         return Some(raw);
@@ -12,8 +12,8 @@ pub fn to_raw(answer: &[u8], half: usize) -> Option<Vec<u8>> {
 }
 
 /// `r || s` in full halves, from the shorter form: "the signature may have a shorter length but must be composed as
-/// specified" (6.3.1), which is two halves of one length, without leading zeros that both have. `None` for what is no
-/// shorter form.
+/// specified" (6.3.1). That means two halves of equal length, without the leading zeros that both have. `None` if it is
+/// not a shorter form.
 pub fn lengthen(short: &[u8], half: usize) -> Option<Vec<u8>> {
     let len = short.len() / 2;
     if len == 0 || len >= half || !short.len().is_multiple_of(2) {
@@ -35,14 +35,14 @@ fn from_der(der: &[u8], half: usize) -> Option<Vec<u8>> {
     Some(raw)
 }
 
-/// DER of `r || s`, as messages have it.
+/// `r || s` in DER, the form that messages contain.
 #[cfg(any(windows, test))]
 pub fn to_der(raw: &[u8]) -> Vec<u8> {
     let (r, s) = raw.split_at(raw.len() / 2);
     crate::der::element(0x30, &[crate::der::integer(r), crate::der::integer(s)].concat())
 }
 
-/// A positive INTEGER, right-aligned; superfluous leading zeros are tolerated.
+/// A positive INTEGER, right-aligned; superfluous leading zeros are accepted.
 fn put(integer: &[u8], place: &mut [u8]) -> Option<()> {
     if integer.first().is_none_or(|first| first & 0x80 != 0) {
         return None;

@@ -1,12 +1,12 @@
-//! EC domain parameters that are written out (SEC 1, C.2 "SpecifiedECDomain"): which named curve they are.
+//! Explicit EC domain parameters (SEC 1, C.2 "SpecifiedECDomain"), and the named curve that they describe.
 //!
-//! OpenSSL writes them for keys that come out of a provider, and some certificates have them. They are the same curve.
+//! OpenSSL writes them for keys from a provider, and some certificates contain them. The curve is the same.
 
 use super::curve::{CURVES, Curve};
 use crate::der::{next, strip_zeros};
 use data_encoding::HEXLOWER;
 
-/// The curve whose parameters these are: the content of the SEQUENCE.
+/// The named curve with these parameters, which are the content of the SEQUENCE.
 pub fn named(parameters: &[u8]) -> Option<&'static Curve> {
     let (0x02, _version, rest) = next(parameters)? else { return None };
     let (0x30, field, rest) = next(rest)? else { return None };
@@ -76,7 +76,7 @@ mod tests {
                 assert!(named(&content[..end]).is_none_or(|curve| curve.name == name));
                 let mut changed = content.to_vec();
                 changed[end] ^= 1;
-                // The version, the seed and the cofactor are no part of the curve.
+                // Version, seed and cofactor do not identify the curve.
                 let _ = named(&changed);
             }
         }

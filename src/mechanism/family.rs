@@ -1,11 +1,11 @@
-//! Key families: one row each with every name that a family goes by. A family that is added is a compile error wherever
-//! families are told apart.
+//! Key families: one row for each, with all its names. Adding a family causes a compile error wherever the code
+//! distinguishes families.
 
 use cryptoki_sys::*;
 
 macro_rules! families {
     ($($(#[$doc:meta])* $family:ident $name:literal $key_type:ident $generation:ident;)*) => {
-        /// A family of keys that use the same mechanisms.
+        /// A family of keys that share their mechanisms.
         #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
         pub enum Family {
             $($(#[$doc])* $family,)*
@@ -14,7 +14,7 @@ macro_rules! families {
         impl Family {
             pub const ALL: &[Self] = &[$(Self::$family),*];
 
-            /// As people write it.
+            /// Its usual name.
             pub fn name(self) -> &'static str {
                 match self {
                     $(Self::$family => $name,)*
@@ -28,7 +28,7 @@ macro_rules! families {
                 }
             }
 
-            /// The family with this `CKA_KEY_TYPE`; `None` for keys that the service does not have.
+            /// The family with this `CKA_KEY_TYPE`; `None` for keys that the service does not support.
             pub fn of_key_type(key_type: CK_KEY_TYPE) -> Option<Self> {
                 Self::ALL.iter().copied().find(|family| family.key_type() == key_type)
             }

@@ -1,4 +1,4 @@
-//! What a generation template asks for, in the service's words (`POST /keypairs`: `key_alg` and `properties`).
+//! Translates a generation template into the service's terms (`POST /keypairs`: `key_alg` and `properties`).
 
 use super::curve::{CURVES, ED25519_CURVE_NAME, ED25519_PARAMS};
 use super::family::Family;
@@ -8,7 +8,7 @@ use crate::error::{Error, Result};
 use cryptoki_sys::*;
 use serde_json::{Value, json};
 
-/// The kind of keypair to make.
+/// The kind of keypair to create.
 #[derive(Debug, PartialEq)]
 pub struct KeyShape {
     /// `RSA`, `ECDSA`, `EdDSA`, `MLDSA`, `SLHDSA`
@@ -17,13 +17,13 @@ pub struct KeyShape {
     pub properties: Vec<(&'static str, Value)>,
 }
 
-/// RSA sizes that the service makes.
+/// The RSA sizes that the service supports.
 const RSA_SIZES: [CK_ULONG; 3] = [2048, 3072, 4096];
 
-/// Reads a template. `get` returns the value given for an attribute.
+/// Reads a template. `get` returns the value of an attribute in the template.
 ///
-/// `CKR_TEMPLATE_INCOMPLETE` for what is missing; `CKR_CURVE_NOT_SUPPORTED`, `CKR_PARAMETER_SET_NOT_SUPPORTED` and `CKR_ATTRIBUTE_VALUE_INVALID` for what the service does not make, with a line
-/// that says what it does.
+/// `CKR_TEMPLATE_INCOMPLETE` if something is missing. `CKR_CURVE_NOT_SUPPORTED`, `CKR_PARAMETER_SET_NOT_SUPPORTED` or
+/// `CKR_ATTRIBUTE_VALUE_INVALID` if the service does not support the value; the message lists those that it supports.
 pub fn key_shape<'a>(family: Family, get: impl Fn(CK_ATTRIBUTE_TYPE) -> Option<&'a [u8]>) -> Result<KeyShape> {
     let needed = |attribute, name: &str| {
         get(attribute).ok_or_else(|| Error::new(CKR_TEMPLATE_INCOMPLETE, format!("the template lacks {name}")))
@@ -35,7 +35,7 @@ pub fn key_shape<'a>(family: Family, get: impl Fn(CK_ATTRIBUTE_TYPE) -> Option<&
             .map_err(|_| Error::new(CKR_ATTRIBUTE_VALUE_INVALID, format!("{name} is not a CK_ULONG")))
     };
     let shape = |key_alg, name, value| Ok(KeyShape { key_alg, properties: vec![(name, value)] });
-    // The names of the property and of its values are not documented; these are the ones of the standards.
+    // The service's documentation has neither the name of the property nor its values; these are the standards' names.
     let set = || -> Result<Value> {
         let wanted = number(CKA_PARAMETER_SET, "CKA_PARAMETER_SET")?;
         let set = parameter_set(family, wanted).ok_or_else(|| {

@@ -1,4 +1,4 @@
-//! Public keys: from a SubjectPublicKeyInfo as the service gives it, or from attributes as applications give them.
+//! Public keys, from the service's SubjectPublicKeyInfo or from an application's attributes.
 
 use super::curve::{CURVES, Curve, ED25519_CURVE_NAME, ED25519_PARAMS};
 use super::explicit_curve;
@@ -24,7 +24,7 @@ struct Inner {
     verifiers: Verifiers,
 }
 
-/// What a key is made of.
+/// The parts of a key.
 pub(super) enum Material {
     /// `pkcs1` is the RSAPublicKey in DER.
     Rsa {
@@ -47,7 +47,7 @@ pub(super) enum Material {
     },
 }
 
-/// Smallest and largest RSA modulus that is worked with, in bits.
+/// The smallest and the largest supported RSA modulus, in bits.
 const RSA_BITS: std::ops::RangeInclusive<usize> = 1024..=16384;
 
 const OID_RSA: &[u8] = &[0x2a, 0x86, 0x48, 0x86, 0xf7, 0x0d, 0x01, 0x01, 0x01];
@@ -65,7 +65,7 @@ impl PublicKey {
         Self(Arc::new(Inner { spki: spki.into(), material, verifiers: Verifiers::default() }))
     }
 
-    /// From a SubjectPublicKeyInfo in DER. Nothing is worked out that the first signature does not need.
+    /// Reads a SubjectPublicKeyInfo in DER. Work that only a signature needs is left to the first signature.
     pub fn from_spki(der: &[u8]) -> Result<Self> {
         let (rest, info) =
             SubjectPublicKeyInfo::from_der(der).map_err(|_| invalid("the public key is not a SubjectPublicKeyInfo"))?;
@@ -99,13 +99,14 @@ impl PublicKey {
         Ok(Self::new(canonical.unwrap_or_else(|| der.to_vec()), material))
     }
 
-    /// Whether a SubjectPublicKeyInfo is of this key. Numbers are compared, not encodings: parameters may be there or not,
-    /// curves named or written out, points compressed, and an RSA key may be restricted to PSS.
+    /// Whether a SubjectPublicKeyInfo contains this key. It compares numbers, not encodings: parameters may be missing,
+    /// curves explicit, points compressed, and an RSA key restricted to PSS.
     pub fn is_of(&self, spki: &[u8]) -> bool {
         spki == self.spki() || Self::from_spki(spki).is_ok_and(|other| self.material() == other.material())
     }
 
-    /// From `CKA_MODULUS` and `CKA_PUBLIC_EXPONENT`, big-endian: `CKR_ATTRIBUTE_VALUE_INVALID` for what no RSA key has.
+    /// From `CKA_MODULUS` and `CKA_PUBLIC_EXPONENT`, big-endian; `CKR_ATTRIBUTE_VALUE_INVALID` if no RSA key can have
+    /// them.
     pub fn rsa(modulus: &[u8], exponent: &[u8]) -> Result<Self> {
         let pkcs1 = der::element(0x30, &[der::integer(modulus), der::integer(exponent)].concat());
         let material = rsa_material(modulus, exponent, &pkcs1)?;
@@ -113,7 +114,7 @@ impl PublicKey {
         Self::new(der::spki(&algorithm, &pkcs1), material).checked()
     }
 
-    /// From `CKA_EC_PARAMS` (a named curve) and `CKA_EC_POINT` (DER OCTET STRING; a bare point is taken too).
+    /// From `CKA_EC_PARAMS` (a named curve) and `CKA_EC_POINT` (DER OCTET STRING; a bare point is accepted as well).
     pub fn ec(params: &[u8], point: &[u8]) -> Result<Self> {
         let curve = CURVES.iter().find(|curve| curve.params == params);
         let curve =
@@ -150,7 +151,7 @@ impl PublicKey {
         Ok(Self::new(der::spki(&der::element(0x06, &oid), value), post_quantum_material(set, value)?))
     }
 
-    /// Refuses a key that no signature can be checked with: a point off its curve, an even modulus.
+    /// Refuses a key with which no signature can be verified: a point that is not on its curve, an even modulus.
     fn checked(self) -> Result<Self> {
         if self.verifiers().usable(self.material()) { Ok(self) } else { Err(invalid("the public key is not valid")) }
     }
@@ -163,12 +164,13 @@ impl PublicKey {
         &self.0.verifiers
     }
 
-    /// The SubjectPublicKeyInfo in DER; of EC keys with a named curve and an uncompressed point, whatever it was read from.
+    /// The SubjectPublicKeyInfo in DER. EC keys always have a named curve and an uncompressed point, whatever the input
+    /// was.
     pub fn spki(&self) -> &[u8] {
         &self.0.spki
     }
 
-    /// Which mechanisms it goes with.
+    /// The family, which determines the mechanisms.
     pub fn family(&self) -> Family {
         match self.material() {
             Material::Rsa { .. } => Family::Rsa,
@@ -193,7 +195,7 @@ impl PublicKey {
         }
     }
 
-    /// Length of a signature as PKCS#11 has it, in bytes. Exact for every key here.
+    /// The length of a signature in the standard's encoding, in bytes. Exact for every key here.
     pub fn signature_len(&self) -> usize {
         match self.material() {
             Material::Rsa { modulus, .. } => modulus.len(),
@@ -252,7 +254,7 @@ impl PublicKey {
         }
     }
 
-    /// As people write it: "RSA-3072", "P-256", "ML-DSA-65".
+    /// A display name: "RSA-3072", "P-256", "ML-DSA-65".
     pub fn name(&self) -> String {
         match self.material() {
             Material::Rsa { .. } => format!("RSA-{}", self.bits()),
@@ -263,7 +265,7 @@ impl PublicKey {
     }
 }
 
-/// By what the key is, not by how it was written.
+/// Compares the key itself, not its encoding.
 impl PartialEq for Material {
     fn eq(&self, other: &Self) -> bool {
         match (self, other) {
@@ -396,7 +398,7 @@ mod tests {
         }
     }
 
-    /// The generator in domain parameters that are written out.
+    /// The generator in explicit domain parameters.
     fn generator(parameters: &[u8]) -> Vec<u8> {
         let (_, content, _) = der::next(parameters).unwrap();
         let elements = std::iter::successors(der::next(content), |(_, _, rest)| der::next(rest));

@@ -1,8 +1,8 @@
 //! Cryptography that needs no private key: the table of mechanisms, hashing, encodings, local verification.
 //!
-//! Knows no HTTP and no session. An operation is a [`Signing`]: data goes in, a [`Prepared`] comes out that says what
-//! the service has to sign with which algorithm, and that turns the service's answer into the standard's encoding once it
-//! has verified it.
+//! It knows neither HTTP nor sessions. An operation is a [`Signing`], which receives data and returns a [`Prepared`].
+//! That says what the service must sign, and with which algorithm. It also verifies the service's response, and
+//! converts it to the standard's encoding.
 
 mod algorithm;
 mod curve;
@@ -35,7 +35,7 @@ pub use random::Random;
 pub use signing::{Prepared, Signing};
 pub use table::{MECHANISMS, Mechanism, Role, Scheme, allowed_for, by_type, markdown};
 
-/// Entry points for the fuzz targets: encodings that no public function takes as they are.
+/// Entry points for the fuzz targets: encodings that no public function accepts directly.
 #[cfg(feature = "fuzzing")]
 pub mod fuzzing {
     pub use super::digest_info::parse as digest_info;

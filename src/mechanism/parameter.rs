@@ -1,4 +1,4 @@
-//! Mechanism parameters, lifted out of the application's memory.
+//! Mechanism parameters, copied from the application's memory.
 
 use cryptoki_sys::*;
 
@@ -29,11 +29,11 @@ pub enum Parameter {
         context: Vec<u8>,
         hash: Option<CK_MECHANISM_TYPE>,
     },
-    /// Not of the length, or with a pointer, that the mechanism's parameter has: `CKR_MECHANISM_PARAM_INVALID`.
+    /// A length or a pointer that the mechanism's parameter cannot have: `CKR_MECHANISM_PARAM_INVALID`.
     Malformed,
 }
 
-/// Which C struct a mechanism's parameter is.
+/// The C struct of a mechanism's parameter.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum ParameterShape {
     None,

@@ -1,5 +1,5 @@
-//! The parameter sets of the post-quantum families: one row each with every name that a set goes by, and how its
-//! signatures are verified.
+//! The parameter sets of the post-quantum families: one row for each, with all its names and the function that verifies
+//! its signatures.
 
 use super::family::Family;
 use aws_lc_rs::signature as algorithm;
@@ -7,7 +7,7 @@ use aws_lc_rs::signature::VerificationAlgorithm;
 use cryptoki_sys::*;
 use std::fmt;
 
-/// Which set. A set that is added is a compile error wherever sets are told apart.
+/// A parameter set. Adding one causes a compile error wherever the code distinguishes sets.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[allow(non_camel_case_types, reason = "FIPS 204 and 205 name them so")]
 pub enum ParameterSetName {
@@ -30,7 +30,7 @@ pub enum ParameterSetName {
 
 /// How a set's signatures are verified.
 pub(super) enum Check {
-    /// By aws-lc-rs, with the key made ready once.
+    /// By aws-lc-rs, with a key that is parsed once.
     Fast(&'static dyn VerificationAlgorithm),
     /// Public key, message, signature.
     #[cfg_attr(not(feature = "slh-dsa"), allow(dead_code, reason = "SLH-DSA alone is verified this way"))]
@@ -45,7 +45,7 @@ pub struct ParameterSet {
     pub number: CK_ULONG,
     /// Last byte of the object identifier 2.16.840.1.101.3.4.3.x.
     pub oid: u8,
-    /// As FIPS 204 and 205 write it.
+    /// Its name in FIPS 204 and 205.
     pub name: &'static str,
     /// Length of the public key in bytes.
     pub public_len: usize,
@@ -87,8 +87,8 @@ const fn slh(
     ParameterSet { set, family: Family::SlhDsa, number, oid, name, public_len, signature_len, check }
 }
 
-/// Never inlined: its signatures of up to 50 kB lie on the stack, and a host's threads may have 64 kB (stunnel's do). Only who
-/// verifies such a signature pays for it.
+/// Never inlined: it keeps signatures of up to 50 kB on the stack, and a thread of the host may have only 64 kB
+/// (stunnel's do). Only callers that verify such a signature use that stack.
 #[cfg(feature = "slh-dsa")]
 #[inline(never)]
 fn verify_slh<P: slh_dsa::ParameterSet>(value: &[u8], message: &[u8], signature: &[u8]) -> bool {
@@ -98,7 +98,7 @@ fn verify_slh<P: slh_dsa::ParameterSet>(value: &[u8], message: &[u8], signature:
         if key.try_verify_with_context(message, &[], &signature).is_ok())
 }
 
-/// All sets that this build can verify: what it cannot verify, it does not show.
+/// All sets that this build can verify; the token does not show any others.
 pub static PARAMETER_SETS: &[ParameterSet] = &[
     ml(ParameterSetName::MlDsa44, CKP_ML_DSA_44 as CK_ULONG, 17, "ML-DSA-44", 1312, 2420, &algorithm::ML_DSA_44),
     ml(ParameterSetName::MlDsa65, CKP_ML_DSA_65 as CK_ULONG, 18, "ML-DSA-65", 1952, 3309, &algorithm::ML_DSA_65),

@@ -1,4 +1,4 @@
-//! Random numbers (PKCS#11 3.2, 5.21): the operating system's, with the application's seeds mixed in.
+//! Random numbers (PKCS#11 3.2, 5.21): those of the operating system, mixed with the application's seeds.
 
 use crate::error::{Error, Result};
 use cryptoki_sys::*;
@@ -6,23 +6,23 @@ use sha2::{Digest as _, Sha512};
 use std::sync::atomic::{AtomicU64, Ordering};
 use zeroize::{Zeroize, Zeroizing};
 
-/// Bytes that are drawn at once: as long as the mask that one digest makes.
+/// The number of bytes drawn at once: the length of the mask that one digest makes.
 const PIECE: usize = 64;
 
-/// A generator: the operating system's random numbers, XOR a mask that comes of the seeds. The mask does not depend on
-/// what is drawn, so that the result is never weaker than the operating system's, whatever the seeds are.
+/// A generator: the operating system's random numbers, XOR a mask derived from the seeds. The mask does not depend on
+/// the numbers drawn, so the result is never weaker than the operating system's, whatever the seeds are.
 ///
-/// What is kept of all seeds together is 64 bytes. There is no lock that a fork could leave held: threads that seed and
-/// draw at the same time may see one seed or both, and either is right.
+/// All seeds together are reduced to 64 bytes. There is no lock that a fork could leave held. Threads that seed and
+/// draw at the same time may see one seed or both; either is correct.
 #[derive(Default)]
 pub struct Random {
     pool: [AtomicU64; PIECE / 8],
-    /// How often the pool was seeded or drawn from; 0 as long as there is no seed.
+    /// The number of seeds and draws; 0 until the first seed.
     uses: AtomicU64,
 }
 
 impl Random {
-    /// `C_SeedRandom`: mixes a seed of any length in. A seed that comes twice counts twice.
+    /// `C_SeedRandom`: mixes in a seed of any length. A repeated seed counts again.
     pub fn seed(&self, seed: &[u8]) {
         let number = self.uses.fetch_add(1, Ordering::Relaxed);
         let mut digest =
@@ -33,7 +33,7 @@ impl Random {
         digest.as_mut_slice().zeroize();
     }
 
-    /// `C_GenerateRandom`: fills `out`; `CKR_DEVICE_ERROR` where the operating system has no random numbers.
+    /// `C_GenerateRandom`: fills `out`; `CKR_DEVICE_ERROR` if the operating system provides no random numbers.
     pub fn fill(&self, out: &mut [u8]) -> Result<()> {
         for piece in out.chunks_mut(PIECE) {
             getrandom::fill(piece).map_err(|error| {
@@ -46,8 +46,8 @@ impl Random {
         Ok(())
     }
 
-    /// A mask that never comes again. The pool goes on by a digest of its own, so that who reads it later cannot work
-    /// out an earlier mask.
+    /// A mask that is used only once. The pool then changes by a digest of its own, so that nobody who reads it later
+    /// can compute an earlier mask.
     fn mask(&self) -> Zeroizing<[u8; PIECE]> {
         let number = self.uses.fetch_add(1, Ordering::Relaxed).to_be_bytes();
         let mut state = Zeroizing::new([0; PIECE]);

@@ -1,5 +1,5 @@
-//! One signing (or verifying) operation: data goes in, what the service must sign comes out, and its answer is turned
-//! into the standard's encoding and verified.
+//! A signing or verifying operation. It receives data, produces the request for the service, verifies the response and
+//! converts it to the standard's encoding.
 
 use super::algorithm::Algorithm;
 use super::digest::{DIGESTS, Digest, Hasher};
@@ -13,10 +13,10 @@ use crate::plural::counted;
 use cryptoki_sys::*;
 use sha2::Digest as _;
 
-/// Longest message for the schemes that sign the message itself: it travels to the service in one request.
+/// The longest message for schemes that sign the message itself: it is sent in one request.
 const MAX_MESSAGE: usize = 1 << 20;
 
-/// Longest digest there is: what raw ECDSA hands to the service as it is.
+/// The longest digest: raw ECDSA sends it to the service unchanged.
 const MAX_DIGEST: usize = 64;
 
 pub struct Signing {
@@ -26,11 +26,11 @@ pub struct Signing {
     input: Input,
 }
 
-/// What has come in so far.
+/// The data received so far.
 enum Input {
     Hash(Hasher),
     Prehash(Box<sha2::Sha512>),
-    /// Kept as it is: at least and at most so many bytes.
+    /// Stored unchanged, between a least and a greatest number of bytes.
     Bytes {
         data: Vec<u8>,
         least: usize,
@@ -39,22 +39,22 @@ enum Input {
     },
 }
 
-/// What becomes of data that is longer than what can be kept.
+/// What happens to data that is too long.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Over {
-    /// `CKR_DATA_LEN_RANGE`: the mechanism has no signature of it.
+    /// `CKR_DATA_LEN_RANGE`: the mechanism cannot sign it.
     Refuse,
-    /// `CKR_TOKEN_RESOURCE_EXCEEDED`: the mechanism has a signature of it, this token has not.
+    /// `CKR_TOKEN_RESOURCE_EXCEEDED`: the mechanism could sign it, but this token cannot.
     Exceeded,
-    /// The first so many bytes count: "truncated to the appropriate number of bits" (6.3.12).
+    /// Only the first bytes count: "truncated to the appropriate number of bits" (6.3.12).
     Leftmost(usize),
 }
 
-/// What `POST .../sign` carries, and what its answer has to be.
+/// The content of `POST .../sign`, and what the response must be.
 pub struct Prepared {
     /// What the signature is made with.
     pub algorithm: Algorithm,
-    /// The digest, or the message where the algorithm takes it whole.
+    /// The digest, or the message if the algorithm signs it whole.
     pub hash: Vec<u8>,
     key: PublicKey,
     prehash: Option<Box<sha2::Sha512>>,
@@ -64,13 +64,13 @@ fn bytes(least: usize, most: usize) -> Input {
     Input::Bytes { data: Vec::new(), least, most, over: Over::Refuse }
 }
 
-/// A message of any length, kept up to the bound.
+/// A message of any length, stored up to the limit.
 fn message() -> Input {
     Input::Bytes { data: Vec::new(), least: 0, most: MAX_MESSAGE, over: Over::Exceeded }
 }
 
-/// A digest for raw ECDSA. The order of P-521 is longer than any digest, and is not a whole number of bytes: longer data
-/// is refused there, because services and libraries differ in which of its bits they take.
+/// A digest for raw ECDSA. The order of P-521 is longer than any digest, and is not a whole number of bytes. Longer
+/// data is refused there, because services and libraries disagree about which of its bits count.
 fn ecdsa_digest(key: &PublicKey) -> Input {
     let half = key.signature_len() / 2;
     let over = if half < MAX_DIGEST { Over::Leftmost(half) } else { Over::Refuse };
@@ -123,8 +123,8 @@ impl Signing {
         !self.mechanism.single_part()
     }
 
-    /// More data. Past the bound `CKR_TOKEN_RESOURCE_EXCEEDED` for a message, `CKR_DATA_LEN_RANGE` for what the mechanism
-    /// itself limits.
+    /// Adds data. Beyond the limit: `CKR_TOKEN_RESOURCE_EXCEEDED` for a message, `CKR_DATA_LEN_RANGE` if the mechanism
+    /// itself limits the data.
     pub fn update(&mut self, part: &[u8]) -> Result<()> {
         match &mut self.input {
             Input::Hash(hasher) => hasher.update(part),
@@ -159,7 +159,7 @@ impl Signing {
         self.key.signature_len()
     }
 
-    /// All data is in; `CKR_DATA_LEN_RANGE` where it is too little.
+    /// Ends the data; `CKR_DATA_LEN_RANGE` if there is too little.
     pub fn finish(self) -> Result<Prepared> {
         let Self { key, algorithm, input, .. } = self;
         let mut prehash = None;
@@ -184,7 +184,8 @@ impl Signing {
                 Some((digest, value)) => (Algorithm::Pkcs1(Some(digest)), value.to_vec()),
                 None => (algorithm, data),
             },
-            // The length says which name the service accepts the digest under; the signature is the same under each.
+            // The length decides the name under which the service accepts the digest; the signature is the same for
+            // each.
             Algorithm::Ecdsa(None) => {
                 let named = DIGESTS.iter().find(|row| row.len == data.len()).map(|row| row.digest);
                 (Algorithm::Ecdsa(named), data)
@@ -200,8 +201,8 @@ impl Signing {
     }
 }
 
-/// The digest of a PSS mechanism, if the service can make such a signature: its algorithms are named after a digest,
-/// and mean MGF1 with the same digest and a salt of the digest's length.
+/// The digest of a PSS mechanism, if the service can make such a signature. The name of each of its algorithms contains
+/// a digest, and implies MGF1 with the same digest and a salt of the same length.
 fn pss_digest(parameter: &Parameter, made_here: Option<Digest>) -> Result<Digest> {
     let invalid = |cause: String| Error::loud(CKR_MECHANISM_PARAM_INVALID, cause);
     let Parameter::Pss { hash, mgf, salt_len } = parameter else {
@@ -263,8 +264,8 @@ impl Prepared {
         }
     }
 
-    /// The service's answer in the standard's encoding, if it is a signature of the key; else a `CKR_DEVICE_ERROR` that
-    /// says what is wrong with it. A wrong signature never leaves.
+    /// The service's response in the standard's encoding, if it is a signature by the key; otherwise a
+    /// `CKR_DEVICE_ERROR` that describes the problem. An invalid signature is never returned.
     pub fn accept(&self, answer: &[u8]) -> Result<Vec<u8>> {
         let wrong = |what: String| Error::loud(CKR_DEVICE_ERROR, what);
         let wanted = self.key.signature_len();
@@ -295,7 +296,7 @@ impl Prepared {
         )))
     }
 
-    /// Whether a PSS signature would be right with another salt: then that is the trouble, and worth saying.
+    /// Whether a PSS signature verifies with another salt length; if so, the message says so.
     fn other_salt(&self, signature: &[u8]) -> String {
         let Algorithm::Pss(digest) = self.algorithm else { return String::new() };
         let most = (self.key.bits() + 6) / 8 - digest.row().len - 2;
@@ -303,7 +304,7 @@ impl Prepared {
         found.map_or(String::new(), |salt| format!(" (it has a salt of {salt} bytes)"))
     }
 
-    /// `C_Verify`: `CKR_SIGNATURE_LEN_RANGE` or `CKR_SIGNATURE_INVALID` for a signature that is not the key's.
+    /// `C_Verify`: `CKR_SIGNATURE_LEN_RANGE` or `CKR_SIGNATURE_INVALID` if the signature does not verify.
     pub fn verify(&self, signature: &[u8]) -> Result<()> {
         let short = match self.key.material() {
             Material::Ec { curve, .. } => ecdsa::lengthen(signature, curve.half),

@@ -1,4 +1,4 @@
-//! The one table of mechanisms. Lists, infos, dispatch, `CKA_ALLOWED_MECHANISMS` and the documentation derive from it.
+//! The table of mechanisms. Lists, infos, dispatch, `CKA_ALLOWED_MECHANISMS` and the documentation derive from it.
 
 use super::digest::Digest;
 use super::family::Family;
@@ -6,14 +6,14 @@ use super::key::PublicKey;
 use super::parameter::ParameterShape;
 use cryptoki_sys::*;
 
-/// How a mechanism makes a signature, or what else it does.
+/// The signature scheme of a mechanism, or its other purpose.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Scheme {
-    /// RSASSA-PKCS1-v1_5: the digest is made here, or with `None` the data is a DigestInfo (or what the caller likes).
+    /// RSASSA-PKCS1-v1_5. The module computes the digest; with `None`, the data is a DigestInfo (or any bytes).
     Pkcs1(Option<Digest>),
-    /// RSASSA-PSS: the digest is made here, or with `None` the data is the digest.
+    /// RSASSA-PSS. The module computes the digest; with `None`, the data is the digest.
     Pss(Option<Digest>),
-    /// ECDSA: the digest is made here, or with `None` the data is the digest.
+    /// ECDSA. The module computes the digest; with `None`, the data is the digest.
     Ecdsa(Option<Digest>),
     /// EdDSA over the message, or over its SHA-512 (Ed25519ph).
     Eddsa,
@@ -21,13 +21,13 @@ pub enum Scheme {
     MlDsa,
     /// SLH-DSA over the message, empty context.
     SlhDsa,
-    /// A digest by itself.
+    /// A digest without a signature.
     Hash(Digest),
     /// Key pair generation.
     Generate(Family),
 }
 
-/// What a mechanism is for.
+/// The functions that accept a mechanism.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Role {
     /// `C_Sign...`, `C_Verify...` and their message-based forms.
@@ -45,10 +45,10 @@ pub struct Mechanism {
 
 macro_rules! mechanisms {
     ($($(#[$condition:meta])? $mechanism_type:ident $scheme:expr;)*) => {
-        /// Every mechanism in listing order: those that hash and sign before those that sign what they are given (a
-        /// client that takes the first should not have to hash), then digests, then key pair generation. What the
-        /// service cannot do is not here: `CKM_RSA_X_509` (it pads by itself) and `CKM_HASH_ML_DSA*` (it names no
-        /// such algorithm).
+        /// Every mechanism in listing order: those that hash before those that sign a digest (a client that picks the
+        /// first should not have to hash), then digests, then key pair generation. Two kinds are missing because the
+        /// service cannot perform them: `CKM_RSA_X_509` (it always pads) and `CKM_HASH_ML_DSA*` (it has no such
+        /// algorithm).
         pub static MECHANISMS: &[Mechanism] = &[$($(#[$condition])? Mechanism {
             mechanism_type: $mechanism_type,
             name: stringify!($mechanism_type),
@@ -113,7 +113,7 @@ mechanisms! {
 }
 
 impl Mechanism {
-    /// Whose keys it is for; `None` for digests.
+    /// The family of its keys; `None` for digests.
     pub fn family(&self) -> Option<Family> {
         match self.scheme {
             Pkcs1(_) | Pss(_) => Some(Family::Rsa),
@@ -144,13 +144,13 @@ impl Mechanism {
         self.role() == Role::Generate
     }
 
-    /// `C_SignInit`, `C_VerifyInit` and their like accept it.
+    /// `C_SignInit`, `C_VerifyInit` and similar functions accept it.
     pub fn is_sign(&self) -> bool {
         self.role() == Role::Sign
     }
 
-    /// Whether it signs and verifies in one part only, as the standard's tables of mechanisms and functions say
-    /// (3.2, chapter 6: "single-part operations only").
+    /// Whether it signs and verifies in a single part only, according to the standard's tables of mechanisms and
+    /// functions (3.2, chapter 6: "single-part operations only").
     pub fn single_part(&self) -> bool {
         match self.scheme {
             Pkcs1(digest) | Pss(digest) | Ecdsa(digest) => digest.is_none(),
@@ -163,7 +163,7 @@ impl Mechanism {
         self.is_sign() && self.family() == Some(key.family())
     }
 
-    /// Which C struct its parameter is.
+    /// The C struct of its parameter.
     pub fn parameter_shape(&self) -> ParameterShape {
         match self.scheme {
             Pss(_) => ParameterShape::Pss,
@@ -174,7 +174,7 @@ impl Mechanism {
     }
 
     /// `CK_MECHANISM_INFO`. Sizes are in bits for RSA and curves, in bytes of the public key for the post-quantum
-    /// families (3.2, 6.67 and 6.69), zero for digests. `CKF_HW` marks what happens in the service's HSM.
+    /// families (3.2, 6.67 and 6.69), and zero for digests. `CKF_HW` marks operations in the service's HSM.
     pub fn info(&self) -> CK_MECHANISM_INFO {
         let role = match self.role() {
             Role::Digest => CKF_DIGEST,
@@ -203,7 +203,7 @@ pub fn allowed_for(key: &PublicKey) -> Vec<CK_MECHANISM_TYPE> {
     MECHANISMS.iter().filter(|mechanism| mechanism.fits(key)).map(|mechanism| mechanism.mechanism_type).collect()
 }
 
-/// The table for people, in Markdown.
+/// The table for the documentation, in Markdown.
 pub fn markdown() -> String {
     let mut text = String::from("| mechanism | keys | does | sizes | flags |\n| --- | --- | --- | --- | --- |\n");
     for mechanism in MECHANISMS {

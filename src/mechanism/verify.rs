@@ -1,6 +1,6 @@
-//! Checking a signature with the public key. Every signature of the service goes through here before anyone sees it,
-//! so the common algorithms take the fast road (aws-lc-rs, tens of microseconds) and the rare ones the `rsa`,
-//! `ed25519-dalek` and `slh-dsa` crates. Known attacks on the `rsa` crate concern private keys; there are none here.
+//! Verifies signatures with the public key. Every signature of the service passes through here before it is returned.
+//! So the common algorithms use aws-lc-rs (tens of microseconds), and the rare ones the `rsa`, `ed25519-dalek` and
+//! `slh-dsa` crates. Known attacks on the `rsa` crate concern private keys, which do not exist here.
 
 use super::digest::Digest;
 use super::key::{Material, PublicKey};
@@ -11,23 +11,23 @@ use aws_lc_rs::signature as algorithm;
 use aws_lc_rs::signature::{ParsedPublicKey, VerificationAlgorithm};
 use rsa::{BoxedUint, Pkcs1v15Sign, Pss};
 
-/// What a signature is checked against.
+/// The data that a signature is verified against.
 pub(super) enum Claim<'a> {
     /// PKCS#1 v1.5 over a digest.
     Pkcs1(Digest, &'a [u8]),
-    /// PKCS#1 v1.5 over bytes that stand for themselves.
+    /// PKCS#1 v1.5 over bytes without a DigestInfo.
     Pkcs1Raw(&'a [u8]),
     /// PSS over a digest, with a salt of this many bytes.
     Pss(Digest, &'a [u8], usize),
     /// ECDSA over a digest of any length; the signature is `r || s`.
     Ecdsa(&'a [u8]),
-    /// A scheme that takes the message itself.
+    /// A scheme that signs the message itself.
     Message(&'a [u8]),
-    /// Ed25519ph; the message's SHA-512, not yet finished.
+    /// Ed25519ph; the message's SHA-512 in progress.
     Prehashed(&'a sha2::Sha512),
 }
 
-/// The fast algorithms for RSA, by their place in [`Verifiers::fast`]. Other keys have one, at place 0.
+/// The fast algorithms for RSA, by their index in [`Verifiers::fast`]. Other keys have one, at index 0.
 fn rsa_algorithm(
     digest: Digest,
     pss: bool,
@@ -64,7 +64,7 @@ impl Verifiers {
         self.slow.get_or_init(make).as_deref()
     }
 
-    /// Whether signatures can be checked with the key at all.
+    /// Whether signatures can be verified with the key at all.
     pub(super) fn usable(&self, material: &Material) -> bool {
         match material {
             Material::Rsa { modulus, exponent, .. } => self.slow_rsa(modulus, exponent).is_some(),
@@ -74,12 +74,12 @@ impl Verifiers {
     }
 }
 
-/// The bytes in a short DER OCTET STRING of our own making.
+/// The content of a short DER OCTET STRING that this module wrote.
 fn bare(point: &[u8]) -> &[u8] {
     crate::der::octet_string(point).unwrap_or_default()
 }
 
-/// Whether the signature, in the standard's encoding, is the key's for the claim.
+/// Whether the signature, in the standard's encoding, is valid for the key and the claim.
 pub(super) fn verify(key: &PublicKey, claim: &Claim<'_>, signature: &[u8]) -> bool {
     if signature.len() != key.signature_len() {
         return false;
@@ -131,7 +131,7 @@ fn verify_rsa(verifiers: &Verifiers, key: (&[u8], &[u8], &[u8]), claim: &Claim<'
         }
         Claim::Pss(..) | Claim::Pkcs1Raw(_) | Claim::Ecdsa(_) | Claim::Message(_) | Claim::Prehashed(_) => None,
     };
-    // The fast road wants at least 2048 bits; smaller keys take the other one.
+    // aws-lc-rs requires at least 2048 bits; the `rsa` crate verifies smaller keys.
     if let Some(((place, algorithm, hash), value)) = common.filter(|_| (256..=1024).contains(&modulus.len()))
         && let Some(key) = verifiers.fast(place, algorithm, pkcs1)
         && let Ok(digest) = fast::Digest::import_less_safe(value, hash)

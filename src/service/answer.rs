@@ -1,21 +1,23 @@
-//! An answer that is not a success: the service's words out of any of its error shapes, and what they mean.
+//! A response that is not a success: extracts the service's message from any of its error formats, and determines its
+//! meaning.
 
 use super::failure::{Failure, Kind};
 use super::subject::Subject;
 use serde_json::Value;
 
-/// Longest piece of an answer that is quoted, in characters.
+/// The longest quotation from a response, in characters.
 const QUOTED: usize = 300;
 
-/// The service's words: `error` objects with `status` or `code`, `errors` lists, Spring's plain form, RFC 7807, or text.
+/// The service's message: `error` objects with `status` or `code`, `errors` lists, Spring's plain form, RFC 7807, or
+/// text.
 pub fn words(body: &[u8]) -> String {
     let text = String::from_utf8_lossy(&body[..body.len().min(64 * 1024)]);
     let said = serde_json::from_slice::<Value>(body).ok().and_then(|json| from_json(&json));
     let said = said.unwrap_or_else(|| strip_tags(&text));
     let said = said.split_whitespace().collect::<Vec<_>>().join(" ");
-    // Before it is cut: half a secret is harder to know.
+    // Redact before cutting: half a secret is harder to recognise.
     let said = crate::redact::text(&said);
-    // The line goes on behind them.
+    // More text follows on the same line.
     let said = said.trim_end_matches(['.', ';']);
     match said.char_indices().nth(QUOTED) {
         Some((end, _)) => format!("{} ...", &said[..end]),
@@ -23,7 +25,7 @@ pub fn words(body: &[u8]) -> String {
     }
 }
 
-/// Codes and messages, wherever the service and the frameworks under it put them.
+/// Codes and messages in all the fields that the service and its frameworks use.
 fn from_json(json: &Value) -> Option<String> {
     let text = |value: &Value, names: &[&str]| {
         let mut found = names.iter().filter_map(|name| value[*name].as_str());
@@ -33,7 +35,7 @@ fn from_json(json: &Value) -> Option<String> {
         (Some(code), Some(message)) if code != message => Some(format!("{code}: {message}")),
         (code, message) => message.or(code),
     };
-    // `defaultMessage` is Spring's, of a field that it did not accept.
+    // `defaultMessage` is Spring's, for a field that it did not accept.
     let message = ["message", "defaultMessage", "detail", "title"];
     let one = |value: &Value| join(text(value, &["status", "code", "field"]), text(value, &message));
     if let Some(errors) = json["errors"].as_array() {
@@ -73,8 +75,7 @@ fn strip_tags(text: &str) -> String {
     out
 }
 
-/// Texts of the service's words, all of which have to be there; the kind that they mean, and what to do. Looked through in
-/// order.
+/// Texts in the service's messages (all must occur), their kind of failure, and the fix. The first match counts.
 const MEANINGS: &[(&[&str], Kind, &str)] = &[
     (&["multi-factor"], Kind::Mfa, MFA),
     (&["client authentication certificate"], Kind::Mfa, MFA),
@@ -98,7 +99,7 @@ const MEANINGS: &[(&[&str], Kind, &str)] = &[
     (&["already exists"], Kind::Conflict, ALIAS_TAKEN),
 ];
 
-/// Words of limits that are counted by time.
+/// Words for limits over time.
 const RATES: [&str; 4] = ["per second", "per minute", "rate limit", "request"];
 
 const MFA: &str = "SM_CLIENT_CERT_FILE must contain this user's client certificate, and SM_HOST must be the host that asks for \
@@ -113,7 +114,7 @@ const ALIAS: &str = "check the alias (case matters) and that this user may see t
 const UNAUTHORIZED: &str = "check SM_API_KEY: it may be mistyped, expired, or of another host than SM_HOST; check that the \
                             client certificate (SM_CLIENT_CERT_FILE) and the service user have not expired";
 
-/// What a refusal with this status means for this kind of request, when the words say nothing special.
+/// The meaning of a refusal with this status for this kind of request, if its message says nothing specific.
 fn by_status(status: u16, subject: Subject) -> (Kind, &'static str) {
     use Subject::{Creation, Keypair, List, Record, Sign};
     match (status, subject) {
@@ -145,7 +146,7 @@ fn by_status(status: u16, subject: Subject) -> (Kind, &'static str) {
     }
 }
 
-/// The failure that an answer is.
+/// The failure that a response means.
 pub fn failure(
     subject: Subject,
     tried: &str,
@@ -157,7 +158,7 @@ pub fn failure(
     let said = words(body);
     let lower = said.to_ascii_lowercase();
     let meant = |row: &&(&[&str], Kind, &str)| row.0.iter().all(|text| lower.contains(text));
-    // A limit of requests passes by itself.
+    // A limit on requests ends by itself.
     let of_requests = status == 429 && RATES.iter().any(|text| lower.contains(text));
     let by_words = MEANINGS
         .iter()

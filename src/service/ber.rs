@@ -1,10 +1,11 @@
-//! PKCS#12 files in BER, as NSS (Firefox, `pk12util`) and older Java and Windows write them, made into DER: lengths that are not
-//! said become lengths, and strings in pieces become whole.
+//! Converts PKCS#12 files from BER to DER. NSS (Firefox, `pk12util`) and older Java and Windows write BER: indefinite
+//! lengths, and strings in pieces.
 //!
-//! RFC 7292 keeps a structure in an octet string that a MAC is made over. Where that structure is BER, too, its DER has another
-//! MAC; then the MAC is left out, and a wrong password is noticed by what it decrypts to. `PKCS12_get_key_and_certs` of
-//! aws-lc reads BER and keeps the MAC, but it refuses what NSS writes today (PBES2 whose PRF has no parameters), other PRFs
-//! than SHA-1 and SHA-256, and files without a MAC, and it lets a file ask for a minute of work.
+//! RFC 7292 stores a structure in an octet string that is protected by a MAC. If that structure is BER as well, its DER
+//! form has a different MAC. Then the MAC is left out, and a wrong password is detected by the decrypted content.
+//! `PKCS12_get_key_and_certs` of aws-lc reads BER and keeps the MAC, but is not an alternative. It refuses the files
+//! that NSS writes today (PBES2 whose PRF has no parameters), PRFs other than SHA-1 and SHA-256, and files without a
+//! MAC. It also lets a file cause a minute of computation.
 
 use crate::der;
 use std::borrow::Cow;
@@ -13,12 +14,12 @@ const SEQUENCE: u8 = 0x30;
 const OCTET_STRING: u8 = 0x04;
 const CONSTRUCTED: u8 = 0x20;
 const OBJECT_IDENTIFIER: u8 = 0x06;
-/// `[0]` of what is implicit and primitive: `encryptedContent`.
+/// `[0]`, implicit and primitive: `encryptedContent`.
 const CONTEXT_0: u8 = 0x80;
-/// Files are not nested deeper.
+/// The deepest nesting that is accepted.
 const DEEPEST: usize = 32;
 
-/// An element, and its content: of a primitive one the bytes, of a constructed one its elements.
+/// An element with its content: bytes if it is primitive, elements if it is constructed.
 enum Element {
     Primitive(u8, Vec<u8>),
     Constructed(u8, Vec<Element>),
@@ -27,13 +28,13 @@ enum Element {
 /// A file in DER.
 pub struct Der<'a> {
     pub bytes: Cow<'a, [u8]>,
-    /// How many bytes stand behind it; 0 where they are white space.
+    /// The number of bytes after its end; 0 if they are white space.
     pub behind: usize,
-    /// It has no MAC, or that is left out: nothing but what it decrypts to tells whether the password is right.
+    /// The file has no MAC, or it was left out: only the decrypted content shows whether the password is right.
     pub without_mac: bool,
 }
 
-/// Makes DER of a file of at most 1 MiB; `None` where it is neither DER nor BER.
+/// Converts a file of at most 1 MiB to DER; `None` if it is neither DER nor BER.
 pub fn to_der(file: &[u8]) -> Option<Der<'_>> {
     let mut reader = Reader { rest: file, ber: false };
     let element = reader.element(DEEPEST)?;
@@ -54,7 +55,8 @@ pub fn to_der(file: &[u8]) -> Option<Der<'_>> {
     Some(Der { bytes: Cow::Owned(write(&Element::Constructed(tag, parts))), behind, without_mac })
 }
 
-/// Makes DER of the structure in the octet string of a `ContentInfo`, and of those in it; whether that changed anything.
+/// Converts the structure in the octet string of a `ContentInfo`, and those inside it; returns whether that changed
+/// anything.
 fn normalise_content(info: &mut Element, depth: usize) -> Option<bool> {
     let Element::Constructed(SEQUENCE, parts) = info else { return None };
     let [Element::Primitive(OBJECT_IDENTIFIER, _), Element::Constructed(_, wrapped)] = &mut parts[..] else {
@@ -77,12 +79,12 @@ fn normalise_content(info: &mut Element, depth: usize) -> Option<bool> {
 
 struct Reader<'a> {
     rest: &'a [u8],
-    /// Whether something was met that DER does not have.
+    /// Whether the input contains anything that DER forbids.
     ber: bool,
 }
 
 impl Reader<'_> {
-    /// The next element; tags of more than one byte are in no such file.
+    /// The next element. No such file has tags of more than one byte.
     fn element(&mut self, depth: usize) -> Option<Element> {
         let (&[tag, first], rest) = self.rest.split_first_chunk::<2>()?;
         self.rest = rest;
@@ -126,8 +128,8 @@ impl Reader<'_> {
         Some(length)
     }
 
-    /// A constructed element; octet strings in pieces become one, as does the implicit one of `EncryptedContentInfo`, the third
-    /// part of its sequence.
+    /// A constructed element. The pieces of an octet string are joined, also in `EncryptedContentInfo`, where it is
+    /// implicit and the third part of the sequence.
     fn whole(&mut self, tag: u8, mut parts: Vec<Element>) -> Option<Element> {
         if tag == OCTET_STRING | CONSTRUCTED {
             self.ber = true;

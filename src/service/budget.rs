@@ -1,36 +1,36 @@
-//! How much of what arrives one call of the application may have in memory, whatever the service sends.
+//! Limits the memory that one call of the application uses for responses, whatever the service sends.
 //!
-//! Pages of a list are read side by side, and what is made of them adds up. Each page under way takes a share of the room;
-//! one that is longer than a share is asked for once more with several. What is kept of all pages counts against [`KEPT`].
+//! Pages of a list are read in parallel, and their content adds up. Each page in progress uses a share of the budget; a
+//! page that is longer than a share is requested again with several. What is kept of all pages counts against [`KEPT`].
 
 use super::failure::{Failure, Kind};
 use super::model::{Keypair, KeypairCertificate};
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use tokio::sync::{Semaphore, SemaphorePermit};
 
-/// Longest text of pages that is in memory at once, in shares of [`SHARE`] bytes.
+/// The number of shares of [`SHARE`] bytes, which limits the text of pages in memory.
 const SHARES: usize = 6;
-/// Longest page that is read while others are, in bytes: a thousand keypairs of eight kilobytes each.
+/// The longest page that is read in parallel, in bytes: a thousand keypairs of eight kilobytes each.
 const SHARE: usize = 8 << 20;
-/// How many shares a longer page takes. No page is longer.
+/// The number of shares for a longer page. No page may be longer.
 const LONG: u32 = 3;
-/// Longest page, in bytes.
+/// The longest page, in bytes.
 pub const LONGEST_PAGE: usize = SHARE * LONG as usize;
-/// Most bytes that are kept of one list.
+/// The most that is kept of one list, in bytes.
 const KEPT: usize = 256 << 20;
 
-/// The room of one call.
+/// The budget of one call.
 pub struct Budget {
     shares: Semaphore,
-    /// Whether a page was longer than a share: the next ones will be, too.
+    /// Whether a page was longer than a share: the following pages probably are as well.
     long: AtomicBool,
     kept: AtomicUsize,
 }
 
-/// The shares of a page under way.
+/// The shares of a page in progress.
 pub struct Share<'a> {
     _permits: Option<SemaphorePermit<'a>>,
-    /// Longest page that fits, in bytes.
+    /// The longest page that fits, in bytes.
     pub limit: usize,
 }
 
@@ -41,15 +41,15 @@ impl Default for Budget {
 }
 
 impl Budget {
-    /// Room for a page; waits until others have been read.
+    /// Reserves memory for a page; waits until others have been read.
     pub async fn share(&self) -> Share<'_> {
         let count = if self.long.load(Ordering::Relaxed) { LONG } else { 1 };
-        // It is never closed.
+        // The semaphore is never closed.
         let permits = self.shares.acquire_many(count).await.ok();
         Share { _permits: permits, limit: SHARE * count as usize }
     }
 
-    /// A page did not fit into its share; whether it is worth asking for it with more room.
+    /// A page did not fit into its share; returns whether a second request with more shares makes sense.
     pub fn lengthen(&self, share: Share<'_>) -> bool {
         self.long.store(true, Ordering::Relaxed);
         share.limit < LONGEST_PAGE
@@ -58,7 +58,7 @@ impl Budget {
     /// Counts what is kept of a page, in bytes.
     ///
     /// # Errors
-    /// The list as a whole is longer than any account's.
+    /// The list as a whole is longer than that of any account.
     pub fn keep(&self, bytes: usize) -> Result<(), Failure> {
         let kept = self.kept.fetch_add(bytes, Ordering::Relaxed).saturating_add(bytes);
         if kept <= KEPT {
@@ -73,9 +73,9 @@ impl Budget {
     }
 }
 
-/// What an item of a list takes in memory.
+/// The memory that an item of a list needs.
 pub trait Kept {
-    /// In bytes, without what items share.
+    /// In bytes, without parts that items share.
     fn kept(&self) -> usize;
 }
 

@@ -1,11 +1,12 @@
-//! What the service said, on disk, so that the next process signs with one request.
+//! The service's responses on disk, so that the next process signs with one request.
 //!
-//! Public data only: keypairs, public keys, certificates. Each file says whose it is: an identity is the host and a hash of
-//! the credentials, and no other identity reads it. The list is one file, and each keypair that was looked up alone has two
-//! small ones, by alias and by id, since reading a list of thousands costs more than a request. A keypair that failed gets
-//! a note of doubt, and is asked for again: the rest of the list stays. Files are written beside their place and renamed,
-//! so a hundred processes can read and write at once; what is damaged, of another version or of someone else is not there.
-//! Nothing here ever fails: no home, a full disk or a read-only one only mean that there is no cache.
+//! The cache contains only public data: keypairs, public keys, certificates. Each file belongs to an identity, which is
+//! the host and a hash of the credentials; no other identity reads it. The list is one file. Each keypair that was
+//! looked up alone has two small files, by alias and by id, because reading a list of thousands takes longer than a
+//! request. A keypair that failed gets a note of doubt, and is requested again; the rest of the list stays valid. Files
+//! are written beside their path and renamed, so hundreds of processes can read and write at the same time. A file that
+//! is damaged, of another version or of another user counts as missing. Nothing here ever fails: without a home
+//! directory, or on a full or read-only disk, there is just no cache.
 
 use super::cache_file::{self, Found};
 use super::cache_identity::identity;
@@ -23,19 +24,19 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
-/// A list longer than this, in bytes, is not read for the sake of one keypair.
+/// A longer list, in bytes, is not read to find a single keypair.
 const QUICK: u64 = 4 << 20;
-/// No file of ours is longer, in bytes.
+/// The longest cache file, in bytes.
 const LONGEST: u64 = 1 << 30;
-/// With more doubtful keypairs than this the list is asked for as a whole.
+/// With more doubtful keypairs than this, the whole list is requested.
 const MOST_DOUBTS: usize = 16;
 
 /// The cache of one identity.
 pub struct Cache {
     place: Option<Place>,
-    /// What every file of this identity begins with.
+    /// The beginning of every file of this identity.
     identity: String,
-    /// How long a file is believed.
+    /// How long a file is valid.
     lifetime: Duration,
 }
 
@@ -46,7 +47,7 @@ struct Place {
 
 struct Stored {
     keypairs: Vec<Arc<Keypair>>,
-    /// Whether they are all that there are.
+    /// Whether the list is complete.
     complete: bool,
     /// In milliseconds since 1970.
     written: u64,
@@ -56,14 +57,14 @@ struct Stored {
 pub struct Known {
     /// Keypairs, in the service's order.
     pub keypairs: Vec<Arc<Keypair>>,
-    /// Which of them failed since they were listed, so that the service has to be asked for them again: places in
-    /// `keypairs`, rising.
+    /// Keypairs that failed since they were listed, so that the service must be asked again: indexes into `keypairs`,
+    /// in ascending order.
     pub doubtful: Vec<usize>,
 }
 
 impl Cache {
-    /// Works out where the files are. `pin` is the one of who is logged in. Reads the client certificate file's size and
-    /// time, and the first bytes of a cache file that the settings name.
+    /// Determines where the files are. `pin` is that of the logged-in user. Reads the size and time of the client
+    /// certificate file, and the first bytes of a cache file that the settings name.
     pub fn new(settings: &TokenSettings, pin: Option<&Secret>) -> Self {
         let none = |lifetime| Self { place: None, identity: String::new(), lifetime };
         let lifetime = match settings.cache {
@@ -75,7 +76,7 @@ impl Cache {
         Self { place: Place::of(settings, &identity), identity, lifetime }
     }
 
-    /// What is known and fresh; `None` where the service has to be asked.
+    /// Fresh entries; `None` if the service must be asked.
     pub fn find(&self, wanted: Wanted<'_>) -> Option<Known> {
         let place = self.place.as_ref()?;
         match wanted {
@@ -95,7 +96,7 @@ impl Cache {
                 }
                 let list = self.read(&place.list, QUICK)?;
                 let keypairs: Vec<_> = list.keypairs.into_iter().filter(fits).collect();
-                // A name that is not here may be new, and one that failed may be anything: the service is asked at once.
+                // A name that is missing may be new, and one that failed may have changed: ask the service at once.
                 let doubtful = |keypair: &Arc<Keypair>| self.doubt(place, &keypair.id, list.written).is_some();
                 let found = !keypairs.is_empty() && !keypairs.iter().any(doubtful);
                 found.then_some(Known { keypairs, doubtful: Vec::new() })
@@ -103,7 +104,7 @@ impl Cache {
         }
     }
 
-    /// A list, with what was learnt of single keypairs since it was written.
+    /// A list, with the doubts about single keypairs since it was written.
     fn with_doubts(&self, place: &Place, list: Stored) -> Option<Known> {
         let doubts = place.doubts();
         if doubts.is_empty() {
@@ -130,21 +131,21 @@ impl Cache {
         (known.doubtful.len() <= MOST_DOUBTS).then_some(known)
     }
 
-    /// The doubt about a keypair of a list that was written at `listed`, and when it came up.
+    /// The doubt about a keypair of a list written at `listed`, and its time.
     fn doubt(&self, place: &Place, id: &str, listed: u64) -> Option<(Doubt, u64)> {
         let content = self.content(&place.doubt(id), QUICK).filter(|content| content.written >= listed)?;
         let doubt = serde_json::from_str(content.body()).unwrap_or(Doubt { gone: false });
         Some((doubt, content.written))
     }
 
-    /// Keeps what the service answered.
+    /// Stores a response of the service.
     pub fn store(&self, wanted: Wanted<'_>, found: &[Arc<Keypair>]) {
         let Some(place) = &self.place else { return };
         let lasting: Vec<Arc<Keypair>> = found.iter().filter(|keypair| !keypair.dynamic).cloned().collect();
         let complete = lasting.len() == found.len();
         match wanted {
             Wanted::All => {
-                // What came up before is answered by this list.
+                // This list settles earlier doubts.
                 for name in place.doubts() {
                     cache_file::remove(&place.folder.join(name));
                 }
@@ -165,14 +166,14 @@ impl Cache {
         }
     }
 
-    /// A keypair was made: the list is no longer all.
+    /// A keypair was created, so the list is no longer complete.
     pub fn outdate_list(&self) {
         if let Some(place) = &self.place {
             cache_file::remove(&place.list);
         }
     }
 
-    /// Does not believe any more what is kept of a keypair; whether anything was kept.
+    /// Drops the entries of a keypair; returns whether there were any.
     pub fn forget(&self, alias: &str, id: &str) -> bool {
         let Some(place) = &self.place else { return false };
         let singles = [Wanted::Alias(alias), Wanted::Id(id)];
@@ -184,20 +185,20 @@ impl Cache {
         listed || known.contains(&true)
     }
 
-    /// The service has no keypair of this id any more.
+    /// The service no longer has a keypair with this id.
     pub fn note_gone(&self, id: &str) {
         if let Some(place) = &self.place {
             self.write(&place.doubt(id), &Doubt { gone: true });
         }
     }
 
-    /// How the service accepts to be asked, as another process learnt it.
+    /// The service's dialect, as another process learned it.
     pub fn dialect(&self) -> Option<Learned> {
         let content = self.content(&self.place.as_ref()?.dialect(), QUICK)?;
         serde_json::from_str(content.body()).ok()
     }
 
-    /// Keeps what was learnt of the service's lists, for the processes to come.
+    /// Stores what this process learned about the service's lists, for later processes.
     pub fn store_dialect(&self, learned: Learned) {
         if let Some(place) = &self.place {
             self.write(&place.dialect(), &learned);
@@ -231,7 +232,8 @@ impl Cache {
 }
 
 impl Place {
-    /// The file that the settings name, unless it is somebody else's; else a folder of this identity in the user's cache.
+    /// The file that the settings name, unless it belongs to another program; otherwise a directory of this identity in
+    /// the user's cache.
     fn of(settings: &TokenSettings, identity: &str) -> Option<Self> {
         let own = settings.cache_dir.as_ref().map(|folder| folder.join("stm-pkcs11").join(identity));
         let own = own.map(|folder| Self { list: folder.join("list"), folder });
@@ -269,7 +271,7 @@ impl Place {
         self.folder.join(name("doubt", id))
     }
 
-    /// The names of the files of doubts.
+    /// The names of the files with doubts.
     fn doubts(&self) -> HashSet<String> {
         let entries = fs::read_dir(&self.folder).into_iter().flatten().flatten();
         entries
@@ -278,7 +280,7 @@ impl Place {
     }
 }
 
-/// A file's name for what may have any name.
+/// A safe file name for an arbitrary name.
 fn name(kind: &str, name: &str) -> String {
     format!("{kind}-{}", HEXLOWER.encode(&Sha256::digest(name)[..16]))
 }
@@ -400,7 +402,7 @@ mod tests {
                 assert_eq!(one.find(Wanted::All).is_some(), there, "{age}");
             }
         }
-        // Who writes another time or another name into it has to know how; an accident does not.
+        // Only a deliberate change could write another time or name into it, not an accident.
         fs::write(&list, text.replacen("\none ", "\ntwo ", 1)).unwrap();
         assert_eq!(other.find(Wanted::All), None);
     }
@@ -453,12 +455,12 @@ mod tests {
         let known = cache.find(Wanted::All).unwrap();
         assert_eq!(known.keypairs, [&all[..1], &renamed, &all[2..]].concat());
         assert_eq!(known.doubtful, [0; 0]);
-        // It is gone.
+        // It was deleted.
         assert!(cache.forget("B", "2"));
         cache.note_gone("2");
         let known = cache.find(Wanted::All).unwrap();
         assert_eq!((known.keypairs.len(), known.doubtful.len()), (2, 0));
-        // A newer list knows better.
+        // A newer list settles it.
         cache.store(Wanted::All, &all);
         assert_eq!(found(&cache, Wanted::All).unwrap(), all);
     }

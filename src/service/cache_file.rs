@@ -1,7 +1,7 @@
-//! A file of the cache: whose it is and when it was written in two lines, then JSON.
+//! A file of the cache: two lines with its identity and time, then JSON.
 //!
-//! A file is ours only if it begins as ours do. Any other is somebody else's: it is not read, not replaced and not removed,
-//! whatever the settings say. `SM_PKCS11_DB_DSN` is also the variable in which DigiCert's own module finds its database.
+//! A file is ours only if it begins like ours. Any other file belongs to another program: it is not read, replaced or
+//! removed, whatever the settings say. `SM_PKCS11_DB_DSN` also names the database of DigiCert's own module.
 
 use data_encoding::HEXLOWER;
 use serde::Serialize;
@@ -11,19 +11,19 @@ use std::io::{self, ErrorKind, Read, Write};
 use std::path::Path;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-/// Every version's first line begins so.
+/// The beginning of the first line in every version.
 const OURS: &[u8] = b"stm-pkcs11 cache ";
-/// The first line. Other versions do not match, but may be replaced.
+/// The first line. Files of other versions do not match, but may be replaced.
 const HEAD: &str = "stm-pkcs11 cache 2\n";
 
-/// What there is under a name.
+/// What exists under a name.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Found {
     /// No file, or one that cannot be read.
     Nothing,
     /// A file that this module wrote, of any version.
     Ours,
-    /// A file of somebody else's, a link, a directory, or something that cannot be looked at.
+    /// A file of another program, a link, a directory, or something that cannot be examined.
     Foreign,
 }
 
@@ -41,7 +41,7 @@ impl Content {
     }
 }
 
-/// Says what there is. Never waits, never follows a link.
+/// Examines a path. Never blocks, and never follows a link.
 pub fn look(path: &Path) -> Found {
     let mut head = [0; OURS.len()];
     match open(path) {
@@ -54,11 +54,11 @@ pub fn look(path: &Path) -> Found {
     }
 }
 
-/// Reads a file of at most `longest` bytes that this identity wrote within `lifetime`. One that is not there, too old, of
-/// another identity or another version is `None`.
+/// Reads a file of at most `longest` bytes that this identity wrote within `lifetime`. `None` if it is missing, too
+/// old, or of another identity or version.
 ///
 /// # Errors
-/// The file is damaged, too long, or not this user's alone.
+/// The file is damaged, too long, or other users can write to it.
 pub fn read(path: &Path, identity: &str, longest: u64, lifetime: Duration) -> io::Result<Option<Content>> {
     panic_point!("cache");
     let mut file = match open(path) {
@@ -86,7 +86,7 @@ pub fn read(path: &Path, identity: &str, longest: u64, lifetime: Duration) -> io
     if checksum != checksum_of(owner, written, body) {
         return Err(damaged());
     }
-    // A time in the future is not trusted further than the lifetime either.
+    // A time in the future is accepted only within the lifetime.
     if owner != identity || u128::from(now().abs_diff(written)) > lifetime.as_millis() {
         return Ok(None);
     }
@@ -94,10 +94,10 @@ pub fn read(path: &Path, identity: &str, longest: u64, lifetime: Duration) -> io
     Ok(Some(Content { text, body, written }))
 }
 
-/// Writes a file as a whole or not at all, and over nothing but a file of ours.
+/// Writes a whole file or nothing, and replaces only files of ours.
 ///
 /// # Errors
-/// There is somebody else's file of that name; or the disk's reasons. Then nothing was changed.
+/// Another program's file has this name, or the disk reports an error. In both cases nothing was changed.
 pub fn write(path: &Path, identity: &str, body: &impl Serialize) -> io::Result<()> {
     let folder = path.parent().ok_or(ErrorKind::NotFound)?;
     crate::log::make_folder(folder)?;
@@ -113,19 +113,19 @@ pub fn write(path: &Path, identity: &str, body: &impl Serialize) -> io::Result<(
             Err(failed) if failed.error.kind() == ErrorKind::AlreadyExists && look(path) == Found::Foreign => {
                 return Err(foreign());
             }
-            // Another process of ours was faster; or this file system cannot rename without replacing.
+            // Another process was faster, or this file system cannot rename without replacing.
             Err(failed) => failed.file,
         },
     };
     file.persist(path).map(drop).map_err(|failed| failed.error)
 }
 
-/// Removes a file of ours; whether there was one.
+/// Removes a file of ours; returns whether there was one.
 pub fn remove(path: &Path) -> bool {
     look(path) == Found::Ours && std::fs::remove_file(path).is_ok()
 }
 
-/// A body with the lines before it.
+/// A body with its two lines.
 pub fn framed(identity: &str, written: u64, body: &str) -> String {
     format!("{HEAD}{identity} {written} {}\n{body}", checksum_of(identity, written, body))
 }

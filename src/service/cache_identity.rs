@@ -1,4 +1,4 @@
-//! Whose a cache file is: one name for the host and the credentials that its content was seen with.
+//! The identity of a cache file: one name for the host and the credentials that its content was fetched with.
 
 use crate::config::{ClientCert, Secret, TokenSettings};
 use data_encoding::HEXLOWER;
@@ -7,10 +7,10 @@ use std::fs;
 use std::num::NonZeroU32;
 use std::time::UNIX_EPOCH;
 
-/// A PIN may be short: its hash, which is in every file, takes some work to try.
+/// A PIN may be short, and every file contains its hash, so guessing must be slow.
 const PIN_ROUNDS: NonZeroU32 = NonZeroU32::new(100_000).unwrap();
 
-/// A name for the host and the credentials, the PIN included: other credentials see other keypairs.
+/// A name for the host and the credentials, including the PIN: other credentials may see other keypairs.
 pub fn identity(settings: &TokenSettings, pin: Option<&Secret>) -> String {
     let mut hash = Sha256::new();
     let mut add = |part: &[u8]| {

@@ -1,4 +1,4 @@
-//! Keypairs as the cache keeps them: JSON in which each chain certificate stands once, and keypairs name it by number.
+//! The cache's format for keypairs: JSON that contains each chain certificate once; keypairs refer to it by number.
 
 use super::model::{Given, Keypair, KeypairCertificate};
 use base64::Engine;
@@ -13,7 +13,7 @@ use std::sync::Arc;
 /// What a file of keypairs says.
 #[derive(Serialize, Deserialize)]
 pub struct Keypairs<'a> {
-    /// Whether these are all that there are, and not only those that may be kept.
+    /// Whether these are all keypairs, and not only those that may be kept.
     complete: bool,
     #[serde(borrow)]
     chains: Vec<Der<'a>>,
@@ -21,14 +21,14 @@ pub struct Keypairs<'a> {
     keypairs: Vec<KeypairRecord<'a>>,
 }
 
-/// What a file says of a keypair whose record in the list is not believed any more.
+/// The content of a file about a keypair whose entry in the list may be wrong.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Doubt {
-    /// The service was asked since, and has no such keypair.
+    /// The service was asked since then, and has no such keypair.
     pub gone: bool,
 }
 
-/// Bytes, as base64 in the file.
+/// Bytes, stored as base64.
 struct Der<'a>(Cow<'a, [u8]>);
 
 #[derive(Serialize, Deserialize)]
@@ -67,7 +67,7 @@ struct CertificateRecord<'a> {
     to: Cow<'a, str>,
     #[serde(borrow)]
     der: Der<'a>,
-    /// Places in the list of chain certificates.
+    /// Indexes into the list of chain certificates.
     chain: Vec<usize>,
 }
 
@@ -79,26 +79,26 @@ impl Serialize for Der<'_> {
 
 impl<'de: 'a, 'a> Deserialize<'de> for Der<'a> {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        // Base64 has no escapes.
+        // Base64 contains no escapes.
         let text = <&'de str>::deserialize(deserializer)?;
         STANDARD.decode(text).map(|bytes| Self(bytes.into())).map_err(D::Error::custom)
     }
 }
 
 impl<'a> Keypairs<'a> {
-    /// The records of keypairs. `complete` says whether they are all that there are.
+    /// The records of keypairs. `complete` says whether they are all keypairs.
     pub fn of(keypairs: &'a [Arc<Keypair>], complete: bool) -> Self {
         let mut chains = Chains::default();
         let keypairs = keypairs.iter().map(|keypair| KeypairRecord::of(keypair, &mut chains)).collect();
         Self { complete, chains: chains.certificates, keypairs }
     }
 
-    /// Whether they are all that there are.
+    /// Whether they are all keypairs.
     pub fn complete(&self) -> bool {
         self.complete
     }
 
-    /// The keypairs; `None` where a record names a chain certificate that is not there.
+    /// The keypairs; `None` if a record refers to a missing chain certificate.
     pub fn into_keypairs(self) -> Option<Vec<Arc<Keypair>>> {
         let chains: Vec<Arc<[u8]>> = self.chains.into_iter().map(|der| Arc::from(der.0)).collect();
         self.keypairs.into_iter().map(|record| record.into_keypair(&chains).map(Arc::new)).collect()

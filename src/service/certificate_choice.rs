@@ -1,16 +1,17 @@
-//! `STM_PKCS11_CERTIFICATE`: the certificates that the user chose, by id or alias, in place of the service's default ones.
+//! `STM_PKCS11_CERTIFICATE`: the certificates that the user chose, by id or alias, instead of the service's default
+//! ones.
 
 use super::model::{self, Keypair, KeypairCertificate};
 use crate::pattern;
 use std::sync::Arc;
 
-/// Whether a name of the setting is a certificate's alias, or its id in upper or lower case.
+/// Whether a name in the setting is a certificate's alias, or its id in either case.
 fn names(name: &str, certificate: &KeypairCertificate) -> bool {
     pattern::matches(name, &certificate.alias)
         || pattern::matches(&name.to_ascii_lowercase(), &certificate.id.to_ascii_lowercase())
 }
 
-/// The keypair with the certificate first that the first fitting name chooses; as it is where none fits.
+/// The keypair, with the certificate first that the first matching name chooses; unchanged if none matches.
 pub fn choose(setting: &[String], keypair: Arc<Keypair>) -> Arc<Keypair> {
     let place = |name: &String| keypair.certificates.iter().position(|certificate| names(name, certificate));
     let Some(place) = setting.iter().find_map(place) else { return keypair };
@@ -20,14 +21,14 @@ pub fn choose(setting: &[String], keypair: Arc<Keypair>) -> Arc<Keypair> {
     Arc::new(chosen)
 }
 
-/// The names of the setting that are no certificate's of these keypairs.
+/// The names in the setting that match no certificate of these keypairs.
 pub fn unmatched<'a>(setting: &'a [String], keypairs: &[Arc<Keypair>]) -> Vec<&'a str> {
     let matched =
         |name: &str| keypairs.iter().flat_map(|keypair| &keypair.certificates).any(|known| names(name, known));
     setting.iter().map(String::as_str).filter(|name| !matched(name)).collect()
 }
 
-/// What is wrong where a keypair that was asked for has certificates, and the setting names none of them.
+/// The message for a requested keypair that has certificates, none of which the setting names.
 pub fn mismatch(setting: &[String], keypair: &Keypair) -> Option<String> {
     let (default, chosen) = (keypair.certificates.first()?, keypair.certificates.iter().any(|known| known.chosen));
     if setting.is_empty() || chosen {
@@ -43,7 +44,7 @@ pub fn mismatch(setting: &[String], keypair: &Keypair) -> Option<String> {
     ))
 }
 
-/// Alias and id, where it has both.
+/// Alias and id, or the one that it has.
 fn described(certificate: &KeypairCertificate) -> String {
     match (certificate.alias.as_str(), certificate.id.as_str()) {
         ("", id) => id.to_owned(),

@@ -1,23 +1,23 @@
-//! The issuers of certificates: decoded once, however often a list repeats them.
+//! The issuers of certificates, each decoded once, however often a list repeats it.
 
 use super::lenient_base64::{LONGEST_BASE64, decode};
 use super::wire;
 use std::collections::HashMap;
 use std::sync::Arc;
 
-/// Most certificates of a chain that are kept.
+/// The longest chain that is kept, in certificates.
 const MOST_LINKS: usize = 16;
-/// Most bytes of chain certificates that a list has, with the texts that they came in.
+/// The most memory for chain certificates and their texts in one list, in bytes.
 const MOST_CHAINS: usize = 32 << 20;
 
-/// Chain certificates that were decoded already. Neighbours in a list have the same chain, nearly always.
+/// Decoded chain certificates. Neighbours in a list almost always have the same chain.
 #[derive(Default)]
 pub struct Chains {
     /// The texts of the last chain.
     last_texts: Vec<String>,
     last: Arc<[Arc<[u8]>]>,
     by_text: HashMap<String, Arc<[u8]>>,
-    /// How much is in `by_text`, in bytes.
+    /// The size of `by_text`, in bytes.
     size: usize,
 }
 
@@ -26,7 +26,7 @@ impl Chains {
         Self::default()
     }
 
-    /// The links that can be read, in the order given, at most [`MOST_LINKS`].
+    /// The readable links, in the given order, at most [`MOST_LINKS`].
     pub fn chain(&mut self, links: &[wire::Link<'_>]) -> Arc<[Arc<[u8]>]> {
         let fits = |text: &&str| !text.is_empty() && text.len() <= LONGEST_BASE64;
         let texts = || links.iter().take(MOST_LINKS).map(|link| link.blob.as_str()).filter(fits);

@@ -1,5 +1,5 @@
-//! Keypairs of which a list shows less than the service knows: their certificates and public keys are read where they are
-//! whole, `GET /keypairs/{id}` or `GET /certificates`, once. Nothing of it is a failure: a keypair signs without.
+//! Completes keypairs whose list entries lack certificates or public keys. They are read once from `GET /keypairs/{id}`
+//! or `GET /certificates`. A failure here is never an error, because a keypair can sign without them.
 
 use super::chains::Chains;
 use super::failure::Failure;
@@ -13,12 +13,12 @@ use crate::plural::counted;
 use std::collections::HashMap;
 use std::sync::Arc;
 
-/// So few are asked for one by one, rather than by the list of all certificates.
+/// Up to this many are requested one by one; above it, the list of all certificates is requested.
 const FEW: usize = 3;
-/// No more are asked for one by one in one listing. Those who look for another by its alias still get it.
+/// The most that are requested one by one in one listing. A search by alias still completes the others.
 const MOST: usize = 120;
 
-/// Keypairs that were asked for by name.
+/// Completes keypairs that were requested by name.
 pub async fn few(line: &Line, keypairs: Vec<Keypair>) -> Vec<Arc<Keypair>> {
     let mut complete = Vec::with_capacity(keypairs.len());
     for mut keypair in keypairs {
@@ -34,7 +34,7 @@ pub async fn few(line: &Line, keypairs: Vec<Keypair>) -> Vec<Arc<Keypair>> {
     complete
 }
 
-/// Completes those keypairs of a whole list of which it shows too little.
+/// Completes the incomplete keypairs of a whole list.
 pub async fn listed(line: &Line, mut keypairs: Vec<Keypair>) -> Vec<Arc<Keypair>> {
     let nothing = !keypairs.is_empty() && keypairs.iter().all(|keypair| keypair.given == Given::Nothing);
     let before: Vec<usize> = (0..keypairs.len()).filter(|place| nothing || poor(&keypairs[*place])).collect();
@@ -48,7 +48,7 @@ pub async fn listed(line: &Line, mut keypairs: Vec<Keypair>) -> Vec<Arc<Keypair>
             Err(other) => failure = Some(other),
         }
     }
-    // A key is worth a request, a certificate one among few.
+    // A missing key justifies a request; a missing certificate does so only if few are missing.
     let asked = before.iter().copied();
     let asked = asked.filter(|place| keypairs[*place].public_key.is_none() || before.len() <= FEW);
     let asked: Vec<usize> = asked.take(MOST).collect();
@@ -77,12 +77,12 @@ pub async fn listed(line: &Line, mut keypairs: Vec<Keypair>) -> Vec<Arc<Keypair>
     keypairs.into_iter().map(Arc::new).collect()
 }
 
-/// Whether something is missing that the service has.
+/// Whether the entry lacks something that the service has.
 fn poor(keypair: &Keypair) -> bool {
     keypair.public_key.is_none() || keypair.given == Given::Part
 }
 
-/// Takes over what `richer` has and the list had not.
+/// Adds to `keypair` what `richer` has and the list lacked.
 fn merge(keypair: &mut Keypair, richer: Keypair) {
     let had = std::mem::replace(keypair, richer);
     if keypair.certificates.len() < had.certificates.len() {
@@ -94,7 +94,7 @@ fn merge(keypair: &mut Keypair, richer: Keypair) {
     keypair.settle();
 }
 
-/// Every certificate of the account, by its keypair's id.
+/// Every certificate of the account, by the id of its keypair.
 async fn certificates(line: &Line) -> Result<HashMap<String, Vec<KeypairCertificate>>, Failure> {
     let read = |body: &[u8], path: &str| {
         let mut chains = Chains::new();

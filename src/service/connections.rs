@@ -1,17 +1,16 @@
 //! The pool of connections to the service.
 //!
-//! A connection is an HTTP client together with the event loop that drives it. There is no thread of ours behind it:
-//! whoever has taken a connection drives its event loop on the calling thread, and only while a request is under way.
-//! A process that signs on one thread therefore has one connection, and a process that signs on many threads has one for
-//! each request that is under way at the same time, up to [`MOST`]. The connection used last is taken first, so that the
-//! others can be closed by the server when they idle. When [`MOST`] are in use, or the process has no descriptors for
-//! another, requests share connections in turn.
+//! A connection is an HTTP client with the event loop that drives it. No thread of ours runs it: the caller drives the
+//! event loop on its own thread, and only during a request. So a process that signs on one thread has one connection. A
+//! process that signs on many threads has one for each parallel request, up to [`MOST`]. The most recently used
+//! connection is taken first, so that the server can close idle ones. If [`MOST`] are in use, or the process has no
+//! descriptors left, requests share connections in turn.
 //!
-//! Why not one runtime with a thread of its own, as HTTP clients are used elsewhere? The host process is not ours: it may
-//! fork at any moment (threads do not come along), unload us (no thread may be left in our code), block signals, or end
-//! while we wait. A loop that runs only inside a C call has none of these states to think about. The price is that an
-//! idle connection is looked after by nobody: that the server closed it is noticed when it is used next, and the
-//! request goes over a new one where nothing of it had been sent (`retry.rs`).
+//! Why not one runtime with its own thread, the usual design of HTTP clients? The host process is not ours. It may fork
+//! at any moment (threads do not survive), unload the library (no thread may still run its code), block signals, or
+//! exit while we wait. A loop that runs only inside a C call avoids all of these states. The price is that nobody
+//! watches an idle connection. If the server has closed it, the next request notices, and is sent over a new one if
+//! none of it was sent (`retry.rs`).
 
 use super::failure::{Failure, Kind};
 use super::transport::Dialer;
@@ -20,11 +19,11 @@ use reqwest::Client;
 use std::sync::Arc;
 use tokio::runtime::{Builder, Runtime};
 
-/// The most connections of one account: each needs four descriptors, and many hosts allow a process 1024 in all.
+/// The most connections of one account: each needs four descriptors, and many hosts allow a process 1024.
 const MOST: usize = 64;
 
 struct Connection {
-    // Dropped in this order: connections end while their event loop is there.
+    // Dropped in this order: connections close while their event loop still exists.
     client: Client,
     runtime: Runtime,
 }
@@ -39,7 +38,7 @@ pub struct Connections {
 struct State {
     made: usize,
     all: Vec<Arc<Connection>>,
-    /// In order of use: the last one was used last.
+    /// In order of use, the most recent last.
     free: Vec<Arc<Connection>>,
     /// The next connection to share, modulo their number.
     turn: usize,
@@ -52,7 +51,7 @@ impl State {
     }
 }
 
-/// A connection that was taken; given back when this is dropped.
+/// A connection in use; dropping this gives it back.
 pub struct Taken<'a> {
     connections: &'a Connections,
     connection: Arc<Connection>,
@@ -64,7 +63,7 @@ impl Connections {
         Self { dialer, state: Mutex::default() }
     }
 
-    /// A free connection, else a new one. Shares one that is in use if [`MOST`] exist, or if none can be made.
+    /// A free connection, or a new one. Shares one in use if [`MOST`] exist, or if none can be opened.
     pub fn take(&self) -> Result<Taken<'_>, Failure> {
         let taken = |connection, alone| Taken { connections: self, connection, alone };
         {

@@ -1,11 +1,11 @@
-//! The contract with the service: one table of what is asked of it and what is read of its answers.
+//! The contract with the service: one table of the requests, and of the fields read from the responses.
 
-/// Where a part of the contract comes from.
+/// The source of a part of the contract.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Evidence {
     /// A public page or program, by its name.
     Documented(&'static str),
-    /// Not documented; the text says what it is inferred from.
+    /// Not documented; the text says what it was inferred from.
     Inferred(&'static str),
 }
 
@@ -14,10 +14,10 @@ pub enum Evidence {
 pub struct Row {
     /// Method and path below `/signingmanager/api/v1`, with `{id}` for an id.
     pub requests: &'static [&'static str],
-    /// `request`, `query NAME`, `body NAME`, or `field NAME` of the answer.
+    /// `request`, `query NAME`, `body NAME`, or `field NAME` of the response.
     pub part: &'static str,
     pub evidence: Evidence,
-    /// What the module does if it is wrong.
+    /// What the module does if the assumption is wrong.
     pub otherwise: &'static str,
 }
 
@@ -260,7 +260,7 @@ pub const ROWS: &[Row] = &[
     row(&[CREATE], "body status", Documented("tutorial"), "as the request"),
 ];
 
-/// The table for people, in Markdown.
+/// The table for the documentation, in Markdown.
 pub fn markdown() -> String {
     let mut text = String::from("| request | part | source | if it is otherwise |\n| --- | --- | --- | --- |\n");
     for row in ROWS {

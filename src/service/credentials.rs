@@ -1,18 +1,18 @@
-//! What we show the service of ourselves: the client certificate's password and the API key.
+//! The credentials: the client certificate's password and the API key.
 
 use crate::config::{Login, Secret, TokenSettings};
 
-/// The credentials of one sign-in. Each has its name, so that neither can stand in the other's place.
+/// The credentials of one login. Each has its own name, so that they cannot be confused.
 #[derive(Default, Clone, Copy)]
 pub struct Credentials<'a> {
-    /// Opens the client certificate's file; `None` where that has no password, or where there is no certificate.
+    /// Decrypts the client certificate's file; `None` if the file has no password, or there is no certificate.
     pub password: Option<&'a Secret>,
-    /// Goes into the header `x-api-key`; `None` where the client certificate alone signs in.
+    /// Sent in the header `x-api-key`; `None` if the client certificate alone authenticates the user.
     pub api_key: Option<&'a Secret>,
 }
 
 impl<'a> Credentials<'a> {
-    /// The configured ones, with `C_Login`'s PIN in place of the one that `STM_PKCS11_LOGIN` names.
+    /// The configured credentials, with `C_Login`'s PIN in place of the one that `STM_PKCS11_LOGIN` names.
     pub fn new(settings: &'a TokenSettings, pin: Option<&'a Secret>) -> Self {
         let configured = Self { password: settings.client_cert_password.as_ref(), api_key: settings.api_key.as_ref() };
         match settings.login {

@@ -1,17 +1,17 @@
-//! When a call of the application has to be over.
+//! The deadline of a call of the application.
 
 use super::failure::{Failure, Kind};
 use std::time::{Duration, Instant};
 
-/// Programs that took less than this are not worth a word.
+/// Programs that ran for less time are not mentioned.
 const NOTABLE: Duration = Duration::from_millis(100);
 
-/// One moment for all requests of a call, retries and pauses included.
+/// One deadline for all requests of a call, including retries and pauses.
 #[derive(Debug, Clone, Copy)]
 pub struct Deadline {
     at: Instant,
     length: Duration,
-    /// How much of it the programs took that print secrets.
+    /// The time that programs took to print secrets.
     secrets: Duration,
 }
 
@@ -24,12 +24,12 @@ impl Deadline {
         self.at
     }
 
-    /// What is left of it.
+    /// The time left.
     pub fn left(&self) -> Duration {
         self.at.saturating_duration_since(Instant::now())
     }
 
-    /// The same, of which the programs that print secrets took so much.
+    /// The same deadline, with the time that programs took to print secrets.
     pub fn with_secrets(self, took: Duration) -> Self {
         Self { secrets: self.secrets + took, ..self }
     }
@@ -39,13 +39,13 @@ impl Deadline {
         Instant::now() >= self.at
     }
 
-    /// A moment halfway to it: what takes so long leaves time for another way.
+    /// Halfway to the deadline: a slow request then leaves time for another way.
     pub fn half(self) -> Self {
         let now = Instant::now();
         Self { at: now + self.left() / 2, ..self }
     }
 
-    /// The failure that its passing is.
+    /// The failure to report after the deadline.
     pub fn passed(&self, what: &str) -> Failure {
         let mut cause = format!("{what} within {} s", self.length.as_secs());
         if self.secrets >= NOTABLE {

@@ -1,23 +1,23 @@
-//! What a PKCS#12 file or an encrypted key makes its reader do: the parameters of its key derivations are in the file, and a
-//! file can ask for a year of work, or for more memory than there is.
+//! The cost of opening a PKCS#12 file or an encrypted key. The file contains the parameters of its key derivations, and
+//! could demand a year of computation, or more memory than the machine has.
 
 use std::fmt;
 use x509_parser::asn1_rs::{Any, Class, FromDer, Tag};
 
-/// More rounds than any program writes: OpenSSL writes 2,048, cautious ones 600,000. These take a few seconds.
+/// More rounds than any program writes: OpenSSL writes 2,048, cautious programs 600,000. This many take a few seconds.
 const MOST_ROUNDS: u64 = 5_000_000;
 /// Memory for scrypt, in bytes. OpenSSL writes 16 MiB and reads at most 32.
 const MOST_MEMORY: u128 = 128 << 20;
-/// N times r times p of scrypt: a few seconds.
+/// N times r times p of scrypt; the limit takes a few seconds.
 const MOST_STEPS: u128 = 1 << 22;
-/// Salts are not longer.
+/// The longest salt, in bytes.
 const LONGEST_SALT: usize = 256;
-/// Files are not nested deeper.
+/// The deepest nesting that is accepted.
 const DEEPEST: usize = 24;
 /// `id-scrypt` (RFC 7914), the content of its OBJECT IDENTIFIER.
 const SCRYPT: [u8; 9] = [0x2b, 0x06, 0x01, 0x04, 0x01, 0xda, 0x47, 0x04, 0x0b];
 
-/// A derivation that is not even begun. Its `Display` is what the file does.
+/// A derivation that is too expensive to begin. Its `Display` says what the file demands.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Excess {
     /// PBKDF2, or the derivations of PKCS#12.
@@ -39,7 +39,7 @@ impl fmt::Display for Excess {
     }
 }
 
-/// The first derivation that a file asks for and that is too much. The numbers stand behind a salt (RFC 7292: `MacData`,
+/// The first derivation in a file that is too expensive. Its numbers follow a salt (RFC 7292: `MacData`,
 /// `pkcs-12PbeParams`; RFC 8018: `PBKDF2-params`; RFC 7914: `scrypt-params`).
 pub fn excess(file: &[u8]) -> Option<Excess> {
     walk(file, DEEPEST)
@@ -59,7 +59,7 @@ fn walk(mut content: &[u8], depth: usize) -> Option<Excess> {
         let octets = universal && element.tag() == Tag::OctetString;
         salt_before = octets && data.len() <= LONGEST_SALT;
         scrypt_before = universal && element.tag() == Tag::Oid && data == SCRYPT;
-        // What is in a safe stands in an octet string; what is encrypted is no sequence, but by a rare chance.
+        // The content of a safe is in an octet string; encrypted content almost never looks like a sequence.
         let nested = element.header.is_constructed() || (octets && data.first() == Some(&0x30));
         if nested && let Some(excess) = walk(data, depth - 1) {
             return Some(excess);
@@ -69,7 +69,7 @@ fn walk(mut content: &[u8], depth: usize) -> Option<Excess> {
     None
 }
 
-/// What is too much in `scrypt-params`: salt, cost, block size, parallelization.
+/// The excessive part of `scrypt-params`: salt, cost, block size, parallelization.
 fn scrypt(parameters: &[u8]) -> Option<Excess> {
     let mut rest = Any::from_der(parameters).ok()?.0;
     let [n, r, p] = [(); 3].map(|()| {
@@ -84,7 +84,7 @@ fn scrypt(parameters: &[u8]) -> Option<Excess> {
     (!fits).then_some(Excess::Scrypt { n, r, p })
 }
 
-/// An INTEGER's content; a negative one is as good as too large.
+/// An INTEGER's content; a negative number counts as too large.
 fn number(data: &[u8]) -> u64 {
     let number = data.iter().try_fold(0u64, |sum, byte| sum.checked_mul(256)?.checked_add(u64::from(*byte)));
     number.unwrap_or(u64::MAX)
@@ -98,7 +98,7 @@ mod tests {
         [&[tag, content.len() as u8], content].concat()
     }
 
-    /// `MacData` with a number of rounds, and around it what a file has there.
+    /// `MacData` with a number of rounds, and the surrounding structure of a file.
     fn file(rounds: &[u8]) -> Vec<u8> {
         let algorithm = element(0x30, &[element(0x06, &[0x2a, 3]), element(0x05, &[])].concat());
         let digest = element(0x30, &[algorithm, element(0x04, &[7; 20])].concat());
@@ -132,7 +132,7 @@ mod tests {
             (&two_to_14, &[0x7f, 0xff], &[1]),
             (&two_to_14, &[8], &[0x7f, 0xff]),
             (&[0x7f; 12], &[0x7f; 12], &[0x7f; 12]),
-            // No power of two, and a divisor of nothing: libraries stumble over it.
+            // Not a power of two, or zero: some libraries fail on these.
             (&[0], &[8], &[1]),
             (&two_to_14, &[0], &[1]),
         ] {

@@ -1,7 +1,7 @@
-//! How this service accepts to be asked: learnt from what it refused, for as long as the process runs.
+//! The dialect of this service: which requests it accepts, learned from its refusals, for the life of the process.
 //!
-//! The public record shows `limit=100`, `offset` and `alias` in list requests, and nothing about what else is accepted. So
-//! what is refused is asked for again with less, and the next request begins there.
+//! The public record shows `limit=100`, `offset` and `alias` in list requests, and does not say what else is accepted.
+//! So after a refusal the module sends a plainer request, and begins with that the next time.
 
 use super::failure::{Failure, Kind};
 use serde::{Deserialize, Serialize};
@@ -10,10 +10,10 @@ use std::sync::atomic::{AtomicBool, AtomicU8, Ordering::Relaxed};
 /// Page sizes in the order in which they are tried; `None` sends no `limit`, and the service decides.
 pub const LIMITS: [Option<usize>; 3] = [Some(100), Some(20), None];
 
-/// How often a refusal that may be a fault of the moment (5xx, no answer) has to be seen before it is believed.
+/// How often a refusal that may be temporary (5xx, no response) must occur before it counts.
 const DOUBTS: u8 = 2;
 
-/// What was learnt, for the cache.
+/// What was learned, for the cache.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Learned {
     limit: u8,
@@ -23,7 +23,7 @@ pub struct Learned {
 
 #[derive(Debug, Default)]
 pub struct Dialect {
-    /// Place in [`LIMITS`].
+    /// Index into [`LIMITS`].
     limit: AtomicU8,
     limit_doubts: AtomicU8,
     no_alias: AtomicBool,
@@ -38,19 +38,19 @@ impl Dialect {
         Learned { limit: self.limit.load(Relaxed), no_alias, account: self.account.load(Relaxed) }
     }
 
-    /// Takes over what another process learnt.
+    /// Adopts what another process learned.
     pub fn recall(&self, learned: Learned) {
         self.limit.fetch_max(learned.limit.min(LIMITS.len() as u8 - 1), Relaxed);
         self.no_alias.fetch_or(learned.no_alias, Relaxed);
         self.account.fetch_or(learned.account, Relaxed);
     }
 
-    /// The place in [`LIMITS`] to begin at.
+    /// The index in [`LIMITS`] to begin at.
     pub fn limit(&self) -> usize {
         usize::from(self.limit.load(Relaxed)).min(LIMITS.len() - 1)
     }
 
-    /// What came before this place in [`LIMITS`] was refused with `refusal`, and this was accepted.
+    /// The service refused everything before this index of [`LIMITS`] with `refusal`, and accepted this.
     pub fn begin_at(&self, place: usize, refusal: &Failure) {
         if believed(refusal, &self.limit_doubts) {
             let place = place.min(LIMITS.len() - 1);
@@ -60,12 +60,12 @@ impl Dialect {
         }
     }
 
-    /// Whether lists can be asked for by `alias=`.
+    /// Whether lists accept `alias=`.
     pub fn filters(&self) -> bool {
         !self.no_alias.load(Relaxed)
     }
 
-    /// `alias=` was refused with `refusal`, and the list without it was not.
+    /// The service refused `alias=` with `refusal`, and accepted the list without it.
     pub fn no_filter(&self, refusal: &Failure) {
         if believed(refusal, &self.alias_doubts) {
             self.no_alias.store(true, Relaxed);
@@ -73,24 +73,24 @@ impl Dialect {
         }
     }
 
-    /// Whether a sign has to name the account.
+    /// Whether a sign request must name the account.
     pub fn account(&self) -> bool {
         self.account.load(Relaxed)
     }
 
-    /// A sign without the account was refused, and one with it was not.
+    /// The service refused a sign request without the account, and accepted one with it.
     pub fn name_account(&self) {
         self.account.store(true, Relaxed);
     }
 }
 
-/// A 4xx is the service's word; anything else may be a fault of the moment, until it is seen again.
+/// A 4xx is definite; anything else may be temporary until it occurs again.
 fn believed(refusal: &Failure, doubts: &AtomicU8) -> bool {
     refusal.status.is_some_and(|status| status < 500) || doubts.fetch_add(1, Relaxed).saturating_add(1) >= DOUBTS
 }
 
-/// Whether a refusal can be of a parameter, so that a plainer request may be accepted: not where it is about who asks
-/// (401, 403), about how often (429), or comes from somebody in between.
+/// Whether a refusal may be about a parameter, so that a plainer request may be accepted. Not if it is about the
+/// credentials (401, 403) or the rate (429), or comes from something in between.
 pub fn may_be_of_a_parameter(failure: &Failure) -> bool {
     let about_others = [401, 402, 403, 407, 408, 429, 502, 503];
     let of_kind = !matches!(failure.kind, Kind::Mfa | Kind::NotPermitted | Kind::Offline | Kind::Quota | Kind::Window);

@@ -1,5 +1,5 @@
-//! A private key that is encrypted with a password, in PEM: PKCS#8 with PBES2 (RFC 5958, RFC 8018), as `openssl pkcs8 -topk8`,
-//! `openssl genpkey` and GnuTLS write it. Older forms are refused with the command that converts them.
+//! An encrypted private key in PEM: PKCS#8 with PBES2 (RFC 5958, RFC 8018), written by `openssl pkcs8 -topk8`, `openssl
+//! genpkey` and GnuTLS. Older forms are refused; the message has the command that converts them.
 
 use super::derivation_cost;
 use super::failure::{Failure, Kind};
@@ -13,13 +13,14 @@ use x509_parser::pem::Pem;
 
 /// The marker of an encrypted PKCS#8 key (RFC 7468).
 const BEGIN: &str = "-----BEGIN ENCRYPTED PRIVATE KEY-----";
-/// The header of a key that OpenSSL's oldest form encrypts (RFC 1421), with or without a blank behind the comma.
+/// The header of a key in OpenSSL's oldest encrypted form (RFC 1421), with or without a blank after the comma.
 const TRADITIONAL: [&str; 2] = ["Proc-Type: 4,ENCRYPTED", "Proc-Type: 4, ENCRYPTED"];
 
-/// Converts any form that OpenSSL reads to the one that is read here.
+/// Converts any form that OpenSSL reads to the supported one.
 const CONVERT: &str = "convert it: openssl pkcs8 -topk8 -v2 aes-256-cbc -in FILE -out client.key";
 
-/// The key of a PEM text, decrypted; `None` if the text has no encrypted key. `name` is what messages call its file.
+/// The decrypted key of a PEM text; `None` if the text has no encrypted key. `name` is the name of its file in
+/// messages.
 pub fn decrypt(name: &str, pem: &[u8], password: Option<&str>) -> Result<Option<PrivateKeyDer<'static>>, Failure> {
     let find = |text: &str| memmem::find(pem, text.as_bytes());
     if let Some(begin) = find(BEGIN) {
@@ -57,7 +58,7 @@ fn pkcs8(name: &str, pem: &[u8], password: Option<&str>) -> Result<PrivateKeyDer
     let wrong = || {
         Failure::new(Kind::Password, format!("wrong password for the key in {name}"), "check SM_CLIENT_CERT_PASSWORD")
     };
-    // With a wrong password the padding is wrong, or, once in a while, what comes out is not a key.
+    // A wrong password usually leads to invalid padding, and sometimes to data that is not a key.
     let key = encrypted.decrypt(password).map_err(|error| match error {
         Error::EncryptedPrivateKey(Pkcs5Error::DecryptFailed) | Error::Asn1(_) => wrong(),
         Error::EncryptedPrivateKey(Pkcs5Error::UnsupportedAlgorithm { oid }) => unsupported(&oid.to_string()),
@@ -84,7 +85,7 @@ mod tests {
 
     const PASSWORD: &str = "pässword";
 
-    /// `EncryptedPrivateKeyInfo` in PEM: an algorithm and what it made of a key.
+    /// `EncryptedPrivateKeyInfo` in PEM: an algorithm and an encrypted key.
     fn pem(algorithm: &[u8], encrypted: &[u8]) -> String {
         let inner = [algorithm, &element(0x04, encrypted)].concat();
         format!("{BEGIN}\n{}\n-----END ENCRYPTED PRIVATE KEY-----\n", STANDARD.encode(element(0x30, &inner)))
@@ -135,7 +136,7 @@ mod tests {
                 "{said}"
             );
         }
-        // One wrong password in some hundred leaves a padding that looks right.
+        // About one wrong password in several hundred leads to valid padding.
         let garbage = encrypted(rounds(2048), &[0x30, 3, 1, 2, 3]);
         assert!(failure(&garbage, Some(PASSWORD)).1.contains("wrong password for"));
     }
@@ -165,7 +166,7 @@ mod tests {
         }
     }
 
-    /// With a derivation that nobody carries out.
+    /// With a derivation that is too expensive.
     fn encrypted_with(kdf: Kdf) -> String {
         use pkcs8::der::Encode;
         let parameters = Parameters { kdf, ..rounds(1) };

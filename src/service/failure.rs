@@ -1,18 +1,18 @@
-//! What went wrong between us and the service, in a line for a person and a kind for the code.
+//! Failures of requests: a message for the user, and a kind for the code.
 
 use crate::config::Problem;
 use std::fmt;
 
-/// What sort of failure it is.
+/// The kind of a failure.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Kind {
     /// A setting is missing or wrong.
     Settings,
-    /// The password does not open the client certificate.
+    /// The password does not decrypt the client certificate.
     Password,
-    /// No connection: name, address, refused, reset.
+    /// No connection: unknown host, unreachable address, refused, reset.
     Unreachable,
-    /// This process lacks what a connection requires, such as free descriptors.
+    /// This process lacks resources for a connection, such as free descriptors.
     Resources,
     /// The TLS handshake failed.
     Tls,
@@ -26,41 +26,41 @@ pub enum Kind {
     NotPermitted,
     /// The keypair is offline.
     Offline,
-    /// 404: there is no such thing, or not for us.
+    /// 404: it does not exist, or this user has no access to it.
     NotFound,
-    /// 409, or an alias that is taken.
+    /// 409, or an alias that is in use.
     Conflict,
     /// 400: the service does not accept what we sent.
     BadRequest,
     /// 429
     RateLimited,
-    /// No signatures are left, or the licence does not cover what was asked.
+    /// The signature quota is used up, or the licence does not cover the request.
     Quota,
-    /// A release window is closed, or does not cover the keypair, the user or a further signature.
+    /// A release window is closed, or does not cover the keypair, the user or another signature.
     Window,
     /// 5xx, 408
     Unavailable,
-    /// The answer cannot be understood.
+    /// The response cannot be parsed.
     BadAnswer,
-    /// The answer is longer than any of the service's.
+    /// The response is longer than any valid one.
     LongAnswer,
     /// 413, or data that is too long to send.
     TooLarge,
-    /// The operation was given up.
+    /// The operation was cancelled.
     Cancelled,
 }
 
-/// A failure. Its `Display` is one line: what was tried, what came back in the service's own words, what to do.
+/// A failure. Its `Display` is one line: the request, the problem with the service's own message, and the fix.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Failure {
     pub(super) kind: Kind,
-    /// What was tried, such as `POST https://host/path`; empty before anything was.
+    /// The request, such as `POST https://host/path`; empty if there was none.
     pub(super) tried: String,
     /// A clause without a full stop, with the evidence.
     pub(super) cause: String,
-    /// What to do; may be empty.
+    /// The fix; may be empty.
     pub(super) remedy: String,
-    /// The HTTP status where the service itself answered; `None` for web pages of others and where there was no answer.
+    /// The HTTP status of the service's own response; `None` for web pages of other servers, and without a response.
     pub(super) status: Option<u16>,
 }
 
@@ -70,8 +70,8 @@ impl Failure {
         Self { kind, tried: String::new(), cause: cause.into(), remedy: remedy.into(), status: None }
     }
 
-    /// The failure of every request while settings are missing or wrong. Several problems become a numbered list: of causes,
-    /// and in the same order of fixes.
+    /// The failure of every request while settings are missing or wrong. Several problems become two numbered lists in
+    /// the same order, of causes and of fixes.
     pub(super) fn of_settings(problems: &[Problem]) -> Self {
         let listed = |text: fn(&Problem) -> String| match problems {
             [one] => text(one),
@@ -89,12 +89,12 @@ impl Failure {
         )
     }
 
-    /// What was tried and what was wrong, without the remedy.
+    /// The request and the problem, without the fix.
     pub fn cause(&self) -> String {
         if self.tried.is_empty() { self.cause.clone() } else { format!("{}: {}", self.tried, self.cause) }
     }
 
-    /// What to do; may be empty.
+    /// The fix; may be empty.
     pub fn remedy(&self) -> &str {
         &self.remedy
     }
@@ -103,7 +103,7 @@ impl Failure {
         self.kind
     }
 
-    /// Whether an answer of 404 is the service's word that there is no such keypair, and not a path that is not its own.
+    /// Whether a 404 means that there is no such keypair, and not that the service does not know the path.
     pub(super) fn says_no_such_keypair(&self) -> bool {
         self.status.is_some() && !self.cause.to_ascii_lowercase().contains("path")
     }

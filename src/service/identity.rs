@@ -20,10 +20,10 @@ pub struct Identity {
     pub key: PrivateKeyDer<'static>,
 }
 
-/// Warn when the certificate ends within this many days.
+/// Warn if the certificate expires within this many days.
 const SOON_DAYS: i64 = 14;
 
-/// Reads the configured identity; `None` where there is none.
+/// Reads the configured identity; `None` if there is none.
 pub fn load(settings: &TokenSettings, credentials: &Credentials<'_>) -> Result<Option<Identity>, Failure> {
     let Some(source) = &settings.client_cert else { return Ok(None) };
     let (name, bytes) = read(source)?;
@@ -38,7 +38,8 @@ pub fn load(settings: &TokenSettings, credentials: &Credentials<'_>) -> Result<O
     Ok(Some(identity))
 }
 
-/// PEM text in UTF-8, with that of `SM_CLIENT_KEY_FILE` behind it; all else as it is. Beside it the name of the file with the key.
+/// PEM text in UTF-8, followed by that of `SM_CLIENT_KEY_FILE`; any other content unchanged. Also returns the name of
+/// the file with the key.
 fn with_key_file(
     settings: &TokenSettings,
     name: &str,
@@ -66,7 +67,7 @@ fn with_key_file(
                     "set it to the private key, as PEM",
                 ));
             };
-            // With room for both, so that no copy of the key is left behind.
+            // Allocated for both, so that no copy of the key is left in memory.
             let mut both = Zeroizing::new(Vec::with_capacity(text.len() + key.len() + 1));
             both.extend_from_slice(text.as_bytes());
             both.push(b'\n');
@@ -147,7 +148,7 @@ fn from_pkcs12(name: &str, bytes: &[u8], password: Option<&str>) -> Result<Ident
         (Error::MacError(_) | Error::UnpadError | Error::Pkcs5Error(_), None) => {
             Failure::new(Kind::Password, format!("{name} has a password"), "set SM_CLIENT_CERT_PASSWORD")
         }
-        // One wrong password in 256 decrypts to something that ends as it should.
+        // One wrong password in 256 decrypts to data with a valid end.
         _ if der.without_mac => {
             let cause = format!("wrong password for {name}, or it is damaged ({error})");
             Failure::new(Kind::Password, cause, "check SM_CLIENT_CERT_PASSWORD")
@@ -163,7 +164,7 @@ fn from_pkcs12(name: &str, bytes: &[u8], password: Option<&str>) -> Result<Ident
     Ok(Identity { chain: certificates, key })
 }
 
-/// An expired certificate fails in TLS with an alert that says little; here it is said in words.
+/// TLS reports an expired certificate with an unspecific alert, so check it here.
 fn check_validity(name: &str, identity: &Identity) -> Result<(), Failure> {
     let Some(Ok(leaf)) = identity.chain.first().map(|der| Certificate::parse(der.to_vec())) else { return Ok(()) };
     let now = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |now| now.as_secs() as i64);
@@ -261,11 +262,11 @@ mod tests {
 
     #[test]
     fn a_key_derivation_without_end_is_refused() {
-        // The number of rounds of the MAC are the last bytes of OpenSSL's files: 2048.
+        // The last bytes of OpenSSL's files are the number of rounds of the MAC: 2048.
         let file = file!("3des.p12");
         let (front, rounds) = file.split_at(file.len() - 4);
         assert_eq!(rounds, [0x02, 0x02, 0x08, 0x00]);
-        // With a longer number the two structures around it are longer.
+        // A longer number makes the two structures around it longer.
         let with = |rounds: &[u8]| {
             let mut file = [front, &[0x02, rounds.len() as u8], rounds].concat();
             file[2..4].copy_from_slice(&((front.len() + 2 + rounds.len() - 4) as u16).to_be_bytes());

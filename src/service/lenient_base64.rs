@@ -1,11 +1,11 @@
-//! Base64 as services write it.
+//! Base64 in the variants that services write.
 
 use base64::Engine;
 use base64::alphabet;
 use base64::engine::DecodePaddingMode;
 use base64::engine::general_purpose::{GeneralPurpose, GeneralPurposeConfig};
 
-/// Longest text that is decoded, in bytes: certificates with SLH-DSA signatures have seventy thousand.
+/// The longest text that is decoded, in bytes: certificates with SLH-DSA signatures have seventy thousand.
 pub const LONGEST_BASE64: usize = 256 << 10;
 
 const fn lenient(alphabet: &alphabet::Alphabet) -> GeneralPurpose {
@@ -16,7 +16,7 @@ const fn lenient(alphabet: &alphabet::Alphabet) -> GeneralPurpose {
 static PLAIN: GeneralPurpose = lenient(&alphabet::STANDARD);
 static URL_SAFE: GeneralPurpose = lenient(&alphabet::URL_SAFE);
 
-/// Base64 of any flavour, with white space or PEM lines around it.
+/// Base64 of any variant, with white space or PEM lines around it.
 pub fn decode(text: &str) -> Option<Vec<u8>> {
     if text.len() > LONGEST_BASE64 {
         return None;

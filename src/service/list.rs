@@ -1,5 +1,5 @@
-//! A list, page by page. Pages are asked for while they are full: what the service says of the list's length only decides
-//! how many are under way at once.
+//! A list, page by page. The module requests pages as long as they are full. The length that the service states only
+//! decides how many requests run in parallel.
 
 use super::budget::Kept;
 use super::dialect::{self, LIMITS};
@@ -8,25 +8,25 @@ use super::page::{NoPage, Page};
 use super::request::{Line, Request};
 use std::collections::HashSet;
 
-/// How many pages are under way at once.
+/// The number of parallel requests.
 pub const AT_ONCE: usize = 6;
-/// More pages than any account has: a list that goes on for ever ends here.
+/// More pages than any account has: stops a list that never ends.
 const MAX_PAGES: usize = 2000;
 
-/// A page out of an answer's text and its path.
+/// A page, parsed from a response's text and path.
 pub type Read<T> = Result<Page<T>, NoPage>;
 
-/// A list as far as it could be read.
+/// A list, as far as it could be read.
 pub struct Listed<T> {
-    /// What was made of its items, in the service's order.
+    /// The parsed items, in the service's order.
     pub items: Vec<T>,
-    /// How many items were read, those included of which nothing was made.
+    /// The number of items, including those that could not be parsed.
     pub count: usize,
-    /// How many the service says that there are.
+    /// The number of items according to the service.
     pub total: Option<usize>,
 }
 
-/// All items of a list; `read` makes `T`s of a page as it comes in.
+/// All items of a list; `read` parses each page as it arrives.
 pub async fn all<T: Kept + Send + 'static>(
     line: &Line,
     path: &'static str,
@@ -78,7 +78,7 @@ fn request(path: &str, offset: Option<usize>, limit: Option<usize>) -> Request {
     named.fold(Request::list(path), |request, (name, value)| request.with(name, value.to_string()))
 }
 
-/// The first page, with as much as the service accepts; and the `limit` that was sent.
+/// The first page with the largest accepted `limit`, and that `limit`.
 async fn first_page<T: Kept>(
     line: &Line,
     path: &'static str,
@@ -101,7 +101,7 @@ async fn first_page<T: Kept>(
                 log::debug!("{failure}; the list is asked for with less");
                 refusal.get_or_insert(failure);
             }
-            // The first refusal is of what is usually asked, and tells the most.
+            // The first refusal is of the usual request, and is the most informative.
             Err(failure) if dialect::may_be_of_a_parameter(&failure) => {
                 return Err(refusal.map_or(failure, plainer_too));
             }
@@ -111,7 +111,7 @@ async fn first_page<T: Kept>(
     Err(Failure::new(Kind::BadAnswer, format!("GET {path} was not asked for"), ""))
 }
 
-/// The first refusal of several.
+/// Marks the first of several refusals.
 pub fn plainer_too(refusal: Failure) -> Failure {
     Failure { cause: format!("{} (plainer requests fail as well)", refusal.cause), ..refusal }
 }
@@ -120,7 +120,7 @@ fn refuses_offset(failure: &Failure) -> bool {
     failure.status.is_some_and(|status| (400..500).contains(&status)) && dialect::may_be_of_a_parameter(failure)
 }
 
-/// The service refuses `offset`: its whole list in one page, or the refusal.
+/// The service refuses `offset`: the whole list in one page, or the refusal.
 async fn in_one_page<T: Kept>(
     line: &Line,
     path: &'static str,
@@ -137,31 +137,31 @@ async fn in_one_page<T: Kept>(
     }
 }
 
-/// Which pages are asked for.
+/// The pages to request.
 struct Walk {
-    /// Items of a full page.
+    /// The number of items on a full page.
     step: usize,
-    /// The next offset that was not asked for.
+    /// The next offset to request.
     offset: usize,
-    /// How many items there are, if the service says more than its first page has.
+    /// The total number of items, if the service states more than its first page has.
     total: Option<usize>,
-    /// Whether the service's count is of the list, and not of the page.
+    /// Whether the stated number is that of the list, and not of the page.
     counted: bool,
     ended: bool,
-    /// Pages that are still to be asked for together.
+    /// Pages that remain to be requested in parallel.
     wave: usize,
-    /// Pages that were read, and their items.
+    /// The pages read, and their items.
     pages: usize,
     count: usize,
-    /// The first items' ids: a service that ignores the offset repeats them.
+    /// The ids of the first items: a service that ignores the offset repeats them.
     firsts: HashSet<String>,
 }
 
 impl Walk {
     fn new<T>(first: &Page<T>, asked: Option<usize>) -> Self {
-        // What the service grants is what it says, or what it sent.
+        // The page size is what the service states, or else what it sent.
         let step = first.limit.map_or(first.count, |limit| limit.min(first.count));
-        // Without a word about either, a page that is shorter than asked for can be one of a smaller size.
+        // If the service states neither, a page that is shorter than requested may have a smaller size.
         let full_size = first.limit.or(asked.filter(|_| first.total.is_some()));
         let counted = first.total.is_some_and(|total| total > first.count);
         let short = full_size.is_some_and(|size| first.count < size);
@@ -178,20 +178,20 @@ impl Walk {
         }
     }
 
-    /// The next page to ask for, with so many under way.
+    /// The next page to request, while this many are in progress.
     fn next(&mut self, under_way: usize) -> Option<usize> {
         if self.ended || self.offset / self.step >= MAX_PAGES {
             return None;
         }
         let inside = self.counted && self.offset < self.total.unwrap_or(0);
         if inside {
-            // The second page shows whether there are further ones at all.
+            // Only the second page shows whether there are more.
             let at_once = if self.pages == 1 { 1 } else { AT_ONCE };
             if under_way >= at_once {
                 return None;
             }
         } else {
-            // Nobody says how many there are: a few more than were there so far, and then it is seen.
+            // The total is unknown: request a few more pages than there were, and decide then.
             if under_way == 0 {
                 self.wave = if self.counted { 1 } else { self.pages.min(AT_ONCE) };
             }
@@ -201,14 +201,14 @@ impl Walk {
         Some(self.offset - self.step)
     }
 
-    /// Takes note of a page; whether its items are new.
+    /// Records a page; returns whether its items are new.
     fn arrived(&mut self, offset: usize, count: usize, first: Option<String>) -> bool {
         let repeated = first.is_some_and(|first| !self.firsts.insert(first));
         if count == 0 || repeated {
             self.ended = true;
             return false;
         }
-        // A page within the list can be short where this user may not see all of it.
+        // A page inside the list can be short if this user may not see all items.
         let last = offset + self.step >= self.total.filter(|_| self.counted).unwrap_or(0);
         self.ended |= last && count < self.step;
         self.pages += 1;
@@ -221,8 +221,8 @@ impl Walk {
 mod tests {
     use super::*;
 
-    /// The offsets that are asked for of a list with so many items, and how many were read. `answer` says what a page at an
-    /// offset has: its items' first id and their number.
+    /// The offsets that are requested for a list of this many items, and how many were read. `answer` returns the page
+    /// at an offset: the id of its first item, and their number.
     fn walk(first: Page<()>, asked: Option<usize>, answer: impl Fn(usize) -> (usize, usize)) -> (Vec<usize>, usize) {
         let mut walk = Walk::new(&first, asked);
         let (mut offsets, mut waiting) = (Vec::new(), std::collections::VecDeque::new());
@@ -253,12 +253,12 @@ mod tests {
             (0, Some(0), Some(100), 0),
             (7, Some(7), Some(100), 0),
             (7, None, Some(100), 0),
-            // Neither length nor page size: seven may be a page.
+            // Neither total nor page size: seven may be a full page.
             (7, None, None, 1),
             (253, Some(253), Some(100), 2),
             (253, None, Some(100), 2),
             (253, None, None, 2),
-            // A total that is the page's.
+            // The total is that of the page.
             (253, Some(100), Some(100), 2),
             (253, Some(100), None, 2),
             // A total that is too small, and one that is too large.

@@ -1,4 +1,4 @@
-//! Keypairs by list, by alias and by id.
+//! Requests keypairs as a list, by alias and by id.
 
 use super::chains::Chains;
 use super::complete;
@@ -19,17 +19,17 @@ use std::time::SystemTime;
 pub struct Listing {
     /// In the service's order.
     pub keypairs: Vec<Arc<Keypair>>,
-    /// Whether the service counts more of them than it listed: what is not here may be there.
+    /// Whether the service counts more keypairs than it lists: a missing one may exist.
     pub short: bool,
 }
 
-/// An answer to a search by alias.
+/// The result of a search by alias.
 pub struct Lookup {
-    /// Those with exactly this alias.
+    /// The keypairs with exactly this alias.
     pub found: Vec<Arc<Keypair>>,
-    /// An alias that differs by case only.
+    /// An alias that differs only in case.
     pub similar: Option<String>,
-    /// The whole list, where only that could tell.
+    /// The whole list, if it had to be requested.
     pub listing: Option<Listing>,
 }
 
@@ -39,7 +39,7 @@ fn keypairs_of(body: &[u8], path: &str, chains: &mut Chains) -> Read<Keypair> {
 
 /// The whole list, page by page.
 pub async fn keypairs(line: &Line) -> Result<Listing, Failure> {
-    // Pages share their chain certificates; the lock is held while one page is read, never during a request.
+    // Pages share their chain certificates; the lock is held while a page is parsed, never during a request.
     let chains = Arc::new(Mutex::new(Chains::new()));
     let read = move |body: &[u8], path: &str| keypairs_of(body, path, &mut chains.lock());
     let listed = list::all(line, "/keypairs", read).await?;
@@ -55,7 +55,7 @@ pub async fn keypairs(line: &Line) -> Result<Listing, Failure> {
     Ok(Listing { keypairs: complete::listed(line, keypairs).await, short: total > count })
 }
 
-/// The keypairs with exactly this alias. No `limit` is sent: an alias names one.
+/// The keypairs with exactly this alias. The request has no `limit`, because an alias names one keypair.
 pub async fn by_alias(line: &Line, alias: &str) -> Result<Lookup, Failure> {
     let dialect = &line.endpoint.dialect;
     if !dialect.filters() {
@@ -64,7 +64,7 @@ pub async fn by_alias(line: &Line, alias: &str) -> Result<Lookup, Failure> {
     let request = Request::list("/keypairs").with("alias", alias);
     let page = match line.page(&request, |body, path| keypairs_of(body, path, &mut Chains::new())).await {
         Ok(page) => page,
-        // An alias that is not there, in other words.
+        // Another way to say that the alias does not exist.
         Err(failure) if failure.kind == Kind::NotFound && failure.says_no_such_keypair() => {
             return Ok(Lookup { found: Vec::new(), similar: None, listing: None });
         }
@@ -91,7 +91,7 @@ pub async fn by_alias(line: &Line, alias: &str) -> Result<Lookup, Failure> {
             (None, Some(limit)) => page.count < limit,
             (None, None) => false,
         };
-        // The service does not filter, or the page is not all: only the list can tell.
+        // The service does not filter, or the page is incomplete: only the list is reliable.
         if !(filtered && whole) {
             return in_the_list(line, alias).await;
         }
@@ -112,7 +112,7 @@ fn similar<'a>(alias: &str, mut known: impl Iterator<Item = &'a String>) -> Opti
     known.find(|other| *other != alias && other.to_lowercase() == alias.to_lowercase()).cloned()
 }
 
-/// One small request, for whoever wants to know whether all is well; the service's clock, where it shows one.
+/// One small request that checks connection and credentials; returns the service's clock, if the response has it.
 pub async fn knock(line: &Line) -> Result<Option<SystemTime>, Failure> {
     if LIMITS[line.endpoint.dialect.limit()].is_none() {
         return line.knock(&Request::list("/keypairs")).await;

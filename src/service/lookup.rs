@@ -1,4 +1,4 @@
-//! One keypair, by its id.
+//! Requests one keypair by its id.
 
 use super::chains::Chains;
 use super::failure::{Failure, Kind};

@@ -1,7 +1,7 @@
-//! The remote signing service: keypairs, certificates, signatures. Knows no PKCS#11.
+//! The remote signing service: keypairs, certificates, signatures. It knows nothing about PKCS#11.
 //!
-//! [`Service`] is what the floors above see. Nothing is built before the first request: roots, client certificate, event
-//! loop and connection come to be in `Service::line`.
+//! The layers above use [`Service`]. Nothing is created before the first request: `Service::line` creates CA
+//! certificates, client certificate, event loop and connection.
 
 mod answer;
 mod ber;
@@ -87,46 +87,46 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::{Instant, SystemTime};
 use transport::Dialer;
 
-/// The table of what is asked of the service and read of its answers.
+/// The table of requests, and of the fields read from the responses.
 pub fn contract() -> &'static [contract::Row] {
     contract::ROWS
 }
 
-/// An open line: connections, and what requests need beside them.
+/// An open line: connections, and the shared state of requests.
 struct Open {
     connections: Connections,
     endpoint: Arc<Endpoint>,
 }
 
-/// The service behind one account's settings.
+/// The service, with the settings of one account.
 pub struct Service {
     settings: Arc<TokenSettings>,
     stats: Arc<Stats>,
     met: Arc<AtomicBool>,
     observation: Arc<observe::Observation>,
     dialect: Arc<Dialect>,
-    /// What the cache has of it; `None` before it was looked into.
+    /// What the cache has learned; `None` until it is read.
     learned: Mutex<Option<Learned>>,
     refused: Refused,
-    /// Whether the last list was shorter than the service says that it is.
+    /// Whether the last list was shorter than the service's own count.
     short: AtomicBool,
     open: RwLock<Option<Arc<Open>>>,
-    /// Whether a thread opens the line.
+    /// Whether a thread is opening the line.
     opening: Mutex<bool>,
     opened: Condvar,
     pin: Mutex<Option<Secret>>,
-    /// SHA-256 of the last PIN that was good.
+    /// SHA-256 of the last PIN that was accepted.
     last_pin: Mutex<Option<[u8; 32]>>,
-    /// What is under way for who is logged in.
+    /// The fetches in progress for the current login.
     single_flight: Mutex<Arc<SingleFlight>>,
-    /// That of who is logged in; made when it is first needed.
+    /// The cache for the current login; created when it is first needed.
     cache: Mutex<Option<Arc<Cache>>>,
-    /// The last alias that was asked for, and one that differs from it by case only.
+    /// The last alias that was requested, and one that differs from it only in case.
     similar: Mutex<Option<(String, String)>>,
 }
 
 impl Service {
-    /// Reads no file and makes no request.
+    /// Reads no file, and sends no request.
     pub fn new(settings: Arc<TokenSettings>) -> Self {
         Self {
             settings,
@@ -148,7 +148,7 @@ impl Service {
         }
     }
 
-    /// The open line; opened by the first who needs it. Not inlined, for the sake of small stacks.
+    /// The open line; the first caller opens it. Not inlined, to save stack.
     #[inline(never)]
     fn line(&self, deadline: Deadline) -> Result<Arc<Open>, Failure> {
         let _one_opens = {
@@ -173,7 +173,8 @@ impl Service {
         Ok(open)
     }
 
-    /// Runs the programs that print secrets, if they have not run yet: within the deadline, of which it notes how much they took.
+    /// Runs the programs that print secrets, if they have not run yet, within the deadline. The result records how much
+    /// time they took.
     fn obtain(&self, deadline: Deadline) -> Result<Deadline, Failure> {
         let settings = &*self.settings;
         let begun = Instant::now();
@@ -209,12 +210,12 @@ impl Service {
         Ok(Open { connections, endpoint })
     }
 
-    /// When a call that begins now has to be over.
+    /// The deadline of a call that begins now.
     pub fn deadline(&self) -> Deadline {
         Deadline::after(self.settings.timeout)
     }
 
-    /// Runs a piece of work that makes requests, on the calling thread.
+    /// Runs work that sends requests, on the calling thread.
     fn run<T, F>(&self, deadline: Deadline, work: impl FnOnce(Line) -> F) -> Result<T, Failure>
     where
         F: Future<Output = Result<T, Failure>>,
@@ -225,7 +226,7 @@ impl Service {
         run_on(&open, deadline, work).map_err(|failure| self.without_key(failure))
     }
 
-    /// Where no API key was sent, a refusal of the credentials has one likely reason.
+    /// If no API key was sent, a refusal of the credentials has one likely reason.
     fn without_key(&self, failure: Failure) -> Failure {
         let sent = self.settings.api_key.is_some() || self.settings.login == Login::ApiKey;
         if sent || failure.kind() != Kind::Unauthorized {
@@ -235,7 +236,7 @@ impl Service {
         Failure { remedy: remedy.into(), ..failure }
     }
 
-    /// Keypairs. Those who want the same at the same time share one fetch.
+    /// Keypairs. Parallel callers with the same search share one fetch.
     pub fn keypairs(&self, wanted: Wanted<'_>, deadline: Deadline) -> Found {
         let (key, hidden) = match wanted {
             Wanted::All => (Key::All, false),
@@ -247,7 +248,7 @@ impl Service {
         }
         let single_flight = Arc::clone(&self.single_flight.lock());
         let found = single_flight.share(key, deadline, || {
-            // Before the cache, which is the credentials'.
+            // Before the cache, because it belongs to the credentials.
             let deadline = self.obtain(deadline)?;
             let cache = self.cache();
             if let Some(known) = cache.find(wanted) {
@@ -269,7 +270,7 @@ impl Service {
         Ok(self.with_chosen_certificates(wanted, shown.collect()))
     }
 
-    /// Puts the certificates first that `STM_PKCS11_CERTIFICATE` names, and says what it names in vain.
+    /// Puts the certificates first that `STM_PKCS11_CERTIFICATE` names, and reports names that match none.
     fn with_chosen_certificates(&self, wanted: Wanted<'_>, keypairs: Vec<Arc<Keypair>>) -> Vec<Arc<Keypair>> {
         let setting = &self.settings.certificates;
         if setting.is_empty() {
@@ -292,7 +293,7 @@ impl Service {
         keypairs
     }
 
-    /// The names of `STM_PKCS11_CERTIFICATE` that are no certificate's of these keypairs.
+    /// The names in `STM_PKCS11_CERTIFICATE` that match no certificate of these keypairs.
     pub fn unmatched_certificates(&self, keypairs: &[Arc<Keypair>]) -> Vec<&str> {
         certificate_choice::unmatched(&self.settings.certificates, keypairs)
     }
@@ -303,7 +304,7 @@ impl Service {
             Wanted::Alias(alias) => {
                 let lookup = self.run(deadline, async |line| listing::by_alias(&line, alias).await)?;
                 *self.similar.lock() = lookup.similar.map(|similar| (alias.to_owned(), similar));
-                // The service could be asked for nothing less than the list: the next process need not.
+                // The service needed the whole list for this: store it, so that the next process need not ask.
                 if let Some(listing) = lookup.listing.filter(|listing| !listing.short) {
                     self.keep(&self.cache(), Wanted::All, &listing.keypairs);
                 }
@@ -316,7 +317,7 @@ impl Service {
         }
     }
 
-    /// Takes over what another process learnt of the service, once.
+    /// Adopts, once, what another process learned about the service.
     fn recall(&self, cache: &Cache) {
         let mut learned = self.learned.lock();
         if learned.is_none() {
@@ -326,7 +327,7 @@ impl Service {
         }
     }
 
-    /// Keeps what was learnt since.
+    /// Stores what this process learned since.
     fn remember(&self, cache: &Cache) {
         let (mut known, learned) = (self.learned.lock(), self.dialect.learned());
         if known.unwrap_or_default() != learned {
@@ -335,7 +336,7 @@ impl Service {
         *known = Some(learned);
     }
 
-    /// Whether the service counted more keypairs than it listed, the last time: one that is not in the list may be there.
+    /// Whether the service counted more keypairs than it listed, the last time: a missing one may exist.
     pub fn list_is_short(&self) -> bool {
         self.short.load(Ordering::Relaxed)
     }
@@ -346,14 +347,14 @@ impl Service {
         Arc::clone(cache.get_or_insert_with(made))
     }
 
-    /// Keeps what the service answered in the cache that was looked into before, unless somebody else logged in meanwhile.
+    /// Stores a response in the cache that was read before, unless another user logged in meanwhile.
     fn keep(&self, cache: &Arc<Cache>, wanted: Wanted<'_>, found: &[Arc<Keypair>]) {
         if Arc::ptr_eq(cache, &self.cache()) {
             cache.store(wanted, found);
         }
     }
 
-    /// What the cache knows, with the service's answer for each keypair that failed since: one small request for each.
+    /// The cached keypairs, with a new response for each that failed since: one small request each.
     fn without_doubts(&self, cache: &Arc<Cache>, known: cache::Known, deadline: Deadline) -> Vec<Arc<Keypair>> {
         let cache::Known { mut keypairs, doubtful } = known;
         for place in doubtful.into_iter().rev() {
@@ -372,7 +373,7 @@ impl Service {
         keypairs
     }
 
-    /// An alias that differs from this one by case only, if the service's last answer about it had one.
+    /// An alias that differs from this one only in case, if the service's last response contained one.
     pub fn similar(&self, alias: &str) -> Option<String> {
         self.similar.lock().as_ref().filter(|(wanted, _)| wanted == alias).map(|(_, similar)| similar.clone())
     }
@@ -383,7 +384,7 @@ impl Service {
         patterns.is_empty() || patterns.iter().any(|pattern| pattern::matches(pattern, alias))
     }
 
-    /// The list; where the settings name the keypairs one by one, each is asked for instead.
+    /// The list; if the settings name the keypairs one by one, each is requested instead.
     fn list(&self, deadline: Deadline) -> Found {
         let names: Option<Vec<String>> = self.settings.keypairs.iter().map(|name| pattern::literal(name)).collect();
         let Some(names) = names.filter(|names| !names.is_empty()) else {
@@ -396,7 +397,7 @@ impl Service {
             let mut found = Vec::new();
             for name in &names {
                 let lookup = listing::by_alias(&line, name).await?;
-                // Where only the list can tell, it tells of all names.
+                // If one name needed the whole list, it answers for all names.
                 if let Some(listing) = lookup.listing {
                     return Ok(listing.keypairs);
                 }
@@ -406,8 +407,8 @@ impl Service {
         })
     }
 
-    /// One signature: exactly one `POST .../sign` that is executed. If the answer lacks the signature, its record is read.
-    /// For the token's signer alone, which writes every request down.
+    /// One signature: exactly one `POST .../sign` that is executed. If the response lacks the signature, the signature
+    /// log is read. Only for the token's signer, which records every request.
     pub(crate) fn sign(
         &self,
         keypair: &Keypair,
@@ -426,19 +427,19 @@ impl Service {
         signed.map_err(|failure| named(failure, keypair))
     }
 
-    /// A keypair as it is now, whatever is remembered of it; `None` if there is none with this id.
+    /// A keypair as it is now, without the cache; `None` if none has this id.
     pub fn current_keypair(&self, id: &str, deadline: Deadline) -> Result<Option<Arc<Keypair>>, Failure> {
         let found = self.run(deadline, async |line| Ok(lookup::by_id(&line, id).await?.map(Arc::new)))?;
         Ok(found.map(|keypair| certificate_choice::choose(&self.settings.certificates, keypair)))
     }
 
-    /// The directory for signatures that this identity keeps; `None` if the user has no cache directory.
+    /// The directory for the stored signatures of this identity; `None` if the user has no cache directory.
     pub fn signatures_dir(&self) -> Option<PathBuf> {
         let dir = self.settings.cache_dir.as_ref()?;
         Some(dir.join("stm-pkcs11").join("signatures").join(cache_identity::identity(&self.settings, None)))
     }
 
-    /// The record of a signature.
+    /// An entry of the signature log.
     pub fn signature(&self, id: &str, deadline: Deadline) -> Result<SignatureRecord, Failure> {
         // In a path these are directories.
         if matches!(id, "" | "." | "..") {
@@ -449,12 +450,12 @@ impl Service {
         self.run(deadline, async |line| Ok(signature_record::record(&line.run(&request).await?)))
     }
 
-    /// The record of a signature that was made a moment ago; waited for until it is there and says what came of it.
+    /// The log entry of a new signature; waits until it exists and is final.
     pub fn finished_signature(&self, id: &str, deadline: Deadline) -> Result<SignatureRecord, Failure> {
         self.run(deadline, async |line| sign::finished(&line, id).await)
     }
 
-    /// Makes a keypair: exactly one `POST /keypairs`, and a read where its answer is not the whole keypair.
+    /// Creates a keypair: exactly one `POST /keypairs`, and a read if its response is not the whole keypair.
     pub fn create_keypair(&self, new: &NewKeypair) -> Result<Arc<Keypair>, Failure> {
         let properties: serde_json::Map<_, _> = new.properties.iter().cloned().collect();
         let body = json!({
@@ -483,8 +484,8 @@ impl Service {
         made
     }
 
-    /// With a login setting: checks a PIN with one small request and keeps it for those to come. Whether it is another one
-    /// than the last that was good.
+    /// With a login setting: checks a PIN with one small request, and keeps it for later requests. Returns whether it
+    /// differs from the last accepted one.
     pub fn log_in(&self, pin: &[u8]) -> Result<bool, Failure> {
         let hash = Sha256::digest(pin).into();
         let pin = std::str::from_utf8(pin).map(Secret::new);
@@ -500,7 +501,7 @@ impl Service {
         Ok(self.last_pin.lock().replace(hash).is_some_and(|last| last != hash))
     }
 
-    /// What was learnt for one identity is nothing to the next.
+    /// What was learned with one identity does not apply to the next.
     fn forget_all(&self) {
         *self.cache.lock() = None;
         *self.single_flight.lock() = Arc::default();
@@ -508,44 +509,45 @@ impl Service {
         self.short.store(false, Ordering::Relaxed);
     }
 
-    /// Makes one small request, for whoever wants to know whether all is well; the service's clock, where it shows one.
+    /// Sends one small request that checks connection and credentials; returns the service's clock, if the response has
+    /// it.
     pub fn check(&self) -> Result<Option<SystemTime>, Failure> {
         self.run(self.deadline(), async |line| listing::knock(&line).await)
     }
 
-    /// The client certificate, read from its file; `None` where there is none. An expired one is a failure.
+    /// The client certificate, read from its file; `None` if there is none. An expired one is a failure.
     pub fn client_certificate(&self) -> Result<Option<Certificate>, Failure> {
         let identity = identity::load(&self.settings, &Credentials::new(&self.settings, None))?;
         Ok(identity.and_then(|identity| Certificate::parse(identity.chain.first()?.to_vec()).ok()))
     }
 
-    /// Forgets the PIN and ends the connections that were made with it.
+    /// Forgets the PIN, and closes the connections that were opened with it.
     pub fn log_out(&self) {
         *self.pin.lock() = None;
         self.forget_all();
         quietly(|| *self.open.write() = None);
     }
 
-    /// Forgets what is remembered of a keypair.
+    /// Drops the cached entries of a keypair.
     pub fn forget(&self, keypair: &Keypair) {
         if self.cache().forget(&keypair.alias, &keypair.id) {
             log::warn!("the cached entry of keypair {} is dropped: the next search requests it again", keypair.alias);
         }
     }
 
-    /// In a forked child: leaves the parent's connections alone, and makes others when they are needed.
+    /// In a forked child: abandons the parent's connections, and opens others when needed.
     pub fn adopt(&self) {
         // Never dropped: that could write to the parent's sockets.
         std::mem::forget(self.open.write().take());
     }
 
-    /// How many requests were sent so far, and how many bytes of answers came.
+    /// The number of requests so far, and of bytes received.
     pub fn traffic(&self) -> (u64, u64) {
         let get = |counter: &AtomicU64| counter.load(Ordering::Relaxed);
         (get(&self.stats.requests), get(&self.stats.received))
     }
 
-    /// `C_Finalize`: says what the run cost and ends the connections.
+    /// `C_Finalize`: logs what the run cost, and closes the connections.
     pub fn finish(&self) {
         panic_point!("finish");
         if let Some(summary) = self.stats.summary() {
@@ -555,7 +557,7 @@ impl Service {
     }
 }
 
-/// The one thread that opens the line.
+/// The thread that opens the line.
 struct Opening<'a>(&'a Service);
 
 impl Drop for Opening<'_> {
@@ -565,13 +567,13 @@ impl Drop for Opening<'_> {
     }
 }
 
-/// A failure of a sign, with the keypair's alias in it: the path has only its id.
+/// Adds the keypair's alias to a failed sign request, whose path has only its id.
 fn named(failure: Failure, keypair: &Keypair) -> Failure {
     Failure { cause: format!("keypair {}: {}", keypair.alias, failure.cause), ..failure }
 }
 
-/// Runs work on an open line. A thread that is ending may have no thread-locals any more, and then the event loop cannot
-/// run: that is a failure of this call, not of the host.
+/// Runs work on an open line. A thread that is ending may have lost its thread-locals, without which the event loop
+/// cannot run. That is a failure of this call, not of the host.
 fn run_on<T, F>(open: &Open, deadline: Deadline, work: impl FnOnce(Line) -> F) -> Result<T, Failure>
 where
     F: Future<Output = Result<T, Failure>>,

@@ -1,4 +1,5 @@
-//! What the service says, read tolerantly: every field that we do not need may be missing, null, of another type or new.
+//! The service's data, parsed tolerantly: a field that the module does not need may be missing, null, of another type
+//! or new.
 
 use super::chains::Chains;
 use super::lenient_base64::decode;
@@ -8,14 +9,14 @@ use serde_json::Value;
 use std::sync::Arc;
 use std::time::{SystemTime, UNIX_EPOCH};
 
-/// What we need of a keypair; all else that the service says of it is passed over.
+/// The parts of a keypair that the module needs; all others are ignored.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Keypair {
     /// Usually a UUID.
     pub id: String,
     /// Its name; it may change, unlike the id.
     pub alias: String,
-    /// `RSA`, `ECDSA`, ...: for people only, the public key decides.
+    /// `RSA`, `ECDSA`, ...: for display only; the public key decides.
     pub key_alg: String,
     /// `PRODUCTION` or `TEST`
     pub key_type: String,
@@ -23,28 +24,28 @@ pub struct Keypair {
     pub key_storage: String,
     /// `ONLINE` or `OFFLINE`
     pub key_status: String,
-    /// Replaced after each signing: never remembered longer than the process needs it.
+    /// Replaced after each signing: never cached longer than the process needs it.
     pub dynamic: bool,
-    /// Whether this user may sign with it now, where the service says so.
+    /// Whether this user may sign with it now, if the service says so.
     pub signable: Option<bool>,
-    /// SubjectPublicKeyInfo in DER: of the service's `public_key`, else of a certificate.
+    /// SubjectPublicKeyInfo in DER, from the service's `public_key` or else from a certificate.
     pub public_key: Option<Vec<u8>>,
-    /// Why there is no public key, where there is none.
+    /// Why there is no public key.
     pub key_problem: Option<String>,
     /// The default one first.
     pub certificates: Vec<KeypairCertificate>,
-    /// How much of its certificates the answer had.
+    /// How many of its certificates the response contained.
     pub(super) given: Given,
-    /// `account` in the service's JSON: a sign may have to name it.
+    /// `account` in the service's JSON: a sign request may have to name it.
     pub(super) account: Option<Box<str>>,
 }
 
-/// How much of a keypair's certificates an answer has.
+/// How many of a keypair's certificates a response contains.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Given {
-    /// All, as far as can be seen; also none, where the service counts none.
+    /// All, as far as can be seen; also none, if the service counts none.
     All,
-    /// An empty list, and no word whether there are any.
+    /// An empty list, without a count.
     Nothing,
     /// Fewer than there are, or no list.
     Part,
@@ -53,26 +54,26 @@ pub enum Given {
 /// A certificate of a keypair.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct KeypairCertificate {
-    /// Its id at the service.
+    /// Its id in the service.
     pub id: String,
     /// Its own name, which is not the keypair's.
     pub alias: String,
     /// `ACTIVE`, ...
     pub status: String,
-    /// Whether the service uses it for the keypair by default.
+    /// Whether it is the keypair's default certificate in the service.
     pub default: bool,
-    /// Whether `STM_PKCS11_CERTIFICATE` names it: then it is shown, whatever the service's default is.
+    /// Whether `STM_PKCS11_CERTIFICATE` names it: then it is shown, whatever the default is.
     pub chosen: bool,
-    /// RFC 3339, as the service wrote it.
+    /// RFC 3339, in the service's form.
     pub valid_from: String,
-    /// RFC 3339, as the service wrote it.
+    /// RFC 3339, in the service's form.
     pub valid_to: String,
     pub der: Vec<u8>,
-    /// The certificates above it in DER. Thousands of keypairs share them.
+    /// The certificates above it, in DER. Thousands of keypairs share them.
     pub chain: Arc<[Arc<[u8]>]>,
 }
 
-/// A keypair to be made (`POST /keypairs`).
+/// A keypair to create (`POST /keypairs`).
 #[derive(Debug, Clone, PartialEq)]
 pub struct NewKeypair {
     pub alias: String,
@@ -89,8 +90,7 @@ impl Keypair {
         !self.key_status.eq_ignore_ascii_case("OFFLINE")
     }
 
-    /// Takes the public key of a certificate where the service gave none that can be read, and puts the certificates in
-    /// order.
+    /// Uses the public key of a certificate if the service sent none that can be parsed, and sorts the certificates.
     pub(super) fn settle(&mut self) {
         sort(&mut self.certificates);
         if self.public_key.is_none() {
@@ -101,8 +101,8 @@ impl Keypair {
         }
     }
 
-    /// The certificate that is shown for it: the one that the user chose, else the service's default, else the newest ACTIVE
-    /// one, else the newest. If that has expired and is not chosen, an ACTIVE one of the same key that is valid now.
+    /// The certificate to show: the one that the user chose, else the service's default, else the newest ACTIVE one,
+    /// else the newest. If that has expired and was not chosen, an ACTIVE one of the same key that is valid now.
     pub fn default_certificate(&self) -> Option<&KeypairCertificate> {
         let first = self.certificates.first()?;
         if self.certificates.len() == 1 || first.chosen || first.valid_at(SystemTime::now()) {
@@ -117,7 +117,7 @@ impl Keypair {
 }
 
 impl KeypairCertificate {
-    /// Whether its own dates include a moment; also where they cannot be read, which is another matter.
+    /// Whether its dates include a moment; also true if they cannot be parsed.
     pub fn valid_at(&self, moment: SystemTime) -> bool {
         let moment = moment.duration_since(UNIX_EPOCH).map_or(0, |since| since.as_secs() as i64);
         crate::x509::Certificate::parse(self.der.clone())
@@ -125,7 +125,7 @@ impl KeypairCertificate {
     }
 }
 
-/// A keypair out of an answer. `None`, with a warning, for what has no id or alias.
+/// Parses a keypair. `None`, with a warning, if it has no id or alias.
 pub fn keypair(value: &wire::Keypair<'_>, chains: &mut Chains) -> Option<Keypair> {
     if !value.id.is_some() || !value.alias.is_some() || matches!(value.id.word(), "." | "..") {
         let name = if value.id.is_some() { &value.id } else { &value.alias };
@@ -173,7 +173,7 @@ pub fn key_of(certificate: &KeypairCertificate) -> Option<Vec<u8>> {
     crate::x509::Certificate::parse(certificate.der.clone()).ok().map(|parsed| parsed.spki().to_vec())
 }
 
-/// The chosen one first, the default one, then ACTIVE ones, the newest first.
+/// Sorts: the chosen one, the default one, ACTIVE ones, and the newest first.
 pub fn sort(certificates: &mut [KeypairCertificate]) {
     certificates.sort_by(|one, other| {
         let rank = |c: &KeypairCertificate| (!c.chosen, !c.default, !c.status.eq_ignore_ascii_case("ACTIVE"));
@@ -181,7 +181,7 @@ pub fn sort(certificates: &mut [KeypairCertificate]) {
     });
 }
 
-/// A certificate out of an answer. `None` for what holds no certificate.
+/// Parses a certificate. `None` if the value contains no certificate.
 pub fn certificate(value: &wire::Certificate<'_>, chains: &mut Chains) -> Option<KeypairCertificate> {
     Some(KeypairCertificate {
         der: decode(value.cert.as_str()).filter(|der| !der.is_empty())?,
@@ -196,7 +196,7 @@ pub fn certificate(value: &wire::Certificate<'_>, chains: &mut Chains) -> Option
     })
 }
 
-/// The keypair that a certificate of `GET /certificates` belongs to.
+/// The id of the keypair that a certificate of `GET /certificates` belongs to.
 pub fn keypair_of_certificate(value: &wire::Certificate<'_>) -> Option<String> {
     let id = if value.keypair.id.is_some() { &value.keypair.id } else { &value.keypair_id };
     id.is_some().then(|| id.owned())

@@ -1,31 +1,31 @@
-//! Each request as it was sent, with its answer: what `stm-pkcs11 doctor --shape` describes.
+//! Shows each request with its response to an observer: `stm-pkcs11 doctor --shape` describes them.
 
 use super::transport::{Answer, Call};
 use std::sync::OnceLock;
 
-/// A request and its answer, whatever its status.
+/// A request and its response, with any status.
 pub struct Exchange<'a> {
     /// `GET` or `POST`.
     pub method: &'a str,
-    /// Path and query as they were sent.
+    /// Path and query, as sent.
     pub path_and_query: &'a str,
     pub status: u16,
-    /// The header `Content-Type`; empty where there is none.
+    /// The header `Content-Type`; empty if there is none.
     pub content_type: &'a str,
-    /// The names of the answer's headers, in the order in which they came.
+    /// The names of the response's headers, in their order.
     pub header_names: &'a [&'a str],
     pub body: &'a [u8],
 }
 
-/// Gets every exchange, on the thread that made the request.
+/// Receives every exchange, on the thread that sent the request.
 pub type Observer = Box<dyn Fn(&Exchange<'_>) + Send + Sync>;
 
-/// Who is shown the exchanges: nobody until [`Observation::begin`].
+/// The observer; none until [`Observation::begin`].
 #[derive(Default)]
 pub struct Observation(OnceLock<Observer>);
 
 impl Observation {
-    /// Begins to show exchanges. The first observer stays.
+    /// Starts to show exchanges. Only the first observer counts.
     pub fn begin(&self, observer: Observer) {
         let _ = self.0.set(observer);
     }

@@ -1,5 +1,5 @@
-//! One page of a list, read item by item: whatever a service sends, no more of it is in memory at once than its text and
-//! what was made of its items.
+//! One page of a list, parsed item by item: only its text and the parsed items are in memory, whatever the service
+//! sends.
 
 use super::budget::Kept;
 use super::failure::{Failure, Kind};
@@ -13,28 +13,28 @@ use std::marker::PhantomData;
 const MOST_ITEMS: usize = 200_000;
 
 pub struct Page<T> {
-    /// What was made of its items.
+    /// The parsed items.
     pub items: Vec<T>,
-    /// What was made of them takes so many bytes.
+    /// The memory that they need, in bytes.
     pub kept: usize,
-    /// How many items it had.
+    /// The number of items on the page.
     pub count: usize,
     /// The first item's id: a service that ignores the offset repeats it.
     pub first: Option<String>,
-    /// How many items the list has, where the service says so.
+    /// The number of items in the list, if the service states it.
     pub total: Option<usize>,
-    /// How many items the service puts on a page, where it says so.
+    /// The page size, if the service states it.
     pub limit: Option<usize>,
 }
 
-/// What is wrong with an answer that is no page.
+/// Why a response is not a page.
 pub enum NoPage {
     Syntax(serde_json::Error),
-    /// It is JSON, but holds no list.
+    /// It is JSON, but contains no list.
     NoList(Failure),
 }
 
-/// Reads a page: an object with `items`, or a bare list. `make` says what becomes of an item; `None` for what is none.
+/// Parses a page: an object with `items`, or a bare list. `make` parses an item; `None` if it is invalid.
 pub fn read<'de, W, T, F>(body: &'de [u8], path: &str, mut make: F) -> Result<Page<T>, NoPage>
 where
     W: Item<'de>,
@@ -82,7 +82,7 @@ impl<'de, W: Item<'de>, T: Kept, F: FnMut(W) -> Option<T>> Visitor<'de> for Enve
     }
 }
 
-/// A number, or its digits as text; anything else, and what is beyond all numbers, is as good as absent.
+/// A number, or text with its digits; anything else, or a number that is too large, counts as missing.
 fn number(text: &RawValue) -> Option<usize> {
     text.get().trim_matches('"').parse().ok()
 }
@@ -95,7 +95,7 @@ impl<'de, W: Item<'de>, T: Kept, F: FnMut(W) -> Option<T>> DeserializeSeed<'de> 
     }
 }
 
-/// `items`, where null stands for an empty list.
+/// `items`, where null means an empty list.
 struct Nullable<'a, W, F>(Items<'a, W, F>);
 
 impl<'de, W: Item<'de>, T: Kept, F: FnMut(W) -> Option<T>> DeserializeSeed<'de> for Nullable<'_, W, F> {

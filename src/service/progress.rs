@@ -1,23 +1,24 @@
-//! How far a request came that must be executed once: how often it was sent, and whether it may have been executed.
+//! The progress of a request that must be executed only once: the number of attempts, and whether it may have been
+//! executed.
 
 use super::retry::{self, Outcome};
 use std::sync::OnceLock;
 use std::sync::atomic::{AtomicBool, AtomicU32, Ordering::Relaxed};
 
-/// Shared with whoever has to know it, whatever becomes of the request: a panic, too.
+/// Shared with the caller, which needs it even after a panic.
 #[derive(Debug, Default)]
 pub struct Progress {
     attempts: AtomicU32,
-    /// An attempt is under way, or has ended so that nobody knows whether it was executed.
+    /// An attempt is in progress, or ended without a known outcome.
     executed: AtomicBool,
-    /// The service has answered the last attempt.
+    /// The service has responded to the last attempt.
     answered: AtomicBool,
-    /// The id of the service's record, where the signature itself did not come with the answer.
+    /// The id in the signature log, if the response did not contain the signature.
     record: OnceLock<String>,
 }
 
 impl Progress {
-    /// How often it was sent, or tried to be.
+    /// The number of attempts.
     pub fn attempts(&self) -> u32 {
         self.attempts.load(Relaxed)
     }
@@ -27,12 +28,12 @@ impl Progress {
         self.executed.load(Relaxed)
     }
 
-    /// Whether the service has answered the last attempt.
+    /// Whether the service has responded to the last attempt.
     pub fn is_answered(&self) -> bool {
         self.answered.load(Relaxed)
     }
 
-    /// The id of the service's record, where the signature itself did not come with the answer.
+    /// The id in the signature log, if the response did not contain the signature.
     pub fn record(&self) -> Option<&str> {
         self.record.get().map(String::as_str)
     }

@@ -1,7 +1,7 @@
-//! The cryptography of our TLS: AES-GCM and the curves, which every server has.
+//! The cryptography of our TLS: AES-GCM and the NIST curves, which every server supports.
 //!
-//! Named one by one, because what is not named is not linked: ChaCha20 and ML-KEM, which no handshake of ours would ever
-//! come to, would make the library a tenth larger.
+//! The algorithms are listed one by one, because only listed ones are linked. ChaCha20 and ML-KEM, which no handshake
+//! here would use, would make the library a tenth larger.
 
 use rustls::crypto::aws_lc_rs::{cipher_suite, kx_group, sign};
 use rustls::crypto::{CryptoProvider, GetRandomFailed, KeyProvider, SecureRandom, WebPkiSupportedAlgorithms};
@@ -30,7 +30,8 @@ pub fn provider() -> CryptoProvider {
 
 type Algorithm = &'static dyn SignatureVerificationAlgorithm;
 
-/// What certificates and handshakes may be signed with: TLS 1.2 does not bind a hash to a curve, so each hash has all.
+/// The signature algorithms of certificates and handshakes. TLS 1.2 does not bind a hash to a curve, so each hash goes
+/// with every curve.
 const ALGORITHMS: WebPkiSupportedAlgorithms = WebPkiSupportedAlgorithms {
     all: &[
         ECDSA_P256_SHA256,

@@ -1,6 +1,6 @@
-//! A public key in whatever dress the service gives it: what is wanted is a SubjectPublicKeyInfo in DER.
+//! Converts a public key, in any form that the service may send, to a SubjectPublicKeyInfo in DER.
 //!
-//! For RSA the public record shows base64 of one; for the others it shows nothing.
+//! The public record shows base64 of one for RSA, and nothing for other keys.
 
 use super::lenient_base64::decode;
 use crate::plural::counted;
@@ -9,7 +9,8 @@ use x509_parser::prelude::FromDer;
 use x509_parser::public_key::RSAPublicKey;
 use x509_parser::x509::SubjectPublicKeyInfo;
 
-/// `SEQUENCE { SEQUENCE { id-ecPublicKey, curve }, BIT STRING` up to the point, by the length of the point's coordinates.
+/// `SEQUENCE { SEQUENCE { id-ecPublicKey, curve }, BIT STRING` before the point, by the length of the point's
+/// coordinates.
 const CURVES: [(usize, &[u8]); 3] = [
     (32, &[0x30, 0x13, 0x06, 7, 0x2a, 0x86, 0x48, 0xce, 0x3d, 2, 1, 0x06, 8, 0x2a, 0x86, 0x48, 0xce, 0x3d, 3, 1, 7]),
     (48, &[0x30, 0x10, 0x06, 7, 0x2a, 0x86, 0x48, 0xce, 0x3d, 2, 1, 0x06, 5, 0x2b, 0x81, 4, 0, 0x22]),
@@ -18,7 +19,7 @@ const CURVES: [(usize, &[u8]); 3] = [
 const ED25519: &[u8] = &[0x30, 5, 0x06, 3, 0x2b, 0x65, 0x70];
 const RSA: &[u8] = &[0x30, 0x0d, 0x06, 9, 0x2a, 0x86, 0x48, 0x86, 0xf7, 0x0d, 1, 1, 1, 5, 0];
 
-/// The SubjectPublicKeyInfo that a `public_key` stands for; or why it stands for none.
+/// The SubjectPublicKeyInfo in a `public_key`, or why there is none.
 pub fn spki(text: &str) -> Result<Vec<u8>, String> {
     let text = text.trim();
     if text.is_empty() {
@@ -35,7 +36,7 @@ pub fn spki(text: &str) -> Result<Vec<u8>, String> {
     })
 }
 
-/// The bytes that a text can stand for: hexadecimal digits are base64, too.
+/// The possible bytes of a text: hexadecimal digits are valid base64 as well.
 fn bytes_of(text: &str) -> Vec<Vec<u8>> {
     let once = [hex(text), decode(text)].into_iter().flatten();
     once.flat_map(|bytes| {

@@ -1,11 +1,11 @@
-//! An account that refused to answer, or could not be reached, is not asked again at once: hosts try slot after slot, and
-//! signtool tries four times.
+//! After an account refused a request, or could not be reached, the module does not ask again at once: hosts try slot
+//! after slot, and signtool tries four times.
 
 use super::failure::{Failure, Kind};
 use crate::lock::Mutex;
 use std::time::{Duration, Instant};
 
-/// How long a refusal holds for searches.
+/// How long a refusal applies to searches.
 const HOLD: Duration = Duration::from_secs(3);
 
 /// The last refusal of an account as a whole.
@@ -13,8 +13,8 @@ const HOLD: Duration = Duration::from_secs(3);
 pub struct Refused(Mutex<Option<(Instant, Failure)>>);
 
 impl Refused {
-    /// Remembers a failure that the next search would meet, too. `narrow`: one keypair was asked for by its id, and a lack
-    /// of rights is for that keypair.
+    /// Stores a failure that the next search would repeat. `narrow`: one keypair was requested by its id, so missing
+    /// rights concern only that keypair.
     pub fn note(&self, failure: &Failure, narrow: bool) {
         let of_account = match failure.kind {
             Kind::Unauthorized | Kind::Mfa | Kind::Quota | Kind::Unreachable | Kind::Tls => true,
@@ -26,7 +26,7 @@ impl Refused {
         }
     }
 
-    /// The failure of a moment ago; `Ok` where the account has to be asked.
+    /// The recent failure; `Ok` if the account must be asked.
     pub fn still(&self) -> Result<(), Failure> {
         let last = self.0.lock();
         match &*last {
@@ -35,7 +35,7 @@ impl Refused {
         }
     }
 
-    /// Other credentials: what was said to the last ones does not count.
+    /// New credentials: earlier refusals do not apply to them.
     pub fn forget(&self) {
         *self.0.lock() = None;
     }

@@ -1,5 +1,5 @@
-//! The one way to the service: every request goes through [`Line::run`] and gets its deadline, its retries, its log line
-//! and its count there.
+//! The only way to the service: [`Line::run`] gives every request its deadline, its retries, its log message and its
+//! count.
 
 use super::answer;
 use super::budget::{Budget, Kept, LONGEST_PAGE};
@@ -23,27 +23,27 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant, SystemTime};
 
-/// Everything under this path of the host is the service's.
+/// The path below which all of the service's API is.
 const API: &str = "/signingmanager/api/v1";
 
-/// Longest record that is read, in bytes. A JSON text can take a hundred times its length in memory.
+/// The longest single record, in bytes. Parsed JSON can take a hundred times its length in memory.
 const RECORD_LIMIT: usize = 1 << 20;
 
-/// Longest time that a service which this process never met is knocked at: it is not there.
+/// The longest time for connecting to a service that this process has never reached.
 const KNOCKING: Duration = Duration::from_secs(5);
 
-/// One end of the line: the service, for as long as the module runs.
+/// The service as the end of the line, for the life of the module.
 pub struct Endpoint {
-    /// Where the service's API begins. Parsed once: it would be a tenth of a request's work.
+    /// The base URL of the API. Parsed once, because parsing is a tenth of a request's work.
     pub base: Url,
-    /// The proxy's host and port, for people.
+    /// The proxy's host and port, for messages.
     pub proxy: Option<String>,
     pub stats: Arc<Stats>,
-    /// Whether the service ever took a request: then a refused connection is a restart, and worth waiting for.
+    /// Whether the service ever accepted a request: then a refused connection is a restart, and worth waiting for.
     pub met: Arc<AtomicBool>,
-    /// Who is shown what goes over it.
+    /// Sees every exchange.
     pub observation: Arc<Observation>,
-    /// What it accepts to be asked.
+    /// The requests that the service accepts.
     pub dialect: Arc<Dialect>,
 }
 
@@ -62,7 +62,7 @@ pub struct Line {
     pub client: Client,
     pub endpoint: Arc<Endpoint>,
     pub deadline: Deadline,
-    /// The room that its lists have in memory.
+    /// The memory budget of its lists.
     pub budget: Arc<Budget>,
 }
 
@@ -74,17 +74,16 @@ pub struct Request {
     pub query: Vec<(&'static str, String)>,
     pub body: Option<Value>,
     pub effect: Effect,
-    /// Where it is noted how far it came, for those who have to know.
+    /// Where the progress is recorded, for callers that need it.
     pub progress: Option<Arc<Progress>>,
-    /// Longest success that is read, in bytes. A page of a list has a limit of its own ([`Budget`]).
+    /// The longest successful response, in bytes. Pages of a list have a limit of their own ([`Budget`]).
     pub limit: usize,
-    /// There is a plainer request to make instead: it waits for half of the time that is left, and a server that gives up
-    /// waiting (504) is not asked for the same again.
+    /// A plainer request exists: this one gets half of the time that is left, and is not repeated after a 504.
     pub hasty: bool,
 }
 
 impl Request {
-    /// A read: sent again where `retry.rs` says so.
+    /// A read: repeated where `retry.rs` allows it.
     pub fn get(path: impl Into<String>) -> Self {
         let path = path.into();
         let (method, effect) = (Method::GET, Effect::Read);
@@ -96,12 +95,12 @@ impl Request {
         Self { limit: LONGEST_PAGE, ..Self::get(path) }
     }
 
-    /// Something that must be done once.
+    /// A request that must be executed only once.
     pub fn post(path: impl Into<String>, body: Value) -> Self {
         Self { method: Method::POST, body: Some(body), effect: Effect::Once, ..Self::get(path) }
     }
 
-    /// Not worth waiting for to the end.
+    /// A request with a plainer alternative.
     pub fn hasty(self) -> Self {
         Self { hasty: true, ..self }
     }
@@ -116,14 +115,14 @@ impl Request {
         }
     }
 
-    /// With a parameter in the query.
+    /// Adds a query parameter.
     pub fn with(mut self, name: &'static str, value: impl Into<String>) -> Self {
         self.query.push((name, value.into()));
         self
     }
 }
 
-/// A part of a path that may hold anything.
+/// An arbitrary text as one segment of a path.
 pub fn segment(text: &str) -> String {
     let mut url = Url::parse("https://h/").unwrap_or_else(|_| unreachable!("a constant URL"));
     if let Ok(mut path) = url.path_segments_mut() {
@@ -143,13 +142,13 @@ impl Line {
         Call { method: request.method.clone(), url, body, limit: request.limit }
     }
 
-    /// Sends a request and reads the JSON in the answer.
+    /// Sends a request, and parses the JSON in the response.
     pub async fn run(&self, request: &Request) -> Result<Value, Failure> {
         let (tried, answer) = self.answer(request).await?;
         serde_json::from_slice(&answer.body).map_err(|error| no_json(&tried, &answer, &error))
     }
 
-    /// Sends a request whose answer does not matter, but that it is one; the service's clock.
+    /// Sends a request and ignores the content of the response; returns the service's clock.
     pub async fn knock(&self, request: &Request) -> Result<Option<SystemTime>, Failure> {
         let (tried, answer) = self.answer(request).await?;
         match serde_json::from_slice::<serde::de::IgnoredAny>(&answer.body) {
@@ -158,7 +157,7 @@ impl Line {
         }
     }
 
-    /// Sends a request and makes something of the keypair in the answer.
+    /// Sends a request, and converts the keypair in the response.
     pub async fn keypair<T>(
         &self,
         request: &Request,
@@ -176,7 +175,8 @@ impl Line {
         Ok(make(&keypair))
     }
 
-    /// Sends a request and reads the page of a list in the answer, with the answer's text and the path.
+    /// Sends a request, and parses the page of a list in the response; `make` also gets the response's text and the
+    /// path.
     pub async fn page<T: Kept>(
         &self,
         request: &Request,
@@ -197,8 +197,8 @@ impl Line {
         }
     }
 
-    /// Sends a request, again where the table allows it, until there is a success (any 2xx) or the deadline. Returns it
-    /// with what was tried.
+    /// Sends a request, with the retries that the table allows, until it succeeds (any 2xx) or the deadline passes.
+    /// Returns the response and a description of the request.
     async fn answer(&self, request: &Request) -> Result<(String, Answer), Failure> {
         let call = self.call(request);
         let tried = format!("{} {}", call.method, call.url);
@@ -227,7 +227,7 @@ impl Line {
             if request.hasty && (outcome == Outcome::TimedOut || failure.status == Some(504)) {
                 return Err(Failure { status: Some(504), ..failure });
             }
-            // What is used up or closed is not there again in a moment.
+            // A used-up quota or a closed window will not change in a moment.
             let lasting = matches!(failure.kind, Kind::Quota | Kind::Window);
             if lasting || !retry::again(outcome, request.effect) {
                 let failure = unsure(failure, outcome, request);
@@ -244,7 +244,7 @@ impl Line {
         }
     }
 
-    /// Until when it is tried again.
+    /// When retries end.
     fn patience(&self, outcome: Outcome, begun: Instant) -> Instant {
         let stranger = outcome == Outcome::NotConnected && !self.endpoint.met.load(Ordering::Relaxed);
         if stranger { self.deadline.at().min(begun + KNOCKING) } else { self.deadline.at() }
@@ -290,16 +290,16 @@ fn outcome_of(result: &Result<Answer, TransportError>) -> Outcome {
     }
 }
 
-/// The last failure of several, and why there is no further attempt.
+/// The last of several failures, and why there is no further attempt.
 fn given_up(failure: Failure, attempts: u32, asked: Option<Duration>) -> Failure {
-    // Not how many: the number differs from call to call, and the same failure is to be the same line, told once.
+    // Without the number of attempts, which varies: the same failure must be the same line, so that it is written once.
     let tries = if attempts > 1 { " (tried again)" } else { "" };
     let asked = asked.filter(|asked| asked.as_secs() > 0);
     let asked = asked.map_or_else(String::new, |asked| format!(" (retry after {} s)", asked.as_secs()));
     Failure { cause: format!("{}{asked}{tries}", failure.cause), ..failure }
 }
 
-/// The deadline came during another attempt: what went wrong before tells more.
+/// The deadline passed during another attempt: the earlier failure is more informative.
 fn after(failure: Failure, last: Option<Failure>) -> Failure {
     match last {
         Some(last) => Failure { cause: format!("{} (before that: {})", failure.cause, last.cause), ..failure },
@@ -310,7 +310,7 @@ fn after(failure: Failure, last: Option<Failure>) -> Failure {
 /// Where the service's web page lists every signature.
 pub const SIGNATURE_LOG: &str = "in the service's web page (Software Trust Manager, Logs, Signature logs)";
 
-/// A sign or a creation that got no answer may have been executed, and that is what the user has to know.
+/// A sign or create request without a response may have been executed, and the message must say so.
 fn unsure(failure: Failure, outcome: Outcome, request: &Request) -> Failure {
     if request.effect == Effect::Read || !matches!(outcome, Outcome::Lost | Outcome::TimedOut) {
         return failure;
@@ -323,7 +323,7 @@ fn unsure(failure: Failure, outcome: Outcome, request: &Request) -> Failure {
     Failure { remedy, ..failure }
 }
 
-/// A success that is not JSON. The service answers a path that it does not know with status 200 and a web page.
+/// A success that is not JSON. For an unknown path, the service responds with status 200 and a web page.
 fn no_json(tried: &str, answer: &Answer, error: &serde_json::Error) -> Failure {
     let said = answer::words(&answer.body);
     if answer::is_page(&answer.body) {

@@ -1,9 +1,9 @@
-//! Names into addresses, within the deadline.
+//! Resolves names within the deadline.
 //!
-//! The system's resolver cannot be interrupted: with a name server that is silent it takes many seconds. So it runs on a
-//! thread that lives as long as the look-up; a look-up that outlives its deadline is left to itself. Where the host
-//! forbids threads (`CKF_LIBRARY_CANT_CREATE_OS_THREADS`) or none can be had, the calling thread does it and the deadline
-//! can be outlived by what the resolver takes; `SM_HOST` with an address, or a name in `/etc/hosts`, has no such wait.
+//! The system's resolver cannot be interrupted, and with a silent name server it takes many seconds. So each lookup has
+//! its own thread; one that outlives its deadline is abandoned. If the host forbids threads
+//! (`CKF_LIBRARY_CANT_CREATE_OS_THREADS`) or none can be started, the calling thread resolves the name, and may exceed
+//! the deadline. An address in `SM_HOST`, or a name in `/etc/hosts`, avoids this.
 
 use crate::host;
 use reqwest::dns::{Addrs, Name, Resolve, Resolving};
@@ -12,7 +12,7 @@ use std::net::{SocketAddr, ToSocketAddrs};
 use std::sync::atomic::{AtomicBool, Ordering};
 use tokio::sync::oneshot;
 
-/// Whether `C_Initialize` permitted threads: it speaks for the whole process.
+/// Whether `C_Initialize` permitted threads; it applies to the whole process.
 static PERMITTED: AtomicBool = AtomicBool::new(false);
 
 /// Permits threads, or forbids them.
@@ -28,7 +28,7 @@ fn look_up(name: &str) -> Found {
     (name, 0).to_socket_addrs().map(Iterator::collect)
 }
 
-/// Looks up on a thread of its own; on this one where there is none to be had.
+/// Resolves on a separate thread, or on this one if none can be started.
 async fn aside(name: String, look_up: fn(&str) -> Found) -> Found {
     let spawner = host::spawner().filter(|_| PERMITTED.load(Ordering::Relaxed));
     let Some(spawn) = spawner else { return look_up(&name) };
@@ -37,7 +37,7 @@ async fn aside(name: String, look_up: fn(&str) -> Found) -> Found {
     let work = move || drop(tell.send(look_up(&for_thread)));
     let Ok(thread) = spawn(Box::new(work)) else { return look_up(&name) };
     let found = told.await.map_err(|_| io::Error::other("the lookup ended early"))?;
-    // It has nothing left to do; when C_Finalize returns it is gone.
+    // It has nothing left to do, and must have ended when C_Finalize returns.
     let _ = thread.join();
     found
 }

@@ -1,44 +1,47 @@
-//! When a request may be sent again: one table.
+//! The table of retries.
 //!
-//! A read costs nothing, so it is repeated after anything that may pass. A signature costs money, and there is no way to
-//! ask the service whether a request that got no answer was executed; so a sign (and a key generation) is repeated only
-//! where it surely was not.
+//! A read costs nothing, so it is repeated after anything temporary. A signature costs money, and nobody can ask the
+//! service whether a request without a response was executed. So a sign request (or a key generation) is repeated only
+//! if it certainly was not.
 //!
-//! How the table is read: an attempt ends in one [`Outcome`], the first row that matches it says whether a read and whether
-//! a request with an effect is sent again; no row means no. "Connection lost" is told from "no connection" by the request's
-//! body, which knows whether anybody began to read it (`transport.rs`): before that, nothing can have been executed. "No
-//! answer in time" repeats nothing, since the time of the whole call is used up then. 429, and 503 with `Retry-After`, are
-//! answers of a gateway that did not let the request through, so that even a sign may come again; 502 and 504 are answers of one
-//! that may have. How often is no number: attempts go on until the call's deadline leaves no room for another pause ([`pause`]).
-//! What the table allows, the ledger believes: [`may_be_executed`] is derived from it, not written beside it. `tests/faults/`
-//! tries the rows against the emulator.
+//! Each attempt ends with an [`Outcome`]. The first row that matches it says whether a read, and whether a request with
+//! an effect, is repeated; without a row, neither is. The request's body distinguishes "connection lost" from "no
+//! connection", because it knows whether anybody began to read it (`transport.rs`): before that, nothing can have been
+//! executed. "No answer in time" is never repeated, because the time of the whole call is used up. 429, and 503 with
+//! `Retry-After`, come from a gateway that did not pass the request on, so even a sign request is repeated; 502 and 504
+//! come from one that may have.
+//!
+//! The number of attempts is not limited: they continue until the deadline leaves no time for another pause
+//! ([`pause`]). The ledger relies on the table: [`may_be_executed`] is derived from it. `tests/faults/` tests the rows
+//! against the emulator.
 
 use std::time::{Duration, SystemTime};
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Outcome {
-    /// No connection was made: nothing was sent.
+    /// No connection was opened: nothing was sent.
     NotConnected,
-    /// The TLS handshake failed, or this process may make no connections: nothing was sent, and it would fail again.
+    /// The TLS handshake failed, or this process cannot open connections: nothing was sent, and a retry would fail as
+    /// well.
     Handshake,
-    /// The connection was lost after the request, or part of it, may have been sent.
+    /// The connection was lost after some of the request may have been sent.
     Lost,
     /// No answer in time.
     TimedOut,
-    /// An answer with this status; whether it said when to come back.
+    /// A response with this status.
     Answered {
         status: u16,
-        /// Whether a `Retry-After` came with it.
+        /// Whether it had a `Retry-After` header.
         retry_after: bool,
     },
 }
 
-/// What a request does at the service.
+/// The effect of a request on the service.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Effect {
-    /// Nothing: it can be repeated.
+    /// None: it can be repeated.
     Read,
-    /// It makes a signature or a key: it must not be executed twice.
+    /// It creates a signature or a key, and must not be executed twice.
     Once,
 }
 
@@ -79,32 +82,32 @@ pub fn again(outcome: Outcome, effect: Effect) -> bool {
     row.is_some_and(|row| if effect == Effect::Read { row.read } else { row.once })
 }
 
-/// Whether an attempt that ended so may have been executed. The service has refused it where the status says that the
-/// request is at fault (4xx, but for 408), or where it would be sent again.
+/// Whether an attempt with this outcome may have been executed. It was not if the status blames the request (4xx,
+/// except 408), or if the table repeats it.
 pub fn may_be_executed(outcome: Outcome) -> bool {
     let refused = status(outcome).is_some_and(|status| (400..500).contains(&status) && status != 408);
     let unsent = matches!(outcome, Outcome::NotConnected | Outcome::Handshake);
     !(refused || unsent || again(outcome, Effect::Once))
 }
 
-/// The table for people, in Markdown.
+/// The table for the documentation, in Markdown.
 pub fn markdown() -> String {
     let word = |yes| if yes { "yes" } else { "no" };
     let rows = TABLE.iter().map(|row| format!("| {} | {} | {} |\n", row.what, word(row.read), word(row.once)));
     format!("| what happened | read again | sign again |\n| --- | --- | --- |\n{}", rows.collect::<String>())
 }
 
-/// First pause between attempts.
+/// The first pause between attempts.
 const BASE: Duration = Duration::from_millis(200);
-/// Longest pause of our own choosing.
+/// The longest pause that the module chooses itself.
 const LONGEST: Duration = Duration::from_secs(8);
 
-/// How long to wait before attempt `attempt` (the second is 1), of the time that is `left`; nothing if there is too
-/// little for another. `dice` is uniform in 0..1.
+/// The pause before attempt `attempt` (the second is 1), out of the time that is `left`; `None` if too little is left
+/// for another. `dice` is uniform in 0..1.
 ///
-/// Full jitter: anything between nothing and the doubled bound, so that a hundred processes that were refused together
-/// do not come back together. What the service asked for is waited at least, with the jitter on top. A pause of our own
-/// choosing that would be too long is half of what is left: a service that comes back late is still met.
+/// Full jitter: the pause is anywhere between nothing and the doubled limit, so that a hundred processes that were
+/// refused together do not return together. A `Retry-After` is a minimum, with the jitter added. If the module's own
+/// pause would be too long, it is half of what is left, so that a service that recovers late is still reached.
 pub fn pause(attempt: u32, asked: Option<Duration>, left: Duration, dice: f64) -> Option<Duration> {
     let bound = BASE.saturating_mul(1 << attempt.saturating_sub(1).min(6)).min(LONGEST);
     let jitter = bound.mul_f64(dice.clamp(0.0, 1.0));

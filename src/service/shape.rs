@@ -1,4 +1,4 @@
-//! What `stm-pkcs11 doctor --shape` asks the service besides what the module asks.
+//! Additional requests of `stm-pkcs11 doctor --shape`.
 
 use super::Service;
 use super::failure::Failure;
@@ -6,15 +6,15 @@ use super::observe::Observer;
 use super::request::Request;
 
 impl Service {
-    /// From now on shows every exchange to `observer`. The first observer stays.
+    /// Shows every exchange to `observer` from now on. Only the first observer counts.
     pub fn observe(&self, observer: Observer) {
         self.observation.begin(observer);
     }
 
-    /// Reads a path below the API for the observer's sake.
+    /// Reads a path below the API, for the observer.
     ///
     /// # Errors
-    /// As of any other request; also where the answer is not JSON.
+    /// As for any other request, and if the response is not JSON.
     pub fn read(&self, path: &str, query: &[(&'static str, &str)]) -> Result<(), Failure> {
         let request = query.iter().fold(Request::list(path), |request, (name, value)| request.with(name, *value));
         self.run(self.deadline(), async |line| line.knock(&request).await.map(drop))

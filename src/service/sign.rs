@@ -1,7 +1,7 @@
-//! A signature: exactly one `POST .../sign` that is executed, and whatever it takes to learn what came of it.
+//! A signature: exactly one `POST .../sign` that is executed, and all requests needed to learn its outcome.
 //!
-//! A signature that was made is paid for. So where the answer has none yet, its record is read until it has one, or says
-//! that there will be none, or the time is over.
+//! A signature that was made is billed. So if the response does not contain it yet, the module reads its log entry
+//! until the signature is there, has failed, or the deadline passes.
 
 use super::deadline::Deadline;
 use super::failure::{Failure, Kind};
@@ -17,26 +17,26 @@ use serde_json::{Value, json};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-/// What is to be signed.
+/// What the service must sign.
 pub struct Order<'a> {
     pub keypair: &'a Keypair,
     /// The service's name of the algorithm.
     pub sig_alg: &'a str,
-    /// The digest, or the message where the algorithm takes it whole.
+    /// The digest, or the message if the algorithm signs it whole.
     pub hash: &'a [u8],
-    /// Told as it comes: the ledger needs to know whether the request may have been executed.
+    /// Updated during the request: the ledger needs to know whether it may have been executed.
     pub progress: &'a Arc<Progress>,
 }
 
-/// First pause between two looks at a record, and the longest.
+/// The first and the longest pause between two reads of a log entry.
 const PAUSES: (Duration, Duration) = (Duration::from_millis(200), Duration::from_secs(2));
 
-/// Beginnings of `signing_status` in capitals that say that nothing more will come of it. The public record shows SUCCESS.
+/// Beginnings of `signing_status`, in capitals, that mean failure. The public record shows only SUCCESS.
 const FAILED: [&str; 6] = ["FAIL", "ERROR", "REJECT", "CANCEL", "DENIED", "EXPIRED"];
 const DONE: [&str; 2] = ["SUCCESS", "COMPLETE"];
 
 impl Order<'_> {
-    /// Sends it, and fetches the signature.
+    /// Sends it, and returns the signature.
     pub async fn execute(&self, line: &Line) -> Result<Signed, Failure> {
         let answer = self.post(line).await.map_err(|failure| self.explained(failure))?;
         match signature_record::signed(&answer) {
@@ -84,7 +84,7 @@ impl Order<'_> {
         Request { progress: Some(Arc::clone(self.progress)), ..request }
     }
 
-    /// The keypair's account as the service described it; asked for where it is not known, as in the cache.
+    /// The keypair's account; requested if it is not known, for example after a cache hit.
     async fn account(&self, line: &Line) -> Option<Value> {
         let read = |text: &str| serde_json::from_str(text).ok();
         if let Some(known) = self.keypair.account.as_deref() {
@@ -94,7 +94,7 @@ impl Order<'_> {
         keypair.account.as_deref().and_then(read)
     }
 
-    /// A refusal of the algorithm does not say what was asked for.
+    /// Adds the algorithm to a refusal that does not mention it.
     fn explained(&self, failure: Failure) -> Failure {
         let lower = failure.cause.to_ascii_lowercase();
         let algorithm = ["sig_alg", "algorithm"].iter().any(|text| lower.contains(text));
@@ -124,7 +124,7 @@ fn begins(record: &SignatureRecord, words: &[&str]) -> bool {
     words.iter().any(|word| status.starts_with(word))
 }
 
-/// The record of a signature that was made a moment ago: read again while it is not there yet, or not finished.
+/// The log entry of a new signature: read again until it exists and is final.
 pub async fn finished(line: &Line, id: &str) -> Result<SignatureRecord, Failure> {
     let request = Request::get(format!("/signatures/{}", segment(id)));
     let mut pause = PAUSES.0;
@@ -148,7 +148,7 @@ pub async fn finished(line: &Line, id: &str) -> Result<SignatureRecord, Failure>
     }
 }
 
-/// Why a record is not what it should be, so far.
+/// Why a log entry is not final yet.
 enum Unfinished {
     Status(Option<String>),
     Failure(Failure),

@@ -36,7 +36,7 @@ fn text(value: &Value, name: &str) -> Option<String> {
     }
 }
 
-/// The record in an answer: it may be one level down, in `data` or as the one item of a list.
+/// The record in a response: it may be one level down, in `data` or as the only item of a list.
 fn inner(value: &Value) -> &Value {
     let own = ["id", "signature_id", "signature", "alias"].iter().any(|name| !value[*name].is_null());
     match value {
@@ -49,21 +49,21 @@ fn inner(value: &Value) -> &Value {
     }
 }
 
-/// The same, as text, of an answer that is not a record itself.
+/// The same, as text; `None` if the response is a record itself.
 pub fn unwrapped(body: &[u8]) -> Option<String> {
     let value: Value = serde_json::from_slice(body).ok()?;
     let record = inner(&value);
     (!std::ptr::eq(record, &value) && record.is_object()).then(|| record.to_string())
 }
 
-/// The id and the signature in an answer to a sign.
+/// The id and the signature in a response to a sign request.
 pub fn signed(value: &Value) -> (Option<String>, Option<Vec<u8>>) {
     let value = inner(value);
     let signature = value["signature"].as_str().and_then(decode).filter(|signature| !signature.is_empty());
     (text(value, "id").or_else(|| text(value, "signature_id")), signature)
 }
 
-/// The names of what an answer has, for a message; their values are nobody's business.
+/// The names of a response's members, for a message that must not show their values.
 pub fn members(value: &Value) -> String {
     let names = |value: &Value| -> Vec<String> {
         let clean = |name: &String| name.chars().filter(|c| !c.is_control()).take(40).collect();
@@ -88,10 +88,10 @@ pub fn members(value: &Value) -> String {
     }
 }
 
-/// The members of an answer to a sign that are read.
+/// The members of a response to a sign request that are read.
 #[cfg(test)]
 pub const SIGNED_FIELDS: &[&str] = &["id", "signature_id", "signature"];
-/// Those of a record, beside what is looked through for a reason.
+/// The members of a log entry that are read, beside those that may contain a reason.
 #[cfg(test)]
 pub const RECORD_FIELDS: &[&str] = &[
     "id",
@@ -107,7 +107,7 @@ pub const RECORD_FIELDS: &[&str] = &[
     "client_type",
 ];
 
-/// A record of a signature.
+/// An entry of the signature log.
 pub fn record(value: &Value) -> SignatureRecord {
     let value = inner(value);
     let reason = ["failure_reason", "error_message", "status_message", "reason", "message", "error"];

@@ -1,4 +1,4 @@
-//! One fetch for all who want the same at the same time, its failure included; and misses, remembered for a moment.
+//! Parallel callers with the same search share one fetch, even if it fails. Misses are remembered briefly.
 
 use super::deadline::Deadline;
 use super::failure::{Failure, Kind};
@@ -8,9 +8,9 @@ use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-/// How long a name that is not there is not asked for again.
+/// How long a missing name is not requested again.
 const MISS_LIFETIME: Duration = Duration::from_secs(5);
-/// How many misses are remembered.
+/// The number of remembered misses.
 const MAX_MISSES: usize = 1024;
 
 pub type Found = Result<Vec<Arc<Keypair>>, Failure>;
@@ -28,14 +28,14 @@ struct Fetch {
     landed: Condvar,
 }
 
-/// Fetches under way and recent misses.
+/// Fetches in progress, and recent misses.
 #[derive(Default)]
 pub struct SingleFlight {
     under_way: Mutex<HashMap<Key, Arc<Fetch>>>,
     misses: Mutex<HashMap<Key, Instant>>,
 }
 
-/// Ends the fetch even if it panics: the threads that wait for it get a failure instead of waiting for ever.
+/// Ends the fetch even if it panics: the waiting threads then get a failure, and do not wait for ever.
 struct Landing<'a> {
     single_flight: &'a SingleFlight,
     key: Key,
@@ -53,7 +53,7 @@ impl Drop for Landing<'_> {
 }
 
 impl SingleFlight {
-    /// The result of `fetch`, or of the one for the same key that another thread has under way.
+    /// The result of `fetch`, or of a fetch for the same key that another thread has in progress.
     pub fn share(&self, key: Key, deadline: Deadline, fetch: impl FnOnce() -> Found) -> Found {
         if self.misses.lock().get(&key).is_some_and(|since| since.elapsed() < MISS_LIFETIME) {
             return Ok(Vec::new());
@@ -75,7 +75,7 @@ impl SingleFlight {
                 if let Some(result) = &*result {
                     return result.clone();
                 }
-                // The other one has a deadline of its own, and an earlier one; this is for the case that it is stuck.
+                // The other thread has an earlier deadline of its own; this one applies if that thread hangs.
                 result = shared.landed.wait_until(result, deadline.at());
                 if result.is_none() && deadline.is_over() {
                     return Err(deadline.passed("another thread's lookup of the same object brought nothing"));
@@ -99,7 +99,7 @@ impl SingleFlight {
         misses.insert(key, Instant::now());
     }
 
-    /// Forgets the misses: something new was made.
+    /// Forgets the misses, because a keypair was created.
     pub fn forget_misses(&self) {
         self.misses.lock().clear();
     }

@@ -1,4 +1,4 @@
-//! What a run cost: counted as it happens, said at its end.
+//! The cost of a run: counted during the run, logged at its end.
 
 use crate::plural::counted;
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
@@ -25,7 +25,7 @@ impl Stats {
         Self::add(&self.waited_micros, time.as_micros() as u64);
     }
 
-    /// One line for the log; `None` if nothing was ever asked.
+    /// A summary for the log; `None` if nothing was requested.
     pub fn summary(&self) -> Option<String> {
         let get = |counter: &AtomicU64| counter.load(Relaxed);
         if get(&self.operations) == 0 {

@@ -1,6 +1,4 @@
-//! What a request is about.
-
-/// What a request is about: the same refusal has another remedy for each.
+/// What a request is about, because the fix for the same refusal depends on it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Subject {
     /// `GET /keypairs`, `GET /certificates`

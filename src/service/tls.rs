@@ -1,4 +1,4 @@
-//! TLS: roots, identity, and what a failed handshake means.
+//! TLS: CA certificates, client certificate, and the meaning of failed handshakes.
 
 use super::credentials::Credentials;
 use super::failure::{Failure, Kind};
@@ -16,7 +16,7 @@ use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-/// The client's configuration. Reads files; done once, at the first request.
+/// The client's configuration. Reads files; called once, before the first request.
 pub fn config(settings: &TokenSettings, credentials: &Credentials<'_>) -> Result<ClientConfig, Failure> {
     let provider = Arc::new(provider());
     let builder = ClientConfig::builder_with_provider(Arc::clone(&provider))
@@ -43,7 +43,7 @@ pub fn config(settings: &TokenSettings, credentials: &Credentials<'_>) -> Result
     }
 }
 
-/// Loud, at every level that the log has, and once a process.
+/// Warns at every log level, once in a process.
 fn warn_unchecked() {
     static SAID: AtomicBool = AtomicBool::new(false);
     if !SAID.swap(true, Ordering::Relaxed) {
@@ -53,7 +53,7 @@ fn warn_unchecked() {
     }
 }
 
-/// `SM_CA_FILE` alone where it is set: who names the authority means that one. Else the system's.
+/// Only the CA certificates in `SM_CA_FILE` if it is set, otherwise the system's.
 fn roots(settings: &TokenSettings) -> Result<RootCertStore, Failure> {
     let mut store = RootCertStore::empty();
     match &settings.ca_file {
@@ -79,7 +79,7 @@ fn roots(settings: &TokenSettings) -> Result<RootCertStore, Failure> {
     Ok(store)
 }
 
-/// Files in which systems keep their CA certificates: Debian, Fedora, SUSE, Alpine, BSD.
+/// The files in which systems store their CA certificates: Debian, Fedora, SUSE, Alpine, BSD.
 const BUNDLES: [&str; 4] = [
     "/etc/ssl/certs/ca-certificates.crt",
     "/etc/pki/tls/certs/ca-bundle.crt",
@@ -87,7 +87,7 @@ const BUNDLES: [&str; 4] = [
     "/etc/ssl/cert.pem",
 ];
 
-/// The system's CA certificates. In a privileged host not those that `SSL_CERT_FILE` and `SSL_CERT_DIR` name.
+/// The system's CA certificates. A privileged host ignores `SSL_CERT_FILE` and `SSL_CERT_DIR`.
 fn system_roots(privileged: bool) -> Vec<CertificateDer<'static>> {
     if !privileged {
         return rustls_native_certs::load_native_certs().certs;
@@ -105,13 +105,13 @@ fn read_certificates(path: &Path) -> Result<Vec<CertificateDer<'static>>, Failur
     if bytes.first() == Some(&0x30) {
         return Ok(vec![CertificateDer::from(bytes.to_vec())]);
     }
-    // Windows' programs write text in UTF-16, too.
+    // Windows programs also write text in UTF-16.
     let text = encoding::decode(&bytes);
     let bytes = text.as_ref().map_or(bytes.as_slice(), |text| text.as_bytes());
     Ok(CertificateDer::pem_slice_iter(bytes).filter_map(Result::ok).collect())
 }
 
-/// `SM_TLS_SKIP_VERIFY`: any certificate will do, but the handshake's signatures are still checked.
+/// `SM_TLS_SKIP_VERIFY`: accepts any certificate, but still verifies the handshake's signatures.
 #[derive(Debug)]
 struct Unchecked(WebPkiSupportedAlgorithms);
 
@@ -150,7 +150,7 @@ impl ServerCertVerifier for Unchecked {
     }
 }
 
-/// Whether the server says that it does not take the client certificate, or misses one.
+/// Whether the server refuses the client certificate, or requires one.
 pub fn refuses_client(error: &rustls::Error) -> bool {
     let rustls::Error::AlertReceived(alert) = error else { return false };
     matches!(
@@ -166,7 +166,7 @@ pub fn refuses_client(error: &rustls::Error) -> bool {
     )
 }
 
-/// What a failed handshake means and what to do.
+/// The meaning of a failed handshake, and the fix.
 pub fn failure(error: &rustls::Error, host: &str) -> Failure {
     let tls = |cause: String, remedy: &str| Failure::new(Kind::Tls, cause, remedy);
     match error {

@@ -1,7 +1,7 @@
-//! Requests over the wire: how connections are made, and one exchange over them.
+//! Opens connections, and sends single requests over them.
 //!
-//! HTTP/1.1 over one connection per request under way; idle connections are kept for less than the minute after which
-//! firewalls drop them. `super::connections` has the event loops.
+//! HTTP/1.1, with one connection for each parallel request. Idle connections are closed before firewalls drop them
+//! after a minute. `super::connections` has the event loops.
 
 use super::credentials::Credentials;
 use super::deadline::Deadline;
@@ -23,21 +23,21 @@ use std::task::{Context, Poll};
 use std::time::{Duration, SystemTime};
 use zeroize::Zeroizing;
 
-/// How long an idle connection is kept. Common firewalls forget one after 60 seconds.
+/// The lifetime of an idle connection. Common firewalls forget one after 60 seconds.
 const IDLE: Duration = Duration::from_secs(50);
-/// An idle connection is asked for a sign of life so often: it stays in the tables of firewalls, and one whose other end is
-/// gone is known to be dead (and not used) within [`DEAF`].
+/// The interval of keep-alive probes on an idle connection. They keep it in the tables of firewalls, and reveal a dead
+/// peer within [`DEAF`].
 const KEEPALIVE: Duration = Duration::from_secs(10);
-/// Pause after an unanswered sign of life, and how many of them (where the system does not know [`DEAF`]).
+/// The pause after an unanswered probe, and the number of probes (on systems without [`DEAF`]).
 const KEEPALIVE_AGAIN: (Duration, u32) = (Duration::from_secs(5), 2);
-/// A connection over which nothing is acknowledged for so long is dead: six retransmissions.
+/// A connection without any acknowledgement for this long is dead: six retransmissions.
 #[cfg(any(target_os = "android", target_os = "linux"))]
 const DEAF: Duration = Duration::from_secs(15);
 
-/// Longest part of an answer that is not a success which is read, in bytes: it is quoted, and nothing is made of it.
+/// The longest part of an unsuccessful response that is read, in bytes: it is only quoted.
 const ERROR_LIMIT: usize = 64 << 10;
 
-/// What every connection needs: read once, at the first request.
+/// The configuration of every connection: read once, before the first request.
 pub struct Dialer {
     tls: rustls::ClientConfig,
     headers: HeaderMap,
@@ -50,24 +50,24 @@ pub struct Call {
     pub method: Method,
     pub url: Url,
     pub body: Option<Bytes>,
-    /// Longest success that is read, in bytes.
+    /// The longest successful response, in bytes.
     pub limit: usize,
 }
 
-/// An answer with any status.
+/// A response with any status.
 pub struct Answer {
     pub status: u16,
     pub content_type: String,
     pub request_id: String,
-    /// The names of all headers, in the order in which they came.
+    /// The names of all headers, in their order.
     pub header_names: Vec<HeaderName>,
     pub retry_after: Option<Duration>,
-    /// The service's clock; `None` where its answer has no `Date`.
+    /// The service's clock; `None` if the response has no `Date`.
     pub date: Option<SystemTime>,
     pub body: Vec<u8>,
 }
 
-/// Our name in the grammar that the service's own clients have: `name/version (GOOS; GOARCH)`.
+/// Our name in the format of the service's own clients: `name/version (GOOS; GOARCH)`.
 pub fn user_agent() -> String {
     let system = match std::env::consts::OS {
         "macos" => "darwin",
@@ -83,7 +83,7 @@ pub fn user_agent() -> String {
 }
 
 impl Dialer {
-    /// Reads CA certificates and client certificate from their files; connects to nothing.
+    /// Reads CA certificates and client certificate from their files; opens no connection.
     pub fn new(settings: &TokenSettings, credentials: &Credentials<'_>) -> Result<Self, Failure> {
         let mut headers = HeaderMap::new();
         if let Some(api_key) = credentials.api_key {
@@ -101,7 +101,8 @@ impl Dialer {
         Ok(Self { tls, headers, connect_timeout, proxy })
     }
 
-    /// A client without a connection yet. All of them share the TLS sessions: a further connection is a short handshake.
+    /// A client without a connection. All clients share TLS sessions, so another connection needs only a short
+    /// handshake.
     pub fn client(&self) -> Result<Client, Failure> {
         let mut builder = Client::builder()
             .tls_backend_preconfigured(self.tls.clone())
@@ -139,7 +140,7 @@ pub fn proxy_name(setting: &Secret) -> Option<String> {
     Some(format!("{}:{}", url.host_str()?, url.port_or_known_default()?))
 }
 
-/// A proxy without a scheme is spoken to in plain HTTP.
+/// A proxy without a scheme uses plain HTTP.
 fn proxy_url(setting: &Secret) -> zeroize::Zeroizing<String> {
     let text = setting.reveal();
     zeroize::Zeroizing::new(if text.contains("://") { text.to_owned() } else { format!("http://{text}") })
@@ -152,8 +153,8 @@ fn proxy(setting: &Secret, no_proxy: Option<&str>) -> Result<Proxy, Failure> {
     Ok(proxy.no_proxy(no_proxy.and_then(NoProxy::from_string)))
 }
 
-/// The body of a request, which knows whether it was read: the HTTP library reads it when it writes the request to a
-/// connection, and not before.
+/// The body of a request, which knows whether it was read. The HTTP library reads it only when it writes the request to
+/// a connection.
 struct Watched {
     bytes: Option<Bytes>,
     read: Arc<AtomicBool>,
@@ -177,14 +178,14 @@ impl http_body::Body for Watched {
     }
 }
 
-/// One attempt: sends the request and reads its answer, until the deadline.
+/// One attempt: sends the request, and reads the response until the deadline.
 pub async fn send(
     client: &Client,
     call: &Call,
     proxy: Option<&str>,
     deadline: Deadline,
 ) -> Result<Answer, TransportError> {
-    // A connection that the other side closed while nobody drove the runtime must be noticed before it is used.
+    // The event loop must see a connection that the peer has closed in the meantime, before the connection is used.
     tokio::task::yield_now().await;
     let way = Way { host: call.url.host_str().unwrap_or_default(), proxy };
     let read = Arc::new(AtomicBool::new(call.body.is_none()));
@@ -204,14 +205,14 @@ pub async fn send(
     }
 }
 
-/// A request under way is many kilobytes, and a host's threads may have 64 of them. Not inlined: what is moved to the heap
-/// must not have its place in the frame of whoever waits for it.
+/// A request in progress needs many kilobytes, and a host's thread may have only 64. Not inlined: data that is moved to
+/// the heap must not occupy the caller's stack frame.
 #[inline(never)]
 pub fn on_the_heap<F: Future>(work: impl FnOnce() -> F) -> Pin<Box<F>> {
     Box::pin(work())
 }
 
-/// Reads an answer whose head has come.
+/// Reads the body of a response whose head has arrived.
 async fn receive(mut response: reqwest::Response, limit: usize, way: &Way<'_>) -> Result<Answer, TransportError> {
     let text = |name: &str| -> String {
         response.headers().get(name).and_then(|value| value.to_str().ok()).unwrap_or_default().to_owned()

@@ -1,4 +1,4 @@
-//! A request that got no answer: what happened, how far it came, and what to do.
+//! Requests without a response: what happened, how far the request got, and the fix.
 
 use super::deadline::Deadline;
 use super::failure::{Failure, Kind};
@@ -26,7 +26,7 @@ pub fn chain(error: &reqwest::Error) -> String {
     texts.join(": ")
 }
 
-/// The first cause of a type, also inside of I/O errors.
+/// The first cause of a type, also inside I/O errors.
 fn cause<'a, T: Error + 'static>(error: &'a (dyn Error + 'static)) -> Option<&'a T> {
     let mut next = Some(error);
     while let Some(current) = next {
@@ -42,33 +42,33 @@ fn cause<'a, T: Error + 'static>(error: &'a (dyn Error + 'static)) -> Option<&'a
     None
 }
 
-/// Where a request goes, for people.
+/// The destination of a request, for messages.
 pub struct Way<'a> {
     pub host: &'a str,
-    /// The proxy that is set, without credentials; `NO_PROXY` may except the host from it.
+    /// The configured proxy, without credentials; `NO_PROXY` may exclude the host.
     pub proxy: Option<&'a str>,
 }
 
-/// How far a request came.
+/// How far a request got.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub enum Stage {
-    /// It has a body, and nobody has read that yet: nothing was sent.
+    /// It has a body, which nobody has read yet: nothing was sent.
     Unsent,
-    /// Something of it may have been sent.
+    /// Some of it may have been sent.
     Sent,
-    /// The head of the answer has come.
+    /// The head of the response has arrived.
     Answered,
 }
 
-/// What an error of the HTTP library means.
+/// The meaning of an error of the HTTP library.
 pub fn transport_error(error: &reqwest::Error, way: &Way<'_>, stage: Stage) -> TransportError {
     let host = way.host;
     let connecting = error.is_connect() || stage == Stage::Unsent;
     if let Some(error) = cause::<rustls::Error>(error)
         && (connecting || tls::refuses_client(error))
     {
-        // A server that does not take the client certificate may say so only when the request is on its way; it never
-        // reads that.
+        // A server that refuses the client certificate may report it only after the request was sent, which it never
+        // reads.
         return TransportError { outcome: Outcome::Handshake, failure: tls::failure(error, host) };
     }
     let what = chain(error);
@@ -80,7 +80,7 @@ pub fn transport_error(error: &reqwest::Error, way: &Way<'_>, stage: Stage) -> T
     TransportError { outcome: Outcome::Lost, failure: Failure::new(Kind::Unreachable, cause, "try again") }
 }
 
-/// The deadline passed.
+/// The deadline has passed.
 pub fn late(deadline: Deadline, way: &Way<'_>, stage: Stage) -> TransportError {
     let (outcome, what) = match stage {
         Stage::Unsent => (Outcome::NotConnected, format!("no connection to {}", way.host)),
@@ -89,7 +89,7 @@ pub fn late(deadline: Deadline, way: &Way<'_>, stage: Stage) -> TransportError {
     TransportError { outcome, failure: deadline.passed(&what) }
 }
 
-/// No connection was made.
+/// No connection was opened.
 fn unconnected(error: &reqwest::Error, way: &Way<'_>, what: &str) -> TransportError {
     let host = way.host;
     let io = cause::<io::Error>(error);

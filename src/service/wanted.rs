@@ -1,8 +1,8 @@
-//! Which keypairs a caller wants to know of.
+//! The keypairs that a caller searches for.
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Wanted<'a> {
-    /// Every keypair that the settings let through.
+    /// Every keypair that the settings do not exclude.
     All,
     /// Those with exactly this alias.
     Alias(&'a str),

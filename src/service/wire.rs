@@ -1,35 +1,34 @@
-//! What the service sends, as it comes: the fields that we know, borrowed from the answer's text, and nothing of the rest.
+//! The service's JSON: the known fields, borrowed from the response's text, and nothing else.
 //!
-//! Every field may be missing, null, of another type or there twice, and none of it is an error. Nothing is built for what
-//! is not needed: an account of ten thousand keypairs is forty megabytes of JSON.
+//! Every field may be missing, null, of another type or duplicated; none of this is an error. Nothing is allocated for
+//! unknown fields: an account of ten thousand keypairs is forty megabytes of JSON.
 
 use serde::de::{Deserialize, Deserializer, IgnoredAny, MapAccess, SeqAccess, Visitor};
 use serde_json::value::RawValue;
 use std::borrow::Cow;
 use std::fmt;
 
-/// Longest text that is kept, in bytes: an id, an alias, a word. A longer one is as good as absent.
+/// The longest id, alias or word that is kept, in bytes. A longer one counts as missing.
 const LONGEST_WORD: usize = 4096;
-/// Most parts of a record that are kept: certificates of a keypair, links of a chain.
+/// The most parts of a record that are kept: certificates of a keypair, links of a chain.
 const MOST_PARTS: usize = 500;
 
-/// A text, or what can be taken for one: numbers and truth values become text, since ids are either. Empty text and all
-/// else is `None`.
+/// A text. Numbers and Booleans are converted, because ids may be either. Empty text and anything else is `None`.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Text<'a>(pub Option<Cow<'a, str>>);
 
 impl Text<'_> {
-    /// As it stands; empty if it is not there.
+    /// The unchanged text; empty if it is missing.
     pub fn as_str(&self) -> &str {
         self.0.as_deref().unwrap_or_default()
     }
 
-    /// It as an id, an alias or a word; empty if it is not there, or longer than such a thing is.
+    /// An id, an alias or a word; empty if it is missing or too long.
     pub fn word(&self) -> &str {
         Some(self.as_str()).filter(|text| text.len() <= LONGEST_WORD).unwrap_or_default()
     }
 
-    /// A copy of the [`word`](Self::word) that outlives the answer.
+    /// A copy of the [`word`](Self::word) that outlives the response.
     pub fn owned(&self) -> String {
         self.word().to_owned()
     }
@@ -39,13 +38,13 @@ impl Text<'_> {
         !self.word().is_empty()
     }
 
-    /// `None` for what is neither `true` nor `false`.
+    /// `None` if it is neither `true` nor `false`.
     pub fn flag(&self) -> Option<bool> {
         self.as_str().parse().ok()
     }
 }
 
-/// A value as the service wrote it, to be sent back unchanged. Null is `None`.
+/// A value in the service's own notation, to be sent back unchanged. Null is `None`.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Raw<'a>(pub Option<&'a str>);
 
@@ -56,7 +55,7 @@ impl<'de> Deserialize<'de> for Raw<'de> {
     }
 }
 
-/// A list; `None` for all that is none.
+/// A list; `None` for anything else.
 #[derive(Debug, Clone, PartialEq)]
 pub struct List<T>(pub Option<Vec<T>>);
 
@@ -72,7 +71,7 @@ impl<T> List<T> {
     }
 }
 
-/// Methods of a visitor that takes whatever comes and makes nothing of it.
+/// Methods of a visitor that accepts any value and ignores it.
 macro_rules! nothing_of {
     ($($method:ident($type:ty))*) => {
         $(fn $method<E>(self, _: $type) -> Result<Self::Value, E> {
@@ -81,7 +80,7 @@ macro_rules! nothing_of {
     };
 }
 
-/// The same for what has parts: they are read over.
+/// The same for values with parts, which are skipped.
 macro_rules! nothing_of_list {
     () => {
         fn visit_seq<A: SeqAccess<'de>>(self, mut list: A) -> Result<Self::Value, A::Error> {
@@ -144,7 +143,7 @@ impl<'de> Deserialize<'de> for Text<'de> {
     }
 }
 
-/// A field's name, which need not be read as text: it is only compared.
+/// A field's name, which is only compared, and need not be decoded as text.
 struct Name<'a>(Cow<'a, [u8]>);
 
 struct NameVisitor;
@@ -206,8 +205,8 @@ impl<'de, T: Deserialize<'de>> Deserialize<'de> for List<T> {
     }
 }
 
-/// Declares a record: which field of the JSON object goes where. The last of two fields of one name counts; what is no
-/// object is a record without fields.
+/// Declares a record, with the JSON field of each member. Of two fields with one name, the last counts; a value that is
+/// not an object is a record without fields.
 macro_rules! record {
     ($(#[$about:meta])* $record:ident { $($(#[$of_field:meta])* $field:ident: $type:ty = $name:literal,)* }) => {
         $(#[$about])*
@@ -266,7 +265,7 @@ record! {
         key_type: Text<'a> = "key_type",
         key_storage: Text<'a> = "key_storage",
         key_status: Text<'a> = "key_status",
-        /// Some answers call it so.
+        /// The name in some responses.
         status: Text<'a> = "status",
         key_modal_type: Text<'a> = "key_modal_type",
         is_signable_by_me: Text<'a> = "is_signable_by_me",
@@ -301,7 +300,7 @@ record! {
 }
 
 record! {
-    /// What a certificate says of its keypair.
+    /// A certificate's reference to its keypair.
     Reference {
         id: Text<'a> = "id",
     }

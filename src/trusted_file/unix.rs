@@ -1,4 +1,4 @@
-//! Opening a path directory by directory, and whose a file is.
+//! Opens a path directory by directory, and checks the owners.
 
 use super::{Refusal, Trust};
 use rustix::fs::{AtFlags, FileType, Mode, OFlags};
@@ -10,10 +10,10 @@ use std::os::unix::ffi::OsStringExt;
 use std::os::unix::fs::{FileTypeExt, MetadataExt};
 use std::path::{Component, Path};
 
-/// As many links as the kernel itself follows.
+/// The number of links that the kernel itself follows.
 const MOST_LINKS: usize = 40;
 
-/// Directories on the way are only passed through, where the system has a way to say so.
+/// Directories in the path are opened only to pass through them, on systems that have such a flag.
 #[cfg(any(target_os = "linux", target_os = "android", target_os = "freebsd"))]
 const PASSING: OFlags = OFlags::PATH;
 #[cfg(not(any(target_os = "linux", target_os = "android", target_os = "freebsd")))]
@@ -27,7 +27,7 @@ pub fn open_to_append(trust: &Trust, path: &Path) -> Result<File, Refusal> {
     open(trust, path, OFlags::WRONLY | OFlags::APPEND | OFlags::CREATE, Mode::RUSR | Mode::WUSR)
 }
 
-/// Opens directory after directory, so that nobody can put a link where there was none when it was looked at.
+/// Opens one directory after another, so that nobody can insert a link after a check.
 fn open(trust: &Trust, path: &Path, flags: OFlags, mode: Mode) -> Result<File, Refusal> {
     let always = OFlags::NOFOLLOW | OFlags::CLOEXEC | OFlags::NONBLOCK | OFlags::NOCTTY;
     let mut folder = root()?;
@@ -43,7 +43,7 @@ fn open(trust: &Trust, path: &Path, flags: OFlags, mode: Mode) -> Result<File, R
             Err(error) => {
                 let Some(target) = link(trust, path, &folder, &name)? else { return Err(io(error)) };
                 if last && is_process_file(&folder) {
-                    // The kernel's own link to something that this process has open.
+                    // The kernel's own link to a file that this process has open.
                     let flags = (flags | always) - OFlags::NOFOLLOW;
                     return rustix::fs::openat(&folder, &name, flags, mode).map(File::from).map_err(io);
                 }
@@ -64,7 +64,7 @@ fn open(trust: &Trust, path: &Path, flags: OFlags, mode: Mode) -> Result<File, R
 
 fn io(error: Errno) -> Refusal {
     match error {
-        // What opening one for writing says where nobody reads.
+        // The error of opening a FIFO for writing without a reader.
         Errno::NXIO => Refusal::untrusted("it is a FIFO or a socket", "name a regular file"),
         error => Refusal::Io(error.into()),
     }
@@ -82,9 +82,9 @@ fn put_ahead(ahead: &mut Vec<OsString>, path: &Path) {
     }));
 }
 
-/// Where a link leads; `None` if it is not a link.
+/// The target of a link; `None` if the name is not a link.
 fn link(trust: &Trust, path: &Path, folder: &OwnedFd, name: &OsStr) -> Result<Option<OsString>, Refusal> {
-    // The link itself is opened where that can be done: whose it is and where it leads are then said of the same one.
+    // The link itself is opened, if possible, so that owner and target belong to the same link.
     #[cfg(any(target_os = "linux", target_os = "android"))]
     let opened =
         match rustix::fs::openat(folder, name, OFlags::PATH | OFlags::NOFOLLOW | OFlags::CLOEXEC, Mode::empty()) {
@@ -112,7 +112,7 @@ fn link(trust: &Trust, path: &Path, folder: &OwnedFd, name: &OsStr) -> Result<Op
     Ok(Some(OsString::from_vec(target.into_bytes())))
 }
 
-/// Whether names in this directory are `/proc`'s: `/dev/fd/3`, `/dev/stdout` lead there.
+/// Whether names in this directory belong to `/proc`: `/dev/fd/3` and `/dev/stdout` lead there.
 #[cfg(any(target_os = "linux", target_os = "android"))]
 fn is_process_file(folder: &OwnedFd) -> bool {
     rustix::fs::fstatfs(folder).is_ok_and(|system| system.f_type == rustix::fs::PROC_SUPER_MAGIC)
@@ -123,7 +123,8 @@ fn is_process_file(_: &OwnedFd) -> bool {
     false
 }
 
-/// Refuses what others may have made or may change; says whether they can read what the user could keep from them.
+/// Refuses a file that other users may have created or can change. Returns whether others can read it, although the
+/// user could prevent that.
 pub fn check(trust: &Trust, path: &Path, meta: &Metadata) -> Result<bool, Refusal> {
     check_kind(meta, meta.is_file())?;
     check_owner(trust, path, meta)?;
@@ -131,7 +132,7 @@ pub fn check(trust: &Trust, path: &Path, meta: &Metadata) -> Result<bool, Refusa
     Ok(meta.mode() & 0o044 != 0 && meta.uid() == crate::host::user())
 }
 
-/// A directory in which nobody can replace a trusted file by another one.
+/// Checks that nobody else can replace a file in this directory.
 pub fn check_folder(trust: &Trust, path: &Path) -> Result<(), Refusal> {
     let meta = path.metadata()?;
     check_owner(trust, path, &meta)?;
@@ -147,7 +148,7 @@ fn check_mode(path: &Path, meta: &Metadata) -> Result<(), Refusal> {
     Err(Refusal::untrusted(problem, format!("run: chmod go-w {}", path.display())))
 }
 
-/// The same for a log file, which may be a character device (`/dev/null`).
+/// The same check for a log file, which may be a character device (`/dev/null`).
 pub fn check_log(trust: &Trust, path: &Path, meta: &Metadata) -> Result<(), Refusal> {
     let device = meta.file_type().is_char_device();
     check_kind(meta, meta.is_file() || device)?;
@@ -179,7 +180,7 @@ fn check_owner(trust: &Trust, path: &Path, meta: &Metadata) -> Result<(), Refusa
     let allowed = if owner == 0 { "root".to_owned() } else { format!("root and user {owner}") };
     let problem = format!("it belongs to user {}; this process obeys files of {allowed} only", meta.uid());
     let path = path.display();
-    // A mounted file keeps its owner outside of the container, too.
+    // A mounted file keeps the owner that it has outside the container.
     let remedy = format!("set its values in the environment, copy it, or run: chown {owner} {path}");
     Err(Refusal::untrusted(problem, remedy))
 }

@@ -1,4 +1,4 @@
-//! Where a file has no owner and no mode that say whom to trust: any regular file will do.
+//! On systems where owner and mode of a file do not say whom to trust, any regular file is accepted.
 
 use super::{Refusal, Trust};
 use std::fs::{File, Metadata};

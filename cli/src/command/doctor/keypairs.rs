@@ -43,7 +43,7 @@ fn look_at(visit: &mut Visit, service: &Service, settings: &TokenSettings, all: 
     let chosen: Vec<&Arc<Keypair>> =
         all.iter().filter(|keypair| only.is_none_or(|only| keypair.alias == only || keypair.id == only)).collect();
     if let (true, Some(only)) = (chosen.is_empty(), only) {
-        return visit.wrong("keypair", Exit::NotFound, format!("there is no keypair {only}"), similar(only, &all));
+        return visit.wrong("keypair", Exit::NotFound, format!("there is no keypair {only}"), similar(only, all));
     }
     for name in service.unmatched_certificates(all) {
         let detail = format!("STM_PKCS11_CERTIFICATE ({name}) does not name a certificate of any of these keypairs");

@@ -46,6 +46,8 @@ pub enum Language {
     OpensslConfig,
     /// A value of an NSS module specification.
     Nss,
+    /// A pattern of `STM_PKCS11_KEYPAIRS` that every shell and `authorized_keys` read as it stands: `?` for all other characters.
+    KeypairPattern,
     /// An argument in `ssh_config`.
     SshConfig,
 }
@@ -133,6 +135,7 @@ impl Language {
             Self::PowerShell => powershell(value),
             Self::Cmd => cmd(value),
             Self::PlainJson => Ok(plain_json(value)),
+            Self::KeypairPattern => Ok(keypair_pattern(value)),
             Self::JavaName => Ok(value.bytes().map(char::from).collect()),
             Self::JarsignerOperand => match value.as_bytes() {
                 [b'-', ..] => refuse("- at the beginning", "jarsigner's command line, where it begins an option"),
@@ -194,6 +197,11 @@ fn groovy(value: &str) -> String {
         }
     }
     text
+}
+
+fn keypair_pattern(alias: &str) -> String {
+    let plain = |letter: char| letter.is_ascii_alphanumeric() || "_.:@%+=/ -".contains(letter);
+    alias.chars().map(|letter| if plain(letter) { letter } else { '?' }).collect()
 }
 
 fn plain_json(value: &str) -> String {
@@ -326,6 +334,7 @@ mod tests {
             (&[Cmd], r"C:\50%\a&b", r"C:\50%%\a&b"),
             (&[PlainJson], "a\"%PATH%\u{1f600}", r"a\u0022\u0025PATH\u0025\ud83d\ude00"),
             (&[JavaName], "\u{fc}", "\u{c3}\u{bc}"),
+            (&[KeypairPattern, Shell], "a, \"b\" c\u{fc}", "'a? ?b? c?'"),
             (&[JarsignerOperand], "@file", "@file"),
             (&[JavaConfig], "/a \"b\" \\c \u{fc}", r#""/a \"b\" \\c \374""#),
             (&[OpensslConfig], "/usr/lib/x.so", "/usr/lib/x.so"),

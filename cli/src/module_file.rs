@@ -15,7 +15,7 @@ pub fn find(named: Option<&Path>) -> Result<PathBuf, Failure> {
     let program = std::env::current_exe().ok();
     let program = if cfg!(windows) { program } else { program.and_then(|path| path.canonicalize().ok()) };
     let beside = program.as_deref().and_then(Path::parent);
-    let triple = format!("{}-linux-gnu", std::env::consts::ARCH);
+    let triple = triple();
     let near = beside.into_iter().flat_map(|folder| {
         let root = folder.parent().unwrap_or(folder);
         [
@@ -29,4 +29,15 @@ pub fn find(named: Option<&Path>) -> Result<PathBuf, Failure> {
     near.chain(system).find(|path| path.is_file()).ok_or_else(|| {
         Failure::new("find the module", format!("{NAME} is not installed"), "name it with --module FILE")
     })
+}
+
+/// p11-kit's module, which shows the tokens of all modules that are registered with it, among them those of a signing host.
+pub fn p11_kit_proxy() -> Option<PathBuf> {
+    let native = Path::new("/usr/lib").join(triple());
+    let folders = [native.as_path(), Path::new("/usr/lib64"), Path::new("/usr/lib"), Path::new("/usr/local/lib")];
+    folders.map(|folder| folder.join("p11-kit-proxy.so")).into_iter().find(|path| path.is_file())
+}
+
+fn triple() -> String {
+    format!("{}-linux-gnu", std::env::consts::ARCH)
 }

@@ -35,8 +35,6 @@ pub struct Account {
     pub ledger: Arc<Ledger>,
     /// Where the ledger is, if there is one.
     pub ledger_file: Option<PathBuf>,
-    /// `STM_PKCS11_TIMESTAMP`: the time-stamping server, if there is to be one.
-    pub timestamp: Option<String>,
     /// The place of its first slot in the module's list: programs that load the module choose a slot by it.
     pub slot: usize,
     /// `STM_PKCS11_KEY_PREFIX`: aliases that begin with it may contain their `CKA_ID`.
@@ -89,6 +87,16 @@ impl Choice {
         Ok((config, chosen))
     }
 
+    /// Whether any setting of an account is there, from whatever source.
+    pub fn is_configured(&self) -> bool {
+        self.token.is_some() || !config::load(Some("STM_PKCS11_UNCONFIGURED=no-token")).tokens.is_empty()
+    }
+
+    /// `STM_PKCS11_TIMESTAMP`: the URL of the time-stamping server; `None` if there is to be none.
+    pub fn timestamp(&self) -> Option<String> {
+        config::load(None).timestamp
+    }
+
     /// Reads the settings and begins the log; makes no request.
     pub fn open(&self) -> Result<Account, Failure> {
         let (config, settings) = self.settings()?;
@@ -102,7 +110,6 @@ impl Choice {
             signer,
             ledger,
             ledger_file: config.ledger.path,
-            timestamp: config.timestamp,
             slot,
             key_prefix,
         })

@@ -17,6 +17,7 @@ pub mod program;
 pub mod run;
 pub mod signer;
 mod timestamp;
+mod token_key;
 
 pub use cms::Opus;
 pub use options::{Existing, Options};

@@ -119,8 +119,6 @@ impl<'a> Plan<'a> {
         let what = || format!("sign {} files", self.tasks.len());
         let limits = self
             .signer
-            .account
-            .ledger
             .limits()
             .map_err(|refusal| Failure::new(what(), refusal.cause(), refusal.remedy()).exit(Exit::Settings))?;
         for (limit, spent) in limits {

@@ -1,25 +1,36 @@
-//! Who signs: a keypair that can sign code, with its certificates.
+//! Who signs: a keypair that can sign code, with its certificates. It is one of the account; or, on a builder without credentials,
+//! one that a PKCS#11 module shows.
 
+use super::token_key::{TokenKey, TokenKeys};
 use crate::account::prepare::{prepare_bytes, public_key};
 use crate::account::signature::sign;
-use crate::account::{Account, describe, refused};
+use crate::account::{Account, Choice, describe, refused};
+use crate::module_file;
 use crate::print::{Exit, Failure, shown};
 use data_encoding::HEXLOWER;
 use sha2::{Digest as _, Sha256};
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use stm_pkcs11::config::Limit;
+use stm_pkcs11::ledger::Refusal;
 use stm_pkcs11::mechanism::{Digest, Family, PublicKey, sha1};
 use stm_pkcs11::service::{Keypair, Signed, Wanted};
 use stm_pkcs11::x509::Certificate;
 
 /// A keypair that can sign code now, as far as can be known without a signature.
 pub struct Signer {
-    pub account: Account,
-    pub keypair: Arc<Keypair>,
+    source: Source,
     pub key: PublicKey,
     /// The certificate that the module shows for it.
     pub leaf: Certificate,
-    /// The certificates above it, in DER, as the service has them.
+    /// The certificates above it, in DER, the issuer first, as the service has them.
     pub issuers: Vec<Vec<u8>>,
+}
+
+/// Where its signatures come from.
+enum Source {
+    Service(Account, Arc<Keypair>),
+    Token(TokenKey),
 }
 
 /// Which keypair.
@@ -34,7 +45,22 @@ pub enum Which<'a> {
 }
 
 impl Signer {
-    /// Finds the keypair and checks that it can sign code.
+    /// Finds the keypair: in the account; or, where no account is set, in `module`, or else in the tokens that p11-kit knows.
+    pub fn choose(choice: &Choice, module: Option<&Path>, which: Which<'_>) -> Result<Signer, Failure> {
+        if choice.is_configured() {
+            return Signer::find(choice.open()?, which);
+        }
+        if let Some(module) = module {
+            return Signer::on_token(TokenKeys::of(module)?, which);
+        }
+        let proxy = module_file::p11_kit_proxy().map(|proxy| TokenKeys::of(&proxy));
+        match proxy {
+            Some(Ok(keys)) if !keys.is_empty() => Signer::on_token(keys, which),
+            _ => Signer::find(choice.open()?, which),
+        }
+    }
+
+    /// Finds the keypair in an account and checks that it can sign code.
     pub fn find(account: Account, which: Which<'_>) -> Result<Signer, Failure> {
         let keypair = match which {
             Which::Keypair(name) => account.keypair(name)?,
@@ -55,13 +81,78 @@ impl Signer {
             .and_then(|held| Some((held.record, held.read.ok()?)))
             .expect("a usable keypair has a certificate");
         let issuers = record.chain.iter().map(|der| der.to_vec()).collect();
-        Ok(Signer { account, key, leaf, issuers, keypair: Arc::clone(&keypair) })
+        Ok(Signer { key, leaf, issuers, source: Source::Service(account, Arc::clone(&keypair)) })
+    }
+
+    /// Finds the keypair among those of a PKCS#11 module, and checks that its certificate can sign code now.
+    fn on_token(keys: TokenKeys, which: Which<'_>) -> Result<Signer, Failure> {
+        let read = |der: &[u8]| {
+            let unfit = |why: &str| Failure::new("sign with the token's certificate", why, OTHER).exit(Exit::Settings);
+            let leaf = Certificate::parse(der.to_vec()).map_err(|_| unfit("it is not a certificate"))?;
+            let key = PublicKey::from_spki(leaf.spki()).map_err(|error| unfit(&error.cause))?;
+            if ![Family::Rsa, Family::Ec].contains(&key.family()) {
+                return Err(unfit("its key is neither RSA nor ECDSA"));
+            }
+            fit(&leaf).map_err(|(why, remedy, exit)| {
+                Failure::new(format!("sign with {}", leaf.subject_display()), why, remedy).exit(exit)
+            })?;
+            Ok((key, leaf))
+        };
+        let token = keys.choose(which, |der| read(der).map(drop))?;
+        let (key, leaf) = read(token.certificate())?;
+        let issuers = above(&leaf, token.others());
+        Ok(Signer { key, leaf, issuers, source: Source::Token(token) })
+    }
+
+    /// The alias: `CKA_LABEL` on a token.
+    pub fn alias(&self) -> &str {
+        match &self.source {
+            Source::Service(_, keypair) => &keypair.alias,
+            Source::Token(key) => key.label(),
+        }
+    }
+
+    /// The module that shows the keypair; `None`: whatever module of ours is installed.
+    pub fn module(&self) -> Option<&Path> {
+        match &self.source {
+            Source::Service(..) => None,
+            Source::Token(key) => Some(key.module()),
+        }
+    }
+
+    /// Place of its slot in the list of all slots of the module.
+    pub fn slot(&self) -> usize {
+        match &self.source {
+            Source::Service(account, _) => account.slot,
+            Source::Token(key) => key.slot(),
+        }
+    }
+
+    /// The ledger of this machine, if there is one; on a builder it is the signing host's affair.
+    pub fn ledger_file(&self) -> Option<&PathBuf> {
+        match &self.source {
+            Source::Service(account, _) => account.ledger_file.as_ref(),
+            Source::Token(_) => None,
+        }
+    }
+
+    /// Each limit of the budget, and what is spent of it; on a builder the signing host has it.
+    pub fn limits(&self) -> Result<Vec<(Limit, u64)>, Refusal> {
+        match &self.source {
+            Source::Service(account, _) => account.ledger.limits(),
+            Source::Token(_) => Ok(Vec::new()),
+        }
     }
 
     /// One signature over `bytes`.
     pub fn sign(&self, digest: Digest, bytes: &[u8]) -> Result<Signed, Failure> {
-        let prepared = prepare_bytes(&self.keypair, digest, bytes)?;
-        sign(&self.account, &self.keypair, &prepared)
+        match &self.source {
+            Source::Service(account, keypair) => {
+                let prepared = prepare_bytes(keypair, digest, bytes)?;
+                sign(account, keypair, &prepared)
+            }
+            Source::Token(token) => Ok(Signed { id: None, signature: token.sign(&self.key, digest, bytes)? }),
+        }
     }
 
     /// Its certificate, and those above it, in DER.
@@ -76,10 +167,14 @@ impl Signer {
     }
 }
 
-/// Whether a keypair can sign code now; else why not, what to do, and the status that says so.
-fn usable(keypair: &Keypair) -> Result<(), (String, &'static str, Exit)> {
+/// Why something cannot sign, what to do, and the status that says so.
+type Unfit = (String, &'static str, Exit);
+
+const OTHER: &str = "choose another keypair with --keypair";
+
+/// Whether a keypair can sign code now.
+fn usable(keypair: &Keypair) -> Result<(), Unfit> {
     let no = |why: &str, remedy, exit| Err((why.to_owned(), remedy, exit));
-    let other = "choose another keypair with --keypair";
     if !keypair.online() {
         return no("the keypair is OFFLINE", "set it ONLINE, or choose another keypair with --keypair", Exit::Refused);
     }
@@ -94,10 +189,14 @@ fn usable(keypair: &Keypair) -> Result<(), (String, &'static str, Exit)> {
     let Some(held) = describe::chosen(keypair) else {
         return no("the keypair has no certificate", "issue a code signing certificate for it", Exit::Settings);
     };
-    let certificate = match held.read {
-        Ok(certificate) => certificate,
-        Err(unfit) => return Err((format!("its certificate {}", unfit.why()), other, Exit::Settings)),
-    };
+    match held.read {
+        Ok(certificate) => fit(&certificate),
+        Err(unfit) => Err((format!("its certificate {}", unfit.why()), OTHER, Exit::Settings)),
+    }
+}
+
+/// Whether a certificate is valid now, and for code signing.
+fn fit(certificate: &Certificate) -> Result<(), Unfit> {
     let now = describe::now();
     if now < certificate.not_before() {
         let why = format!("its certificate is not valid before {}", describe::day(certificate.not_before_date()));
@@ -108,10 +207,25 @@ fn usable(keypair: &Keypair) -> Result<(), (String, &'static str, Exit)> {
         return Err((why, "renew the certificate", Exit::Settings));
     }
     if !certificate.permits_code_signing() {
-        let why = "its certificate is not for code signing (extended key usage)";
-        return no(why, "issue a code signing certificate for it", Exit::Settings);
+        let why = "its certificate is not for code signing (extended key usage)".to_owned();
+        return Err((why, "issue a code signing certificate for it", Exit::Settings));
     }
     Ok(())
+}
+
+/// The certificates above a certificate, in order, among others in DER.
+fn above(leaf: &Certificate, others: &[Vec<u8>]) -> Vec<Vec<u8>> {
+    let all: Vec<Certificate> = others.iter().filter_map(|der| Certificate::parse(der.clone()).ok()).collect();
+    let mut chain: Vec<&Certificate> = Vec::new();
+    let mut last = leaf;
+    while let Some(next) = all.iter().find(|other| other.subject() == last.issuer() && !last.is_self_signed()) {
+        if chain.iter().any(|known| known.der() == next.der()) {
+            break;
+        }
+        chain.push(next);
+        last = next;
+    }
+    chain.into_iter().map(|certificate| certificate.der().to_vec()).collect()
 }
 
 fn all(account: &Account) -> Result<Vec<Arc<Keypair>>, Failure> {
@@ -137,7 +251,7 @@ fn only(account: &Account) -> Result<Arc<Keypair>, Failure> {
 }
 
 /// The digits of a fingerprint, in lower case and without what stands between them.
-fn fingerprint(text: &str) -> Result<String, Failure> {
+pub(super) fn fingerprint(text: &str) -> Result<String, Failure> {
     let digits: String = text.chars().filter(|letter| !matches!(letter, ':' | ' ' | '\t' | '\u{200e}')).collect();
     let digits = digits.to_ascii_lowercase();
     if [40, 64].contains(&digits.len()) && digits.bytes().all(|digit| digit.is_ascii_hexdigit()) {

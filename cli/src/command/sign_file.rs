@@ -1,6 +1,6 @@
 //! `stm-pkcs11 sign-file`: files signed in their own formats, with whatever program can.
 
-use crate::account::{Account, Choice};
+use crate::account::Choice;
 use crate::codesign::{Existing, Options, Opus, Outcome, Pace, Plan, Signer, Target, Tool, Verified, Which};
 use crate::print::{self, Exit, Failure, shown, table};
 use clap::ValueEnum;
@@ -94,14 +94,13 @@ impl Hash {
 pub fn run(arguments: &SignFile) -> Result<(), Failure> {
     let files = crate::files::expand(&arguments.files, arguments.recursive)?;
     let targets = targets(&files, arguments.out.as_deref())?;
-    let account: Account = arguments.account.open()?;
-    let options = options(arguments, account.timestamp.clone());
+    let options = options(arguments, arguments.account.timestamp());
     let which = match (&arguments.keypair, &arguments.fingerprint) {
         (Some(name), _) => Which::Keypair(name),
         (_, Some(digits)) => Which::Fingerprint(digits),
         (None, None) => Which::Only,
     };
-    let signer = Signer::find(account, which)?;
+    let signer = Signer::choose(&arguments.account, arguments.module.as_deref(), which)?;
     let plan = Plan::new(&signer, targets, &options)?;
     if !plan.problems.is_empty() {
         return Err(refused(arguments, &plan));
@@ -188,7 +187,7 @@ fn show_plan(arguments: &SignFile, plan: &Plan<'_>) {
     });
     table::print(&["file", "kind", "program", "signed file"], &rows.collect::<Vec<_>>());
     let stamps = plan.authority.as_ref().map_or("none", |authority| authority.url());
-    print::line(&format!("keypair: {}; time stamps: {stamps}", shown(&plan.signer.keypair.alias)));
+    print::line(&format!("keypair: {}; time stamps: {stamps}", shown(plan.signer.alias())));
     let (count, skipped) = (plan.cost(), plan.skipped.len());
     print::line(&format!("would spend {count} signatures; {skipped} files are signed already"));
 }

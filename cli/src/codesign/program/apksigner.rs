@@ -42,7 +42,7 @@ pub fn sign(program: &Path, job: &Job<'_>) -> Result<Made, Failure> {
     let mut command = command(program, ["-J-add-exports=jdk.crypto.cryptoki/sun.security.pkcs11=ALL-UNNAMED", "sign"]);
     command.args(["--provider-class", "sun.security.pkcs11.SunPKCS11", "--provider-arg"]).arg(configuration);
     command.args(["--ks", "NONE", "--ks-type", "PKCS11", "--ks-pass", "pass:any", "--ks-key-alias"]);
-    command.arg(java::alias(&job.signer.keypair.alias).expect("can() has seen it")).args(SCHEMES);
+    command.arg(java::alias(job.signer.alias()).expect("can() has seen it")).args(SCHEMES);
     command.arg("--in").arg(&job.source).arg("--out").arg(&job.signed);
     let (said, records) = java::run_with_module(job, command)?;
     if !said.ok || !job.signed.is_file() {

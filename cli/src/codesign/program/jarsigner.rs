@@ -27,7 +27,7 @@ pub fn can(program: &Path, wanted: &Use<'_>) -> Result<(), String> {
 
 pub fn sign(program: &Path, job: &Job<'_>) -> Result<Made, Failure> {
     let source = prepared(job)?;
-    let name = signature_name(&job.signer.keypair.alias, &archive::names(&source)?);
+    let name = signature_name(job.signer.alias(), &archive::names(&source)?);
     let hash = java_hash_name(job.options.digest);
     let algorithm = format!("{}with{}", hash.replace('-', ""), if job.signer.is_rsa() { "RSA" } else { "ECDSA" });
     let configuration = java::configuration(job)?;
@@ -38,7 +38,7 @@ pub fn sign(program: &Path, job: &Job<'_>) -> Result<Made, Failure> {
     command.args(["-storepass", "none", "-providerClass", "sun.security.pkcs11.SunPKCS11", "-providerArg"]);
     command.arg(configuration).args(["-digestalg", hash, "-sigalg", &algorithm, "-sigfile", &name]);
     command.arg("-signedjar").arg(&job.signed).arg(&source);
-    command.arg(java::alias(&job.signer.keypair.alias).expect("can() has seen it"));
+    command.arg(java::alias(job.signer.alias()).expect("can() has seen it"));
     let (said, records) = java::run_with_module(job, command)?;
     if !said.ok || !job.signed.is_file() {
         return Err(spent(Failure::new("sign with jarsigner", said.why(), REMEDY), &records));

@@ -2,6 +2,8 @@
 
 use super::process::{Said, run};
 use super::{Job, Use};
+use crate::codesign::options::Options;
+use crate::codesign::signer::Signer;
 use crate::language::Language;
 use crate::module_file;
 use crate::print::Failure;
@@ -13,12 +15,14 @@ use stm_pkcs11::ledger::Ledger;
 
 /// Whether the module is there, and the alias can be said to Java.
 pub fn can(wanted: &Use<'_>) -> Result<(), String> {
-    let module = module_file::find(wanted.options.module.as_deref())
+    let module = module(wanted.signer, wanted.options)
         .map_err(|failure| format!("loads the module: {}; {}", failure.why(), failure.remedy()))?;
     library(&module).map_err(|what| format!("cannot load a module with {what} in its path"))?;
-    alias(&wanted.signer.keypair.alias)
-        .map(drop)
-        .map_err(|what| format!("cannot name a keypair with {what} in its alias"))
+    alias(wanted.signer.alias()).map(drop).map_err(|what| format!("cannot name a keypair with {what} in its alias"))
+}
+
+fn module(signer: &Signer, options: &Options) -> Result<PathBuf, Failure> {
+    module_file::find(signer.module().or(options.module.as_deref()))
 }
 
 /// The alias as Java reads it.
@@ -35,7 +39,7 @@ fn library(module: &std::path::Path) -> Result<String, String> {
 
 /// The configuration of SunPKCS11, written into the job's directory.
 pub fn configuration(job: &Job<'_>) -> Result<PathBuf, Failure> {
-    let module = module_file::find(job.options.module.as_deref())?;
+    let module = module(job.signer, job.options)?;
     let library = library(&module).map_err(|what| {
         Failure::new(
             "name the module to Java",
@@ -44,7 +48,7 @@ pub fn configuration(job: &Job<'_>) -> Result<PathBuf, Failure> {
         )
     })?;
     let path = job.work.join("sunpkcs11.cfg");
-    let text = format!("name = STM\nlibrary = {library}\nslotListIndex = {}\n", job.signer.account.slot);
+    let text = format!("name = STM\nlibrary = {library}\nslotListIndex = {}\n", job.signer.slot());
     fs::write(&path, text)
         .map_err(|error| Failure::new(format!("write {}", path.display()), error, "make room on the disk"))?;
     Ok(path)
@@ -52,8 +56,7 @@ pub fn configuration(job: &Job<'_>) -> Result<PathBuf, Failure> {
 
 /// Runs a program that signs by the module; with the ids of the records of what it signed, as the ledger has them.
 pub fn run_with_module(job: &Job<'_>, mut command: Command) -> Result<(Said, Vec<String>), Failure> {
-    let account = &job.signer.account;
-    let path = account.ledger_file.clone().unwrap_or_else(|| {
+    let path = job.signer.ledger_file().cloned().unwrap_or_else(|| {
         let own = job.work.join("ledger");
         command.env("STM_PKCS11_LEDGER", &own);
         own

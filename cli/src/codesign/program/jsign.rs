@@ -27,7 +27,7 @@ pub fn sign(program: &Path, job: &Job<'_>) -> Result<Made, Failure> {
         .map_err(|error| Failure::new(format!("write {}", job.signed.display()), error, "make room on the disk"))?;
     let mut signs = command(program, ["sign", "--storetype", "PKCS11", "--storepass", "none", "--keystore"]);
     signs.arg(configuration).arg("--alias");
-    signs.arg(java::alias(&job.signer.keypair.alias).expect("can() has seen it"));
+    signs.arg(java::alias(job.signer.alias()).expect("can() has seen it"));
     signs.args(["--alg", java_hash_name(job.options.digest)]);
     for (option, value) in [("--name", &job.options.opus.description), ("--url", &job.options.opus.url)] {
         if let Some(value) = value {

@@ -21,7 +21,7 @@ pub fn can(_: &Path, wanted: &Use<'_>) -> Result<(), String> {
 
 pub fn sign(program: &Path, job: &Job<'_>) -> Result<Made, Failure> {
     let module = module_file::find(job.options.module.as_deref())?;
-    let alias = Language::PlainJson.write(&job.signer.keypair.alias).expect("JSON carries any text");
+    let alias = Language::PlainJson.write(job.signer.alias()).expect("JSON carries any text");
     let metadata = job.work.join("keypair.json");
     let unwritten = |error| Failure::new(format!("write into {}", job.work.display()), error, "make room on the disk");
     fs::write(&metadata, format!("{{\"keypair\": \"{alias}\"}}")).map_err(unwritten)?;

@@ -83,6 +83,7 @@ const JAVA: &[Blank] = &[
 ];
 const OPENSSL: &[Blank] =
     &[blank("'pkcs11:object=KEYPAIR;type=private'", Value::Uri, &[Shell, Comment]), module!("" "" &[OpensslConfig])];
+const FLEET: &[Blank] = &[blank("'KEYPAIR'", Value::Alias, &[KeypairPattern, Shell]), module!("'" "'" &[Shell])];
 const GRADLE: &[Blank] = &[blank("KEYPAIR", Value::Alias, &[JavaName, JarsignerOperand, Ant, Groovy])];
 const MAVEN: &[Blank] = &[blank("KEYPAIR", Value::Alias, &[JavaName, JarsignerOperand, Maven, Xml])];
 const MSBUILD: &[Blank] =
@@ -118,6 +119,7 @@ pub const CLIENTS: &[Client] = clients! {
     "android" ["apksigner"] page "android.md" BY_JAVA "apksigner: the commands";
     "azure" ["azure-pipelines"] file "azure-pipelines.yml" PIPELINE "Azure Pipelines: azure-pipelines.yml";
     "espsecure" ["esptool" "esp32"] page "espsecure.md" IN_INI "espsecure: the commands for ESP32 firmware";
+    "fleet" ["signing-host"] file "fleet.sh" FLEET "a script that sets up a signing host, and builders without credentials";
     "git" file "gitconfig" GIT "git: commits and tags signed by ssh, for ~/.gitconfig";
     "github" ["github-actions"] file "github-actions.yml" PIPELINE "GitHub Actions: .github/workflows/sign.yml";
     "github-emulator" file "github-actions-emulator.yml" NONE "GitHub Actions with the emulator: no account, no cost";

@@ -1,8 +1,8 @@
 #!/bin/sh
 # A signing host and its builders, by ssh and p11-kit: the host alone has credentials.
 #
-#   sh fleet.sh host BUILDER.pub [KEYPAIRS]        on the host, as the signing account: prints the builder's line for
-#                                                  ~/.ssh/authorized_keys. KEYPAIRS: the keypairs that this builder may use,
+#   sh fleet.sh host BUILDER.pub [PATTERNS]        on the host, as the signing account: prints the builder's line for
+#                                                  ~/.ssh/authorized_keys. PATTERNS: the keypairs that this builder may use,
 #                                                  aliases or patterns, separated by commas
 #   sh fleet.sh builder ACCOUNT@HOST [OPTION...]   on a builder: prints ~/.config/pkcs11/modules/stm-pkcs11.module (for all
 #                                                  users: /usr/share/p11-kit/modules/). OPTION: for ssh, such as -i KEY, -p PORT

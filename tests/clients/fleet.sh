@@ -2,6 +2,8 @@
 # what: a signing host and builders without credentials: PKCS#11 by p11-kit over ssh
 # clients: p11-kit over ssh=p11-kit
 # signs: files of twenty builders at once
+# needs: osslsigncode osslsigncode
+# needs: jarsigner default-jdk-headless
 # needs: sshd openssh-server
 # needs: ssh openssh-client
 # needs: ssh-keygen openssh-client
@@ -10,6 +12,7 @@
 # needs: pkcs11-tool opensc
 # needs: certtool gnutls-bin
 # needs: unshare util-linux
+# needs: pgrep procps
 # needs: openssl openssl
 # needs: curl curl
 # needs: jq jq
@@ -70,6 +73,7 @@ CONFIG
 echo "[127.0.0.1]:$port $(cut -d' ' -f1,2 hostkey.pub)" >known_hosts
 chmod 0644 known_hosts
 start_sshd() {
+    : >log/sshd.out
     if [[ $account == stm-signer ]]; then
         # shellcheck disable=SC2016 # the inner shell's
         unshare --mount sh -c 'mount --bind "$1" /etc/passwd && shift && exec "$@"' - "$WORK/passwd" "$SSHD" -D -e -f sshd_config 2>>log/sshd.out &
@@ -120,21 +124,115 @@ signs 1 3 1 "certtool signs through the signing host" sign_as one "$WORK/signed/
 check "  and it verifies up to the root" "${verify[@]}" -in signed/one.p7s -content file
 refuses "  and a changed file is refused" "${verify[@]}" -in signed/one.p7s -content changed-file
 
+# The companion on a builder: it has no account, and finds the host's keys by p11-kit.
+cp "$COMPANION" stm-pkcs11
+sign_file() { # NAME FILE [OPTION...]
+    on "$1" "$WORK/stm-pkcs11" sign-file --keypair demo-rsa-3072 --no-timestamp "${@:3}" "$WORK/signed/$2"
+}
+authentic() { # FILE
+    osslsigncode verify -CAfile "$ROOT_PEM" -in "signed/$1" | grep -q '^Signature verification: ok'
+}
+"$COMPANION" sample pe program.exe
+fresh() { # FILE...
+    local name
+    for name in "$@"; do
+        cp program.exe "signed/$name"
+        chmod 0666 "signed/$name"
+    done
+    [[ ${#nobody[@]} -eq 0 ]] || chown 65534:65534 "${@/#/signed/}"
+}
+fresh one.exe
+signs 1 3 1 "sign-file signs a program through the host" sign_file one one.exe
+check "  and it verifies" authentic one.exe
+jar --create --file signed/one.jar file
+[[ ${#nobody[@]} -eq 0 ]] || chown 65534:65534 signed/one.jar
+signs 1 6 2 "  and an archive, with jarsigner and p11-kit's module" sign_file one one.jar
+says "  which verifies" 'jar verified' jarsigner -verify signed/one.jar
+fresh wrong.exe
+says "a keypair that this builder may not use is not found, and those that it may are named" 'shows only demo-rsa-3072' \
+    bash -c "! $(printf '%q ' "${nobody[@]}" env -i "PATH=$PATH" "HOME=$WORK/one" "XDG_CONFIG_HOME=$WORK/one/.config") ./stm-pkcs11 sign-file --keypair demo-ec-p256 --no-timestamp signed/wrong.exe 2>&1"
+check "  and the file is as it was" cmp program.exe signed/wrong.exe
+
 twenty() {
     local number children=() child status=0
     for number in $(seq 20); do
-        sign_as "$([[ $((number % 2)) -eq 0 ]] && echo all || echo one)" "$WORK/signed/$number" >"log/$number.out" 2>&1 &
+        sign_file "$([[ $((number % 2)) -eq 0 ]] && echo all || echo one)" "$number.exe" >"log/$number.out" 2>&1 &
         children+=($!)
     done
     for child in "${children[@]}"; do wait "$child" || status=1; done
     [[ $status -eq 0 ]] || cat log/[0-9]*.out
     return $status
 }
-signs 20 60 20 "twenty builders sign at once" twenty
-for number in $(seq 20); do
-    "${verify[@]}" -in "signed/$number" -content file >/dev/null 2>&1 || echo "$number"
-done >unverified
+mapfile -t names < <(seq -f '%g.exe' 20)
+fresh "${names[@]}"
+signs 20 60 20 "twenty builders sign a file each at once" twenty
+for name in "${names[@]}"; do authentic "$name" || echo "$name"; done >unverified
 same "  and all twenty verify" "$(cat unverified)" ''
-same "  and the host's ledger has them all" "$(STM_PKCS11_LEDGER=$host/ledger "$COMPANION" ledger list --json | jq 'map(select(.outcome == "signed")) | length')" 21
+spent() { STM_PKCS11_LEDGER=$host/ledger "$COMPANION" ledger list --json | jq 'map(select(.outcome == "signed")) | length'; }
+same "  and the host's ledger has every signature of all builders" "$(spent)" 23
+
+# How long a signature takes from a builder, beside one on the host itself: told, not judged.
+took() { # COMMAND...
+    local begun=$EPOCHREALTIME number
+    for number in 1 2 3 4 5; do "$@" >/dev/null 2>&1 || return 1; done
+    echo $(((${EPOCHREALTIME/./} - ${begun/./}) / 5000))
+}
+direct() { fresh timed.exe && ./stm-pkcs11 sign-file --keypair demo-rsa-3072 --no-timestamp --force signed/timed.exe; }
+remote() { fresh timed.exe && sign_file one timed.exe; }
+says "a program signed through the host, and directly: the times" 'ms' echo "from a builder: $(took remote) ms; on the host: $(took direct) ms"
+sed 's/^/     | /' "$SAID"
+
+# A builder that is killed, and a host whose sshd is: the file is the original, byte by byte, and nothing is left on the host.
+curl -sSf -X PUT "$ADMIN/latency" -d '{"sign_ms": 3000}' >/dev/null
+asked() { requests | jq '[.[] | select(.method == "POST" and (.path | endswith("/sign")))] | length'; }
+# begin FILE: signs in the background, until the service has the request
+begin() {
+    fresh "$1"
+    forget_requests
+    setsid "${nobody[@]}" env -i "PATH=$PATH" "HOME=$WORK/one" "XDG_CONFIG_HOME=$WORK/one/.config" \
+        ./stm-pkcs11 sign-file --keypair demo-rsa-3072 --no-timestamp "signed/$1" >"log/$1.out" 2>&1 &
+    BUILDER=$!
+    for _ in $(seq 200); do [[ $(asked) -gt 0 ]] && break; sleep 0.05; done
+}
+remotes() { (pgrep -f "p11-kit.*remote.*$WORK/libstm_pkcs11.so" || true) | wc -l; }
+with_children() { # PID -> it, and all below
+    local child
+    echo "$1"
+    for child in $(pgrep -P "$1" || true); do with_children "$child"; done
+}
+begin killed.exe
+kill -KILL -- "-$BUILDER"
+wait "$BUILDER" 2>/dev/null || true
+check "a builder that is killed leaves the file as it was" cmp program.exe signed/killed.exe
+for _ in $(seq 200); do [[ $(remotes) -eq 0 ]] && break; sleep 0.05; done
+same "  and no process on the host" "$(remotes)" 0
+begin cut.exe
+# Its processes for each connection outlive it.
+# shellcheck disable=SC2046 # words are wanted
+kill -KILL $(with_children "$SSHD_PID")
+status=0
+wait "$BUILDER" || status=$?
+same "a builder whose host goes away fails" "$((status > 0 && status < 128))" 1
+says "  and says so" 'failed: sign with demo-rsa-3072' cat log/cut.exe.out
+check "  and its file is as it was" cmp program.exe signed/cut.exe
+curl -sSf -X PUT "$ADMIN/latency" -d '{"sign_ms": 0}' >/dev/null
+start_sshd
+fresh again.exe
+signs 1 3 1 "when the host is back, the next one signs" sign_file one again.exe
+check "  and it verifies" authentic again.exe
+
+# What the script for both halves refuses: each line is read by sshd, ssh and two shells.
+# shellcheck disable=SC2016 # they are to be refused as they stand
+for keypairs in "a'b" 'a"b' 'a$(b)' $'a\nb' 'a`b`'; do
+    refuses "fleet.sh refuses keypairs that cannot stand in authorized_keys: ${keypairs@Q}" sh fleet.sh host one/key.pub "$keypairs"
+    same "  and says what to write instead" "$(grep -c 'write ? for it' "$SAID")" 1
+done
+printf 'command="id" %s\n' "$(cat one/key.pub)" >options.pub
+cat one/key.pub all/key.pub >two.pub
+echo 'not a key' >none.pub
+for key in options two none; do
+    refuses "fleet.sh refuses $key.pub" sh fleet.sh host $key.pub
+    same "  and says why" "$(grep -Ec 'is not a public key of OpenSSH|has more than one line' "$SAID")" 1
+done
 
 keeps_secrets

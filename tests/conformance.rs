@@ -1,6 +1,6 @@
-//! `docs/conformance.md` is what the code does: the tables come from it, and each function is really called.
+//! Generates `docs/conformance.md` from the code's own tables; `tests/errors.rs` calls each function.
 //!
-//! `UPDATE_DOCS=1 cargo test --test conformance` writes the page anew.
+//! `UPDATE_DOCS=1 cargo test --test conformance` writes the page.
 
 #![allow(clippy::macro_metavars_in_unsafe, reason = "calling C functions is what these tests are for")]
 
@@ -10,7 +10,7 @@ use std::fmt::Write;
 use std::path::Path;
 use stm_pkcs11::config::setting::{self, Scope};
 
-/// Every function of the 3.2 list and what this token does with it. `tests/errors.rs` calls each of them.
+/// Every function of the 3.2 list, and how far this token supports it.
 const FUNCTIONS: &[(&str, &str, &[&str])] = &[
     (
         "General (5.4)",
@@ -24,12 +24,12 @@ const FUNCTIONS: &[(&str, &str, &[&str])] = &[
     ),
     (
         "Slots and tokens (5.5)",
-        "tokens never come or go: `CKR_NO_EVENT` with `CKF_DONT_BLOCK`, else not supported",
+        "`CKR_NO_EVENT` with `CKF_DONT_BLOCK`, otherwise not supported: tokens never come or go",
         &["C_WaitForSlotEvent"],
     ),
     (
         "Slots and tokens (5.5)",
-        "not supported: accounts and PINs are the service's",
+        "not supported: the service manages accounts and PINs",
         &["C_InitToken", "C_InitPIN", "C_SetPIN"],
     ),
     (
@@ -64,7 +64,7 @@ const FUNCTIONS: &[(&str, &str, &[&str])] = &[
     ),
     (
         "Encryption (5.8 to 5.11)",
-        "not supported: a signing token",
+        "not supported: this token only signs",
         &[
             "C_EncryptInit",
             "C_Encrypt",
@@ -90,7 +90,7 @@ const FUNCTIONS: &[(&str, &str, &[&str])] = &[
     ("Digests (5.12)", "`CKR_KEY_INDIGESTIBLE`: there are no secret keys", &["C_DigestKey"]),
     (
         "Signing (5.13, 5.14)",
-        "works; one request a signature",
+        "works, with one request for each signature",
         &[
             "C_SignInit",
             "C_Sign",
@@ -129,13 +129,13 @@ const FUNCTIONS: &[(&str, &str, &[&str])] = &[
     ),
     (
         "Dual-function (5.17)",
-        "not supported: a signing token",
+        "not supported: this token only signs",
         &["C_DigestEncryptUpdate", "C_DecryptDigestUpdate", "C_SignEncryptUpdate", "C_DecryptVerifyUpdate"],
     ),
-    ("Keys (5.18)", "works: `POST /keypairs`", &["C_GenerateKeyPair"]),
+    ("Keys (5.18)", "works, through `POST /keypairs`", &["C_GenerateKeyPair"]),
     (
         "Keys (5.18)",
-        "not supported: private keys do not leave the HSM, and there are no secret ones",
+        "not supported: private keys never leave the HSM, and there are no secret keys",
         &[
             "C_GenerateKey",
             "C_WrapKey",
@@ -147,8 +147,8 @@ const FUNCTIONS: &[(&str, &str, &[&str])] = &[
             "C_UnwrapKeyAuthenticated",
         ],
     ),
-    ("Random numbers (5.21)", "works: the operating system's", &["C_GenerateRandom"]),
-    ("Random numbers (5.21)", "works: seeds are mixed into the operating system's numbers", &["C_SeedRandom"]),
+    ("Random numbers (5.21)", "works, with the operating system's generator", &["C_GenerateRandom"]),
+    ("Random numbers (5.21)", "works: mixes the seed into the operating system's numbers", &["C_SeedRandom"]),
     ("Parallel functions (5.22)", "`CKR_FUNCTION_NOT_PARALLEL`", &["C_GetFunctionStatus", "C_CancelFunction"]),
     (
         "Asynchronous functions",
@@ -159,24 +159,24 @@ const FUNCTIONS: &[(&str, &str, &[&str])] = &[
 
 fn page() -> String {
     let mut page = String::from(
-        "# Conformance\n\nWhat the module does of PKCS#11 2.40, 3.0 and 3.2. Generated from the code: `UPDATE_DOCS=1 cargo test --test conformance`.\n\
-         \"Not supported\" is `CKR_FUNCTION_NOT_SUPPORTED`, after the checks that the standard puts first.\n\n## Functions\n\n\
-         | function | chapter | here |\n| --- | --- | --- |\n",
+        "# Conformance\n\nWhat the module implements of PKCS#11 2.40, 3.0 and 3.2. `UPDATE_DOCS=1 cargo test --test conformance` generates this page from the code.\n\
+         \"Not supported\" means `CKR_FUNCTION_NOT_SUPPORTED`, returned after the checks that the standard puts first.\n\n## Functions\n\n\
+         | function | chapter | support |\n| --- | --- | --- |\n",
     );
     for (chapter, here, functions) in FUNCTIONS {
         for function in *functions {
             let _ = writeln!(page, "| `{function}` | {chapter} | {here} |");
         }
     }
-    page += "\n## Mechanisms\n\nIn listing order. RSA and ECDSA stand in the first slot, EdDSA and the post-quantum families in the second; digests in both.\n\n";
+    page += "\n## Mechanisms\n\nIn listing order. The first slot has RSA and ECDSA, the second EdDSA and the post-quantum families; both have digests.\n\n";
     page += &stm_pkcs11::mechanism::markdown();
-    page += "\n## Attributes\n\nAll others answer `CKR_ATTRIBUTE_TYPE_INVALID`. The secret parts of private keys answer `CKR_ATTRIBUTE_SENSITIVE`. \
-             `CKA_WRAP_TEMPLATE`, `CKA_UNWRAP_TEMPLATE`, `CKA_DERIVE_TEMPLATE` and their kin are for keys that wrap or derive, and none here does.\n\n";
+    page += "\n## Attributes\n\nThe result for all others is `CKR_ATTRIBUTE_TYPE_INVALID`, and for the secret parts of private keys `CKR_ATTRIBUTE_SENSITIVE`. \
+             `CKA_WRAP_TEMPLATE`, `CKA_UNWRAP_TEMPLATE`, `CKA_DERIVE_TEMPLATE` and similar attributes are missing, because no key here can wrap or derive.\n\n";
     page += &stm_pkcs11::token::attribute_table();
-    page += "\n## Templates of new keypairs\n\n`C_GenerateKeyPair` makes the keypair that the templates ask for, or refuses them before any request, with a message. \
-             An attribute that is not here is `CKR_ATTRIBUTE_TYPE_INVALID`.\n\n";
+    page += "\n## Templates of new keypairs\n\n`C_GenerateKeyPair` creates exactly the keypair of the templates, or refuses them before any request, with a message. \
+             The result for any other attribute is `CKR_ATTRIBUTE_TYPE_INVALID`.\n\n";
     page += &stm_pkcs11::token::generation_table();
-    page += "\n## Requests that are sent again\n\n";
+    page += "\n## Retries\n\n";
     page += &stm_pkcs11::service::retry_table();
     page += "\n## Suites of others\n\nMade by `tests/suites/run --write`; [suites.md](suites.md) has the reason for each test that does not pass, \
              and the suites that cannot be had.\n\n";
@@ -194,49 +194,48 @@ fn the_page_is_what_the_code_does() {
     check("docs/conformance.md", &page());
 }
 
-/// The sections of the page: which settings, under which heading.
+/// The sections of the page: the settings, their heading, and their place.
 const SECTIONS: &[(Scope, &str, &str)] = &[
-    (Scope::Token, "An account", "In the settings file: keys of a `[[token]]`."),
-    (Scope::Log, "The log", "In the settings file: keys of `[log]`."),
+    (Scope::Token, "Account", "In the settings file: keys of a `[[token]]`."),
+    (Scope::Log, "Log", "In the settings file: keys of `[log]`."),
     (
         Scope::Ledger,
-        "The ledger",
+        "Ledger",
         "In `[ledger]` of the settings file; one ledger for all accounts. [cost.md](cost.md) explains them.",
     ),
-    (Scope::File, "The process", "In the settings file: keys at its top."),
-    (Scope::Process, "Where to begin", "Not in the settings file."),
+    (Scope::File, "Process", "In the settings file: keys at the top."),
+    (Scope::Process, "Loading", "Not available in the settings file."),
 ];
 
 const TAIL: &str = "
 ## Values
 
-- Whitespace and one pair of quotes around a value are removed. Whitespace within the quotes stays: a password that ends in a space,
-  or has quotes of its own, is written in quotes.
-- Every setting is read strictly: what it does not accept is an error before any request. An empty value counts as unset; an
-  empty `SM_API_KEY` or `SM_CLIENT_CERT_FILE`, or one that is still a pipeline's placeholder (`***`, `$(NAME)`, `${{ ... }}`), is an
-  error, since a job without its secrets should say so.
+- Whitespace and one pair of quotes around a value are removed. Whitespace within the quotes stays, so quote a password that ends with a space,
+  or contains quotes.
+- An invalid value is an error before any request. An empty value counts as unset, with one exception: `SM_API_KEY` and `SM_CLIENT_CERT_FILE` must not
+  be empty, or a pipeline's placeholder (`***`, `$(NAME)`, `${{ ... }}`). A job without its secrets should fail with a clear message.
 - Secrets in the settings file are given literally or by reference: `env:NAME`, `file:PATH`, `command:PROGRAM ARGUMENTS`.
-- Text files may be UTF-8 or UTF-16, with or without a byte order mark, with any line ends. In the properties file `export NAME=value`
+- Text files may be UTF-8 or UTF-16, with or without a byte order mark, with any line endings. In the properties file, `export NAME=value`
   sets NAME.
 
 ## Files
 
 The module reads a file with settings, certificates, keys or secrets only if it is a regular file of at most 1 MiB that belongs to
 root or to the user that runs the program, and that its group and others cannot write to (`chmod go-w FILE`). It follows a symbolic
-link only if root or that user made it. If others can read a file with a key or a secret, it warns at every log level
-(`chmod 600 FILE`). On Windows no machine-wide file is looked for, since any user
-could make one: set `STM_PKCS11_CONFIG` in the machine's environment, which only administrators can.
+link only if root or that user created it. If others can read a file with a key or a secret, it warns at every log level
+(`chmod 600 FILE`). On Windows the module does not look for a machine-wide file,
+because any user could create one. Instead, an administrator can set `STM_PKCS11_CONFIG` in the machine's environment.
 
-A program that runs with rights that its caller does not have (set-uid, set-gid, file capabilities) takes nothing from the environment
-or a home directory. It reads `/etc/stm-pkcs11/stm-pkcs11.toml` and files beside it that belong to root, runs no `command:`, and
-writes no cache, no log file and no ledger.
+In a program with rights that its caller does not have (set-uid, set-gid, file capabilities), the module ignores the environment and the
+home directory. It reads only `/etc/stm-pkcs11/stm-pkcs11.toml`, and files beside it that belong to root. It runs no `command:`, and writes no cache,
+no log file and no ledger.
 ";
 
 fn settings() -> String {
     let mut page = String::from(
-        "# Settings\n\nGenerated from the code: `UPDATE_DOCS=1 cargo test --test conformance`. \
+        "# Settings\n\n`UPDATE_DOCS=1 cargo test --test conformance` generates this page from the code. \
          [config/stm-pkcs11.toml](../config/stm-pkcs11.toml) is a settings file with every key.\n\n\
-         ## Sources\n\nA setting is looked for in this order; what comes first is used:\n\n",
+         ## Sources\n\nThe module looks for a setting in this order, and uses the first value:\n\n",
     );
     for (number, (source, meaning)) in (1..).zip(stm_pkcs11::config::ORDER) {
         let _ = writeln!(page, "{number}. {source}: {meaning}");
@@ -279,11 +278,11 @@ const FIRST: &[&str] = &[
     "SM_LOG_OUTPUT",
 ];
 
-/// Around the README's table of them.
+/// The marks around their table in the README.
 const MARKS: [&str; 2] =
     ["<!-- settings: written by UPDATE_DOCS=1 cargo test --test conformance -->\n", "<!-- settings: end -->\n"];
 
-/// The README with the table that the code makes.
+/// The README with the generated table.
 fn readme() -> String {
     let written = include_str!("../README.md");
     let (before, rest) = written.split_once(MARKS[0]).expect("the first mark");
@@ -302,7 +301,7 @@ fn the_table_of_settings_in_the_readme_is_what_the_code_reads() {
     check("README.md", &readme());
 }
 
-/// Compares a page with what it has to be, or writes it.
+/// Compares a page with the generated one, or writes it.
 fn check(name: &str, page: &str) {
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join(name);
     if std::env::var_os("UPDATE_DOCS").is_some() {

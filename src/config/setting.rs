@@ -92,9 +92,9 @@ table! {
     CONFIG = Setting::new(Process, "STM_PKCS11_CONFIG", "", "path of the settings file (TOML), or none; unset: ~/.config/stm-pkcs11/stm-pkcs11.toml if it exists, else \
         /etc/stm-pkcs11/stm-pkcs11.toml");
     UNCONFIGURED = Setting::new(Process, "STM_PKCS11_UNCONFIGURED", "", "what happens without any setting: error (the token is there, and a search says what is \
-        missing) or no-token (for a module that a package made known to every program)").default("error");
-    FORK = Setting::new(File, "STM_PKCS11_FORK", "fork", "what a forked child may do that does not call C_Initialize: strict (nothing, as the standard says) or lenient (go on with \
-        the parent's keys, for servers that never call it)").default("strict");
+        missing) or no-token (for a module that a package registers for every program)").default("error");
+    FORK = Setting::new(File, "STM_PKCS11_FORK", "fork", "what a forked child may do without C_Initialize: strict (nothing, as in the standard) or lenient (use the parent's \
+        keys, for servers that never call it)").default("strict");
     TIMESTAMP = Setting::new(File, "STM_PKCS11_TIMESTAMP", "timestamp", "time-stamping server of stm-pkcs11 sign-file: its URL, or none").default("http://timestamp.digicert.com");
 
     LOG_LEVEL = Setting::new(Log, "SM_LOG_LEVEL", "level", "least severe message that is logged: FATAL, ERROR, WARN, INFO, DEBUG or TRACE").default("ERROR");
@@ -106,54 +106,54 @@ table! {
 
     LEDGER = Setting::new(Ledger, "STM_PKCS11_LEDGER", "file", "file in which every sign request is recorded before it is sent; unset: none")
         .example("#file = \"~/signatures.ledger\"");
-    BUDGET = Setting::new(Ledger, "STM_PKCS11_BUDGET", "budget", "most signatures: 50 (this process), 200/day, 500/month, 1000/year (this ledger, UTC), or several, \
+    BUDGET = Setting::new(Ledger, "STM_PKCS11_BUDGET", "budget", "limit of signatures: 50 (this process), 200/day, 500/month, 1000/year (this ledger, UTC), or several, \
         separated by commas; unset: no limit").example("#budget = \"200/day,1000/year\"");
     REUSE = Setting::new(Ledger, "STM_PKCS11_REUSE", "reuse", "how long deterministic signatures (RSA PKCS#1 v1.5, Ed25519) are stored and returned again: off, or 90s, 30m, 1h, \
         2d; at most 30 days").default("off");
 
-    TOKEN = Setting::new(Token, "STM_PKCS11_TOKEN", "name", "label of the token: what applications and pkcs11: URIs call it").default("STM")
+    TOKEN = Setting::new(Token, "STM_PKCS11_TOKEN", "name", "label of the token, which applications and pkcs11: URIs use").default("STM")
         .example("name = \"production\"");
     HOST = Setting::new(Token, "SM_HOST", "host", "URL of the service; hosts for client certificates begin with clientauth. A trailing /signingmanager or \
         /signingmanager/api/v1 is dropped").example("host = \"https://clientauth.one.digicert.com\"");
-    API_KEY = Setting::new(Token, "SM_API_KEY", "api_key", "API key. Where the service lets a client certificate alone sign in, leave it out").secret()
+    API_KEY = Setting::new(Token, "SM_API_KEY", "api_key", "API key. Omit it if the client certificate alone authenticates you").secret()
         .example("api_key = \"env:SM_API_KEY\"");
-    CLIENT_CERT_FILE = Setting::new(Token, "SM_CLIENT_CERT_FILE", "client_cert_file", "client certificate: PKCS#12, or PEM with the key in it or in SM_CLIENT_KEY_FILE. Where the \
-        service lets an API key alone sign in, leave it out").example("client_cert_file = \"client.p12\"");
+    CLIENT_CERT_FILE = Setting::new(Token, "SM_CLIENT_CERT_FILE", "client_cert_file", "client certificate: PKCS#12, or PEM with the key in the same file or in SM_CLIENT_KEY_FILE. Omit \
+        it if the API key alone authenticates you").example("client_cert_file = \"client.p12\"");
     CLIENT_KEY_FILE = Setting::new(Token, "SM_CLIENT_KEY_FILE", "client_key_file", "private key (PEM, PKCS#8 may be encrypted) of the client certificate, if it is not in the same file")
         .example("#client_key_file = \"client.key\"");
     CLIENT_CERT_B64 = Setting::new(Token, "SM_CLIENT_CERT_FILE_B64", "client_cert_b64", "the client certificate as base64 text, instead of a file").secret()
         .example("#client_cert_b64 = \"env:SM_CLIENT_CERT_FILE_B64\"");
     CLIENT_CERT_PASSWORD = Setting::new(Token, "SM_CLIENT_CERT_PASSWORD", "client_cert_password", "password of the client certificate (PKCS#12) or of its encrypted private key (PEM)").secret()
         .example("client_cert_password = \"command:pass show stm/client-certificate\"");
-    CA_FILE = Setting::new(Token, "SM_CA_FILE", "ca_file", "CA certificates (PEM or DER) that the service's TLS certificate is checked against; unset: the system's")
+    CA_FILE = Setting::new(Token, "SM_CA_FILE", "ca_file", "CA certificates (PEM or DER) to verify the service's TLS certificate with; unset: the system's")
         .example("#ca_file = \"/etc/ssl/certs/company.pem\"");
-    SKIP_VERIFY = Setting::new(Token, "SM_TLS_SKIP_VERIFY", "tls_skip_verify", "TRUE: do not check the service's TLS certificate. Anyone on the network can then pose as the service")
+    SKIP_VERIFY = Setting::new(Token, "SM_TLS_SKIP_VERIFY", "tls_skip_verify", "TRUE: do not verify the service's TLS certificate. Anyone on the network can then impersonate the service")
         .default("FALSE");
     KEYPAIRS = Setting::new(Token, "STM_PKCS11_KEYPAIRS", "keypairs", "the keypairs to show: aliases, or patterns with * and ?, separated by commas (write \\, for a comma in an alias); unset: all")
         .example("#keypairs = [\"release-*\", \"nightly\"]");
-    CERTIFICATE = Setting::new(Token, "STM_PKCS11_CERTIFICATE", "certificate", "which certificate is shown for a keypair that has several: its id or alias, several separated by commas \
-        (write \\, for a comma in an alias); unset: the service's default one").example("#certificate = \"release-2027\"");
-    LOGIN = Setting::new(Token, "STM_PKCS11_LOGIN", "login", "what a PIN means: none (any is accepted), password (of the client certificate) or api-key").default("none");
+    CERTIFICATE = Setting::new(Token, "STM_PKCS11_CERTIFICATE", "certificate", "the certificates to show for keypairs that have several: ids or aliases, separated by commas \
+        (write \\, for a comma in an alias); unset: the service's default ones").example("#certificate = \"release-2027\"");
+    LOGIN = Setting::new(Token, "STM_PKCS11_LOGIN", "login", "meaning of the PIN: none (any is accepted), password (of the client certificate) or api-key").default("none");
     PROXY = Setting::new(Token, "HTTPS_PROXY", "proxy", "proxy: http[s]://[user:password@]host:port").secret().also("https_proxy")
         .example("#proxy = \"http://user:password@proxy.example:8080\"");
-    NO_PROXY = Setting::new(Token, "NO_PROXY", "no_proxy", "hosts that are reached without the proxy, separated by commas").also("no_proxy")
+    NO_PROXY = Setting::new(Token, "NO_PROXY", "no_proxy", "hosts that bypass the proxy, separated by commas").also("no_proxy")
         .example("#no_proxy = \"localhost,.example\"");
-    CONN_TIMEOUT = Setting::new(Token, "SM_CONN_TIMEOUT", "connect_timeout_ms", "how long connecting may take: milliseconds, or a number with its unit (ms, s, m)").default("30000");
-    TIMEOUT = Setting::new(Token, "STM_PKCS11_TIMEOUT", "timeout", "how long a call may take, retries included: seconds, or a number with its unit (ms, s, m)").default("60");
-    CACHE = Setting::new(Token, "STM_PKCS11_CACHE", "cache", "how long the list of keypairs is kept on disk: seconds, off, or offline (until it proves wrong)").default("600");
-    OFFLINE_MODE = Setting::new(Token, "SM_PKCS11_OFFLINE_MODE", "offline_mode", "TRUE: the same as STM_PKCS11_CACHE=offline, which comes before it").default("FALSE");
-    DB_DSN = Setting::new(Token, "SM_PKCS11_DB_DSN", "cache_file", "file to keep the list of keypairs in, or :memory: for none; unset: a file in the user's cache directory")
+    CONN_TIMEOUT = Setting::new(Token, "SM_CONN_TIMEOUT", "connect_timeout_ms", "timeout for connecting: milliseconds, or a number with its unit (ms, s, m)").default("30000");
+    TIMEOUT = Setting::new(Token, "STM_PKCS11_TIMEOUT", "timeout", "timeout for a call, including retries: seconds, or a number with its unit (ms, s, m)").default("60");
+    CACHE = Setting::new(Token, "STM_PKCS11_CACHE", "cache", "how long the keypair list is cached on disk: seconds, off, or offline (until a request proves it wrong)").default("600");
+    OFFLINE_MODE = Setting::new(Token, "SM_PKCS11_OFFLINE_MODE", "offline_mode", "TRUE: the same as STM_PKCS11_CACHE=offline; STM_PKCS11_CACHE takes precedence").default("FALSE");
+    DB_DSN = Setting::new(Token, "SM_PKCS11_DB_DSN", "cache_file", "file for the cached keypair list, or :memory: for none; unset: a file in the user's cache directory")
         .example("#cache_file = \"/var/cache/stm-pkcs11/production\"");
     CHAIN = Setting::new(Token, "STM_PKCS11_CHAIN", "chain", "on: show the certificates that issued those of the keypairs; off: do not").default("on");
     MODERN_SLOT = Setting::new(Token, "STM_PKCS11_MODERN_SLOT", "modern_slot", "on: a second slot for EdDSA and post-quantum keypairs; off: none").default("on");
-    CONFIRM = Setting::new(Token, "STM_PKCS11_CONFIRM", "confirm", "record: look each signature up in the service's signature log before it is returned, one more request; off: do not")
+    CONFIRM = Setting::new(Token, "STM_PKCS11_CONFIRM", "confirm", "record: check each signature in the service's signature log before it is returned (one more request); off: do not")
         .default("off");
     KEY_STORAGE = Setting::new(Token, "STM_PKCS11_KEY_STORAGE", "key_storage", "storage of new keypairs: HSM or DISK").default("HSM");
     KEY_TYPE = Setting::new(Token, "STM_PKCS11_KEY_TYPE", "key_type", "type of new keypairs: PRODUCTION or TEST").default("PRODUCTION");
     KEY_STATUS = Setting::new(Token, "STM_PKCS11_KEY_STATUS", "key_status", "status of new keypairs: ONLINE or OFFLINE").default("ONLINE");
-    KEY_PREFIX = Setting::new(Token, "STM_PKCS11_KEY_PREFIX", "key_prefix", "prefix of the alias of a new keypair that a client creates with an id (CKA_ID) and no label: the id follows in hexadecimal, and an alias of that form is the keypair's CKA_ID").default("key-");
-    KEY_ID = Setting::new(Token, "STM_PKCS11_KEY_ID", "key_id", "what happens where a client creates a keypair with an id (CKA_ID) beside the label: refuse (the service assigns ids) \
-        or ignore (for clients that always send one, such as p11tool)").default("refuse");
+    KEY_PREFIX = Setting::new(Token, "STM_PKCS11_KEY_PREFIX", "key_prefix", "prefix of the alias if a client creates a keypair with an id (CKA_ID) and no label; the id follows in hexadecimal, and such an alias also sets the CKA_ID").default("key-");
+    KEY_ID = Setting::new(Token, "STM_PKCS11_KEY_ID", "key_id", "what to do if a client creates a keypair with both an id (CKA_ID) and a label: refuse (the service assigns ids) \
+        or ignore the id (for clients that always send one, such as p11tool)").default("refuse");
 }
 
 /// The settings of one table of the settings file.

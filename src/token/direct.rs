@@ -1,5 +1,5 @@
-//! Keys for entry points that know nothing of sessions and templates (`src/windows`): found by alias, signed with in one call. What
-//! happens behind is what happens behind `C_FindObjects` and `C_Sign`.
+//! Keys for entry points without sessions and templates (`src/windows`): found by alias, used in one call. They share
+//! the code behind `C_FindObjects` and `C_Sign`.
 
 use super::module::Module;
 use super::object::{Class, Entry, Object, Template};
@@ -10,33 +10,34 @@ use crate::plural::counted;
 use cryptoki_sys::*;
 use std::sync::Arc;
 
-/// A private key, with all that it needs to sign: it outlives whoever looked it up.
+/// A private key with everything that it needs to sign. It stays valid for as long as the caller holds it.
 #[derive(Clone)]
 pub struct DirectKey {
     account: Arc<Account>,
     entry: Arc<Entry>,
 }
 
-/// What is done to a digest before the private key is applied to it.
+/// The padding of a digest.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Padding {
-    /// RSASSA-PKCS1-v1_5 with the DigestInfo of this hash; without one the data is a DigestInfo, or signed as it is.
+    /// RSASSA-PKCS1-v1_5 with the DigestInfo of this hash. Without a hash, the data is a DigestInfo, or is signed
+    /// unchanged.
     Pkcs1(Option<Digest>),
-    /// RSASSA-PSS with MGF1 of the same hash, and a salt of so many bytes.
+    /// RSASSA-PSS with MGF1 of the same hash, and a salt of this many bytes.
     Pss(Digest, u64),
     /// ECDSA: `r || s`
     None,
 }
 
 impl Module {
-    /// The private key with this alias, in the token of this name, or else in the first that has it. Tells of it in the log if
+    /// The private key with this alias, in the token with this name, or else in the first that has it. Logs an error if
     /// there is none.
     pub fn key_named(&self, alias: &str, token: Option<&str>) -> Result<Option<DirectKey>> {
         let class = CKO_PRIVATE_KEY.to_ne_bytes();
         let template = Template(vec![(CKA_CLASS, &class[..]), (CKA_LABEL, alias.as_bytes())]);
         let mut asked: Option<&Arc<Account>> = None;
         for slot in self.named(token)? {
-            // One look-up answers for both slots of an account.
+            // One lookup answers for both slots of an account.
             let ask = asked.is_none_or(|asked| !Arc::ptr_eq(asked, &slot.account));
             asked = Some(&slot.account);
             let found = slot.account.find(slot.id, slot.kind, &template, ask)?;
@@ -47,7 +48,7 @@ impl Module {
         Ok(None)
     }
 
-    /// The private keys of all slots: may ask for every account's list.
+    /// The private keys of all slots; may request the list of every account.
     pub fn keys(&self) -> Result<Vec<DirectKey>> {
         let class = CKO_PRIVATE_KEY.to_ne_bytes();
         let template = Template(vec![(CKA_CLASS, &class[..])]);
@@ -87,7 +88,7 @@ impl DirectKey {
         &self.entry.key
     }
 
-    /// Its certificate and the issuers that the service gives, in order, in DER; empty if it has none.
+    /// Its certificate and the issuers that the service returns, in order, in DER; empty if it has none.
     pub fn certificates(&self) -> Vec<&[u8]> {
         let Some(record) = self.entry.certificate_record().filter(|_| self.entry.certificate().is_some()) else {
             return Vec::new();

@@ -1,7 +1,7 @@
 //! Login (PKCS#11 3.2, 5.6 "Session management functions": `C_Login`, `C_LoginUser`, `C_Logout`).
 //!
-//! By default a token needs no login and takes any PIN: tools that always log in go on working. With the `login`
-//! setting the PIN is a secret of the identity, checked with the service when it is given.
+//! By default, a token requires no login and accepts any PIN, so that tools that always log in work. With the `login`
+//! setting, the PIN is a credential, which the service checks at login.
 
 use super::module::Module;
 use super::session::Session;
@@ -9,7 +9,7 @@ use crate::error::{Error, Result};
 use cryptoki_sys::*;
 
 impl Module {
-    /// `C_Login`. `pin` is `None` where the application passed a null pointer.
+    /// `C_Login`. `pin` is `None` if the application passed a null pointer.
     pub fn login(&self, session: &Session, user: CK_USER_TYPE, pin: Option<&[u8]>) -> Result<()> {
         match user {
             CKU_USER => self.login_user(session, pin),
@@ -30,7 +30,7 @@ impl Module {
             let Some(pin) = pin else {
                 return Err(Error::new(CKR_ARGUMENTS_BAD, "this token requires a PIN, and has no PIN pad"));
             };
-            // The request runs without the lock: other sessions go on meanwhile.
+            // The request runs without the lock, so that other sessions can continue.
             let checked = slot.account.log_in(pin);
             slot.login.lock().wrong_pin = checked.is_err();
             checked?;
@@ -39,7 +39,7 @@ impl Module {
         Ok(())
     }
 
-    /// The service has no security officer; the codes are those of a token whose SO PIN is locked.
+    /// The service has no security officer; the return codes are those of a token with a locked SO PIN.
     fn refuse_so(&self, session: &Session) -> Error {
         let slot = &session.slot;
         if slot.login.lock().user {
@@ -52,7 +52,7 @@ impl Module {
         Error::new(CKR_PIN_LOCKED, "the service has no security officer: log in as the user")
     }
 
-    /// `C_Logout`: private objects disappear, operations of the token's sessions end.
+    /// `C_Logout`: hides private objects, and ends the operations of the token's sessions.
     pub fn logout(&self, session: &Session) -> Result<()> {
         let slot = &session.slot;
         if !std::mem::take(&mut slot.login.lock().user) {
@@ -66,7 +66,7 @@ impl Module {
         Ok(())
     }
 
-    /// When the last session of a token closes, its user is logged out (5.6, `C_CloseSession`).
+    /// Logs the user out when the last session of a token closes (5.6, `C_CloseSession`).
     pub(super) fn log_out_without_sessions(&self, slot: CK_SLOT_ID) {
         if self.sessions.count(slot).0 > 0 {
             return;

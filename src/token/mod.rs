@@ -1,8 +1,8 @@
-//! What the application sees: module, slot, session, object, attribute, operation. Safe Rust.
+//! The application's view: module, slot, session, object, attribute, operation. Safe Rust.
 //!
-//! A [`Module`] is one run of the library, from `C_Initialize` to `C_Finalize`. It has [`Slot`]s; two slots
-//! (classic and modern) share one [`Account`], which asks the service and keeps what it answered in an
-//! immutable catalog. A [`Session`] owns its slot and the operations that are going on in it.
+//! A [`Module`] is one run of the library, from `C_Initialize` to `C_Finalize`. It has [`Slot`]s. Two slots (classic
+//! and modern) share an [`Account`], which sends the requests and stores the responses in an immutable catalog. A
+//! [`Session`] owns its slot and its active operations.
 //!
 //! Each file knows only those below it:
 //!

@@ -10,7 +10,7 @@ use crate::ledger::Ledger;
 use cryptoki_sys::*;
 use std::sync::Arc;
 
-/// Slots, sessions and objects. Everything that `C_Finalize` ends is owned here.
+/// Slots, sessions and objects: everything that ends with `C_Finalize`.
 pub struct Module {
     slots: Vec<Arc<Slot>>,
     pub(super) sessions: Sessions,
@@ -19,7 +19,7 @@ pub struct Module {
 }
 
 impl Module {
-    /// Lays out the slots that the configuration asks for. No request, no file.
+    /// Creates the slots that the settings require. Sends no request, and reads no file.
     pub fn new(config: &Config) -> Self {
         let handles = Arc::new(Handles::default());
         let ledger = Arc::new(Ledger::new(&config.ledger));
@@ -30,7 +30,7 @@ impl Module {
             if settings.modern_slot {
                 kinds.push((SlotKind::Modern, first + 1));
             }
-            // A PIN is the slot's that was given it, and so are the connections, lists and caches that come of it.
+            // A PIN belongs to the slot that it was given to, and so do its connections, lists and caches.
             let together = if settings.login == Login::None { kinds.len() } else { 1 };
             for kinds in kinds.chunks(together) {
                 let signer = Signer::new(Arc::clone(&ledger), &config.ledger, settings);
@@ -42,7 +42,7 @@ impl Module {
         Self { slots, sessions: Sessions::default(), handles, ledger }
     }
 
-    /// `C_GetInfo`: the version is the highest interface that `C_GetInterface` offers.
+    /// `C_GetInfo`: the version is that of the newest interface that `C_GetInterface` offers.
     pub fn info(&self) -> CK_INFO {
         CK_INFO {
             cryptokiVersion: CK_VERSION { major: 3, minor: 2 },
@@ -53,7 +53,7 @@ impl Module {
         }
     }
 
-    /// All slots, in list order. Every one has its token.
+    /// All slots, in list order. Each has its token.
     pub fn slots(&self) -> &[Arc<Slot>] {
         &self.slots
     }
@@ -90,7 +90,7 @@ impl Module {
         self.sessions.get(handle)
     }
 
-    /// `C_CloseSession`: its session objects end with it.
+    /// `C_CloseSession`: also destroys its session objects.
     pub fn close_session(&self, handle: CK_SESSION_HANDLE) -> Result<()> {
         let session = self.session(handle)?;
         self.sessions.close(handle);
@@ -109,17 +109,17 @@ impl Module {
     }
 
     fn accounts(&self) -> impl Iterator<Item = &Account> {
-        // The slots of an account stand together.
+        // The slots of an account are adjacent.
         self.slots.chunk_by(|one, other| Arc::ptr_eq(&one.account, &other.account)).map(|slots| &*slots[0].account)
     }
 
-    /// In a forked child: goes on with the parent's sessions and objects, over connections of its own. Nobody may have been
-    /// inside of the module when the parent forked.
+    /// In a forked child: continues with the parent's sessions and objects, over new connections. No thread may have
+    /// been inside the module during the fork.
     pub fn adopt(&self) {
         self.accounts().for_each(Account::adopt);
     }
 
-    /// `C_Finalize`: ends every session and says what the run cost.
+    /// `C_Finalize`: ends every session, and logs what the run cost.
     pub fn finish(&self) {
         self.sessions.close_all(None);
         self.accounts().for_each(Account::finish);

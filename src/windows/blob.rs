@@ -1,8 +1,9 @@
-//! Public keys as CNG exports them (`bcrypt.h`): `BCRYPT_RSAKEY_BLOB`, `BCRYPT_ECCKEY_BLOB` and what follows them.
+//! Public keys in the formats that CNG exports (`bcrypt.h`): `BCRYPT_RSAKEY_BLOB` and `BCRYPT_ECCKEY_BLOB` with the
+//! data that follows them.
 
 use crate::mechanism::PublicKey;
 
-/// What CNG calls a kind of key.
+/// CNG's names for a kind of key.
 pub struct Kind {
     /// The property "Algorithm Group".
     pub group: &'static str,
@@ -10,11 +11,11 @@ pub struct Kind {
     pub name: &'static str,
     /// `dwMagic` of the public blob.
     magic: &'static [u8; 4],
-    /// Bytes of a coordinate; 0 for RSA.
+    /// The length of a coordinate, in bytes; 0 for RSA.
     coordinate: usize,
 }
 
-/// Every kind that the provider has; the order is that of the enumeration of algorithms.
+/// Every kind that the provider supports, in the order of the enumeration of algorithms.
 pub const KINDS: [Kind; 4] = [
     Kind { group: "RSA", name: "RSA", magic: b"RSA1", coordinate: 0 },
     Kind { group: "ECDSA", name: "ECDSA_P256", magic: b"ECS1", coordinate: 32 },
@@ -22,7 +23,7 @@ pub const KINDS: [Kind; 4] = [
     Kind { group: "ECDSA", name: "ECDSA_P521", magic: b"ECS5", coordinate: 66 },
 ];
 
-/// The kind of a key; CNG knows no Ed25519 or post-quantum keys of providers.
+/// The kind of a key; CNG supports no Ed25519 or post-quantum keys of providers.
 pub fn kind(key: &PublicKey) -> Option<&'static Kind> {
     if key.modulus().is_some() {
         return KINDS.first();
@@ -31,9 +32,9 @@ pub fn kind(key: &PublicKey) -> Option<&'static Kind> {
     KINDS.iter().find(|kind| kind.coordinate == coordinate)
 }
 
-/// X and Y, one after the other.
+/// X and Y, concatenated.
 fn uncompressed(key: &PublicKey) -> Option<&[u8]> {
-    // CKA_EC_POINT is an OCTET STRING around 04 X Y; X and Y are the end of it.
+    // CKA_EC_POINT is an OCTET STRING that contains 04 X Y.
     let point = key.ec_point()?;
     let length = 2 * key.bits().div_ceil(8);
     let start = point.len().checked_sub(length)?;

@@ -1,5 +1,6 @@
-//! The callbacks of `signtool /dlib FILE /dmdf JSON`: `AuthenticodeDigestSignEx` brings certificate and chain from the service,
-//! `AuthenticodeDigestSign`, for older SDKs, signs for the certificate that signtool was given. signtool frees the signature.
+//! The callbacks of `signtool /dlib FILE /dmdf JSON`. `AuthenticodeDigestSignEx` takes certificate and chain from the
+//! service. `AuthenticodeDigestSign`, for older SDKs, signs for a certificate that signtool has. signtool frees the
+//! signature.
 
 use super::entry::{self, bytes, call, put};
 use super::store::{self, Context};
@@ -12,11 +13,11 @@ use crate::x509::Certificate;
 use cryptoki_sys::*;
 use windows_sys::Win32::Security::Cryptography::*;
 
-/// `CALG_SHA...`, which digest.
+/// `CALG_SHA...` with its digest.
 const ALGORITHMS: [(ALG_ID, CK_MECHANISM_TYPE); 4] =
     [(0x8004, CKM_SHA_1), (0x800c, CKM_SHA256), (0x800d, CKM_SHA384), (0x800e, CKM_SHA512)];
 
-/// Signs with the keypair of the metadata for the certificate that signtool chose: they must belong together.
+/// Signs with the keypair in the metadata for the certificate that signtool has chosen; they must belong together.
 ///
 /// # Safety
 /// As signtool calls it: the certificate, the metadata, the digest and a place for the signature.
@@ -43,7 +44,7 @@ pub unsafe extern "system" fn AuthenticodeDigestSign(
     })
 }
 
-/// The same without a certificate of signtool's: the keypair's, with its issuers.
+/// The same with the keypair's own certificate and its issuers.
 ///
 /// # Safety
 /// As signtool calls it; `store` is its open store for the chain.
@@ -62,7 +63,7 @@ pub unsafe extern "system" fn AuthenticodeDigestSignEx(
         // `digest_len` bytes, and `signature` and `signer` are null or writable.
         unsafe {
             let key = named(metadata)?;
-            // The certificates first: without them a signature is of no use.
+            // The certificates first: without them a signature is useless.
             let certificate = present(&key, store)?;
             sign(&key, algorithm, bytes(digest, digest_len)?, signature)?;
             if signer.is_null() { Ok(()) } else { put(signer, certificate.give()) }
@@ -75,7 +76,7 @@ pub unsafe extern "system" fn AuthenticodeDigestSignEx(
 /// # Safety
 /// `blob` is null or points to a blob with its bytes.
 unsafe fn named(blob: *const CRYPT_INTEGER_BLOB) -> Result<DirectKey> {
-    // The log begins with it, which tells of what is wrong with the metadata.
+    // This also starts the log, which reports problems of the metadata.
     entry::module();
     // SAFETY: not null, and by the contract above a blob whose `pbData` is null or points to `cbData` bytes.
     let text = unsafe {
@@ -100,7 +101,7 @@ fn fits(key: &DirectKey, certificate: &[u8]) -> Result<()> {
     Err(Error::loud(CKR_KEY_TYPE_INCONSISTENT, cause))
 }
 
-/// Puts the certificate and its issuers into signtool's store; the certificate as it is there.
+/// Adds the certificate and its issuers to signtool's store; returns the certificate in the store.
 ///
 /// # Safety
 /// `store` is open.
@@ -136,7 +137,7 @@ unsafe fn sign(key: &DirectKey, algorithm: ALG_ID, digest: &[u8], signature: *mu
     };
     let rsa = key.public_key().modulus().is_some();
     let made = key.sign(if rsa { Padding::Pkcs1(Some(hash)) } else { Padding::None }, digest)?;
-    // What goes into the message is as the message has it: RSA as it is, ECDSA as DER.
+    // The message contains RSA signatures unchanged, and ECDSA signatures as DER.
     let made = if rsa { made } else { crate::mechanism::ecdsa_to_der(&made) };
     // SAFETY: by the contract above, `signature` is null or writable.
     unsafe { put(signature, CRYPT_INTEGER_BLOB { cbData: made.len() as u32, pbData: process_heap::copy(&made)? }) }

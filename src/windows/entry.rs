@@ -1,4 +1,4 @@
-//! What both entry points share: the run of the library behind them, the way of a call, the caller's memory.
+//! Shared by both entry points: the run of the library, the handling of calls, the caller's memory.
 
 use super::status;
 use crate::boundary;
@@ -10,16 +10,17 @@ use std::collections::HashMap;
 use std::sync::OnceLock;
 use std::time::{Duration, Instant};
 
-/// How long an alias that is not there is not asked for again: signtool looks a key up in four ways, one after the other.
+/// How long a missing alias is not requested again: signtool looks a key up in four ways, one after the other.
 const MISS_LIFETIME: Duration = Duration::from_secs(5);
 
-/// Begun by the first call that needs it; a host that uses PKCS#11, too, has another run there.
+/// The run of these entry points, begun by the first call that needs it. A host that also uses PKCS#11 has a separate
+/// run there.
 pub fn module() -> &'static Module {
     static RUN: OnceLock<Module> = OnceLock::new();
     RUN.get_or_init(|| boundary::start(None, true).0)
 }
 
-/// The body of an exported function: no panic leaves it, and a failure has its status, and its reason in the log.
+/// The body of an exported function: no panic leaves it, a failure becomes a status, and its reason is logged.
 pub fn call(name: &'static str, body: impl FnOnce() -> Result<()>) -> i32 {
     boundary::pin();
     status::of(boundary::call(name, body))
@@ -41,10 +42,10 @@ pub fn key(alias: &str, token: Option<&str>) -> Result<DirectKey> {
     Err(CKR_KEY_HANDLE_INVALID.into())
 }
 
-/// No name is longer, in UTF-16 units.
+/// The longest name, in UTF-16 units.
 const LONGEST_NAME: usize = 4096;
 
-/// Text of the caller's: UTF-16 up to a zero. What is longer than any name, or no UTF-16, is refused.
+/// A text of the caller: UTF-16 with a terminator. Text that is too long, or not UTF-16, is refused.
 ///
 /// # Safety
 /// `text` is null or points to such text.
@@ -53,7 +54,7 @@ pub unsafe fn text(text: *const u16) -> Result<String> {
         return Err(Error::new(CKR_ARGUMENTS_BAD, "a name is a null pointer"));
     }
     let mut units = Vec::new();
-    // SAFETY: not null, and the caller vouches for a zero at its end; no more is read than any name has.
+    // SAFETY: not null, and the caller vouches for a terminator; reading stops at the length of the longest name.
     unsafe {
         let mut at = text;
         while at.read_unaligned() != 0 {
@@ -67,10 +68,10 @@ pub unsafe fn text(text: *const u16) -> Result<String> {
     String::from_utf16(&units).map_err(|_| Error::new(CKR_ARGUMENTS_BAD, "a name is not valid UTF-16"))
 }
 
-/// Bytes of the caller's.
+/// Bytes of the caller.
 ///
 /// # Safety
-/// `bytes` is null or points to `len` of them, for as long as the result is used.
+/// `bytes` is null or points to `len` bytes, for as long as the result is used.
 pub unsafe fn bytes<'a>(bytes: *const u8, len: u32) -> Result<&'a [u8]> {
     if bytes.is_null() {
         return if len == 0 { Ok(&[]) } else { Err(Error::new(CKR_ARGUMENTS_BAD, "data is a null pointer")) };
@@ -79,7 +80,7 @@ pub unsafe fn bytes<'a>(bytes: *const u8, len: u32) -> Result<&'a [u8]> {
     Ok(unsafe { std::slice::from_raw_parts(bytes, len as usize) })
 }
 
-/// Writes a value to where the caller wants it.
+/// Writes a value to the caller's memory.
 ///
 /// # Safety
 /// `place` is null or can be written to.
@@ -87,17 +88,18 @@ pub unsafe fn put<T>(place: *mut T, value: T) -> Result<()> {
     if place.is_null() {
         return Err(Error::new(CKR_ARGUMENTS_BAD, "an output is a null pointer"));
     }
-    // SAFETY: not null, and the caller vouches for room for a T; unaligned places are written as such.
+    // SAFETY: not null, and the caller vouches for room for a T; the write needs no alignment.
     unsafe { place.write_unaligned(value) };
     Ok(())
 }
 
-/// Gives bytes out by CNG's rule: the length always, the bytes if there is a buffer, `NTE_BUFFER_TOO_SMALL` if it is short.
+/// Returns bytes by CNG's convention: always the length, the bytes if there is a buffer, and `NTE_BUFFER_TOO_SMALL` if
+/// it is too short.
 ///
 /// # Safety
 /// `out` is null or has `room` bytes; `needed` can be written to.
 pub unsafe fn deliver(answer: &[u8], out: *mut u8, room: u32, needed: *mut u32) -> Result<()> {
-    // SAFETY: `needed` can be written to; `out` is not null, and has `room` bytes, which was found to be enough.
+    // SAFETY: `needed` can be written to; `out` is not null and has `room` bytes, which are enough.
     unsafe {
         put(needed, answer.len() as u32)?;
         if out.is_null() {

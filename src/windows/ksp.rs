@@ -1,8 +1,8 @@
-//! The key storage provider of CNG: `GetKeyStorageInterface` and the functions of its table that open, describe and sign. The
-//! name of a key is the alias of a keypair.
+//! CNG's key storage provider: `GetKeyStorageInterface` and the functions of its table that open, describe and sign.
+//! The name of a key is the alias of a keypair.
 //!
-//! Handles are numbers of a list, and any other number is `NTE_INVALID_HANDLE`. A key owns what it needs: signtool frees
-//! the provider while it goes on with the key.
+//! Handles are numbers in a list, and any other number is `NTE_INVALID_HANDLE`. A key owns everything that it needs,
+//! because signtool frees the provider and still uses the key.
 
 use super::entry::{bytes, call, deliver, key as find, put, text};
 use super::ksp_handles::{Object, free, keep, key, provider};
@@ -48,7 +48,7 @@ static TABLE: NCRYPT_KEY_STORAGE_FUNCTION_TABLE = NCRYPT_KEY_STORAGE_FUNCTION_TA
     VerifyClaim: Some(refuse::verify_claim),
 };
 
-/// Gives CNG the table. The provider answers to whatever name it was registered under.
+/// Returns the table to CNG. The provider accepts any name that it was registered under.
 ///
 /// # Safety
 /// `table` is null or can be written to.
@@ -76,8 +76,8 @@ unsafe extern "system" fn free_provider(handle: NCRYPT_PROV_HANDLE) -> i32 {
     call("NCryptFreeObject", || free(handle, |object| matches!(object, Object::Provider(_))))
 }
 
-/// Key specs (0, `AT_KEYEXCHANGE`, `AT_SIGNATURE`) and the flags for machine keys and silence make no difference: a keypair is
-/// nobody's but the account's, and nothing is ever asked on a screen.
+/// Key specs (0, `AT_KEYEXCHANGE`, `AT_SIGNATURE`), and the flags for machine keys and silence, have no effect: a
+/// keypair belongs to the account, and the provider never prompts.
 unsafe extern "system" fn open_key(
     provider_handle: NCRYPT_PROV_HANDLE,
     handle: *mut NCRYPT_KEY_HANDLE,
@@ -150,7 +150,7 @@ unsafe extern "system" fn get_key_property(
     })
 }
 
-/// Windows tells providers which window asks, and where contexts are: nothing here shows a window.
+/// Windows tells providers the parent window for prompts, and where contexts are; this provider shows no window.
 fn accepted(name: &str) -> Result<()> {
     match name {
         "HWND Handle" | "Use Context" => Ok(()),
@@ -230,7 +230,7 @@ unsafe extern "system" fn sign_hash(
             if out.is_null() {
                 return Ok(());
             }
-            // A signature costs money: not without room for it.
+            // A signature costs money, so there must be room for it.
             if (room as usize) < length {
                 return Err(CKR_BUFFER_TOO_SMALL.into());
             }
@@ -239,17 +239,17 @@ unsafe extern "system" fn sign_hash(
     })
 }
 
-/// The padding that flags and its structure say.
+/// The padding that the flags and their structure specify.
 ///
 /// # Safety
-/// `info` points to the structure that the flags say.
+/// `info` points to the structure that the flags specify.
 unsafe fn padding_of(key: &DirectKey, info: *const c_void, flags: u32) -> Result<Padding> {
     let rsa = key.public_key().modulus().is_some();
     // SAFETY: `info` is not null where it is read, and points to the structure that the flags say, whose `pszAlgId` is null
     // or UTF-16 with a zero at its end.
     unsafe {
         match (rsa, flags) {
-            // signtool /ds asks every key for RSA's padding.
+            // signtool /ds requests RSA's padding for every key.
             (false, 0 | BCRYPT_PAD_PKCS1) => Ok(Padding::None),
             (true, BCRYPT_PAD_PKCS1) if !info.is_null() => {
                 let info = info.cast::<BCRYPT_PKCS1_PADDING_INFO>().read_unaligned();
@@ -265,7 +265,7 @@ unsafe fn padding_of(key: &DirectKey, info: *const c_void, flags: u32) -> Result
     }
 }
 
-/// A hash by CNG's name: `SHA256`.
+/// A hash by CNG's name, such as `SHA256`.
 fn hash(name: &str) -> Result<Digest> {
     let row = DIGESTS.iter().find(|row| row.name.replace('-', "").eq_ignore_ascii_case(name));
     row.map(|row| row.digest).ok_or_else(|| Error::new(CKR_MECHANISM_INVALID, format!("there is no hash {name}")))

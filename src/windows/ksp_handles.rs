@@ -1,4 +1,4 @@
-//! The handles that the key storage provider gives out.
+//! The handles of the key storage provider.
 
 use crate::error::Result;
 use crate::lock::Mutex;
@@ -6,19 +6,19 @@ use crate::token::DirectKey;
 use cryptoki_sys::*;
 use std::collections::HashMap;
 
-/// What stands behind a handle.
+/// The target of a handle.
 #[derive(Clone)]
 pub enum Object {
-    /// A provider, by the name that it was opened with.
+    /// A provider, with the name by which it was opened.
     Provider(String),
     /// A key that was opened by its name.
     Key(DirectKey),
 }
 
-/// All that is open, and the last number.
+/// All open handles, and the last number.
 static OPEN: Mutex<(usize, Option<HashMap<usize, Object>>)> = Mutex::new((0, None));
 
-/// Numbers as Windows' own handles are: never small, divisible by four.
+/// Handles look like Windows' own: never small, and divisible by four.
 pub fn keep(object: Object) -> usize {
     let (last, open) = &mut *OPEN.lock();
     *last += 4;
@@ -31,7 +31,7 @@ fn get(handle: usize) -> Result<Object> {
     object.ok_or_else(|| CKR_OBJECT_HANDLE_INVALID.into())
 }
 
-/// The key behind a handle, or `CKR_OBJECT_HANDLE_INVALID`.
+/// The key with a handle, or `CKR_OBJECT_HANDLE_INVALID`.
 pub fn key(handle: usize) -> Result<DirectKey> {
     match get(handle)? {
         Object::Key(key) => Ok(key),
@@ -39,7 +39,7 @@ pub fn key(handle: usize) -> Result<DirectKey> {
     }
 }
 
-/// The name of the provider behind a handle, or `CKR_OBJECT_HANDLE_INVALID`.
+/// The name of the provider with a handle, or `CKR_OBJECT_HANDLE_INVALID`.
 pub fn provider(handle: usize) -> Result<String> {
     match get(handle)? {
         Object::Provider(name) => Ok(name),
@@ -47,7 +47,7 @@ pub fn provider(handle: usize) -> Result<String> {
     }
 }
 
-/// Ends a handle for which `is` holds; `CKR_OBJECT_HANDLE_INVALID` for any other.
+/// Closes a handle for which `is` is true; `CKR_OBJECT_HANDLE_INVALID` for any other.
 pub fn free(handle: usize, is: impl Fn(&Object) -> bool) -> Result<()> {
     let open = &mut OPEN.lock().1;
     let known = open.as_ref().and_then(|open| open.get(&handle)).is_some_and(is);

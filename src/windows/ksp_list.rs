@@ -1,4 +1,4 @@
-//! What the key storage provider lists: algorithms and keys.
+//! The lists of the key storage provider: algorithms and keys.
 
 use super::blob::{self, KINDS};
 use super::entry::{call, module, put, text};
@@ -14,13 +14,13 @@ use windows_sys::core::PCWSTR;
 
 /// `NCRYPT_SIGNATURE_OPERATION`
 const SIGNATURE: u32 = 0x10;
-/// `NCRYPT_ASYMMETRIC_ENCRYPTION_INTERFACE`, which RSA is of, and `NCRYPT_SIGNATURE_INTERFACE`.
+/// `NCRYPT_ASYMMETRIC_ENCRYPTION_INTERFACE`, which RSA belongs to, and `NCRYPT_SIGNATURE_INTERFACE`.
 const INTERFACES: (u32, u32) = (3, 5);
 
-/// Alias and algorithm of the keys that an enumeration has still to give.
+/// Alias and algorithm of the keys that an enumeration has not returned yet.
 type Left = Vec<(String, &'static str)>;
 
-/// The enumerations under way, by the address of their state.
+/// The active enumerations, by the address of their state.
 static UNDER_WAY: Mutex<Option<HashMap<usize, Left>>> = Mutex::new(None);
 
 pub(super) unsafe extern "system" fn is_alg_supported(provider: NCRYPT_PROV_HANDLE, name: PCWSTR, _: u32) -> i32 {
@@ -66,7 +66,7 @@ pub(super) unsafe extern "system" fn enum_algorithms(
     })
 }
 
-/// The next key; `NTE_NO_MORE_ITEMS` after the last. The state is a block that [`free_buffer`] takes back.
+/// The next key; `NTE_NO_MORE_ITEMS` after the last. The state is a block that [`free_buffer`] frees.
 pub(super) unsafe extern "system" fn enum_keys(
     provider: NCRYPT_PROV_HANDLE,
     _: PCWSTR,
@@ -134,7 +134,7 @@ pub(super) unsafe extern "system" fn free_buffer(block: *mut c_void) -> i32 {
         if let Some(under_way) = UNDER_WAY.lock().as_mut() {
             under_way.remove(&(block as usize));
         }
-        // SAFETY: what the provider gives out is of `process_heap`, and the caller gives it back.
+        // SAFETY: the provider allocates its results in `process_heap`, and the caller returns this one.
         unsafe { process_heap::free(block.cast()) };
         Ok(())
     })

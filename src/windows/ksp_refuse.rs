@@ -1,4 +1,4 @@
-//! What a provider of remote signing keys has no use for: `NTE_NOT_SUPPORTED`, whatever the arguments.
+//! Functions that a provider of remote signing keys does not support: `NTE_NOT_SUPPORTED`, whatever the arguments.
 
 use super::entry::call;
 use cryptoki_sys::CKR_FUNCTION_NOT_SUPPORTED;

@@ -1,4 +1,4 @@
-//! The file of `signtool /dmdf`: JSON that says which keypair signs.
+//! The file of `signtool /dmdf`: JSON that names the keypair to sign with.
 
 use crate::error::{Error, Result};
 use crate::nearest::nearest;
@@ -8,19 +8,19 @@ use serde_json::Value;
 #[derive(Debug, PartialEq, Eq)]
 pub struct Metadata {
     pub keypair: String,
-    /// Name of a token of the settings file, where there are several.
+    /// Name of a token in the settings file, if it has several.
     pub token: Option<String>,
 }
 
 const KEYS: [&str; 2] = ["keypair", "token"];
 
-/// Reads it: an object with `keypair` and, if wanted, `token`. A key that is not known names the nearest.
+/// Parses an object with `keypair` and optionally `token`. The error for an unknown key suggests the most similar one.
 pub fn read(bytes: &[u8]) -> Result<Metadata> {
     let wrong = |what: String| {
         let cause = format!("the file of /dmdf {what}; it is JSON such as {{\"keypair\": \"release-key\"}}");
         Error::loud(CKR_ARGUMENTS_BAD, cause)
     };
-    // Editors on Windows begin files with a mark.
+    // Editors on Windows write a byte order mark.
     let text = bytes.strip_prefix(b"\xef\xbb\xbf").unwrap_or(bytes);
     let Ok(Value::Object(object)) = serde_json::from_slice(text) else {
         return Err(wrong("is not a JSON object".into()));

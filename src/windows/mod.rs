@@ -1,7 +1,7 @@
-//! Entry points that only Windows has: a key storage provider for CNG ([`ksp`]), which `signtool /csp` and everything else that
-//! takes a key from Windows goes through, and the callback of `signtool /dlib` ([`digest_sign`]). Both are thin: what they
-//! find and sign with is [`crate::token`], found and signed with as through PKCS#11. [`registration`] and [`store`] make
-//! Windows know the provider and its keys, for the companion.
+//! Windows-only entry points: a key storage provider for CNG ([`ksp`]), which `signtool /csp` and all other programs
+//! with Windows keys use, and the callback of `signtool /dlib` ([`digest_sign`]). Both are thin layers over
+//! [`crate::token`], and find keys and sign exactly like PKCS#11. The companion uses [`registration`] and [`store`] to
+//! register the provider and its keys with Windows.
 
 #![allow(unsafe_code)]
 

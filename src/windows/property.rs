@@ -1,14 +1,14 @@
-//! Properties of the provider and of its keys (`ncrypt.h`): names, and bytes in the forms that CNG gives them.
+//! Properties of the provider and of its keys (`ncrypt.h`), by name, in CNG's formats.
 
 use super::blob::{self, Kind};
 use crate::mechanism::PublicKey;
 
 /// `NCRYPT_ALLOW_SIGNING_FLAG`
 const SIGNING: u32 = 2;
-/// `NCRYPT_IMPL_HARDWARE_FLAG`: the private key is in no memory of this machine.
+/// `NCRYPT_IMPL_HARDWARE_FLAG`: the private key is not in this machine's memory.
 const HARDWARE: u32 = 1;
 
-/// UTF-16 with the zero at its end.
+/// UTF-16 with a terminator.
 pub fn wide(text: &str) -> Vec<u8> {
     text.encode_utf16().chain([0]).flat_map(u16::to_le_bytes).collect()
 }
@@ -17,12 +17,12 @@ fn number(number: u32) -> Vec<u8> {
     number.to_le_bytes().to_vec()
 }
 
-/// A property of the provider that was opened under a name.
+/// A property of the provider that was opened with this name.
 pub fn of_provider(provider: &str, name: &str) -> Option<Vec<u8>> {
     match name {
         "Name" => Some(wide(provider)),
         "Impl Type" => Some(number(HARDWARE)),
-        // Major version above, minor version below.
+        // The major version in the high word, the minor version in the low word.
         "Version" => Some(number(0x1_0000)),
         "Max Name Length" => Some(number(255)),
         _ => None,
@@ -38,11 +38,11 @@ pub fn of_key(alias: &str, key: &PublicKey, name: &str) -> Option<Vec<u8>> {
         "Algorithm Group" => Some(wide(group)),
         "Algorithm Name" => Some(wide(algorithm)),
         "Length" | "PublicKeyLength" => Some(number(bits)),
-        // Least, most, step, default.
+        // Minimum, maximum, step, default.
         "Lengths" => Some([number(bits), number(bits), number(0), number(bits)].concat()),
         "Key Usage" => Some(number(SIGNING)),
         "Impl Type" => Some(number(HARDWARE)),
-        // Of a user, and nothing of it can be exported but what is public.
+        // A user key, of which only the public part can be exported.
         "Key Type" | "Export Policy" => Some(number(0)),
         _ => None,
     }

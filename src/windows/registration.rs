@@ -1,5 +1,5 @@
-//! The key storage provider's registration with Windows: by an administrator, once a machine. Windows loads a provider by a bare
-//! file name, so the library has to lie in its System32 folder.
+//! Registers the key storage provider with Windows: by an administrator, once for each machine. Windows loads a
+//! provider by a bare file name, so the library must be in its System32 directory.
 
 use std::io;
 use std::ptr::{null, null_mut};
@@ -7,17 +7,17 @@ use windows_sys::Win32::Foundation::{ERROR_NO_MORE_ITEMS, ERROR_SUCCESS};
 use windows_sys::Win32::Security::Cryptography::*;
 use windows_sys::Win32::System::Registry::*;
 
-/// `NCRYPT_KEY_STORAGE_ALGORITHM`: the one function of the interface.
+/// `NCRYPT_KEY_STORAGE_ALGORITHM`: the only function of the interface.
 const FUNCTION: &str = "KEY_STORAGE";
 
-/// What Windows answered: an `NTSTATUS`.
+/// An error of Windows: an `NTSTATUS`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Refused(pub i32);
 
 impl Refused {
     const DENIED: u32 = 0xc000_0022;
 
-    /// Whether an administrator may do what this user may not.
+    /// Whether an administrator could do what this user may not.
     pub fn is_denied(self) -> bool {
         self.0.cast_unsigned() == Self::DENIED
     }
@@ -34,7 +34,7 @@ impl std::fmt::Display for Refused {
     }
 }
 
-/// UTF-16 with a zero at the end.
+/// UTF-16 with a terminator.
 pub(super) fn wide(text: &str) -> Vec<u16> {
     text.encode_utf16().chain([0]).collect()
 }
@@ -43,7 +43,7 @@ fn done(status: i32) -> Result<(), Refused> {
     if status >= 0 { Ok(()) } else { Err(Refused(status)) }
 }
 
-/// Makes Windows know the provider by a name; `image` is the library's bare file name. A provider that is there is replaced.
+/// Registers the provider under a name; `image` is the library's bare file name. Replaces an existing provider.
 pub fn register(name: &str, image: &str) -> Result<(), Refused> {
     let (name, mut image, mut function) = (wide(name), wide(image), wide(FUNCTION));
     let mut functions = [function.as_mut_ptr()];
@@ -60,7 +60,7 @@ pub fn register(name: &str, image: &str) -> Result<(), Refused> {
         CRYPT_PROVIDER_REG { cAliases: 0, rgpszAliases: null_mut(), pUM: &raw mut user_mode, pKM: null_mut() };
     let (name, function) = (name.as_ptr(), functions[0].cast_const());
     let null = null();
-    // SAFETY: all texts end with a zero and all structures live until the calls are over.
+    // SAFETY: all texts have a terminator, and all structures live until the calls are over.
     unsafe {
         done(BCryptRegisterProvider(name, CRYPT_OVERWRITE, &provider))?;
         done(BCryptAddContextFunction(
@@ -75,20 +75,20 @@ pub fn register(name: &str, image: &str) -> Result<(), Refused> {
     }
 }
 
-/// Makes Windows forget the provider of this name.
+/// Unregisters the provider with this name.
 pub fn unregister(name: &str) -> Result<(), Refused> {
     let (name, function) = (wide(name), wide(FUNCTION));
     let null = null();
-    // SAFETY: texts that end with a zero.
+    // SAFETY: texts with a terminator.
     unsafe {
         let interface = NCRYPT_KEY_STORAGE_INTERFACE;
-        // It may not be in the list, and be registered all the same.
+        // It may be registered without being in the list.
         BCryptRemoveContextFunctionProvider(CRYPT_LOCAL, null, interface, function.as_ptr(), name.as_ptr());
         done(BCryptUnregisterProvider(name.as_ptr()))
     }
 }
 
-/// A provider that Windows knows.
+/// A registered provider.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Provider {
     /// What follows `/csp` on signtool's command line.
@@ -97,10 +97,10 @@ pub struct Provider {
     pub image: String,
 }
 
-/// Where Windows keeps what was registered: a key for each provider, and in it one for the library of programs.
+/// The registry key of all providers: a key for each, which contains one for the library.
 const PROVIDERS: &str = r"SYSTEM\CurrentControlSet\Control\Cryptography\Providers";
 
-/// All providers that Windows knows; those whose library cannot be read are left out.
+/// All registered providers; those whose library cannot be read are left out.
 pub fn providers() -> io::Result<Vec<Provider>> {
     let key = Key::open(PROVIDERS)?;
     let mut providers = Vec::new();
@@ -117,14 +117,14 @@ fn image(name: &str) -> Option<String> {
     let mut text = [0_u16; 260];
     let mut bytes = size_of_val(&text) as u32;
     let out = text.as_mut_ptr().cast();
-    // SAFETY: texts that end with a zero; as many bytes are written as there is room.
+    // SAFETY: texts with a terminator; the call writes at most as many bytes as there is room.
     let read = unsafe {
         RegGetValueW(HKEY_LOCAL_MACHINE, path.as_ptr(), value.as_ptr(), RRF_RT_REG_SZ, null_mut(), out, &mut bytes)
     };
     (read == ERROR_SUCCESS).then(|| narrow(&text))
 }
 
-/// Up to the first zero.
+/// The text up to the first zero.
 fn narrow(text: &[u16]) -> String {
     let end = text.iter().position(|unit| *unit == 0).unwrap_or(text.len());
     String::from_utf16_lossy(&text[..end])
@@ -137,20 +137,20 @@ impl Key {
     fn open(path: &str) -> io::Result<Self> {
         let path = wide(path);
         let mut key = null_mut();
-        // SAFETY: the path ends with a zero; the key is written to.
+        // SAFETY: the path has a terminator; the key is writable.
         match unsafe { RegOpenKeyExW(HKEY_LOCAL_MACHINE, path.as_ptr(), 0, KEY_READ, &mut key) } {
             ERROR_SUCCESS => Ok(Self(key)),
             error => Err(io::Error::from_raw_os_error(error.cast_signed())),
         }
     }
 
-    /// The name of a key in it, by its place; nothing after the last.
+    /// The name of a subkey, by its index; `None` after the last.
     fn child(&self, place: u32) -> io::Result<Option<String>> {
-        // A key's name has 255 characters at most.
+        // A key's name has at most 255 characters.
         let mut name = [0_u16; 256];
         let mut length = name.len() as u32;
         let out = name.as_mut_ptr();
-        // SAFETY: the key is open; as many characters are written as there is room.
+        // SAFETY: the key is open; the call writes at most as many characters as there is room.
         let read =
             unsafe { RegEnumKeyExW(self.0, place, out, &mut length, null_mut(), null_mut(), null_mut(), null_mut()) };
         match read {

@@ -1,4 +1,5 @@
-//! The standard's codes in Windows' numbers (`winerror.h`): a `SECURITY_STATUS` and an `HRESULT` have the same.
+//! Translates return codes to Windows' numbers (`winerror.h`), which are the same for a `SECURITY_STATUS` and an
+//! `HRESULT`.
 
 use cryptoki_sys::*;
 
@@ -7,7 +8,7 @@ const fn status(number: u32) -> i32 {
     number.cast_signed()
 }
 
-/// Code, status; what is not here is `NTE_FAIL`.
+/// Code and status; any other code is `NTE_FAIL`.
 const STATUSES: &[(CK_RV, i32)] = &[
     (CKR_OK, 0),
     // NTE_BAD_LEN

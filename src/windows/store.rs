@@ -1,22 +1,23 @@
-//! Windows' certificate store: a keypair's certificate with a link to its key, for programs that sign with what they find
-//! there (`signtool /sha1`, `Set-AuthenticodeSignature`, mage, NuGet). The link is the provider's name and the alias.
+//! Windows' certificate store: a keypair's certificate with a link to its key, for programs that sign with certificates
+//! from the store (`signtool /sha1`, `Set-AuthenticodeSignature`, mage, NuGet). The link is the provider's name and the
+//! alias.
 
 use std::io;
 use windows_sys::Win32::Security::Cryptography::*;
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Owner {
-    /// The user who runs this.
+    /// The user who runs this program.
     User,
-    /// The machine, for services: wants an administrator.
+    /// The machine, for services: requires an administrator.
     Machine,
 }
 
-/// A certificate, and where its key is.
+/// A certificate, and the location of its key.
 pub struct Entry<'a> {
     /// DER.
     pub certificate: &'a [u8],
-    /// DER of its issuers, the nearest first; none that signed itself.
+    /// DER of its issuers, the nearest first, without self-signed ones.
     pub issuers: &'a [&'a [u8]],
     /// The keypair's alias: the name of the key container.
     pub alias: &'a str,
@@ -26,9 +27,9 @@ pub struct Entry<'a> {
 
 #[derive(Debug, PartialEq, Eq)]
 pub struct Linked {
-    /// SHA-1 of the certificate, by which Windows' programs find it; 40 hexadecimal digits.
+    /// SHA-1 of the certificate, by which Windows' programs find it: 40 hexadecimal digits.
     pub thumbprint: String,
-    /// Whether the certificate was not there before.
+    /// Whether the certificate is new in the store.
     pub new: bool,
 }
 
@@ -36,7 +37,7 @@ pub struct Linked {
 pub fn provider_opens(name: &str) -> bool {
     let name = super::registration::wide(name);
     let mut provider = 0;
-    // SAFETY: the name ends with a zero; what was opened is closed.
+    // SAFETY: the name has a terminator; every opened handle is closed.
     unsafe {
         let opened = NCryptOpenStorageProvider(&mut provider, name.as_ptr(), 0) == 0;
         if opened {
@@ -46,8 +47,8 @@ pub fn provider_opens(name: &str) -> bool {
     }
 }
 
-/// Puts a certificate into `Personal`, linked to its key and named like it, and its issuers into `Intermediate Certification
-/// Authorities`. What is there already is linked anew.
+/// Adds a certificate to `Personal`, with its link and a friendly name, and its issuers to `Intermediate Certification
+/// Authorities`. Updates existing ones.
 pub fn link(entry: &Entry<'_>, owner: Owner) -> io::Result<Linked> {
     let issuers = Store::open("CA", owner)?;
     for issuer in entry.issuers {
@@ -61,7 +62,7 @@ pub fn link(entry: &Entry<'_>, owner: Owner) -> io::Result<Linked> {
     let key = CRYPT_KEY_PROV_INFO {
         pwszContainerName: container.as_mut_ptr(),
         pwszProvName: provider.as_mut_ptr(),
-        // A key of CNG's, and no CryptoAPI key specification.
+        // A CNG key, without a CryptoAPI key specification.
         dwProvType: 0,
         dwFlags: machine,
         cProvParam: 0,
@@ -73,7 +74,7 @@ pub fn link(entry: &Entry<'_>, owner: Owner) -> io::Result<Linked> {
     Ok(Linked { thumbprint: context.thumbprint()?, new })
 }
 
-/// A certificate in `Personal` that is linked to a key of CNG's.
+/// A certificate in `Personal` that is linked to a CNG key.
 pub struct Link {
     /// DER.
     pub certificate: Vec<u8>,
@@ -83,7 +84,7 @@ pub struct Link {
     pub provider: String,
 }
 
-/// Removes the certificates of `Personal` that `chosen` says; returns their aliases.
+/// Removes the certificates in `Personal` for which `chosen` is true; returns their aliases.
 pub fn unlink(owner: Owner, chosen: impl Fn(&Link) -> bool) -> io::Result<Vec<String>> {
     let store = Store::open("MY", owner)?;
     let mut removed = Vec::new();
@@ -96,7 +97,7 @@ pub fn unlink(owner: Owner, chosen: impl Fn(&Link) -> bool) -> io::Result<Vec<St
             break;
         }
         last = next;
-        // SAFETY: a context of its own, counted.
+        // SAFETY: a separate, counted context.
         let context = Context(unsafe { CertDuplicateCertificateContext(next) });
         if let Some(link) = context.link()
             && chosen(&link)
@@ -105,7 +106,7 @@ pub fn unlink(owner: Owner, chosen: impl Fn(&Link) -> bool) -> io::Result<Vec<St
         }
     }
     for (context, alias) in found {
-        // SAFETY: the call frees the context, which is given away.
+        // SAFETY: the call frees the context, which is passed on.
         done(unsafe { CertDeleteCertificateFromStore(context.give()) })?;
         removed.push(alias);
     }
@@ -128,10 +129,10 @@ pub(super) unsafe fn add(store: HCERTSTORE, der: &[u8], how: u32) -> io::Result<
     done(added).map(|()| Context(context))
 }
 
-/// UTF-16 up to its zero; empty for null.
+/// UTF-16 up to its terminator; empty for null.
 ///
 /// # Safety
-/// `start` is null, or what it points to ends with a zero.
+/// `start` is null or points to text with a terminator.
 unsafe fn text(start: *const u16) -> String {
     if start.is_null() {
         return String::new();
@@ -155,12 +156,12 @@ impl Store {
             Owner::Machine => CERT_SYSTEM_STORE_LOCAL_MACHINE_ID,
         };
         let flags = place << CERT_SYSTEM_STORE_LOCATION_SHIFT;
-        // SAFETY: the name ends with a zero.
+        // SAFETY: the name has a terminator.
         let store = unsafe { CertOpenStore(CERT_STORE_PROV_SYSTEM_W, 0, 0, flags, name.as_ptr().cast()) };
         if store.is_null() { Err(io::Error::last_os_error()) } else { Ok(Self(store)) }
     }
 
-    /// Adds a certificate; says whether it is new.
+    /// Adds a certificate; returns whether it is new.
     fn put(&self, der: &[u8]) -> io::Result<(Context, bool)> {
         // SAFETY: the store is open.
         let add = |how| unsafe { add(self.0, der, how) };
@@ -182,30 +183,31 @@ impl Drop for Store {
 pub(super) struct Context(*mut CERT_CONTEXT);
 
 impl Context {
-    /// Leaves it to whoever frees it.
+    /// Passes the context on to a function that frees it.
     pub(super) fn give(self) -> *mut CERT_CONTEXT {
         std::mem::ManuallyDrop::new(self).0
     }
 
     fn set<T>(&self, property: u32, value: &T) -> io::Result<()> {
-        // SAFETY: the context is there, and the value is what the property takes; Windows copies it.
+        // SAFETY: the context is valid, and the value has the property's type; Windows copies it.
         done(unsafe { CertSetCertificateContextProperty(self.0, property, 0, std::ptr::from_ref(value).cast()) })
     }
 
-    /// Its link to a key; `None` for one without, and for keys of CryptoAPI.
+    /// Its link to a key; `None` if it has none, and for CryptoAPI keys.
     fn link(&self) -> Option<Link> {
         let mut bytes = 0;
-        // SAFETY: the context is there; without room the length alone is written.
+        // SAFETY: the context is valid; without a buffer the call only returns the length.
         let sized = unsafe {
             CertGetCertificateContextProperty(self.0, CERT_KEY_PROV_INFO_PROP_ID, std::ptr::null_mut(), &mut bytes)
         };
         if sized == 0 {
             return None;
         }
-        // Words, so that the structure at its beginning is aligned.
+        // Words, so that the structure at the beginning is aligned.
         let mut room = vec![0_u64; (bytes as usize).div_ceil(8)];
         let out = room.as_mut_ptr();
-        // SAFETY: as many bytes are written as there is room; the structure and the texts that it points to are in it.
+        // SAFETY: the call writes at most as many bytes as there is room; the structure and its texts are inside the
+        // buffer.
         unsafe {
             done(CertGetCertificateContextProperty(self.0, CERT_KEY_PROV_INFO_PROP_ID, out.cast(), &mut bytes)).ok()?;
             let info = &*out.cast::<CRYPT_KEY_PROV_INFO>();
@@ -220,7 +222,7 @@ impl Context {
     fn thumbprint(&self) -> io::Result<String> {
         let mut hash = [0_u8; 20];
         let mut len = hash.len() as u32;
-        // SAFETY: the context is there; as many bytes are written as there is room.
+        // SAFETY: the context is valid; the call writes at most as many bytes as there is room.
         done(unsafe {
             CertGetCertificateContextProperty(self.0, CERT_SHA1_HASH_PROP_ID, hash.as_mut_ptr().cast(), &mut len)
         })?;
@@ -230,7 +232,7 @@ impl Context {
 
 impl Drop for Context {
     fn drop(&mut self) {
-        // SAFETY: it was given to us, and is freed once.
+        // SAFETY: the context is ours, and is freed once.
         unsafe { CertFreeCertificateContext(self.0) };
     }
 }

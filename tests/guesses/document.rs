@@ -1,4 +1,4 @@
-//! `docs/contract.md`, made from the module's table and from the table of wrong guesses.
+//! `docs/contract.md`, generated from the module's table and from the table of wrong assumptions.
 
 use super::GROUPS;
 use super::guess::{Ask, Guess, Outcome};
@@ -8,30 +8,30 @@ use std::fmt::Write;
 const HEAD: &str = "\
 # The service's contract
 
-What the module sends to the service, which fields of the answers it reads, where each is documented, and what the module does
-if it is otherwise. `UPDATE_DOCS=1 cargo test --test guesses` writes this page from the table in the code
-(`src/service/contract.rs`) and from the tests (`tests/guesses/`), and the tests fail when it is out of date.
+This page lists what the module sends to the service, the fields of the responses that it reads, the source of each assumption, and what the
+module does if the assumption is wrong. `UPDATE_DOCS=1 cargo test --test guesses` writes the page from the table in the code
+(`src/service/contract.rs`) and from the tests (`tests/guesses/`). The tests fail if it is out of date.
 
-Nobody has run the module against the real service yet. The public record of its API is thin: what is *inferred* below follows
-from other facts or from custom, and may be wrong. Then it costs a log message or one more request, never the signature: the
-second half of this page has a test for each wrong guess.
+Nobody has run the module against the real service yet. There is little public documentation of its API.
+Assumptions marked *inferred* follow from other facts or from common practice, and may be wrong. A wrong one causes a log message or one more request, but
+no failed signature. The second half of this page has a test for each wrong assumption.
 
 ";
 
 const SOURCES: &str = "\
 Sources: *tutorial* is DigiCert's
 [Create a keypair and sign a file hash](https://dev.digicert.com/software-trust-api/tutorials/create-a-keypair-and-sign-a-file-hash.html);
-*jsign* is its class `DigiCertOneSigningService` with the answers recorded in its tests; *scitt-action* and the *Jenkins plugin* are
+*jsign* is its class `DigiCertOneSigningService`, with the responses recorded in its tests; *scitt-action* and the *Jenkins plugin* are
 DigiCert's clients on GitHub; *smctl manual* and *errors and solutions* are pages of docs.digicert.com; *error handling* is the page
-of dev.digicert.com about errors and rate limits.
+about errors and rate limits on dev.digicert.com.
 
 ";
 
 const GUESSES: &str = "\
-# Wrong guesses
+# Wrong assumptions
 
-Each row is a service that does something differently. The module finds a key and signs (or fails for the reason it should);
-the requests of the whole run are counted. A run without any difference makes two: one search, one signature.
+In each row the service behaves differently in one way. The module must find a key and sign, or fail with the right message. The last column counts the
+HTTP requests of the whole run; without any difference there are two, one for the search and one for the signature.
 
 ";
 
@@ -40,7 +40,7 @@ pub fn page() -> String {
     let mut text = format!("{HEAD}{SOURCES}{}\n{GUESSES}", stm_pkcs11::service::contract_table());
     let rows: usize = GROUPS.iter().map(|group| group.rows.len()).sum();
     let sign = GROUPS.iter().flat_map(|group| group.rows).filter(|row| row.outcome == Outcome::Signs).count();
-    let _ = writeln!(text, "{rows} rows; in {sign} the module signs.\n");
+    let _ = writeln!(text, "The module signs in {sign} of {rows} rows.\n");
     for group in GROUPS {
         let _ = writeln!(text, "## {}\n", group.title);
         text.push_str(
@@ -58,7 +58,7 @@ fn line(text: &mut String, row: &Guess) {
     let ask = match row.ask {
         Ask::Label => "finds by label, signs",
         Ask::Rsa => "finds by label, signs (RSA)",
-        Ask::Unknown => "finds by a label that is not there",
+        Ask::Unknown => "finds by an unknown label",
         Ask::List => "lists private keys, signs",
         Ask::Certificates => "lists certificates, signs",
         Ask::Id => "finds by id, signs",

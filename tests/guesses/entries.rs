@@ -39,7 +39,7 @@ pub const CERTIFICATES: &[Guess] = &[
         if a.path == "/certificates" { refuse(403, "access_denied", "not for you") } else { in_lists(a, stub) }
     })
     .warns("still incomplete"),
-    signs("no answer has any certificate", Label, 3, |a| {
+    signs("no response has a certificate", Label, 3, |a| {
         unless(a.lists_keypairs() || a.keypair(), || {
             each_keypair(|k| {
                 none(k);
@@ -88,7 +88,7 @@ pub const KEYS: &[Guess] = &[
     })
     .warns(READ),
     fails(
-        "nothing has a key that can be read",
+        "no response has a readable key",
         Label,
         Outcome::FindsNothing,
         "exists, but the module cannot show it",
@@ -103,7 +103,7 @@ pub const KEYS: &[Guess] = &[
             })
         },
     ),
-    signs("a keypair is dynamic: its key is another after each signature", Twice, 4, |a| {
+    signs("a keypair is dynamic: its key changes after each signature", Twice, 4, |a| {
         unless(a.lists_keypairs(), || each_keypair(|k| k["key_modal_type"] = "DYNAMIC".into()))
     }),
 ];

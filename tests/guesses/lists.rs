@@ -8,82 +8,73 @@ use serde_json::{Value, json};
 
 /// Parameters that a service may not accept.
 pub const PARAMETERS: &[Guess] = &[
-    signs("as the public record has it", Label, 2, |_| Forward),
-    signs("as the public record has it", List, 2, |_| Forward),
+    signs("as in the public record", Label, 2, |_| Forward),
+    signs("as in the public record", List, 2, |_| Forward),
     signs("`limit` above 100 is refused (400)", Label, 2, |a| unless(a.number("limit") > 100, || no("limit"))),
     signs("`limit` above 100 is refused (400)", List, 2, |a| unless(a.number("limit") > 100, || no("limit"))),
     signs("every `limit` is refused (400)", Label, 2, |a| unless(a.query("limit").is_some(), || no("limit"))),
     signs("every `limit` is refused (400)", List, 4, |a| unless(a.query("limit").is_some(), || no("limit"))),
     signs("every `limit` is refused (422)", List, 4, |a| unless(a.query("limit").is_some(), || refuse(422, "x", "no"))),
     signs("`limit` above 20 is refused (400)", List, 3, |a| unless(a.number("limit") > 20, || no("limit"))),
-    signs("`limit` above 20 is answered with 500", List, 3, |a| unless(a.number("limit") > 20, broken)),
-    signs("`limit` above 20 is answered with 413", List, 3, |a| {
+    signs("`limit` above 20 causes a 500", List, 3, |a| unless(a.number("limit") > 20, broken)),
+    signs("`limit` above 20 causes a 413", List, 3, |a| {
         unless(a.number("limit") > 20, || refuse(413, "too_large", "the answer is too large"))
     }),
-    signs("`limit` above 20 is answered with 504 (the gateway's patience)", List, 3, |a| {
+    signs("`limit` above 20 causes a 504 (gateway timeout)", List, 3, |a| {
         unless(a.number("limit") > 20, || Text(504, "text/plain", "upstream request timeout"))
     }),
-    signs("`limit` above 20 is not answered in time", List, 3, |a| {
+    signs("`limit` above 20 causes a timeout", List, 3, |a| {
         unless(a.number("limit") > 20, || Reply::Late(2500, Box::new(Forward)))
     }),
     signs("`alias` is refused as unknown (400)", Label, 3, |a| unless(a.query("alias").is_some(), || no("alias"))),
     signs("`alias` is refused as unknown (400)", Twice, 4, |a| unless(a.query("alias").is_some(), || no("alias"))),
     signs("`alias` is refused (405)", Label, 3, |a| unless(a.query("alias").is_some(), || refuse(405, "x", "no"))),
-    signs("`alias` is answered with 500", Label, 3, |a| unless(a.query("alias").is_some(), broken)),
+    signs("`alias` causes a 500", Label, 3, |a| unless(a.query("alias").is_some(), broken)),
     signs("`alias` and every `limit` above 20 are refused", Label, 4, |a| {
         unless(a.query("alias").is_some() || a.number("limit") > 20, || no("alias"))
     }),
-    signs("`alias` and every `limit` are refused: no parameter at all", Label, 5, |a| {
+    signs("`alias` and every `limit` are refused, so only requests without parameters work", Label, 5, |a| {
         unless(a.lists() && !a.query.is_empty(), || no("anything"))
     }),
     fails(
-        "lists are refused whatever is asked (400)",
+        "every list request is refused (400)",
         Label,
         Outcome::SearchFails(CKR_FUNCTION_FAILED),
         "plainer requests fail as well",
         4,
         |a| unless(a.lists(), || no("lists")),
     ),
+    fails("an unknown alias causes a 404", Unknown, Outcome::FindsNothing, "there is no keypair", 1, |a| {
+        unless(a.query("alias").is_some(), || refuse(404, "resource_not_found", "No keypair found for the given alias"))
+    }),
     fails(
-        "an alias that is not there is answered with 404",
-        Unknown,
-        Outcome::FindsNothing,
-        "there is no keypair",
-        1,
-        |a| {
-            unless(a.query("alias").is_some(), || {
-                refuse(404, "resource_not_found", "No keypair found for the given alias")
-            })
-        },
-    ),
-    fails(
-        "an alias that is not there is answered with `items: null`",
+        "the response to an unknown alias is `items: null`",
         Unknown,
         Outcome::FindsNothing,
         "there is no keypair",
         1,
         |a| unless(a.query("alias").is_some(), || Reply::edited(|body| body["items"] = Value::Null)),
     ),
-    signs("`alias` is ignored: every keypair is answered", Label, 2, |a| {
+    signs("`alias` is ignored: the response has every keypair", Label, 2, |a| {
         unless(a.query("alias").is_some(), || Reply::ForwardAs("/keypairs?limit=20"))
     }),
-    signs("the answer to `alias` is a page without the keypair, and the filter is ignored", Label, 3, |a| {
+    signs("`alias` is ignored, and the first page does not contain the keypair", Label, 3, |a| {
         unless(a.query("alias").is_some(), page_of_others)
     }),
-    signs("`alias` finds whatever has it as a part, and the keypair is on a later page", Label, 3, |a| {
+    signs("`alias` matches parts of aliases, and the keypair is on a later page", Label, 3, |a| {
         unless(a.query("alias").is_some(), || Reply::Json(200, others(KEY)))
     }),
-    signs("`GET /keypairs/{id}` answers with a list of one", Id, 2, |a| {
+    signs("`GET /keypairs/{id}` returns a list of one", Id, 2, |a| {
         unless(a.keypair(), || Reply::edited(|body| *body = json!([body.take()])))
     }),
-    signs("`GET /keypairs/{id}` answers with the keypair in `data`", Id, 2, |a| {
+    signs("`GET /keypairs/{id}` returns the keypair in `data`", Id, 2, |a| {
         unless(a.keypair(), || Reply::edited(|body| *body = json!({"data": body.take()})))
     }),
 ];
 
 /// Pages of other sizes, and totals that are none.
 pub const PAGES: &[Guess] = &[
-    signs("a page has 5 items at most, and says so", List, 5, |a| {
+    signs("a page has at most 5 items, and says so", List, 5, |a| {
         unless(a.lists(), || {
             Reply::edited(|body| {
                 clamp(body, 5);
@@ -91,7 +82,7 @@ pub const PAGES: &[Guess] = &[
             })
         })
     }),
-    signs("a page has 5 items at most, and says the `limit` that was asked for", List, 5, |a| {
+    signs("a page has at most 5 items, and states the requested `limit`", List, 5, |a| {
         unless(a.lists(), || {
             Reply::edited(|body| {
                 clamp(body, 5);
@@ -99,7 +90,7 @@ pub const PAGES: &[Guess] = &[
             })
         })
     }),
-    signs("a page has 5 items at most, without `limit` and `total`", List, 5, |a| {
+    signs("a page has at most 5 items, without `limit` and `total`", List, 5, |a| {
         unless(a.lists(), || {
             Reply::edited(|body| {
                 clamp(body, 5);
@@ -119,13 +110,13 @@ pub const PAGES: &[Guess] = &[
     })
     .warns("the service counts 5 keypairs and lists 16"),
     signs("`total` is missing", List, 2, |a| unless(a.lists(), || Reply::edited(|body| without(body, "total")))),
-    signs("`total` is a text", List, 2, |a| unless(a.lists(), || Reply::edited(|body| body["total"] = "16".into()))),
+    signs("`total` is a string", List, 2, |a| unless(a.lists(), || Reply::edited(|body| body["total"] = "16".into()))),
     signs("`total` is too large", List, 3, |a| unless(a.lists(), || Reply::edited(|body| body["total"] = 17.into())))
         .warns("the service counts 17 keypairs and lists 16"),
-    signs("the answer is a bare list", List, 3, |a| {
+    signs("the response is a bare list", List, 3, |a| {
         unless(a.lists(), || Reply::edited(|body| *body = body["items"].take()))
     }),
-    signs("a page behind the end is `items: null`", List, 9, |a| {
+    signs("a page after the end is `items: null`", List, 9, |a| {
         unless(a.lists(), || {
             Reply::edited(|body| {
                 clamp(body, 4);
@@ -137,7 +128,7 @@ pub const PAGES: &[Guess] = &[
             })
         })
     }),
-    signs("a page within the list is short: this user may not see all of it", List, 5, |a| {
+    signs("a page inside the list is short, because this user may not see all items", List, 5, |a| {
         let size = if a.number("offset") == 5 { 4 } else { 5 };
         unless(a.lists(), || {
             Reply::edited(move |body| {
@@ -151,7 +142,7 @@ pub const PAGES: &[Guess] = &[
         unless(a.lists(), || Reply::ForwardAs("/keypairs?limit=5"))
     })
     .warns("the service counts 16 keypairs and lists 5"),
-    signs("`offset` is refused, and one larger page is not", List, 4, |a| {
+    signs("`offset` is refused, but one larger page is accepted", List, 4, |a| {
         if a.query("offset").is_some() {
             return no("offset");
         }
@@ -163,7 +154,7 @@ pub const PAGES: &[Guess] = &[
         })
     }),
     fails(
-        "`offset` is refused, and a larger page as well",
+        "`offset` and a larger page are both refused",
         List,
         Outcome::SearchFails(CKR_FUNCTION_FAILED),
         "find keypairs by alias",

@@ -29,7 +29,7 @@ pub const REFUSALS: &[Guess] = &[
         unless(a.signs(), || refuse(403, "access_denied", "Provided keypair is in OFFLINE state and cannot be used"))
     }),
     fails(
-        "the keypair is gone: 404 in the recorded form",
+        "the keypair was deleted: 404 in the recorded form",
         Label,
         Outcome::SignFails(CKR_DEVICE_ERROR),
         "check the alias",
@@ -89,7 +89,7 @@ pub const REFUSALS: &[Guess] = &[
         |_| refuse(401, "invalid_api_key", "Missing or invalid x-api-key"),
     ),
     fails(
-        "lists are not for this user: 403",
+        "this user may not list keypairs: 403",
         Label,
         Outcome::SearchFails(CKR_DEVICE_ERROR),
         "check that this user has the role",
@@ -97,7 +97,7 @@ pub const REFUSALS: &[Guess] = &[
         |a| unless(a.lists(), || refuse(403, "access_denied", "Access is denied")),
     ),
     fails(
-        "another path is answered with status 200 and a web page",
+        "an unknown path returns status 200 and a web page",
         Label,
         Outcome::SearchFails(CKR_DEVICE_ERROR),
         "check SM_HOST",

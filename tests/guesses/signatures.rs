@@ -14,14 +14,14 @@ pub const SIGNATURES: &[Guess] = &[
     signs("the signature is in a list of one", Label, 2, |a| {
         unless(a.signs(), || Reply::edited(|body| *body = json!([body.take()])))
     }),
-    signs("the answer has `signature_id` instead of `id`, and no signature", Label, 3, |a| {
+    signs("the response has `signature_id` instead of `id`, and no signature", Label, 3, |a| {
         unless(a.signs(), || Reply::edited(|body| *body = json!({"signature_id": body["id"].take()})))
     }),
-    signs("the answer has only an `id`, and the record is in `data`", Label, 3, |a| match a.record() {
+    signs("the response has only an `id`, and the log entry is in `data`", Label, 3, |a| match a.record() {
         true => Reply::edited(|body| *body = json!({"data": body.take()})),
         false => unless(a.signs(), || Reply::edited(|body| without(body, "signature"))),
     }),
-    signs("the record is late: 404 twice", Label, 5, |a| {
+    signs("the log entry is late: 404 twice", Label, 5, |a| {
         if a.record() && a.before < 2 {
             return refuse(404, "invalid_input_field", "Signature not present");
         }
@@ -52,7 +52,7 @@ pub const SIGNATURES: &[Guess] = &[
         },
     ),
     fails(
-        "the record says SUCCESS and has no signature",
+        "the log entry says SUCCESS, but has no signature",
         Label,
         Outcome::SignFails(CKR_DEVICE_ERROR),
         "without a signature (record ",
@@ -60,21 +60,21 @@ pub const SIGNATURES: &[Guess] = &[
         |a| unless(a.record() || a.signs(), || Reply::edited(|body| without(body, "signature"))),
     ),
     fails(
-        "the answer has neither signature nor id",
+        "the response has neither signature nor id",
         Label,
         Outcome::SignFails(CKR_DEVICE_ERROR),
         "the answer is an object with queued, ticket",
         2,
         |a| unless(a.signs(), || Reply::Executed(202, json!({"ticket": "7", "queued": true}))),
     ),
-    signs("a sign has to name the `account`", Label, 3, |a| unless(a.signs(), || account_first(a))),
-    signs("a sign has to name the `account`, each time", Twice, 4, |a| unless(a.signs(), || account_first(a))),
-    signs("a sign has to name the `account`, and lists do not show it", Label, 4, |a| match a.signs() {
+    signs("a sign request must name the `account`", Label, 3, |a| unless(a.signs(), || account_first(a))),
+    signs("a sign request must name the `account`, each time", Twice, 4, |a| unless(a.signs(), || account_first(a))),
+    signs("a sign request must name the `account`, and lists do not show it", Label, 4, |a| match a.signs() {
         true => account_first(a),
         false => in_lists(a, |k| without(k, "account")),
     }),
     fails(
-        "the `account` is refused whatever it is",
+        "every `account` is refused",
         Label,
         Outcome::SignFails(CKR_FUNCTION_FAILED),
         "account is required",

@@ -4,24 +4,24 @@ use crate::error::{Error, Result};
 use cryptoki_sys::*;
 use std::borrow::Cow;
 
-/// What an object says of one attribute.
+/// The value of one attribute of an object.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Value<'a> {
     /// The value's bytes, in the host's byte order for numbers.
     Bytes(Cow<'a, [u8]>),
-    /// It has one and does not show it: `CKR_ATTRIBUTE_SENSITIVE`.
+    /// The object has a value, but does not reveal it: `CKR_ATTRIBUTE_SENSITIVE`.
     Sensitive,
-    /// Objects like this have none: `CKR_ATTRIBUTE_TYPE_INVALID`.
+    /// Objects of this kind do not have the attribute: `CKR_ATTRIBUTE_TYPE_INVALID`.
     Absent,
 }
 
 impl<'a> Value<'a> {
-    /// Bytes that live in the object.
+    /// Bytes stored in the object.
     pub fn bytes(bytes: &'a [u8]) -> Self {
         Self::Bytes(Cow::Borrowed(bytes))
     }
 
-    /// Bytes made for the occasion.
+    /// Bytes computed for this call.
     pub fn owned(bytes: Vec<u8>) -> Self {
         Self::Bytes(Cow::Owned(bytes))
     }
@@ -41,7 +41,7 @@ impl<'a> Value<'a> {
         Self::owned(value.to_ne_bytes().to_vec())
     }
 
-    /// An attribute that is there and has nothing in it.
+    /// An attribute with an empty value.
     pub fn empty() -> Self {
         Self::bytes(&[])
     }
@@ -51,7 +51,7 @@ impl<'a> Value<'a> {
         bytes.map_or(Self::Absent, Self::bytes)
     }
 
-    /// The value's bytes, where it shows them.
+    /// The value's bytes, if they may be shown.
     pub fn shown(&self) -> Option<&[u8]> {
         match self {
             Self::Bytes(bytes) => Some(bytes),
@@ -59,23 +59,23 @@ impl<'a> Value<'a> {
         }
     }
 
-    /// How many bytes it shows.
+    /// The length of the bytes that may be shown.
     pub fn shown_len(&self) -> Option<usize> {
         self.shown().map(<[u8]>::len)
     }
 }
 
-/// A template as the application gave it: types and values, already lifted out of its memory.
+/// A template of the application: types and values, copied out of its structures.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Template<'a>(pub Vec<(CK_ATTRIBUTE_TYPE, &'a [u8])>);
 
 impl<'a> Template<'a> {
-    /// The value given for this attribute; the last one where it is given twice.
+    /// The value of this attribute; the last one if the template has several.
     pub fn get(&self, wanted: CK_ATTRIBUTE_TYPE) -> Option<&'a [u8]> {
         self.0.iter().rev().find(|(given, _)| *given == wanted).map(|(_, value)| *value)
     }
 
-    /// A `CK_BBOOL`: `CKR_ATTRIBUTE_VALUE_INVALID` where it is not one byte.
+    /// A `CK_BBOOL`: `CKR_ATTRIBUTE_VALUE_INVALID` if the value is not one byte.
     pub fn flag(&self, wanted: CK_ATTRIBUTE_TYPE) -> Result<Option<bool>> {
         self.get(wanted)
             .map(|value| match value {
@@ -85,18 +85,18 @@ impl<'a> Template<'a> {
             .transpose()
     }
 
-    /// A `CK_ULONG`: `CKR_ATTRIBUTE_VALUE_INVALID` where its length is another.
+    /// A `CK_ULONG`: `CKR_ATTRIBUTE_VALUE_INVALID` if the value has another length.
     pub fn number(&self, wanted: CK_ATTRIBUTE_TYPE) -> Result<Option<CK_ULONG>> {
         self.get(wanted).map(|value| number(value).ok_or_else(|| invalid(wanted, "a CK_ULONG"))).transpose()
     }
 
-    /// UTF-8 text: `CKR_ATTRIBUTE_VALUE_INVALID` where it is not.
+    /// UTF-8 text: `CKR_ATTRIBUTE_VALUE_INVALID` if it is not.
     pub fn text(&self, wanted: CK_ATTRIBUTE_TYPE) -> Result<Option<&'a str>> {
         self.get(wanted).map(|value| std::str::from_utf8(value).map_err(|_| invalid(wanted, "UTF-8 text"))).transpose()
     }
 }
 
-/// The number in a value that is as long as a `CK_ULONG`.
+/// The number in a value of the length of a `CK_ULONG`; `None` for any other length.
 pub fn number(value: &[u8]) -> Option<CK_ULONG> {
     Some(CK_ULONG::from_ne_bytes(value.try_into().ok()?))
 }

@@ -1,7 +1,7 @@
-//! Every attribute that the standard gives to our object classes, in one table (PKCS#11 3.2, chapter 4).
+//! Every attribute that the standard defines for our object classes, in one table (PKCS#11 3.2, chapter 4).
 //!
-//! A row says whose attribute it is and where its value comes from. Reads, searches, `C_GetObjectSize` and the
-//! documentation all go through it. Attributes that are not here are not valid for any object of ours.
+//! A row says which objects have the attribute, and where its value comes from. Reads, searches, `C_GetObjectSize` and
+//! the documentation use it. Attributes without a row are invalid for all our objects.
 
 use super::attribute::Value;
 use super::class::Class;
@@ -23,7 +23,8 @@ pub struct Row {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Whose {
     All,
-    /// Storage objects (4.4): everything but profiles, which have `CKA_CLASS`, `CKA_UNIQUE_ID` and `CKA_PROFILE_ID` (4.14).
+    /// Storage objects (4.4): all except profiles, which have only `CKA_CLASS`, `CKA_UNIQUE_ID` and `CKA_PROFILE_ID`
+    /// (4.14).
     Storage,
     Keys,
     Public,
@@ -64,14 +65,14 @@ impl Whose {
 }
 
 impl Row {
-    /// The value that this object has for this attribute.
+    /// The value of this attribute for an object.
     pub fn value<'a>(&self, object: &'a Object) -> Value<'a> {
         if self.whose.has(object) { (self.value)(object) } else { Value::Absent }
     }
 }
 
 impl Object {
-    /// One attribute's value; [`Value::Absent`] where objects like this have no such attribute.
+    /// The value of one attribute; [`Value::Absent`] if objects of this kind do not have it.
     pub fn attribute(&self, wanted: CK_ATTRIBUTE_TYPE) -> Value<'_> {
         match &self.source {
             Source::Session(object) => object.attribute(wanted),
@@ -79,7 +80,7 @@ impl Object {
         }
     }
 
-    /// `C_GetObjectSize`: the bytes of all its attributes.
+    /// `C_GetObjectSize`: the total length of all its attributes, in bytes.
     pub fn size(&self) -> usize {
         match &self.source {
             Source::Session(object) => object.size(),
@@ -108,7 +109,7 @@ macro_rules! rows {
 rows! {
     CKA_CLASS All => |o| Value::number(o.class().number());
     CKA_TOKEN Storage => |_| Value::flag(true);
-    // Private keys are marked private only where a login reveals them: without a login they are there for all to see.
+    // Private keys are private objects only if a login reveals them; without login everybody can see them.
     CKA_PRIVATE Storage => |o| Value::flag(o.is_private());
     CKA_LABEL Storage => label;
     CKA_UNIQUE_ID All => |o| Value::owned(unique_id(o).into_bytes());
@@ -151,8 +152,8 @@ rows! {
     CKA_EXPONENT_2 Private => rsa_secret;
     CKA_COEFFICIENT Private => rsa_secret;
     CKA_PUBLIC_KEY_INFO Storage => public_key_info;
-    // Keys are made in the service's HSM or imported into it; the service does not tell which, and no client asks
-    // for more than the flag.
+    // Keys are generated in the service's HSM or imported into it. The service does not say which, and no client needs
+    // more than the flag.
     CKA_EXTRACTABLE Private => |_| Value::flag(false);
     CKA_LOCAL Keys => |_| Value::flag(true);
     CKA_NEVER_EXTRACTABLE Private => |_| Value::flag(true);
@@ -257,7 +258,7 @@ fn rsa_secret(object: &Object) -> Value<'_> {
     })
 }
 
-/// Keys carry the subject of their certificate (4.8 and 4.9); it is empty where there is none.
+/// Keys have the subject of their certificate (4.8 and 4.9); empty without one.
 fn subject(object: &Object) -> Value<'_> {
     if let Some(certificate) = object.certificate() {
         return Value::bytes(certificate.subject());
@@ -277,7 +278,7 @@ fn category(object: &Object) -> CK_CERTIFICATE_CATEGORY {
     match object.certificate() {
         Some(certificate) if certificate.is_authority() => CK_CERTIFICATE_CATEGORY_AUTHORITY,
         Some(_) if object.entry().is_some() => CK_CERTIFICATE_CATEGORY_TOKEN_USER,
-        // What stands in a chain issues certificates, whatever its extensions say.
+        // A certificate in a chain is a CA's, whatever its extensions say.
         _ => CK_CERTIFICATE_CATEGORY_AUTHORITY,
     }
 }
@@ -292,12 +293,12 @@ fn date(object: &Object, of: fn(&Certificate) -> Option<(i32, u32, u32)>) -> Val
     }
 }
 
-/// Whether objects of this class (and key type) can have the attribute, for templates of searches.
+/// Whether objects of the token can have the attribute, for templates of searches.
 pub fn known(attribute: CK_ATTRIBUTE_TYPE) -> bool {
     row(attribute).is_some()
 }
 
-/// The table for people, in Markdown.
+/// The table for the documentation, in Markdown.
 pub fn markdown() -> String {
     let rows = ROWS.iter().map(|row| format!("| `{}` | {} |\n", row.name, row.whose.name()));
     format!("| attribute | objects |\n| --- | --- |\n{}", rows.collect::<String>())

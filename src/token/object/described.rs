@@ -1,4 +1,4 @@
-//! Attributes and templates as the log names them at TRACE.
+//! Names of attributes and templates, for the log at TRACE.
 
 use super::attribute::{Template, number};
 use super::attribute_table::row;
@@ -8,7 +8,7 @@ use cryptoki_sys::*;
 use data_encoding::HEXLOWER;
 use std::fmt;
 
-/// Longest value that is written, in bytes.
+/// The longest value that is written, in bytes.
 const LONGEST_VALUE: usize = 100;
 
 /// `CKA_LABEL`, or the number of an attribute that the token does not have.
@@ -16,8 +16,8 @@ pub fn attribute_name(attribute: CK_ATTRIBUTE_TYPE) -> String {
     row(attribute).map_or_else(|| format!("{attribute:#x}"), |row| row.name.to_owned())
 }
 
-/// The attributes by name. Of the values only those that searches compare and that are public by their nature: class, label
-/// and id. Any other value may be long, or a secret that the application gives by mistake.
+/// Writes the attributes by name. It shows only values that searches compare and that are public: class, label and id.
+/// Other values may be long, or contain a secret by mistake.
 impl fmt::Display for Template<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         for (place, (attribute, value)) in self.0.iter().enumerate() {

@@ -1,4 +1,4 @@
-//! A keypair as its objects show it.
+//! A keypair in the form that its objects show.
 
 use super::keypair_id::object_id;
 use crate::mechanism::PublicKey;
@@ -8,22 +8,23 @@ use once_cell::sync::OnceCell;
 use std::sync::Arc;
 use std::time::SystemTime;
 
-/// A keypair of the service with everything that its objects show, worked out once, and only when it is needed.
+/// A keypair of the service with the data that its objects show, each computed once, when it is first needed.
 #[derive(Debug)]
 pub struct Entry {
-    /// As the service described it.
+    /// The service's data.
     pub keypair: Arc<Keypair>,
-    /// From its `public_key`, else from its default certificate.
+    /// From its `public_key`, or else from its default certificate.
     pub key: PublicKey,
     /// `CKA_ID`: see [`object_id`].
     pub id: Box<[u8]>,
-    /// The place of the certificate that is shown.
+    /// The index of the certificate that is shown.
     shown: OnceCell<Option<usize>>,
     certificate: OnceCell<Option<Certificate>>,
 }
 
 impl Entry {
-    /// Reads a keypair's key. Why it cannot be shown, with a warning, if it cannot. `prefix` is that of [`object_id`].
+    /// Parses a keypair's key. If it cannot be shown, the error says why, and a warning is logged. `prefix` is that of
+    /// [`object_id`].
     pub fn new(keypair: &Arc<Keypair>, prefix: &str) -> Result<Self, String> {
         let refuse = |why: String| {
             log::warn!("keypair {} ({}) is not shown: {why}", keypair.alias, keypair.key_alg);
@@ -42,7 +43,7 @@ impl Entry {
         }
     }
 
-    /// The service's words about the default certificate.
+    /// The service's data of the default certificate.
     pub fn certificate_record(&self) -> Option<&KeypairCertificate> {
         let certificates = &self.keypair.certificates;
         let place = self.shown.get_or_init(|| {
@@ -52,12 +53,12 @@ impl Entry {
         certificates.get((*place)?)
     }
 
-    /// The default certificate, read; if it is one, and of this key.
+    /// The default certificate, parsed; `None` if it is not a certificate for this key.
     pub fn certificate(&self) -> Option<&Certificate> {
         self.certificate.get_or_init(|| self.read_certificate()).as_ref()
     }
 
-    /// Says so where the certificate that is shown is not valid, or not the one that the service uses by default.
+    /// Warns if the certificate that is shown has expired, or is not the service's default one.
     fn tell_of_choice(&self, record: &KeypairCertificate) {
         if record.chosen && !record.valid_at(SystemTime::now()) {
             log::warn!(

@@ -1,7 +1,7 @@
-//! Handles: given once, never reused, good until `C_Finalize`.
+//! Handles: never reused, and valid until `C_Finalize`.
 //!
-//! SunPKCS11 closes its last session and goes on with key handles that it found before, so a handle is the
-//! module's, not a session's. A handle keeps pointing at the same object when the catalog is refreshed.
+//! SunPKCS11 closes its last session and continues to use key handles from it, so handles belong to the module, not to
+//! a session. A handle refers to the same object after the catalog is refreshed.
 
 use super::object::Object;
 use crate::lock::{Mutex, RwLock};
@@ -10,14 +10,14 @@ use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-/// What makes a token object the same one after a refresh.
+/// The identity of a token object across refreshes.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub enum ObjectKey {
     /// The private half of the keypair with this id.
     PrivateKey(CK_SLOT_ID, String),
     /// The public half of the keypair with this id.
     PublicKey(CK_SLOT_ID, String),
-    /// A keypair's certificate, by the SHA-256 of its DER: a renewed certificate is another object.
+    /// A keypair's certificate, by the SHA-256 of its DER: a renewed certificate is a different object.
     Certificate(CK_SLOT_ID, String, [u8; 32]),
     /// A chain certificate, by the SHA-256 of its DER.
     Chain(CK_SLOT_ID, [u8; 32]),
@@ -37,7 +37,7 @@ impl ObjectKey {
     }
 }
 
-/// All objects that have a handle. Session objects live apart: every search passes over all of them.
+/// All objects with a handle. Session objects are separate, because every search looks at all of them.
 #[derive(Default)]
 pub struct Handles {
     last: AtomicU64,
@@ -51,13 +51,13 @@ impl Handles {
         (self.last.fetch_add(1, Ordering::Relaxed) + 1) as CK_OBJECT_HANDLE
     }
 
-    /// The object behind a handle.
+    /// The object with this handle.
     pub fn get(&self, handle: CK_OBJECT_HANDLE) -> Option<Arc<Object>> {
         let found = self.token.read().get(&handle).cloned();
         found.or_else(|| self.session.read().get(&handle).cloned())
     }
 
-    /// Makes a token object with the handle that its key already has, else with a new one.
+    /// Creates a token object with the existing handle of its key, or with a new one.
     pub fn settle(&self, key: ObjectKey, make: impl FnOnce(CK_OBJECT_HANDLE) -> Object) -> Arc<Object> {
         let handle = *self.by_key.lock().entry(key).or_insert_with(|| self.next());
         let object = Arc::new(make(handle));
@@ -65,13 +65,13 @@ impl Handles {
         object
     }
 
-    /// The token object that has this key already.
+    /// The existing token object with this key.
     pub fn settled(&self, key: &ObjectKey) -> Option<Arc<Object>> {
         let handle = *self.by_key.lock().get(key)?;
         self.token.read().get(&handle).cloned()
     }
 
-    /// Makes a session object with a new handle.
+    /// Creates a session object with a new handle.
     pub fn add(&self, make: impl FnOnce(CK_OBJECT_HANDLE) -> Object) -> CK_OBJECT_HANDLE {
         let handle = self.next();
         self.session.write().insert(handle, Arc::new(make(handle)));

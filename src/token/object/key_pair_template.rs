@@ -1,7 +1,8 @@
-//! What the templates of `C_GenerateKeyPair` may ask for (PKCS#11 3.2, 5.18): "If a call to `C_GenerateKeyPair` cannot support
-//! the precise templates supplied to it, it will fail and return without creating any key objects."
+//! The attributes that the templates of `C_GenerateKeyPair` may contain (PKCS#11 3.2, 5.18): "If a call to
+//! `C_GenerateKeyPair` cannot support the precise templates supplied to it, it will fail and return without creating
+//! any key objects."
 //!
-//! One table says for each attribute and each half of the pair what becomes of it; docs/conformance.md shows it.
+//! One table defines the handling of each attribute in each half of the pair; docs/conformance.md shows it.
 
 use super::attribute::Template;
 use super::attribute_table::row as attribute_row;
@@ -11,23 +12,23 @@ use crate::error::{Error, Result};
 use crate::mechanism::{Family, MECHANISMS};
 use cryptoki_sys::*;
 
-/// What becomes of an attribute.
+/// The handling of an attribute.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Rule {
-    /// The keypair is made as asked, or the value has to be what the mechanism says.
+    /// The keypair gets this value, or the value must match the mechanism.
     Kept,
-    /// Only this value can be had.
+    /// Only this value is supported.
     Only(bool),
-    /// Any value, and it makes no difference: tools set it by habit.
+    /// Any value is accepted and has no effect, because tools set it by habit.
     Ignored,
-    /// `TRUE` where the template asks for a signing key, too: tools ask for everything that a key might do. A template that
-    /// asks for this and not for signing asks for a key of another kind.
+    /// `TRUE` if the template also asks for a signing key, because tools ask for everything that a key might do. A
+    /// template that asks for this but not for signing is for another kind of key.
     WithSigning,
-    /// Only an empty value: the service has no place for it.
+    /// Only an empty value: the service cannot store any other.
     Empty,
     /// `CKR_ATTRIBUTE_READ_ONLY`: the token sets it (4.1, footnotes 2 and 4).
     TokenSets,
-    /// The half has no such attribute: `CKR_TEMPLATE_INCONSISTENT`.
+    /// This half has no such attribute: `CKR_TEMPLATE_INCONSISTENT`.
     OtherHalf,
 }
 
@@ -105,7 +106,7 @@ fn refuse(rv: CK_RV, name: &str, problem: &str) -> Error {
     Error::loud(rv, format!("{name} in the template of a new keypair {problem}"))
 }
 
-/// Checks one half's template for what cannot be had. Nothing is asked of the service before both halves have passed.
+/// Checks one half's template for unsupported values. No request is sent before both halves have passed.
 pub fn check_half(template: &Template<'_>, class: Class, family: Family) -> Result<()> {
     for (attribute, value) in &template.0 {
         let Some(row) = ROWS.iter().find(|row| row.attribute == *attribute) else {
@@ -125,7 +126,7 @@ pub fn check_half(template: &Template<'_>, class: Class, family: Family) -> Resu
         let problem = "restricts the key, which the service cannot do; leave it out";
         return Err(refuse(CKR_ATTRIBUTE_VALUE_INVALID, "CKA_ALLOWED_MECHANISMS", problem));
     }
-    // The default is FALSE: a session object, which the service cannot make.
+    // The default is FALSE: a session object, which the service cannot create.
     if class == Class::PrivateKey && template.get(CKA_TOKEN).is_none() {
         let problem = "is missing, which asks for a session key; keypairs are stored in the service: set it to TRUE";
         return Err(refuse(CKR_TEMPLATE_INCOMPLETE, "CKA_TOKEN", problem));
@@ -162,7 +163,7 @@ fn check(row: &Row, rule: Rule, template: &Template<'_>, value: &[u8]) -> Result
     }
 }
 
-/// Whether a `CKA_ALLOWED_MECHANISMS` allows all that keys of the family do.
+/// Whether a `CKA_ALLOWED_MECHANISMS` allows every mechanism of the family.
 fn allows_all(given: &[u8], family: Family) -> bool {
     let (numbers, rest) = given.as_chunks::<{ size_of::<CK_MECHANISM_TYPE>() }>();
     let given: Vec<_> = numbers.iter().map(|number| CK_MECHANISM_TYPE::from_ne_bytes(*number)).collect();
@@ -170,7 +171,7 @@ fn allows_all(given: &[u8], family: Family) -> bool {
     rest.is_empty() && all.all(|mechanism| given.contains(&mechanism.mechanism_type))
 }
 
-/// The table for people, in Markdown.
+/// The table for the documentation, in Markdown.
 pub fn markdown() -> String {
     let words = |rule| match rule {
         Kept => "kept, or refused where it cannot be had",

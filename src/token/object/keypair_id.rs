@@ -1,9 +1,10 @@
-//! A keypair's id at the service, and the `CKA_ID` of its objects.
+//! A keypair's id in the service, and the `CKA_ID` of its objects.
 
 use data_encoding::{HEXLOWER, HEXLOWER_PERMISSIVE};
 
-/// `CKA_ID` of a keypair. A client that created it with an id and no label gets that id back: it is in the alias, behind
-/// `prefix` (`STM_PKCS11_KEY_PREFIX`), in lower-case hexadecimal. Else the id is that of the service, see [`assigned_id`].
+/// `CKA_ID` of a keypair. A client that created it with an id and no label gets that id back: the alias contains it
+/// after `prefix` (`STM_PKCS11_KEY_PREFIX`), in lower-case hexadecimal. Otherwise it is derived from the service's id,
+/// see [`assigned_id`].
 pub fn object_id(keypair_id: &str, alias: &str, prefix: &str) -> Box<[u8]> {
     named_id(alias, prefix).unwrap_or_else(|| assigned_id(keypair_id).into())
 }
@@ -18,7 +19,7 @@ fn named_id(alias: &str, prefix: &str) -> Option<Box<[u8]>> {
     (!id.is_empty()).then(|| id.into())
 }
 
-/// The 16 bytes of a keypair's UUID, else the first 16 of SHA-256 of its id as it stands.
+/// The 16 bytes of a keypair's UUID. If its id is not a UUID: the first 16 bytes of the id's SHA-256.
 fn assigned_id(keypair_id: &str) -> [u8; 16] {
     uuid_bytes(keypair_id.as_bytes()).unwrap_or_else(|| {
         let digest = crate::mechanism::sha256(keypair_id.as_bytes());
@@ -34,7 +35,7 @@ fn uuid_bytes(text: &[u8]) -> Option<[u8; 16]> {
     HEXLOWER_PERMISSIVE.decode(&digits).ok()?.try_into().ok()
 }
 
-/// The UUID that 16 bytes of `CKA_ID` may stand for.
+/// The UUID that 16 bytes of `CKA_ID` may encode.
 pub fn keypair_id(object_id: &[u8]) -> Option<String> {
     let hex = HEXLOWER.encode(object_id);
     (object_id.len() == 16)

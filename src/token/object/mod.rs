@@ -1,4 +1,4 @@
-//! Objects: what a handle stands for, what its attributes say, and which handle it has.
+//! Objects, their attributes, and their handles.
 
 #![allow(clippy::module_inception, reason = "object.rs holds the object itself")]
 

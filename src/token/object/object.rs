@@ -1,4 +1,4 @@
-//! An object: what a handle stands for (PKCS#11 3.2, chapter 4 "Objects").
+//! An object: the target of a handle (PKCS#11 3.2, chapter 4 "Objects").
 
 use super::class::Class;
 use super::entry::Entry;
@@ -8,7 +8,7 @@ use crate::x509::Certificate;
 use cryptoki_sys::*;
 use std::sync::Arc;
 
-/// What stands behind an object.
+/// Where an object's data comes from.
 pub enum Source {
     /// A half of a keypair, or its certificate.
     Keypair(Arc<Entry>),
@@ -16,16 +16,16 @@ pub enum Source {
     Chain(Box<ChainCertificate>),
     /// `CKP_...`
     Profile(CK_PROFILE_ID),
-    /// Made by the application (`C_CreateObject`, `C_CopyObject`).
+    /// Created by the application (`C_CreateObject`, `C_CopyObject`).
     Session(Box<SessionObject>),
 }
 
-/// A certificate that some keypair's certificate stands on.
+/// A certificate in the chain of a keypair's certificate.
 pub struct ChainCertificate {
     pub certificate: Certificate,
     /// Its subject's common name.
     pub label: String,
-    /// SHA-1 of its public key bits, as issuers are looked for.
+    /// SHA-1 of its public key bits, by which clients look for issuers.
     pub id: [u8; 20],
 }
 
@@ -39,7 +39,7 @@ pub struct Object {
 }
 
 impl Object {
-    /// An object that is to have this handle.
+    /// An object with a given handle.
     pub(in crate::token) fn new(
         handle: CK_OBJECT_HANDLE,
         slot: CK_SLOT_ID,
@@ -63,7 +63,7 @@ impl Object {
         self.class
     }
 
-    /// The session that owns it, where it is a session object.
+    /// The session that owns it, if it is a session object.
     pub fn owner(&self) -> Option<CK_SESSION_HANDLE> {
         match &self.source {
             Source::Session(object) => Some(object.session),
@@ -71,8 +71,9 @@ impl Object {
         }
     }
 
-    /// `CKA_PRIVATE`: whether only a logged-in user sees it. Private keys are private where the token wants a login;
-    /// without one they are there for all to see, as the standard has it for objects that are not private.
+    /// `CKA_PRIVATE`: whether only a logged-in user sees it. Private keys are private objects if the token requires a
+    /// login. Without a login requirement everybody sees them, as the standard defines for objects that are not
+    /// private.
     pub fn is_private(&self) -> bool {
         self.private
     }

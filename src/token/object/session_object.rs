@@ -1,6 +1,6 @@
-//! Objects that the application makes for itself: public keys and certificates that end with their session
-//! (PKCS#11 3.2, 5.7 `C_CreateObject`, `C_CopyObject`, `C_SetAttributeValue`). SunPKCS11 and pkcs11-provider import
-//! them to verify. Nothing of them ever reaches the service.
+//! Session objects that the application creates: public keys and certificates that end with their session (PKCS#11 3.2,
+//! 5.7 `C_CreateObject`, `C_CopyObject`, `C_SetAttributeValue`). SunPKCS11 and pkcs11-provider import them to verify
+//! signatures. They are never sent to the service.
 
 use super::attribute::{Template, Value};
 use super::class::Class;
@@ -10,22 +10,22 @@ use crate::x509::Certificate;
 use cryptoki_sys::*;
 use std::collections::BTreeMap;
 
-/// The largest value that is kept for an attribute.
+/// The longest value of an attribute, in bytes.
 const MAX_VALUE: usize = 1 << 20;
 
-/// The attributes that the application gave, completed and checked once, when the object is made.
+/// The application's attributes, checked and completed with defaults when the object is created.
 pub struct SessionObject {
     pub(in crate::token) session: CK_SESSION_HANDLE,
     pub(in crate::token) key: Option<PublicKey>,
     attributes: BTreeMap<CK_ATTRIBUTE_TYPE, Vec<u8>>,
 }
 
-/// An attribute that an application may give, with the default that the standard sets.
+/// An attribute that an application may set, with the standard's default.
 struct Rule {
     attribute: CK_ATTRIBUTE_TYPE,
     kind: Kind,
     default: Option<&'static [u8]>,
-    /// `C_SetAttributeValue` may change it afterwards.
+    /// Whether `C_SetAttributeValue` may change it.
     changeable: bool,
 }
 
@@ -93,7 +93,7 @@ const CERTIFICATE: &[Rule] = &[
     rule(CKA_NAME_HASH_ALGORITHM, Kind::Number, None, false),
 ];
 
-/// Attributes that only the token itself may set (4.1.3, footnotes 2 and 4).
+/// Attributes that only the token may set (4.1.3, footnotes 2 and 4).
 pub const TOKEN_SETS: &[CK_ATTRIBUTE_TYPE] = &[CKA_LOCAL, CKA_KEY_GEN_MECHANISM, CKA_UNIQUE_ID, CKA_ALLOWED_MECHANISMS];
 
 fn rules(class: Class) -> impl Iterator<Item = &'static Rule> {
@@ -107,7 +107,7 @@ impl SessionObject {
         Value::optional(self.attributes.get(&wanted).map(Vec::as_slice))
     }
 
-    /// The bytes of all its attributes.
+    /// The total length of all its attributes, in bytes.
     pub fn size(&self) -> usize {
         self.attributes.values().map(Vec::len).sum()
     }
@@ -116,7 +116,7 @@ impl SessionObject {
         self.attributes.get(&wanted).is_some_and(|value| *value == [CK_TRUE])
     }
 
-    /// Checks every attribute against the rules of its class, works out the key, and fills in the defaults.
+    /// Checks every attribute against the rules of its class, computes the key, and adds the defaults.
     pub(in crate::token) fn build(
         session: CK_SESSION_HANDLE,
         class: Class,
@@ -209,7 +209,7 @@ fn complete_certificate(attributes: &mut BTreeMap<CK_ATTRIBUTE_TYPE, Vec<u8>>) -
     Ok(())
 }
 
-/// The original's attributes with the template's over them: `CKR_ATTRIBUTE_READ_ONLY` for what stays as it was made.
+/// The original's attributes, overridden by the template: `CKR_ATTRIBUTE_READ_ONLY` for those that must not change.
 pub fn changed(
     original: &SessionObject,
     class: Class,

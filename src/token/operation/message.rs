@@ -8,14 +8,14 @@ use cryptoki_sys::*;
 pub struct MessageOperation<T> {
     pub mechanism: CK_MECHANISM_TYPE,
     pub parameter: Parameter,
-    /// The key's handle: it is looked up anew for each message, as it may be gone by then.
+    /// The key's handle, which is looked up for each message, because the key may no longer exist.
     pub key: CK_OBJECT_HANDLE,
     /// The message between Begin and the last Next.
     pub current: Option<T>,
 }
 
 impl<T> MessageOperation<T> {
-    /// `CKR_OPERATION_ACTIVE` while a message is going on.
+    /// `CKR_OPERATION_ACTIVE` while a message is unfinished.
     pub fn idle(&self) -> Result<()> {
         match self.current {
             None => Ok(()),

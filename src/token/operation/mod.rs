@@ -1,5 +1,5 @@
-//! What can be going on in a session: searches, digests, signatures, verifications. An operation is a state machine that
-//! knows neither its session nor the module: [`super::session`] takes it out, drives it, and puts it back.
+//! The operations of a session: searches, digests, signatures, verifications. An operation is a state machine that
+//! knows neither its session nor the module. [`super::session`] takes it out, calls it, and puts it back.
 
 mod digest;
 mod find;

@@ -1,26 +1,26 @@
 //! Output buffers (PKCS#11 3.2, 5.2).
 
-/// How much room the application gives for an answer.
+/// The room that the application provides for a result.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Room {
-    /// None: it asks for the length (a null buffer).
+    /// A null buffer: the application asks for the length.
     Query,
     Bytes(usize),
 }
 
-/// What a function with an output buffer has to say (5.2 "Conventions for functions returning output in a
-/// variable-length buffer").
+/// The result of a function with an output buffer (5.2 "Conventions for functions returning output in a variable-length
+/// buffer").
 #[derive(Debug, PartialEq, Eq)]
 pub enum Produced {
     Bytes(Vec<u8>),
-    /// The length that was asked for; the operation goes on.
+    /// The requested length; the operation stays active.
     Length(usize),
-    /// `CKR_BUFFER_TOO_SMALL` and the length that is needed; the operation goes on.
+    /// `CKR_BUFFER_TOO_SMALL` and the required length; the operation stays active.
     TooSmall(usize),
 }
 
 impl Room {
-    /// Whether an answer of this length is wanted and fits; else what to say instead.
+    /// `None` if a result of this length fits; otherwise what to return instead.
     pub fn check(self, needed: usize) -> Option<Produced> {
         match self {
             Self::Query => Some(Produced::Length(needed)),

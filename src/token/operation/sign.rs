@@ -1,4 +1,4 @@
-//! A signature in the making (PKCS#11 3.2, 5.13).
+//! A signing operation (PKCS#11 3.2, 5.13).
 
 use super::rules::single_part;
 use crate::error::{Error, Result};
@@ -7,18 +7,18 @@ use crate::token::object::{Class, Object};
 use cryptoki_sys::*;
 use std::sync::Arc;
 
-/// From `C_SignInit` to the call that fetches the signature.
+/// From `C_SignInit` to the call that returns the signature.
 pub struct SignOperation {
-    /// Kept, so that the operation outlives a refresh of the catalog.
+    /// Held so that the operation survives a refresh of the catalog.
     pub key: Arc<Object>,
-    /// The data so far, hashed where the mechanism hashes.
+    /// The data so far, hashed if the mechanism hashes.
     pub signing: Signing,
-    /// `C_SignUpdate` was called: only `C_SignFinal` may end it.
+    /// `C_SignUpdate` was called: only `C_SignFinal` may end the operation.
     pub multipart: bool,
 }
 
 impl SignOperation {
-    /// `CKR_KEY_FUNCTION_NOT_PERMITTED` for anything but a private key; then the mechanism's own checks of key and
+    /// `CKR_KEY_FUNCTION_NOT_PERMITTED` if it is not a private key; then the mechanism's own checks of key and
     /// parameter.
     pub fn new(mechanism: CK_MECHANISM_TYPE, parameter: &Parameter, key: Arc<Object>) -> Result<Self> {
         let private = |_: &&PublicKey| key.class() == Class::PrivateKey;
@@ -29,7 +29,7 @@ impl SignOperation {
         Ok(Self { key, signing, multipart: false })
     }
 
-    /// One more part of the data.
+    /// Adds a part of the data.
     pub fn update(&mut self, part: &[u8]) -> Result<()> {
         if !self.signing.multipart() {
             return Err(single_part());

@@ -1,4 +1,4 @@
-//! A verification in the making (PKCS#11 3.2, 5.15).
+//! A verifying operation (PKCS#11 3.2, 5.15).
 
 use super::rules::single_part;
 use crate::error::{Error, Result};
@@ -6,18 +6,18 @@ use crate::mechanism::{Parameter, PublicKey, Signing};
 use crate::token::object::{Class, Object};
 use cryptoki_sys::*;
 
-/// From `C_VerifyInit` or `C_VerifySignatureInit` to the call that answers.
+/// From `C_VerifyInit` or `C_VerifySignatureInit` to the call that returns the result.
 pub struct VerifyOperation {
-    /// The data so far, hashed where the mechanism hashes.
+    /// The data so far, hashed if the mechanism hashes.
     pub verifying: Signing,
-    /// `C_VerifyUpdate` was called: only `C_VerifyFinal` may end it.
+    /// `C_VerifyUpdate` was called: only `C_VerifyFinal` may end the operation.
     pub multipart: bool,
-    /// Given beforehand by `C_VerifySignatureInit`.
+    /// The signature passed to `C_VerifySignatureInit`.
     pub signature: Option<Vec<u8>>,
 }
 
 impl VerifyOperation {
-    /// `CKR_KEY_FUNCTION_NOT_PERMITTED` for anything but a public key with `CKA_VERIFY`; then the mechanism's own checks of
+    /// `CKR_KEY_FUNCTION_NOT_PERMITTED` if it is not a public key with `CKA_VERIFY`; then the mechanism's own checks of
     /// key and parameter.
     pub fn new(
         mechanism: CK_MECHANISM_TYPE,
@@ -33,7 +33,7 @@ impl VerifyOperation {
         Ok(Self { verifying, multipart: false, signature: signature.map(<[u8]>::to_vec) })
     }
 
-    /// One more part of the data.
+    /// Adds a part of the data.
     pub fn update(&mut self, part: &[u8]) -> Result<()> {
         if !self.verifying.multipart() {
             return Err(single_part());
@@ -42,7 +42,7 @@ impl VerifyOperation {
         self.verifying.update(part)
     }
 
-    /// Compares with the signature given now, else with the one that was given beforehand.
+    /// Compares with the given signature, or else with the one passed at the beginning.
     pub fn finish(self, signature: Option<Result<&[u8]>>) -> Result<()> {
         let Self { verifying, signature: early, .. } = self;
         match signature {

@@ -1,4 +1,4 @@
-//! Objects that an application makes (PKCS#11 3.2, 5.7 `C_CreateObject`, `C_CopyObject`, `C_SetAttributeValue`).
+//! Objects that an application creates (PKCS#11 3.2, 5.7 `C_CreateObject`, `C_CopyObject`, `C_SetAttributeValue`).
 
 use super::session::Session;
 use crate::error::{Error, Result};
@@ -6,22 +6,22 @@ use crate::token::object::{Class, Object, SessionObject, Source, TOKEN_SETS, Tem
 use cryptoki_sys::*;
 use std::collections::BTreeMap;
 
-/// What to do where a write on the token is refused.
+/// The fix for a refused write to the token.
 pub(super) const WRITES: &str = "create keypairs with C_GenerateKeyPair, and attach certificates, rename and delete in the \
                                  service: its web page, smctl, or stm-pkcs11 keypair";
 
-/// What an application wants to make.
+/// An object that an application wants to create.
 pub(super) struct NewObject {
     /// `CKA_TOKEN`
     pub token: bool,
     /// Whether it is hidden without a login.
     pub private: bool,
-    /// Whether the token can store it.
+    /// Whether the token could store it.
     pub storable: bool,
 }
 
 impl Session {
-    /// `C_CreateObject`: certificates and public keys, for the time of the session.
+    /// `C_CreateObject`: certificates and public keys, for the life of the session.
     pub fn create_object(&self, template: &Template<'_>) -> Result<CK_OBJECT_HANDLE> {
         let class = template
             .number(CKA_CLASS)?
@@ -41,9 +41,9 @@ impl Session {
         self.keep(class, SessionObject::build(self.handle, class, given)?)
     }
 
-    /// What a new object needs beside a good template, in one order for `C_CreateObject`, `C_CopyObject` and
-    /// `C_GenerateKeyPair`: for a token object a session that writes and a token that can store it, and for a private
-    /// one a login.
+    /// The conditions for a new object besides a valid template, in the same order for `C_CreateObject`, `C_CopyObject`
+    /// and `C_GenerateKeyPair`. A token object requires a read/write session and a token that can store it; a private
+    /// object requires a login.
     pub(super) fn may_create(&self, new: NewObject) -> Result<()> {
         if new.token && !self.read_write {
             return Err(Error::loud(CKR_SESSION_READ_ONLY, format!("the session is read-only; {WRITES}")));
@@ -65,7 +65,7 @@ impl Session {
         Ok(self.handles.add(|handle| Object::new(handle, self.slot.id, class, private, source)))
     }
 
-    /// `C_CopyObject`: a session object, with what the template changes.
+    /// `C_CopyObject`: a session object, with the template's changes.
     pub fn copy_object(&self, handle: CK_OBJECT_HANDLE, template: &Template<'_>) -> Result<CK_OBJECT_HANDLE> {
         let object = self.object(handle)?;
         let Source::Session(original) = &object.source else {
@@ -74,13 +74,13 @@ impl Session {
         if !original.flag(CKA_COPYABLE) {
             return Err(CKR_ACTION_PROHIBITED.into());
         }
-        // Besides what may be changed later, a copy may be given these (4.1.2).
+        // Besides the attributes that may change later, a copy may set these (4.1.2).
         let also = [CKA_TOKEN, CKA_PRIVATE, CKA_MODIFIABLE, CKA_DESTROYABLE, CKA_COPYABLE];
         let attributes = changed(original, object.class(), template, &also)?;
         self.keep(object.class(), SessionObject::build(self.handle, object.class(), attributes)?)
     }
 
-    /// `C_SetAttributeValue`: all of the template, or nothing.
+    /// `C_SetAttributeValue`: applies the whole template, or nothing.
     pub fn set_attributes(&self, handle: CK_OBJECT_HANDLE, template: &Template<'_>) -> Result<()> {
         let object = self.object(handle)?;
         let Source::Session(original) = &object.source else {

@@ -1,4 +1,4 @@
-//! Message digesting (PKCS#11 3.2, 5.12), done here: it costs no request.
+//! Message digesting (PKCS#11 3.2, 5.12), without a request.
 
 use super::session::Session;
 use crate::error::{Error, Result};
@@ -7,7 +7,7 @@ use crate::token::operation::{DigestOperation, Produced, Room, null_mechanism, r
 use cryptoki_sys::*;
 
 impl Session {
-    /// `C_DigestInit`. `mechanism` is `None` where the application passed a null pointer to cancel.
+    /// `C_DigestInit`. `mechanism` is `None` if the application passed a null pointer to cancel.
     pub fn digest_init(&self, mechanism: Option<(CK_MECHANISM_TYPE, Parameter)>) -> Result<()> {
         let mut state = self.state.lock();
         let Some((mechanism, parameter)) = mechanism else {
@@ -25,7 +25,7 @@ impl Session {
         Ok(())
     }
 
-    /// `C_Digest`: ends the operation, unless it tells a length only.
+    /// `C_Digest`: ends the operation, except for a length query.
     pub fn digest(&self, data: Result<&[u8]>, room: Result<Room>) -> Result<Produced> {
         let mut state = self.state.lock();
         let mut operation = state.digest.take().ok_or(CKR_OPERATION_NOT_INITIALIZED)?;
@@ -41,7 +41,7 @@ impl Session {
         Ok(Produced::Bytes(operation.hasher.finish()))
     }
 
-    /// `C_DigestUpdate`: a wrong argument ends the operation.
+    /// `C_DigestUpdate`: an invalid argument ends the operation.
     pub fn digest_update(&self, part: Result<&[u8]>) -> Result<()> {
         let mut state = self.state.lock();
         let mut operation = state.digest.take().ok_or(CKR_OPERATION_NOT_INITIALIZED)?;
@@ -58,7 +58,7 @@ impl Session {
         Err(Error::new(CKR_KEY_INDIGESTIBLE, "only secret keys can be digested"))
     }
 
-    /// `C_DigestFinal`: ends the operation, unless it tells a length only.
+    /// `C_DigestFinal`: ends the operation, except for a length query.
     pub fn digest_final(&self, room: Result<Room>) -> Result<Produced> {
         let mut state = self.state.lock();
         let operation = state.digest.take().ok_or(CKR_OPERATION_NOT_INITIALIZED)?;

@@ -11,14 +11,14 @@ use cryptoki_sys::*;
 use std::sync::Arc;
 
 impl Session {
-    /// `C_FindObjectsInit`: the whole answer is worked out here; `C_FindObjects` only hands it over.
+    /// `C_FindObjectsInit`: computes the whole result; `C_FindObjects` only returns it.
     pub fn find_init(&self, template: &Template<'_>) -> Result<()> {
         log::trace!("C_FindObjectsInit({template})");
         if self.state.lock().find.is_some() {
             return Err(CKR_OPERATION_ACTIVE.into());
         }
         let slot = &self.slot;
-        // Before the login that it needs, the service cannot be asked: only what is known already is there.
+        // Before a required login, the service cannot be asked: only known objects are found.
         let ask = !slot.login_required() || slot.login.lock().user;
         let of_token = slot.account.find(slot.id, slot.kind, template, ask)?;
         let of_sessions = self.handles.session_objects(|o| o.slot() == slot.id && matches(o, template));
@@ -60,12 +60,12 @@ impl Session {
         }
     }
 
-    /// `C_GetObjectSize`, in bytes: the values of all attributes that are shown.
+    /// `C_GetObjectSize`, in bytes: the total length of all attributes that are shown.
     pub fn object_size(&self, handle: CK_OBJECT_HANDLE) -> Result<usize> {
         Ok(self.object(handle)?.size())
     }
 
-    /// `C_DestroyObject`: session objects only; what the service holds is the service's.
+    /// `C_DestroyObject`: session objects only, because the token cannot delete objects of the service.
     pub fn destroy_object(&self, handle: CK_OBJECT_HANDLE) -> Result<()> {
         let object = self.object(handle)?;
         if object.owner().is_none() {

@@ -1,4 +1,4 @@
-//! Making keypairs (PKCS#11 3.2, 5.18 `C_GenerateKeyPair`): `POST /keypairs`.
+//! Creates keypairs (PKCS#11 3.2, 5.18 `C_GenerateKeyPair`): `POST /keypairs`.
 
 use super::create_object::NewObject;
 use super::session::Session;
@@ -12,7 +12,7 @@ use crate::token::operation::require;
 use cryptoki_sys::*;
 
 impl Session {
-    /// `C_GenerateKeyPair`: handles of the new public and private key.
+    /// `C_GenerateKeyPair`: returns the handles of the new public and private key.
     pub fn generate_key_pair(
         &self,
         mechanism: (CK_MECHANISM_TYPE, Parameter),
@@ -54,7 +54,7 @@ impl Session {
         })
     }
 
-    /// The new keypair's alias: its label; without one, a prefix and the id in hexadecimal.
+    /// The new keypair's alias: its label, or else a prefix and the id in hexadecimal.
     fn alias(&self, public: &Template<'_>, private: &Template<'_>) -> Result<String> {
         let defaults = &self.slot.account.settings().generate;
         let labels = (private.text(CKA_LABEL)?, public.text(CKA_LABEL)?);
@@ -91,7 +91,7 @@ impl Session {
         }
     }
 
-    /// The handles of the keypair that was just made.
+    /// The handles of the new keypair.
     fn made(&self, id: &str, family: Family) -> Result<(CK_OBJECT_HANDLE, CK_OBJECT_HANDLE)> {
         let slot = &self.slot;
         let handle = |class: Class| {

@@ -1,5 +1,5 @@
-//! Message-based signing and verifying (PKCS#11 3.2, 5.14 and 5.16): one key, many messages. Thin wrappers: each
-//! message is an ordinary operation.
+//! Message-based signing and verifying (PKCS#11 3.2, 5.14 and 5.16): one key, many messages. Each message is an
+//! ordinary operation.
 
 use super::session::{Session, State};
 use crate::error::Result;
@@ -9,9 +9,9 @@ use crate::token::operation::{
 };
 use cryptoki_sys::*;
 
-/// An operation that a message can be: what signing and verifying do alike is written once, below.
+/// The common interface of signing and verifying operations for messages.
 trait Message: Sized {
-    /// Where the session keeps it.
+    /// Where the session stores it.
     fn messages(state: &mut State) -> &mut Option<MessageOperation<Self>>;
 
     /// Checks mechanism, key and parameter, in this order.
@@ -53,13 +53,13 @@ impl Message for VerifyOperation {
     }
 }
 
-/// The messages that were begun with the Init.
+/// The active message operation.
 fn active<T: Message>(state: &mut State) -> Result<&mut MessageOperation<T>> {
     T::messages(state).as_mut().ok_or_else(|| CKR_OPERATION_NOT_INITIALIZED.into())
 }
 
 impl Session {
-    /// `mechanism` is `None` where the application passed a null pointer to cancel.
+    /// `mechanism` is `None` if the application passed a null pointer to cancel.
     fn init_messages<T: Message>(
         &self,
         mechanism: Option<(CK_MECHANISM_TYPE, Parameter)>,
@@ -101,7 +101,7 @@ impl Session {
         Ok(())
     }
 
-    /// `C_MessageSignInit`: `CKR_OPERATION_ACTIVE` where there is one already.
+    /// `C_MessageSignInit`: `CKR_OPERATION_ACTIVE` if one is active.
     pub fn message_sign_init(
         &self,
         mechanism: Option<(CK_MECHANISM_TYPE, Parameter)>,
@@ -110,7 +110,7 @@ impl Session {
         self.init_messages::<SignOperation>(mechanism, key)
     }
 
-    /// `C_SignMessage`: the key stays ready for the next message, whatever happens to this one.
+    /// `C_SignMessage`: the key stays ready for the next message, even after an error.
     pub fn sign_message(&self, data: Result<&[u8]>, room: Result<Room>) -> Result<Produced> {
         let mut operation: SignOperation = self.new_message()?;
         if let Some(other) = room?.check(operation.signing.signature_len()) {
@@ -125,7 +125,7 @@ impl Session {
         self.begin_message::<SignOperation>()
     }
 
-    /// `C_SignMessageNext`: with `room` the last part, which is answered with the signature.
+    /// `C_SignMessageNext`: with `room`, this is the last part, and the result is the signature.
     pub fn sign_message_next(&self, part: Result<&[u8]>, room: Option<Room>) -> Result<Option<Produced>> {
         let mut operation = {
             let mut state = self.state.lock();
@@ -134,7 +134,7 @@ impl Session {
         let other = room.and_then(|room| room.check(operation.signing.signature_len()));
         if other.is_none() {
             let part = part?;
-            // A mechanism that takes its data in one part takes a message of one part.
+            // A mechanism that requires its data in one part accepts only messages of one part.
             if operation.signing.multipart() {
                 operation.update(part)?;
             } else if room.is_some() && !operation.multipart {
@@ -157,7 +157,7 @@ impl Session {
         self.end_messages::<SignOperation>()
     }
 
-    /// `C_MessageVerifyInit`: `CKR_OPERATION_ACTIVE` where there is one already.
+    /// `C_MessageVerifyInit`: `CKR_OPERATION_ACTIVE` if one is active.
     pub fn message_verify_init(
         &self,
         mechanism: Option<(CK_MECHANISM_TYPE, Parameter)>,
@@ -178,7 +178,7 @@ impl Session {
         self.begin_message::<VerifyOperation>()
     }
 
-    /// `C_VerifyMessageNext`: with a signature the last part.
+    /// `C_VerifyMessageNext`: with a signature, this is the last part.
     pub fn verify_message_next(&self, part: Result<&[u8]>, signature: Option<Result<&[u8]>>) -> Result<()> {
         let mut state = self.state.lock();
         let messages = active::<VerifyOperation>(&mut state)?;

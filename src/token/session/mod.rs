@@ -1,4 +1,4 @@
-//! A session, with the functions that work in one: a file for each chapter of the standard.
+//! Sessions, and the functions that work in one: a file for each chapter of the standard.
 
 #![allow(clippy::module_inception, reason = "session.rs holds the session itself")]
 

@@ -1,14 +1,14 @@
-//! Sessions (PKCS#11 3.2, 5.6) and the operations that are active in them.
+//! Sessions (PKCS#11 3.2, 5.6) and their active operations.
 //!
-//! **The lock rule.** A session has one lock, around [`State`], and it is never held while a request is under way: a
-//! request may take seconds, and meanwhile `C_SessionCancel`, `C_GetSessionInfo` and `C_CloseSession` have to answer. So
-//! whatever asks the service first *takes* its operation out of the state (`state.lock().sign.take()`, the lock is free
-//! again at the end of that line), works with it, and puts it back only where the standard lets it go on: after a length
-//! query, after `CKR_BUFFER_TOO_SMALL`, after an update. Any other way out drops it, so that an error ends the operation, as
-//! 5.2 has it, without a line of code. While an operation is out, a second thread in the same session meets
-//! `CKR_OPERATION_NOT_INITIALIZED` rather than a half-done state. Only hashing and verifying happen under the lock: they are short,
-//! and the session is the caller's alone. Nobody holds two sessions' locks, and under a session's lock only the slot's login
-//! and the handles are looked at, each for the time of one read.
+//! **The lock rule.** A session has one lock, around [`State`], which is never held during a request. A request may
+//! take seconds, and `C_SessionCancel`, `C_GetSessionInfo` and `C_CloseSession` must not wait for it. So code that
+//! sends a request first *takes* its operation out of the state (`state.lock().sign.take()`; the lock is free again at
+//! the end of that line). It puts the operation back only if the standard lets it continue: after a length query, after
+//! `CKR_BUFFER_TOO_SMALL`, after an update. Otherwise the operation is dropped, so that every error ends it, as 5.2
+//! requires. While an operation is out, a second thread in the same session gets `CKR_OPERATION_NOT_INITIALIZED`, and
+//! never sees a partial state. Only hashing and verifying hold the lock, because they are short, and the session
+//! belongs to its caller. No code holds the locks of two sessions. Under a session's lock, code reads only the slot's
+//! login and the handles, each briefly.
 
 use crate::error::{Error, Result};
 use crate::lock::Mutex;
@@ -20,9 +20,9 @@ use std::sync::Arc;
 
 /// One session of an application with one token.
 pub struct Session {
-    /// Its handle: never reused.
+    /// Its handle, which is never reused.
     pub handle: CK_SESSION_HANDLE,
-    /// The slot whose token it is with.
+    /// The slot of its token.
     pub slot: Arc<Slot>,
     pub(super) handles: Arc<Handles>,
     /// Opened with `CKF_RW_SESSION`.
@@ -30,8 +30,8 @@ pub struct Session {
     pub(super) state: Mutex<State>,
 }
 
-/// What is going on in a session. An operation that needs the service is taken out for the time of the request, so
-/// that the lock is never held across one.
+/// The active operations of a session. An operation that needs the service is taken out during the request, so that the
+/// lock is never held across one.
 #[derive(Default)]
 pub struct State {
     pub(super) find: Option<FindOperation>,
@@ -40,14 +40,14 @@ pub struct State {
     pub(super) verify: Option<VerifyOperation>,
     pub(super) message_sign: Option<MessageOperation<SignOperation>>,
     pub(super) message_verify: Option<MessageOperation<VerifyOperation>>,
-    /// Key handle and id of the signature made last.
+    /// Key handle and id of the last signature.
     pub(super) last_signature: Option<(CK_OBJECT_HANDLE, String)>,
 }
 
 /// Ends one kind of operation.
 type Cancel = fn(&mut State);
 
-/// What `C_SessionCancel` can cancel, by flag.
+/// The operations that `C_SessionCancel` can cancel, by flag.
 const CANCELLABLE: &[(CK_FLAGS, Cancel)] = &[
     (CKF_FIND_OBJECTS, |state| state.find = None),
     (CKF_DIGEST, |state| state.digest = None),
@@ -83,13 +83,13 @@ impl Session {
         }
     }
 
-    /// `C_SessionCancel`: flags without an active operation, and unknown ones, are passed over (5.6).
+    /// `C_SessionCancel`: ignores unknown flags, and flags without an active operation (5.6).
     pub fn session_cancel(&self, flags: CK_FLAGS) {
         let mut state = self.state.lock();
         CANCELLABLE.iter().filter(|(flag, _)| flags & flag != 0).for_each(|(_, cancel)| cancel(&mut state));
     }
 
-    /// `CKS_...`: the login is the token's, not the session's.
+    /// `CKS_...`: the login belongs to the token, not to the session.
     fn session_state(&self) -> CK_STATE {
         match (self.read_write, self.slot.login.lock().user) {
             (false, false) => CKS_RO_PUBLIC_SESSION,
@@ -99,7 +99,8 @@ impl Session {
         }
     }
 
-    /// The object behind a handle as this session may see it: of its slot's token, and, if private, only after login.
+    /// The object with a handle, if this session may see it: it must belong to the slot's token, and a private one
+    /// requires a login.
     pub(super) fn object(&self, handle: CK_OBJECT_HANDLE) -> Result<Arc<Object>> {
         let invalid =
             || Error::new(CKR_OBJECT_HANDLE_INVALID, format!("there is no object {handle} in this session's token"));
@@ -110,7 +111,7 @@ impl Session {
         Ok(object)
     }
 
-    /// The same for a key that an operation names: `CKR_KEY_HANDLE_INVALID` instead.
+    /// The same for the key of an operation, with `CKR_KEY_HANDLE_INVALID` as the error.
     pub(super) fn key(&self, handle: CK_OBJECT_HANDLE) -> Result<Arc<Object>> {
         let invalid =
             || Error::new(CKR_KEY_HANDLE_INVALID, format!("object {handle} is not a key of this session's token"));

@@ -1,7 +1,7 @@
-//! Signing (PKCS#11 3.2, 5.13). The digest is made here, the signature by the service.
+//! Signing (PKCS#11 3.2, 5.13). The module computes the digest, the service makes the signature.
 //!
-//! Every signature costs money, so the service is asked only with all data in hand and a buffer that is large
-//! enough: the length of every signature is known from the key.
+//! Every signature costs money, so the module sends the request only with all data, and only if the buffer is large
+//! enough. The key determines the length of the signature.
 
 use super::session::Session;
 use crate::error::{Error, Result};
@@ -10,7 +10,7 @@ use crate::token::operation::{Produced, Room, SignOperation, null_mechanism, req
 use cryptoki_sys::*;
 
 impl Session {
-    /// `C_SignInit`. `mechanism` is `None` where the application passed a null pointer to cancel.
+    /// `C_SignInit`. `mechanism` is `None` if the application passed a null pointer to cancel.
     pub fn sign_init(&self, mechanism: Option<(CK_MECHANISM_TYPE, Parameter)>, key: CK_OBJECT_HANDLE) -> Result<()> {
         let Some((mechanism, parameter)) = mechanism else {
             return self.state.lock().sign.take().map(drop).ok_or_else(null_mechanism);
@@ -34,8 +34,8 @@ impl Session {
         SignOperation::new(mechanism, parameter, self.key(key)?)
     }
 
-    /// `C_Sign`: ends the operation, unless it tells a length only. `data` and `room` come checked for null pointers,
-    /// and are read late, as the standard has the order of errors.
+    /// `C_Sign`: ends the operation, except for a length query. `data` and `room` were checked for null pointers, but
+    /// are evaluated late, to follow the standard's order of errors.
     pub fn sign(&self, data: Result<&[u8]>, room: Result<Room>) -> Result<Produced> {
         let mut operation = self.state.lock().sign.take().ok_or(CKR_OPERATION_NOT_INITIALIZED)?;
         if operation.multipart {
@@ -52,7 +52,7 @@ impl Session {
 
     /// `C_SignUpdate`: any error ends the operation.
     pub fn sign_update(&self, part: Result<&[u8]>) -> Result<()> {
-        // Hashing happens with the session's lock: the session is the caller's alone, and other sessions go on.
+        // Hashing holds the session's lock: the session belongs to the caller, and other sessions continue.
         let mut state = self.state.lock();
         let mut operation = state.sign.take().ok_or(CKR_OPERATION_NOT_INITIALIZED)?;
         operation.update(part?)?;
@@ -60,7 +60,7 @@ impl Session {
         Ok(())
     }
 
-    /// `C_SignFinal`: ends the operation, unless it tells a length only.
+    /// `C_SignFinal`: ends the operation, except for a length query.
     pub fn sign_final(&self, room: Result<Room>) -> Result<Produced> {
         let operation = self.state.lock().sign.take().ok_or(CKR_OPERATION_NOT_INITIALIZED)?;
         if !operation.signing.multipart() {
@@ -73,7 +73,7 @@ impl Session {
         self.finish_sign(operation)
     }
 
-    /// Ends an operation with exactly one `POST .../sign`, and verifies what comes back.
+    /// Ends an operation with exactly one `POST .../sign`, and verifies the signature.
     pub(super) fn finish_sign(&self, operation: SignOperation) -> Result<Produced> {
         let SignOperation { key, signing, .. } = operation;
         let entry = key.entry().ok_or(CKR_KEY_HANDLE_INVALID)?;

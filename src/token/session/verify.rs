@@ -1,4 +1,4 @@
-//! Verifying (PKCS#11 3.2, 5.15 and `C_VerifySignature*`), done here from the public key: it costs no request.
+//! Verifying (PKCS#11 3.2, 5.15 and `C_VerifySignature*`) with the public key, without a request.
 
 use super::session::Session;
 use crate::error::{Error, Result};
@@ -7,7 +7,7 @@ use crate::token::operation::{VerifyOperation, null_mechanism, require, single_p
 use cryptoki_sys::*;
 
 impl Session {
-    /// `C_VerifyInit`, and `C_VerifySignatureInit` with the signature to check.
+    /// `C_VerifyInit`, and `C_VerifySignatureInit` with the signature to verify.
     pub fn verify_init(
         &self,
         mechanism: Option<(CK_MECHANISM_TYPE, Parameter)>,
@@ -37,7 +37,8 @@ impl Session {
         VerifyOperation::new(mechanism, parameter, &*self.key(key)?, signature)
     }
 
-    /// `C_Verify`, and `C_VerifySignature` (without a signature: it came with the Init). Always ends the operation.
+    /// `C_Verify`, and `C_VerifySignature` (without a signature, which was passed to the Init). Always ends the
+    /// operation.
     pub fn verify(&self, data: Result<&[u8]>, signature: Option<Result<&[u8]>>) -> Result<()> {
         let mut operation = self.take_verify(signature.is_none())?;
         if operation.multipart {
@@ -64,7 +65,7 @@ impl Session {
         operation.finish(signature)
     }
 
-    /// The operation, if it was begun by the Init that goes with this function.
+    /// The operation, if the matching Init began it.
     fn take_verify(&self, early: bool) -> Result<VerifyOperation> {
         let mut state = self.state.lock();
         match &state.verify {

@@ -1,6 +1,6 @@
-//! An account of the service as the slots see it: settings, service, and the catalog of what it showed so far.
+//! An account of the service: settings, service, and the catalog of everything that it has returned so far.
 //!
-//! Nothing is asked before something needs it, and then as little as answers the question ([`super::lookup`]).
+//! Requests are sent only when needed, and ask for as little as possible ([`super::lookup`]).
 
 use super::catalog::Catalog;
 use super::failure;
@@ -18,23 +18,22 @@ use cryptoki_sys::{CK_SLOT_ID, CKA_ID};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-/// How long the list is believed when a name is not in it: a keypair made a moment ago elsewhere is found soon.
+/// How long a list is valid for a name that it does not contain, so that a keypair created elsewhere is found soon.
 const MISS_LIFETIME: Duration = Duration::from_secs(5);
 
-/// One set of credentials at one host.
+/// One set of credentials for one host.
 pub struct Account {
     settings: Arc<TokenSettings>,
     pub(super) service: Service,
     pub(super) signer: Signer,
     layout: Layout,
     catalog: RwLock<Arc<Catalog>>,
-    /// Held while a new catalog is put together, never during a request.
-    /// How many logins and logouts there were.
+    /// The number of logins and logouts. Locked while a new catalog is built, but never during a request.
     renewal: Mutex<u64>,
 }
 
 impl Account {
-    /// Touches nothing but memory. `slots` are the kinds and ids of its slots.
+    /// Sends no request, and reads no file. `slots` are the kinds and ids of its slots.
     pub(in crate::token) fn new(
         settings: Arc<TokenSettings>,
         slots: Vec<(SlotKind, CK_SLOT_ID)>,
@@ -66,8 +65,8 @@ impl Account {
         Arc::clone(&self.catalog.read())
     }
 
-    /// The token objects of a slot that match a template. Asks the service only for what is not known yet; with
-    /// `ask` false (before the login that it needs) not at all.
+    /// The token objects of a slot that match a template. Requests only what is not known yet; nothing if `ask` is
+    /// false (before a required login).
     pub fn find(
         &self,
         slot: CK_SLOT_ID,
@@ -99,7 +98,7 @@ impl Account {
                 self.fetch_some(Wanted::Id(id), deadline, |catalog| catalog.id_since(id))?;
                 self.fetch_rest(slot, *permitted, template, deadline)
             }
-            // A client that looks for the key of an issuer's certificate gets its answer from memory.
+            // A search for the key of an issuer's certificate is answered from memory.
             Need::Named(id, _) if self.is_of_issuer(slot, id) => Ok(()),
             Need::Named(_, alias) => {
                 self.fetch_some(Wanted::Alias(alias), deadline, |catalog| catalog.alias_since(alias))
@@ -108,13 +107,13 @@ impl Account {
         }
     }
 
-    /// Whether an issuer's certificate that is known has this `CKA_ID`.
+    /// Whether a known issuer's certificate has this `CKA_ID`.
     fn is_of_issuer(&self, slot: CK_SLOT_ID, id: &[u8]) -> bool {
         let found = self.catalog().find(slot, &Template(vec![(CKA_ID, id)]));
         found.iter().any(|object| object.entry().is_none())
     }
 
-    /// One narrow look-up, unless memory has the answer.
+    /// One narrow lookup, unless memory has the answer.
     fn fetch_some(
         &self,
         wanted: Wanted<'_>,
@@ -147,7 +146,8 @@ impl Account {
         }
     }
 
-    /// The whole list where the narrow look-up could not answer: other objects than keypairs' may have the name.
+    /// Requests the whole list if the narrow lookup could not answer: objects other than those of keypairs may have the
+    /// name.
     fn fetch_rest(
         &self,
         slot: CK_SLOT_ID,
@@ -183,7 +183,7 @@ impl Account {
         }
     }
 
-    /// The keypairs of a fresh list whose keys may be others by now.
+    /// Requests the dynamic keypairs of a fresh list, whose keys may have changed.
     fn fetch_dynamic(&self, deadline: Deadline) -> Result<()> {
         let aliases = self.catalog().dynamic_aliases();
         for alias in &aliases {
@@ -196,8 +196,8 @@ impl Account {
         *self.renewal.lock()
     }
 
-    /// Puts a new catalog in place of the old one, if `make` makes one, and if what it is made of was asked for by who is
-    /// logged in: since as many logins and logouts as there were by then.
+    /// Replaces the catalog with the one that `make` builds, if any. Does nothing if a login or logout happened since
+    /// the data was requested; `logins` is the count at that time.
     fn renew(&self, logins: u64, make: impl FnOnce(&Catalog) -> Option<Catalog>) {
         let one_at_a_time = self.renewal.lock();
         if *one_at_a_time != logins {
@@ -209,7 +209,7 @@ impl Account {
         }
     }
 
-    /// Makes a keypair and shows it at once, in all sessions.
+    /// Creates a keypair, and shows it in all sessions at once.
     pub fn create(&self, new: &NewKeypair) -> Result<Arc<Keypair>> {
         let logins = self.logins();
         let keypair = self.service.create_keypair(new).map_err(|failure| failure::generation_error(&failure))?;
@@ -218,14 +218,14 @@ impl Account {
         Ok(keypair)
     }
 
-    /// Forgets what memory and disk say of a keypair: the service answered that it is otherwise.
+    /// Drops a keypair from memory and disk, because the service reported different data.
     pub fn forget(&self, keypair: &Keypair) {
         self.service.forget(keypair);
         self.renew(self.logins(), |catalog| Some(catalog.without(|known| known.id == keypair.id, &self.layout)));
     }
 
-    /// Checks a PIN with one small request, and keeps it for the requests to come. With another PIN than the last one, the
-    /// handles that were given out are somebody else's, and end.
+    /// Checks a PIN with one small request, and keeps it for later requests. If it differs from the last PIN, existing
+    /// handles belong to another identity, and become invalid.
     pub fn log_in(&self, pin: &[u8]) -> Result<()> {
         let another = self.service.log_in(pin).map_err(|failure| failure::login_error(&failure))?;
         self.forget_all();
@@ -235,7 +235,7 @@ impl Account {
         Ok(())
     }
 
-    /// Forgets the PIN and what was found with it, and ends the connections that were made with it.
+    /// Forgets the PIN and everything found with it, and closes its connections.
     pub fn log_out(&self) {
         self.service.log_out();
         self.forget_all();
@@ -247,12 +247,12 @@ impl Account {
         *self.catalog.write() = Arc::new(Catalog::empty(&self.layout));
     }
 
-    /// In a forked child: goes on over connections of its own.
+    /// In a forked child: continues over new connections.
     pub fn adopt(&self) {
         self.service.adopt();
     }
 
-    /// `C_Finalize`: writes the figures of the run into the log, and ends the connections.
+    /// `C_Finalize`: logs the figures of the run, and closes the connections.
     pub fn finish(&self) {
         self.service.finish();
     }

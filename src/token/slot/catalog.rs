@@ -1,14 +1,13 @@
-//! What the service said exists: an immutable snapshot, replaced whole.
+//! The objects of the service: an immutable snapshot, replaced as a whole.
 //!
-//! **The snapshot.** A [`Catalog`] never changes once it is made. Who searches clones an `Arc` of it and then needs no lock,
-//! however long the search is and whatever others fetch meanwhile; who fetched something makes a new catalog out of the
-//! old one (`with`, `without`, `replaced`) and puts it in its place (`Account::renew`, one at a time, no request inside).
-//! A reader sees all of an answer or nothing of it. Entries are shared between the old and the new one, so that adding one
-//! keypair to ten thousand copies ten thousand pointers, and objects keep their handles across refreshes: the handle
-//! registry knows them by what they are, not by the catalog they were in.
-//! Everything that can be worked out later is: the maps by id and alias, and the objects and indexes of each class
-//! ([`ObjectIndex`]), are made by the first who looks, once, under a cell of their own. A process that signs with one key
-//! by its label parses one certificate, whatever the account holds.
+//! **The snapshot.** A [`Catalog`] never changes. A search clones an `Arc` of it, and then needs no lock, however long
+//! it takes and whatever others fetch meanwhile. A fetch builds a new catalog from the old one (`with`, `without`,
+//! `replaced`) and replaces it (`Account::renew`, one at a time, without a request inside). A reader sees a whole
+//! response or none of it. The old and the new catalog share their entries, so adding one keypair to ten thousand
+//! copies ten thousand pointers. Objects keep their handles across refreshes, because the handle registry identifies
+//! them by content, not by catalog. Everything that can be computed later is: the first search that needs them creates
+//! the maps by id and alias, and the objects and indexes of each class ([`ObjectIndex`]). A process that signs with one
+//! key by its label parses one certificate, whatever the account contains.
 
 use super::kind::SlotKind;
 use super::layout::Layout;
@@ -21,12 +20,12 @@ use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Instant;
 
-/// The snapshot. Its indexes come to be when something first looks into them.
+/// The snapshot. Its indexes are created on first use.
 pub struct Catalog {
     known: Vec<Known>,
-    /// Places of keypairs that are replaced after each signature.
+    /// Indexes of keypairs that are replaced after each signature.
     dynamic: Vec<usize>,
-    /// Keypairs that exist and cannot be shown: alias, and why.
+    /// Keypairs that exist but cannot be shown: alias and reason.
     unreadable: Vec<(String, String)>,
     by_id: OnceCell<HashMap<String, usize>>,
     by_alias: OnceCell<HashMap<String, Vec<usize>>>,
@@ -41,12 +40,12 @@ struct Known {
 }
 
 impl Catalog {
-    /// A catalog of profile objects only: what is known before the service was asked.
+    /// A catalog of profile objects only: known before any request.
     pub fn empty(layout: &Layout) -> Self {
         Self::assemble(Vec::new(), Vec::new(), None, layout, None)
     }
 
-    /// When the whole list was fetched, if it was.
+    /// When the whole list was fetched; `None` if it was not.
     pub fn complete_since(&self) -> Option<Instant> {
         self.complete
     }
@@ -63,7 +62,7 @@ impl Catalog {
         by_alias.get(alias)?.iter().map(|place| self.known[*place].since).min()
     }
 
-    /// The aliases that are known.
+    /// The known aliases.
     pub fn aliases(&self) -> impl Iterator<Item = &str> {
         self.known.iter().map(|known| known.entry.keypair.alias.as_str())
     }
@@ -81,7 +80,7 @@ impl Catalog {
         self.by_id.get_or_init(|| ids().zip(0..).collect()).get(id).copied()
     }
 
-    /// Whether a keypair may have another key each time that it is looked at: it is replaced after each signature.
+    /// Whether a keypair is dynamic: it is replaced after each signature, so every lookup may return another key.
     pub fn dynamic(&self, wanted: Wanted<'_>) -> bool {
         self.dynamic_keypairs().any(|keypair| match wanted {
             Wanted::All => true,
@@ -90,7 +89,7 @@ impl Catalog {
         })
     }
 
-    /// The aliases of all such keypairs.
+    /// The aliases of all dynamic keypairs.
     pub fn dynamic_aliases(&self) -> Vec<String> {
         self.dynamic_keypairs().map(|keypair| keypair.alias.clone()).collect()
     }
@@ -99,12 +98,12 @@ impl Catalog {
         self.dynamic.iter().map(|place| &*self.known[*place].entry.keypair)
     }
 
-    /// Why a keypair with this alias, which exists, cannot be shown.
+    /// Why an existing keypair with this alias cannot be shown.
     pub fn unreadable(&self, alias: &str) -> Option<&str> {
         self.unreadable.iter().find(|(other, _)| other == alias).map(|(_, why)| why.as_str())
     }
 
-    /// The whole list as the service gave it now. Keypairs that did not change keep their entries.
+    /// A catalog of the whole list that the service has just returned. Unchanged keypairs keep their entries.
     pub fn replaced(&self, keypairs: &[Arc<Keypair>], now: Instant, layout: &Layout) -> Self {
         let (mut known, mut unreadable) = (Vec::with_capacity(keypairs.len()), Vec::new());
         for keypair in keypairs {
@@ -116,7 +115,7 @@ impl Catalog {
         Self::assemble(known, unreadable, Some(now), layout, Some(self))
     }
 
-    /// This catalog with some keypairs added or renewed. A dynamic keypair that was replaced has its alias still, and
+    /// This catalog with some keypairs added or updated. A dynamic keypair that was replaced keeps its alias, and has
     /// another id.
     pub fn with(&self, keypairs: &[Arc<Keypair>], now: Instant, layout: &Layout) -> Self {
         let named = |alias: &str| keypairs.iter().any(|keypair| keypair.alias == alias);
@@ -137,13 +136,13 @@ impl Catalog {
         Self::assemble(known, unreadable, self.complete, layout, Some(self))
     }
 
-    /// This catalog without the keypairs that `gone` names.
+    /// This catalog without the keypairs for which `gone` is true.
     pub fn without(&self, gone: impl Fn(&Keypair) -> bool, layout: &Layout) -> Self {
         let known = self.known.iter().filter(|known| !gone(&known.entry.keypair)).cloned().collect();
         Self::assemble(known, self.unreadable.clone(), None, layout, Some(self))
     }
 
-    /// A keypair's entry; the one that is already there if it is the same as before. Why it has none, where it has none.
+    /// A keypair's entry: the existing one if nothing changed. The error says why it has none.
     fn learn(&self, keypair: &Arc<Keypair>, now: Instant, layout: &Layout) -> Result<Known, String> {
         if let Some(known) = self.place(&keypair.id).map(|place| &self.known[place])
             && known.entry.keypair == *keypair

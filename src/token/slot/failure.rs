@@ -1,15 +1,15 @@
-//! What a failure of the service is in the standard's numbers.
+//! Translates failures of the service into return codes.
 //!
-//! Network and service failures are `CKR_DEVICE_ERROR`: the session stays good, and the next call may work. Clients
-//! take `CKR_DEVICE_REMOVED` for the end of all sessions. A code stands only in the columns of functions that have it in
-//! their list (PKCS#11 3.2, chapter 5): `C_FindObjectsInit` (5.7.7) knows nothing of keys and rights, `C_Sign` and
-//! `C_SignFinal` (5.13) know `CKR_FUNCTION_REJECTED`.
+//! Network and service failures are `CKR_DEVICE_ERROR`: the session stays valid, and the next call may succeed. Clients
+//! treat `CKR_DEVICE_REMOVED` as the end of all sessions. Each column contains only codes that its function may return
+//! (PKCS#11 3.2, chapter 5): `C_FindObjectsInit` (5.7.7) has no codes for keys and permissions; `C_Sign` and
+//! `C_SignFinal` (5.13) have `CKR_FUNCTION_REJECTED`.
 
 use crate::error::Error;
 use crate::service::{Failure, Kind};
 use cryptoki_sys::*;
 
-/// The codes of one kind of failure, by what was called.
+/// The codes of one kind of failure, by function.
 struct Row {
     kind: Kind,
     search: CK_RV,
@@ -56,12 +56,12 @@ fn code(failure: &Failure, column: fn(&Row) -> CK_RV) -> Error {
     Error::loud(found.map_or(CKR_DEVICE_ERROR, column), failure.to_string()).about(failure.clone())
 }
 
-/// Of `C_FindObjectsInit`.
+/// For `C_FindObjectsInit`.
 pub fn search_error(failure: &Failure) -> Error {
     code(failure, |row| row.search)
 }
 
-/// Of `C_Sign`, `C_SignFinal` and the like.
+/// For `C_Sign`, `C_SignFinal` and similar functions.
 pub fn sign_error(failure: &Failure) -> Error {
     code(failure, |row| row.sign)
 }
@@ -71,12 +71,12 @@ pub fn login_error(failure: &Failure) -> Error {
     code(failure, |row| row.login)
 }
 
-/// A failure while making a keypair.
+/// A failure while creating a keypair.
 pub fn generation_error(failure: &Failure) -> Error {
     code(failure, |row| row.generation)
 }
 
-/// Whether the failure says that what we know of the keypair is no longer so.
+/// Whether the failure shows that the known data of the keypair is out of date.
 pub fn outdated(failure: &Failure) -> bool {
     matches!(failure.kind(), Kind::NotFound | Kind::Offline)
 }
@@ -94,7 +94,7 @@ mod tests {
 
     #[test]
     fn codes_are_of_their_functions_lists() {
-        // What the lists of 5.7.7, 5.13.2, 5.13.4, 5.6.8 and 5.18.2 have of the codes that stand in the table.
+        // The codes in the table that occur in the lists of 5.7.7, 5.13.2, 5.13.4, 5.6.8 and 5.18.2.
         let everywhere = [CKR_DEVICE_ERROR, CKR_FUNCTION_FAILED];
         let also = |column: fn(&Row) -> CK_RV, codes: &[CK_RV]| {
             for row in TABLE {

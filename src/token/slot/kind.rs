@@ -1,18 +1,18 @@
-//! Which keys stand in which slot.
+//! The kinds of slots, and which keys each has.
 
 use crate::mechanism::Family;
 
-/// Which keypairs of an account a slot holds.
+/// The keypairs of an account that a slot shows.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum SlotKind {
     /// RSA and ECDSA.
     Classic,
-    /// EdDSA and post-quantum: older libp11 gives up on a whole slot when it meets a key of a type it does not know.
+    /// EdDSA and post-quantum: older libp11 ignores a whole slot if it finds a key of an unknown type.
     Modern,
 }
 
 impl SlotKind {
-    /// The kind of slot that holds keys of this family.
+    /// The kind of slot for keys of this family.
     pub fn of(family: Family) -> Self {
         match family {
             Family::Rsa | Family::Ec => Self::Classic,

@@ -1,21 +1,21 @@
-//! Where a catalog's objects live.
+//! The slots and common properties of a catalog's objects.
 
 use super::kind::SlotKind;
 use crate::token::object::Handles;
 use cryptoki_sys::CK_SLOT_ID;
 use std::sync::Arc;
 
-/// Where a catalog's objects live and what they look like.
+/// The slots and common properties of a catalog's objects.
 #[derive(Clone)]
 pub struct Layout {
-    /// The account's one or two slots; the classic one first.
+    /// The account's one or two slots, the classic one first.
     pub slots: Vec<(SlotKind, CK_SLOT_ID)>,
     /// Whether chain certificates are shown.
     pub chain: bool,
-    /// What stands before the id in the alias of a keypair that a client created with an id alone.
+    /// The prefix of the id in the alias of a keypair that a client created with only an id.
     pub id_prefix: Arc<str>,
     /// Whether private keys are hidden until login.
     pub private: bool,
-    /// The run's, shared by all slots.
+    /// Those of the run, shared by all slots.
     pub handles: Arc<Handles>,
 }

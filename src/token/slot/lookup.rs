@@ -1,4 +1,4 @@
-//! What a search needs to be asked of the service: the least that can answer it.
+//! Determines the smallest request that can answer a search.
 
 use super::kind::SlotKind;
 use crate::mechanism::Family;
@@ -6,36 +6,36 @@ use crate::token::object::vendor::{CKA_STM_ALIAS, CKA_STM_KEYPAIR_ID};
 use crate::token::object::{Class, Template, alias_of_id, keypair_id, known};
 use cryptoki_sys::*;
 
-/// Longest `CKA_ID` that an alias may contain, in bytes.
+/// The longest `CKA_ID` that an alias may contain, in bytes.
 const LONGEST_ID: usize = 64;
 
-/// What has to be known before a search can be answered from memory.
+/// What must be known before memory can answer a search.
 #[derive(Debug, PartialEq, Eq)]
 pub enum Need {
-    /// Nothing: it cannot match an object of the service, or matches what is always there.
+    /// Nothing: the search can match no object of the service, or only objects that always exist.
     Nothing,
     /// The keypairs with this alias.
     Alias(String, Permitted),
     /// The keypair with this id.
     Id(String, Permitted),
-    /// The keypair that a client created with this `CKA_ID` and no label: it has this alias.
+    /// The keypair that a client created with this `CKA_ID` and no label, which has this alias.
     Named(Vec<u8>, String),
-    /// An issuer's certificate: known with any keypair below it, else somewhere in the list.
+    /// An issuer's certificate: known from any keypair below it, or otherwise in the list.
     Issuer,
     Everything,
 }
 
-/// Whether the whole list is worth asking for when a narrow look-up finds nothing.
+/// Whether to request the whole list if a narrow lookup finds nothing.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Permitted {
     /// No: only keypairs have this name.
     NoListing,
-    /// Yes: a chain certificate may have it, or a keypair whose id is no UUID.
+    /// Yes: a chain certificate may have it, or a keypair whose id is not a UUID.
     Listing,
 }
 
 impl Need {
-    /// Reads it off the template of a search in a slot of this kind. `prefix` is that of [`alias_of_id`].
+    /// Derives the need from the template of a search in a slot of this kind. `prefix` is that of [`alias_of_id`].
     pub fn of(template: &Template<'_>, kind: SlotKind, prefix: &str) -> Self {
         if template.flag(CKA_TOKEN) == Ok(Some(false))
             || template.0.iter().any(|(attribute, _)| !known(*attribute))
@@ -71,12 +71,12 @@ impl Need {
     }
 }
 
-/// Text that can be a name of the service.
+/// Text that can be a name in the service.
 fn text(value: &[u8]) -> Option<String> {
     std::str::from_utf8(value).ok().filter(|text| !text.is_empty() && !text.contains('\0')).map(str::to_owned)
 }
 
-/// Whether the template names a key type that never stands in this slot.
+/// Whether the template names a key type that this slot never shows.
 fn elsewhere(template: &Template<'_>, kind: SlotKind) -> bool {
     match template.number(CKA_KEY_TYPE) {
         Ok(None) => false,

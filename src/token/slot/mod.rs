@@ -1,4 +1,4 @@
-//! A slot with its token, and what is known of the account behind it.
+//! A slot with its token, and the account behind it.
 
 #![allow(clippy::module_inception, reason = "slot.rs holds the slot itself")]
 

@@ -1,5 +1,5 @@
-//! A private key that was searched for by its label and is not there. For PKCS#11 that is no failure; for the person who
-//! typed the alias it is one, and the client says "key not found" at most.
+//! Reports a search for a private key by a label that does not exist. For PKCS#11 this is not an error. But the user
+//! has probably mistyped the alias, and the client says at most "key not found".
 
 use super::catalog::Catalog;
 use crate::nearest::nearest;
@@ -7,10 +7,10 @@ use crate::service::Service;
 use crate::token::object::Template;
 use cryptoki_sys::*;
 
-/// What to do about a key that cannot be read.
+/// The fix for a key that cannot be parsed.
 const UNREADABLE: &str = "have a certificate issued for it, or report what the service gives";
 
-/// Tells of the alias in a template that nothing matched, if the template is for a private key and no keypair has it.
+/// Logs an error for an alias that matched nothing, if the template is for a private key and no keypair has the alias.
 pub fn tell(template: &Template<'_>, catalog: &Catalog, service: &Service) {
     let private = template.number(CKA_CLASS) == Ok(Some(CKO_PRIVATE_KEY));
     let Some(alias) = template.get(CKA_LABEL).and_then(|label| std::str::from_utf8(label).ok()) else { return };

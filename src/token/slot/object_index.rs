@@ -1,5 +1,5 @@
-//! The token objects of one slot, made and indexed class by class when a search first looks at the class: who signs with
-//! one of ten thousand keypairs does not wait until ten thousand certificates are read.
+//! The token objects of one slot, created and indexed class by class when a search first needs the class. A program
+//! that signs with one of ten thousand keypairs does not wait for ten thousand certificates to be parsed.
 
 use super::layout::Layout;
 use crate::mechanism;
@@ -25,18 +25,18 @@ struct Group {
     indexes: [OnceCell<ValueIndex>; INDEXED.len()],
 }
 
-/// What clients search by, the narrowest first.
+/// The attributes that clients search by, the most selective first.
 const INDEXED: [CK_ATTRIBUTE_TYPE; 3] = [CKA_ID, CKA_LABEL, CKA_SUBJECT];
 
-/// Places of objects by the hash of an attribute's value, in the order of the hashes.
+/// Indexes of objects by the hash of an attribute's value, sorted by hash.
 struct ValueIndex {
     hasher: RandomState,
     places: Vec<(u64, u32)>,
 }
 
 impl ObjectIndex {
-    /// A slot's objects. What was looked at `before` is made at once: handles that the application has stand for what the
-    /// service says now.
+    /// The objects of a slot. Classes that were used `before` are created at once, so that the application's handles
+    /// refer to current objects.
     pub fn new(slot: CK_SLOT_ID, entries: Vec<Arc<Entry>>, layout: &Layout, before: Option<&Self>) -> Self {
         let index = Self { slot, layout: layout.clone(), entries, groups: Default::default() };
         for (class, _) in CLASSES {
@@ -80,7 +80,7 @@ impl ObjectIndex {
         self.layout.handles.settle(ObjectKey::Profile(self.slot, id), make)
     }
 
-    /// One for each entry. Those of entries that did not change are there already.
+    /// One object for each entry; those of unchanged entries exist already.
     fn keys(
         &self,
         class: Class,
@@ -99,8 +99,8 @@ impl ObjectIndex {
         self.entries.iter().enumerate().map(object).collect()
     }
 
-    /// Those of keypairs, then every distinct chain certificate once. A certificate that a keypair of this slot shows as
-    /// its own is not repeated.
+    /// The certificates of keypairs, and then each chain certificate once. A certificate that a keypair of this slot
+    /// shows as its own is not repeated.
     fn certificates(&self) -> Vec<Arc<Object>> {
         let mut objects = Vec::new();
         let mut seen: HashSet<&[u8]> = HashSet::new();
@@ -147,7 +147,7 @@ impl Group {
         Self { objects, indexes: Default::default() }
     }
 
-    /// The narrowest index that the template names; then every attribute is compared.
+    /// Uses the most selective index that the template allows, and then compares every attribute.
     fn find(&self, template: &Template<'_>) -> Vec<Arc<Object>> {
         let indexed = INDEXED.iter().zip(&self.indexes);
         let indexed =
@@ -171,7 +171,7 @@ impl ValueIndex {
         Self { hasher, places }
     }
 
-    /// Where objects with this value can be.
+    /// Where objects with this value may be.
     fn places(&self, value: &[u8]) -> impl Iterator<Item = usize> {
         let hash = self.hasher.hash_one(value);
         let first = self.places.partition_point(|(other, _)| *other < hash);

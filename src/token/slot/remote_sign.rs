@@ -1,4 +1,4 @@
-//! The way of a prepared digest to the service and of the signature back.
+//! Sends a prepared digest to the service, and returns the signature.
 
 use super::account::Account;
 use super::failure;
@@ -10,8 +10,8 @@ use crate::service::{Deadline, Keypair, Kind, Signed};
 use cryptoki_sys::*;
 
 impl Account {
-    /// One signature of one keypair: exactly one `POST .../sign`. The signature is verified and in the standard's encoding;
-    /// with it comes its id at the service, if the service gives one.
+    /// One signature by one keypair: exactly one `POST .../sign`. The signature is verified and in the standard's
+    /// encoding. Also returns the id of the signature, if the service sent one.
     pub fn sign(&self, keypair: &Keypair, prepared: &Prepared) -> Result<(Vec<u8>, Option<String>)> {
         let deadline = self.service.deadline();
         let made = self.signer.sign(&self.service, keypair, prepared, deadline);
@@ -21,7 +21,8 @@ impl Account {
                 if failure::outdated(&failure) {
                     self.forget(keypair);
                 }
-                // Whether there is a signature of no data, only the service knows: it is asked, and a refusal is about the data.
+                // Only the service knows whether it can sign empty data. So it is asked, and a refusal is about the
+                // data.
                 if prepared.hash.is_empty() && failure.kind() == Kind::BadRequest {
                     let cause = format!(
                         "{failure}; the data is empty, which the service does not sign with {}",
@@ -44,7 +45,7 @@ impl Account {
     }
 }
 
-/// `STM_PKCS11_CONFIRM=record`: the signature must stand in the service's record as it was asked for and answered.
+/// `STM_PKCS11_CONFIRM=record`: the entry in the service's signature log must match the request and the response.
 fn confirm(
     account: &Account,
     keypair: &Keypair,

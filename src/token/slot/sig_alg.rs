@@ -1,9 +1,9 @@
-//! The service's names of signature algorithms (`sig_alg`), in the spelling with a capital W that every client of it
-//! accepts.
+//! The service's names of signature algorithms (`sig_alg`), in the spelling with a capital W that all its clients
+//! accept.
 
 use crate::mechanism::{Algorithm, Digest, ParameterSetName};
 
-/// The names of the algorithms that are named after a digest.
+/// The names of the algorithms with a certain digest.
 struct Names {
     pkcs1: &'static str,
     pss: &'static str,
@@ -29,7 +29,7 @@ const fn names(digest: Digest) -> Names {
     }
 }
 
-/// The service's name of an algorithm. The service has one name for all sets of SLH-DSA: the key says which set it is.
+/// The service's name of an algorithm. It has one name for all sets of SLH-DSA: the key determines the set.
 pub const fn sig_alg(algorithm: Algorithm) -> &'static str {
     use ParameterSetName as Set;
     match algorithm {

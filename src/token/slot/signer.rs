@@ -1,4 +1,4 @@
-//! The one way to a signature: out of those that are kept, or by a request that is in the ledger before it is sent.
+//! The only way to a signature: a stored one, or a request that is recorded in the ledger before it is sent.
 
 use super::sig_alg::sig_alg;
 use crate::config::{LedgerSettings, Login, TokenSettings};
@@ -14,37 +14,37 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 pub struct Signer {
     ledger: Arc<Ledger>,
-    /// For how long signatures are kept, if they are.
+    /// How long signatures are stored; `None` if they are not.
     lifetime: Option<Duration>,
     reuse: OnceBox<Option<Reuse>>,
 }
 
-/// A signature that was verified.
+/// A verified signature.
 pub struct Made {
     /// In the standard's encoding.
     pub signature: Vec<u8>,
-    /// As the service encodes it, with the id of its record.
+    /// In the service's encoding, with its id in the signature log.
     pub signed: Signed,
 }
 
 /// Why there is no signature.
 pub enum Unsigned {
-    /// The budget allows no request, or the ledger that it needs cannot be written; a line for a person.
+    /// The budget permits no request, or its ledger cannot be written; contains the message for the user.
     Refused(String),
     Failed(Failure),
-    /// The answer is not a signature of the keypair; with the id of the record.
+    /// The response is not a signature of the keypair; with the id in the signature log.
     Wrong(Error, Option<String>),
 }
 
 impl Signer {
     /// Opens no file and makes no request.
     pub fn new(ledger: Arc<Ledger>, settings: &LedgerSettings, token: &TokenSettings) -> Self {
-        // With a PIN that is a credential, the settings do not say whose signatures they are.
+        // If a PIN is a credential, the settings do not identify the owner of the signatures.
         let lifetime = settings.reuse.filter(|_| token.login == Login::None && !token.privileged);
         Self { ledger, lifetime, reuse: OnceBox::new() }
     }
 
-    /// One signature: at most one request that may be on the bill, verified.
+    /// One verified signature: at most one request that may be billed.
     pub fn sign(
         &self,
         service: &Service,
@@ -79,7 +79,7 @@ impl Signer {
         Ok(made)
     }
 
-    /// Where signatures of this kind are kept, and what the keypair is like; nothing if they are not.
+    /// Where signatures of this kind are stored, and the state of the keypair; `None` if they are not stored.
     fn reuse(&self, service: &Service, keypair: &Keypair, prepared: &Prepared) -> Option<(&Reuse, String)> {
         let lifetime = self.lifetime.filter(|_| prepared.algorithm.is_deterministic() && !keypair.dynamic)?;
         let make = || Box::new(service.signatures_dir().map(|folder| Reuse::new(folder, lifetime)));
@@ -87,7 +87,7 @@ impl Signer {
         Some((reuse, state(keypair)?))
     }
 
-    /// The kept signature, if the keypair is as it was and may sign now: one read says so.
+    /// The stored signature, if a read shows that the keypair has not changed and may sign now.
     fn again(
         &self,
         reuse: &Reuse,
@@ -116,13 +116,13 @@ impl Signer {
     }
 }
 
-/// What a keypair was like; `None` if its public key is not known.
+/// The state of a keypair; `None` if its public key is not known.
 fn state(keypair: &Keypair) -> Option<String> {
     let certificate = keypair.default_certificate().map(|certificate| &certificate.der[..]);
     Some(reuse::state(keypair.public_key.as_deref()?, certificate))
 }
 
-/// Whether the service would sign with it, as far as a read shows it.
+/// Whether the service would sign with it, as far as a read can show.
 fn may_sign(keypair: &Keypair, now: SystemTime) -> bool {
     let now = now.duration_since(UNIX_EPOCH).map_or(0, |now| now.as_secs() as i64);
     let valid = keypair.default_certificate().is_none_or(|record| {
@@ -133,7 +133,7 @@ fn may_sign(keypair: &Keypair, now: SystemTime) -> bool {
     keypair.online() && keypair.signable != Some(false) && !keypair.dynamic && valid
 }
 
-/// How the request ended, for the ledger.
+/// The outcome of the request, for the ledger.
 fn ending(result: &Result<Made, Unsigned>, progress: &Progress) -> Ending {
     let executed = progress.may_be_executed();
     let (outcome, why, signature_id, bytes) = match result {

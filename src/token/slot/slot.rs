@@ -9,10 +9,10 @@ use crate::mechanism::{self, Mechanism, Random};
 use cryptoki_sys::*;
 use std::sync::Arc;
 
-/// Who made this library, as `CK_INFO`, `CK_SLOT_INFO` and `CK_TOKEN_INFO` say it.
+/// The manufacturer in `CK_INFO`, `CK_SLOT_INFO` and `CK_TOKEN_INFO`.
 pub const MANUFACTURER: &str = "stm-pkcs11";
 
-/// The login state of one token, seen in all its sessions.
+/// The login state of one token, shared by all its sessions.
 #[derive(Debug, Default)]
 pub struct LoginState {
     /// The normal user is logged in.
@@ -23,12 +23,12 @@ pub struct LoginState {
 
 /// One slot; its token is always present.
 pub struct Slot {
-    /// The slot's id and its place in the slot list.
+    /// The slot's id and its index in the slot list.
     pub id: CK_SLOT_ID,
     pub kind: SlotKind,
-    /// Where they come from; shared with the account's other slot.
+    /// The account, shared with its other slot.
     pub account: Arc<Account>,
-    /// Login is the token's, seen in all its sessions (5.6).
+    /// Login belongs to the token, and is visible in all its sessions (5.6).
     pub(in crate::token) login: Mutex<LoginState>,
     /// The token's random numbers. Seeds end with the run.
     pub random: Random,
@@ -40,7 +40,7 @@ impl Slot {
         Self { id, kind, account, login: Mutex::new(LoginState::default()), random: Random::default() }
     }
 
-    /// The token's label: the settings' name, with `-modern` behind it on the modern slot.
+    /// The token's label: the name from the settings, with the suffix `-modern` for the modern slot.
     pub fn label(&self) -> String {
         let name = &self.account.settings().name;
         match self.kind {
@@ -95,18 +95,18 @@ impl Slot {
         }
     }
 
-    /// Sixteen characters that tell the tokens of one library apart and stay the same between processes.
+    /// Sixteen characters that distinguish the tokens of this library, and are the same in every process.
     fn serial_number(&self) -> String {
         let digest = mechanism::sha256(self.label().as_bytes());
         digest[..8].iter().map(|byte| format!("{byte:02X}")).collect()
     }
 
-    /// Whether this token wants a PIN before it shows its private keys.
+    /// Whether this token requires a PIN before it shows its private keys.
     pub fn login_required(&self) -> bool {
         self.account.settings().login != Login::None
     }
 
-    /// The mechanisms of this slot, in the table's order: those that its keys can have, and the digests.
+    /// The mechanisms of this slot, in the table's order: those of its keys, and the digests.
     pub fn mechanisms(&self) -> impl Iterator<Item = &'static Mechanism> + '_ {
         mechanism::MECHANISMS.iter().filter(|m| m.family().is_none_or(|family| SlotKind::of(family) == self.kind))
     }
@@ -122,7 +122,7 @@ impl Slot {
     }
 }
 
-/// The version of this library as the standard writes it.
+/// The version of this library in the standard's form.
 pub fn library_version() -> CK_VERSION {
     CK_VERSION {
         major: version_part(env!("CARGO_PKG_VERSION_MAJOR")),
@@ -134,7 +134,7 @@ fn version_part(text: &str) -> u8 {
     text.parse().unwrap_or(0)
 }
 
-/// Text as the standard's fixed fields want it: blank-padded, cut at a character boundary, no terminator.
+/// Text for the standard's fixed-size fields: blank-padded, cut at a character boundary, without terminator.
 pub fn padded<const N: usize>(text: &str) -> [u8; N] {
     let mut field = [b' '; N];
     let mut end = text.len().min(N);

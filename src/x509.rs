@@ -27,6 +27,11 @@ pub struct Certificate {
     authority: bool,
 }
 
+/// A name in DER as one line of text; empty for what is not one.
+pub fn name_display(name: &[u8]) -> String {
+    x509_parser::x509::X509Name::from_der(name).map_or_else(|_| String::new(), |(_, name)| name.to_string())
+}
+
 /// The position of `part` in `whole`.
 fn place(whole: &[u8], part: &[u8]) -> Option<Range<usize>> {
     let start = (part.as_ptr() as usize).checked_sub(whole.as_ptr() as usize)?;
@@ -142,8 +147,7 @@ impl Certificate {
 
     /// The subject as one line of text.
     pub fn subject_display(&self) -> String {
-        x509_parser::x509::X509Name::from_der(self.subject())
-            .map_or_else(|_| String::new(), |(_, name)| name.to_string())
+        name_display(self.subject())
     }
 
     /// SHA-1 of the public key's bits: the value that most issuers use as subject key identifier.

@@ -15,6 +15,7 @@ const EXAMPLES: &[(&[&str], &str)] = &[
     (&["sign"], "sign release-key firmware.bin --format raw --out firmware.sig"),
     (&["sign-file"], "sign-file --keypair release-key setup.exe setup.msi program.jar"),
     (&["verify"], "verify release-key firmware.bin firmware.sig"),
+    (&["verify-file"], "verify-file setup.exe program.jar"),
     (&["signature", "show"], "signature show d6f2c6b0-6a5c-4c0f-9d5c-7a3c3a0f6f0e --wait"),
     (&["ledger", "list"], "ledger list --since 7d --keypair release-key"),
     (&["ledger", "summary"], "ledger summary --by day --chart"),

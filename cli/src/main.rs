@@ -47,6 +47,8 @@ enum Command {
     SignFile(sign_file::SignFile),
     /// Verify the signature of a file with a keypair's public key; does not use up a signature
     Verify(verify::Verify),
+    /// Show who signed files and when, and verify them; uses up no signature
+    VerifyFile(command::verify_file::VerifyFile),
     /// Show a record of the service's signature log
     Signature(signature::Arguments),
     /// Show who signed what, and how many signatures were used, from the ledger
@@ -106,6 +108,7 @@ fn run(command: Command) -> Result<(), Failure> {
         Command::Sign(arguments) => sign::run(&arguments),
         Command::SignFile(arguments) => sign_file::run(&arguments),
         Command::Verify(arguments) => verify::run(&arguments),
+        Command::VerifyFile(arguments) => command::verify_file::run(&arguments),
         Command::Signature(arguments) => signature::run(&arguments),
         Command::Ledger(arguments) => command::ledger::run(&arguments),
         Command::Config(arguments) => config::run(&arguments),

@@ -40,6 +40,10 @@ cp "$(configuration sunpkcs11.cfg)" given/config
 text given/file
 "$COMPANION" sample pe given/program.exe
 jar --create --file given/unsigned.jar -C given file
+cp given/program.exe given/setup.exe
+cp given/unsigned.jar given/app.jar
+cp "$ROOT_PEM" given/root.pem
+export STM_PKCS11_TIMESTAMP=$STM_EMULATOR_TSA
 "$COMPANION" keypair certificate KEYPAIR --leaf --out given/cert.pem
 "$COMPANION" keypair certificate KEYPAIR --issuers --out given/chain.pem
 

@@ -29,40 +29,18 @@ if [[ -z ${STM_TEST_JSIGN:-} ]]; then
     exit 0
 fi
 source "$(dirname "$0")/../lib/client.sh"
+source "$ROOT/tests/lib/signable.sh"
 
 jsign=$STM_TEST_JSIGN/jsign
 [[ -x $jsign ]] || { echo "FAIL STM_TEST_JSIGN=$STM_TEST_JSIGN has no program jsign" >&2; exit 1; }
 start_service
 cp "$(configuration sunpkcs11.cfg)" sunpkcs11.cfg
 
-# One unsigned file of each kind.
+signable all
 mkdir unsigned
-text payload 50
-"$COMPANION" sample pe unsigned/program.exe
-gcab -c unsigned/release.cab payload
-printf 'Write-Output "hello"\r\n' >unsigned/release.ps1
-msibuild unsigned/release.msi -s Demo Example ';1033' '{12345678-1234-1234-1234-123456789012}'
-# shellcheck disable=SC2016 # the quotes of the installer's SQL
-msibuild unsigned/release.msi -q \
-    'CREATE TABLE `Property` (`Property` CHAR(72) NOT NULL, `Value` LONGCHAR NOT NULL PRIMARY KEY `Property`)'
-msibuild unsigned/release.msi -a Binary.payload payload
-types='<?xml version="1.0" encoding="utf-8"?><Types xmlns="http://schemas.openxmlformats.org/package/2006/content-types">'
-mkdir nuget appx
-echo "$types<Default Extension=\"nuspec\" ContentType=\"application/octet\"/></Types>" >'nuget/[Content_Types].xml'
-echo '<package><metadata><id>demo</id><version>1.0.0</version><authors>a</authors><description>d</description></metadata></package>' \
-    >nuget/demo.nuspec
-(cd nuget && zip -q -X ../unsigned/demo.nupkg '[Content_Types].xml' demo.nuspec)
-echo "$types<Override PartName=\"/AppxBlockMap.xml\" ContentType=\"application/vnd.ms-appx.blockmap+xml\"/></Types>" \
-    >'appx/[Content_Types].xml'
-echo '<BlockMap xmlns="http://schemas.microsoft.com/appx/2010/blockmap" HashMethod="http://www.w3.org/2001/04/xmlenc#sha256"/>' \
-    >appx/AppxBlockMap.xml
+mv all/program.exe all/release.cab all/release.ps1 all/release.msi all/demo.nupkg unsigned
 # package_for ALIAS: the package names the subject of the certificate that it will be signed with.
-package_for() {
-    echo '<Package xmlns="http://schemas.microsoft.com/appx/manifest/foundation/windows10">' \
-        "<Identity Name=\"Demo\" Publisher=\"CN=$1, O=STM Emulator\" Version=\"1.0.0.0\"/></Package>" >appx/AppxManifest.xml
-    rm -f unsigned/demo.appx
-    (cd appx && zip -q -X ../unsigned/demo.appx AppxManifest.xml AppxBlockMap.xml '[Content_Types].xml')
-}
+package_for() { appx_for "$1" unsigned/demo.appx; }
 
 # valid FILE: whether its signature verifies up to the root, by a program that knows nothing of the module.
 valid() {

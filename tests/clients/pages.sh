@@ -42,7 +42,7 @@ packages=$TARGET/test-node
 export NODE_PATH=$packages/node_modules
 
 start_service
-export MODULE KEYPAIR=demo-rsa-3072
+export MODULE KEYPAIR=demo-rsa-3072 STM_PKCS11_TIMESTAMP=$STM_EMULATOR_TSA
 MODULE=$(realpath "$MODULE")
 PATH=$(dirname "$COMPANION"):$(dirname "$PYTHON"):${STM_TEST_JSIGN:+$STM_TEST_JSIGN:}$PATH
 GNUPGHOME=$(mktemp -d /tmp/gpg-XXXXXX) # the agent's sockets want a short path

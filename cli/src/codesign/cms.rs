@@ -11,7 +11,7 @@ use cms::signed_data::{
     CertificateSet, EncapsulatedContentInfo, SignedData, SignerIdentifier, SignerInfo, SignerInfos,
 };
 use der::asn1::{ObjectIdentifier, OctetString, SetOfVec};
-use der::{Any, Decode, Encode, EncodeValue, Tag, Tagged};
+use der::{Any, Decode, Encode, EncodeValue, SliceReader, Tag, Tagged};
 use stm_pkcs11::mechanism::{Digest, Family, Hasher, PublicKey};
 
 const SIGNED_DATA: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.2.840.113549.1.7.2");
@@ -133,9 +133,10 @@ impl Unsigned {
     }
 }
 
-/// The signed data of a message in DER.
+/// The signed data of a message in DER. What follows the message is left alone: osslsigncode writes a whole cabinet there, and
+/// Windows fills certificate tables up with zeros.
 pub fn signed_data(message: &[u8]) -> der::Result<SignedData> {
-    let message = ContentInfo::from_der(message)?;
+    let message = ContentInfo::decode(&mut SliceReader::new(message)?)?;
     message.content.decode_as()
 }
 

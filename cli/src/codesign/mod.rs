@@ -7,17 +7,21 @@
 //! [`signer`] knows who signs; [`kind`] has the one table of kinds and programs; [`program`] has a file for each program. [`plan`]
 //! tries all that can fail before anything is spent; [`run`] signs each file in a [`place`] beside it. Nothing here prints.
 
+pub mod anchors;
 mod archive;
 mod cms;
 pub mod kind;
 mod options;
+mod pe;
 mod place;
 pub mod plan;
 pub mod program;
 pub mod run;
+mod signatures;
 pub mod signer;
 mod timestamp;
 mod token_key;
+pub mod verification;
 
 pub use cms::Opus;
 pub use options::{Existing, Options};

@@ -4,10 +4,30 @@ use crate::print::{Failure, unwritten};
 use std::fs::{self, File, Metadata};
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
+use std::time::SystemTime;
 use tempfile::TempDir;
 
 /// More than a signature with its certificates and its time stamp adds to a file.
 const ADDED: u64 = 64 << 10;
+
+/// What a file was like: if that differs, somebody wrote to it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Seen {
+    length: u64,
+    modified: Option<SystemTime>,
+}
+
+impl Seen {
+    pub fn of(path: &Path) -> io::Result<Seen> {
+        Ok(Seen::from(&fs::metadata(path)?))
+    }
+}
+
+impl From<&Metadata> for Seen {
+    fn from(metadata: &Metadata) -> Seen {
+        Seen { length: metadata.len(), modified: metadata.modified().ok() }
+    }
+}
 
 pub struct Place {
     folder: TempDir,
@@ -77,14 +97,20 @@ impl Place {
         Ok(path)
     }
 
+    /// Refuses an original that is not as it was seen.
+    pub fn expect(&self, seen: Seen) -> Result<(), Failure> {
+        let now = Seen::of(&self.input).map_err(|error| self.refused(&error))?;
+        if now == seen {
+            return Ok(());
+        }
+        let what = format!("sign {}", self.input.display());
+        let remedy = "sign it when nothing else writes to it";
+        Err(Failure::new(what, "the file was changed while it was signed", remedy))
+    }
+
     /// Puts the signed file in its place, with the mode and the owner of the original, if that was not changed meanwhile.
     pub fn put(self, signed: &Path) -> Result<(), Failure> {
-        let now = fs::metadata(&self.input).map_err(|error| self.refused(&error))?;
-        if now.len() != self.original.len() || now.modified().ok() != self.original.modified().ok() {
-            let what = format!("replace {}", self.input.display());
-            let remedy = "sign it when nothing else writes to it";
-            return Err(Failure::new(what, "the file was changed while it was signed", remedy));
-        }
+        self.expect(Seen::from(&self.original))?;
         let put = || -> io::Result<()> {
             self.dress(signed)?;
             File::open(signed)?.sync_all()?;

@@ -2,8 +2,8 @@
 
 use super::kind::{self, Kind};
 use super::options::{Existing, Options};
-use super::place::Place;
-use super::program::{Found, Use};
+use super::place::{Place, Seen};
+use super::program::{Found, Look, Use};
 use super::signer::Signer;
 use super::timestamp::Authority;
 use crate::print::{Exit, Failure};
@@ -30,6 +30,10 @@ pub struct Task {
     pub found: Found,
     /// Whether it has a signature already.
     pub is_signed: bool,
+    /// What the program read from it.
+    pub(super) prepared: Vec<u8>,
+    /// What the file was like then.
+    pub(super) seen: Seen,
 }
 
 /// What a run will do.
@@ -51,17 +55,13 @@ impl<'a> Plan<'a> {
         let authority = options.timestamp.as_deref().map(|url| Authority::new(url, options.digest)).transpose()?;
         let mut plan =
             Plan { signer, options, authority, tasks: Vec::new(), skipped: Vec::new(), problems: Vec::new() };
-        let mut outputs = BTreeSet::new();
-        for target in targets {
-            let path = target.input.clone();
-            let seen = std::fs::canonicalize(&target.output).unwrap_or_else(|_| target.output.clone());
-            if !outputs.insert(seen) {
-                continue;
-            }
-            match plan.look(&target) {
-                Ok((kind, None)) => plan.skipped.push((path, kind)),
-                Ok((kind, Some((found, is_signed)))) => plan.tasks.push(Task { target, kind, found, is_signed }),
-                Err(failure) => plan.problems.push((path, failure)),
+        let targets = distinct(targets);
+        let looks = each(&targets, |target| plan.look(target));
+        for (target, look) in targets.into_iter().zip(looks) {
+            match look {
+                Ok(Looked::Signed(kind)) => plan.skipped.push((target.input, kind)),
+                Ok(Looked::Task(task)) => plan.tasks.push(*task),
+                Err(failure) => plan.problems.push((target.input, failure)),
             }
         }
         plan.check_budget()?;
@@ -72,8 +72,7 @@ impl<'a> Plan<'a> {
         Ok(plan)
     }
 
-    /// A file's kind, with the program that will sign it and whether it is signed; without one where it is to be skipped.
-    fn look(&self, target: &Target) -> Result<(Kind, Option<(Found, bool)>), Failure> {
+    fn look(&self, target: &Target) -> Result<Looked, Failure> {
         let path = &target.input;
         let what = || format!("sign {}", path.display());
         let unreadable = |error| Failure::new(what(), error, "name a file that is there and can be read");
@@ -81,9 +80,13 @@ impl<'a> Plan<'a> {
             let remedy = "sign its bytes alone with stm-pkcs11 sign, or put it into a package that can be signed";
             Failure::new(what(), "files of this kind carry no signature", remedy).exit(Exit::Usage)
         })?;
+        if !kind::is_whole(kind, path).map_err(unreadable)? {
+            let why = format!("the {} is not whole: its end is missing", kind.name());
+            return Err(Failure::new(what(), why, "build it, or copy it, again"));
+        }
         let is_signed = kind::is_signed(kind, path).map_err(unreadable)?;
         match self.options.existing {
-            Existing::Skip if is_signed => return Ok((kind, None)),
+            Existing::Skip if is_signed => return Ok(Looked::Signed(kind)),
             Existing::Refuse if is_signed => {
                 let remedy = "use --skip-signed, --append for one more signature, or --force to replace it";
                 return Err(Failure::new(what(), "the file is signed already", remedy).exit(Exit::Usage));
@@ -96,18 +99,25 @@ impl<'a> Plan<'a> {
         }
         let wanted = Use { kind, signer: self.signer, options: self.options };
         let found = Found::choose(&wanted).map_err(|failure| failure.about(what()))?;
-        self.check_output(target)?;
-        Ok((kind, Some((found, is_signed))))
+        let seen = Seen::of(path).map_err(unreadable)?;
+        let place = self.place(target)?;
+        let look = Look { kind, path, work: place.folder(), options: self.options };
+        let prepared = found.prepare(&look)?;
+        let target = target.clone();
+        Ok(Looked::Task(Box::new(Task { target, kind, found, is_signed, prepared, seen })))
     }
 
-    fn check_output(&self, target: &Target) -> Result<(), Failure> {
+    /// The place of the output, tried.
+    fn place(&self, target: &Target) -> Result<Place, Failure> {
         let Target { input, output } = target;
         let in_place = same(input, output);
         if !in_place && output.exists() && self.options.existing != Existing::Replace {
             let what = format!("write {}", output.display());
             return Err(Failure::new(what, "there is such a file", "use --force to replace it").exit(Exit::Usage));
         }
-        Place::beside(input, output)?.rehearse()
+        let place = Place::beside(input, output)?;
+        place.rehearse()?;
+        Ok(place)
     }
 
     /// How many signatures it will spend.
@@ -132,6 +142,33 @@ impl<'a> Plan<'a> {
         }
         Ok(())
     }
+}
+
+enum Looked {
+    Task(Box<Task>),
+    /// It is to be left alone, since it is signed.
+    Signed(Kind),
+}
+
+/// Each target once: a file that is named twice is signed once.
+fn distinct(targets: Vec<Target>) -> Vec<Target> {
+    let mut outputs = BTreeSet::new();
+    let is_new = |target: &Target| {
+        outputs.insert(std::fs::canonicalize(&target.output).unwrap_or_else(|_| target.output.clone()))
+    };
+    targets.into_iter().filter(is_new).collect()
+}
+
+/// `work` for each item, on as many threads as the machine has cores; the results in the items' order.
+fn each<T: Sync, R: Send>(items: &[T], work: impl Fn(&T) -> R + Sync) -> Vec<R> {
+    let threads = std::thread::available_parallelism().map_or(1, usize::from);
+    let share = items.len().div_ceil(threads).max(1);
+    std::thread::scope(|scope| {
+        let work = &work;
+        let shares: Vec<_> =
+            items.chunks(share).map(|share| scope.spawn(move || share.iter().map(work).collect::<Vec<_>>())).collect();
+        shares.into_iter().flat_map(|share| share.join().expect("no thread panics")).collect()
+    })
 }
 
 /// Whether two paths lead to the same file.

@@ -249,7 +249,7 @@ fn certificate_of<'a>(data: &'a SignedData, signer: &SignerInfo) -> Option<&'a C
 }
 
 /// `20261128101530Z` or `20261128101530.25Z` -> `2026-11-28 10:15:30`
-fn time(generalized: &str) -> String {
+pub fn time(generalized: &str) -> String {
     let part = |range| generalized.get(range).unwrap_or_default();
     format!("{}-{}-{} {}:{}:{}", part(0..4), part(4..6), part(6..8), part(8..10), part(10..12), part(12..14))
 }

@@ -15,5 +15,6 @@ pub mod sign_file;
 pub mod signature;
 pub mod trace;
 pub mod verify;
+pub mod verify_file;
 #[cfg(windows)]
 pub mod windows;

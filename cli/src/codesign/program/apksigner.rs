@@ -2,7 +2,7 @@
 
 use super::java::{self, spent};
 use super::process::{command, run};
-use super::{Job, Made, Use, Verified};
+use super::{Job, Made, Trust, Use, Verified};
 use crate::print::Failure;
 use std::fs;
 use std::path::Path;
@@ -49,10 +49,10 @@ pub fn sign(program: &Path, job: &Job<'_>) -> Result<Made, Failure> {
         let remedy = "read what the module says above; stm-pkcs11 doctor checks each step";
         return Err(spent(Failure::new("sign with apksigner", said.why(), remedy), &records));
     }
-    Ok(Made { records, stamp: None })
+    Ok(Made { records, stamp: None, verified: None })
 }
 
-pub fn verify(program: &Path, file: &Path, _: &Job<'_>) -> Result<Verified, Failure> {
+pub fn verify(program: &Path, file: &Path, _: &Trust<'_>) -> Result<Verified, Failure> {
     let mut command = command(program, ["verify", "--min-sdk-version", "24"]);
     command.arg(file);
     let said = run(command)?;

@@ -3,7 +3,7 @@
 
 use super::java::{self, spent};
 use super::process::{command, run};
-use super::{Job, Made, Use, Verified};
+use super::{Job, Made, Trust, Use, Verified};
 use crate::codesign::archive::{self, Entry};
 use crate::codesign::cms::{self, StampAttribute};
 use crate::codesign::options::{Existing, java_hash_name};
@@ -44,7 +44,7 @@ pub fn sign(program: &Path, job: &Job<'_>) -> Result<Made, Failure> {
         return Err(spent(Failure::new("sign with jarsigner", said.why(), REMEDY), &records));
     }
     let stamp = stamp(job, &name).map_err(|failure| spent(failure, &records))?;
-    Ok(Made { records, stamp })
+    Ok(Made { records, stamp, verified: None })
 }
 
 /// The archive to sign: without its signatures, where they are to be replaced.
@@ -89,14 +89,25 @@ fn stamp(job: &Job<'_>, name: &str) -> Result<Option<String>, Failure> {
     Ok(Some(stamped.time))
 }
 
-pub fn verify(program: &Path, file: &Path, _: &Job<'_>) -> Result<Verified, Failure> {
-    let mut command = command(program, ["-J-Duser.language=en", "-verify"]);
+/// The words with which it says that it trusts no certificate above the signer's.
+const UNTRUSTED: [&str; 2] = ["certificate chain is invalid", "PKIX path building failed"];
+
+pub fn verify(program: &Path, file: &Path, trust: &Trust<'_>) -> Result<Verified, Failure> {
+    let mut command = command(program, ["-J-Duser.language=en", "-verify", "-verbose:summary", "-certs"]);
+    if trust.strict {
+        command.arg("-keystore").arg(java::trust_store(program, trust)?).args(["-storepass", "changeit"]);
+    }
     command.arg(file);
     let said = run(command)?;
-    if said.ok && said.text.contains("jar verified.") {
+    let trusted = !trust.strict || !UNTRUSTED.iter().any(|words| said.text.contains(words));
+    if said.ok && said.text.contains("jar verified.") && trusted {
         return Ok(Verified::Wholly);
     }
-    Err(Failure::new("verify with jarsigner", said.why(), "report it with the output above; the original is as it was"))
+    Err(Failure::new(
+        "verify with jarsigner",
+        said.why(),
+        "sign the file again, or verify it with other --ca-file roots",
+    ))
 }
 
 #[cfg(test)]

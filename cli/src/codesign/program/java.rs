@@ -1,14 +1,15 @@
 //! What Java's programs have in common: they load the module, by a configuration of SunPKCS11, and know a keypair by its alias.
 
-use super::process::{Said, run};
-use super::{Job, Use};
+use super::process::{Said, command, run};
+use super::{Job, Trust, Use};
 use crate::codesign::options::Options;
 use crate::codesign::signer::Signer;
 use crate::language::Language;
 use crate::module_file;
+use crate::on_path;
 use crate::print::Failure;
 use std::fs;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::Command;
 use stm_pkcs11::config::LedgerSettings;
 use stm_pkcs11::ledger::Ledger;
@@ -30,7 +31,7 @@ pub fn alias(alias: &str) -> Result<String, String> {
     Language::nested(&[Language::JavaName, Language::JarsignerOperand], alias).map_err(|refusal| refusal.what)
 }
 
-fn library(module: &std::path::Path) -> Result<String, String> {
+fn library(module: &Path) -> Result<String, String> {
     let path = module.to_str().ok_or("bytes that are not UTF-8")?;
     // A backslash has a meaning of its own there.
     let path = if cfg!(windows) { path.replace('\\', "/") } else { path.to_owned() };
@@ -75,4 +76,28 @@ pub fn spent(failure: Failure, records: &[String]) -> Failure {
         [] => failure,
         records => failure.after(format!("a signature was spent for it (record {})", records.join(", "))),
     }
+}
+
+/// A Java key store with the trust anchors, made by `keytool`, which is beside `program`.
+pub fn trust_store(program: &Path, trust: &Trust<'_>) -> Result<PathBuf, Failure> {
+    let store = trust.work.join("trust.p12");
+    let failed =
+        |why: String| Failure::new("make a key store of the trusted roots", why, "check the file of --ca-file");
+    let text = fs::read_to_string(trust.anchors).map_err(|error| failed(error.to_string()))?;
+    let folder = program.parent().unwrap_or(Path::new("."));
+    let keytool = on_path::find_in(folder, "keytool").or_else(|| on_path::find("keytool"));
+    let keytool = keytool.ok_or_else(|| failed("keytool is not beside jarsigner".to_owned()))?;
+    let end = "-----END CERTIFICATE-----";
+    for (number, pem) in text.split_inclusive(end).filter(|part| part.contains(end)).enumerate() {
+        let one = trust.work.join("anchor.pem");
+        fs::write(&one, pem).map_err(|error| failed(error.to_string()))?;
+        let words = ["-importcert", "-noprompt", "-storetype", "PKCS12", "-storepass", "changeit", "-alias"];
+        let mut command = command(&keytool, words);
+        command.arg(number.to_string()).arg("-file").arg(&one).arg("-keystore").arg(&store);
+        let said = run(command)?;
+        if !said.ok {
+            return Err(failed(said.why()));
+        }
+    }
+    Ok(store)
 }

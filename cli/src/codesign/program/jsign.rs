@@ -4,7 +4,7 @@
 use super::java::{self, spent};
 use super::process::{command, run};
 use super::second_run;
-use super::{Job, Made, Tool, Use, Verified};
+use super::{Job, Made, Tool, Trust, Use, Verified};
 use crate::codesign::kind::{self, Kind};
 use crate::codesign::options::{Existing, java_hash_name};
 use crate::print::Failure;
@@ -49,16 +49,16 @@ pub fn sign(program: &Path, job: &Job<'_>) -> Result<Made, Failure> {
         stamps
     });
     let stamp = stamped.map_err(|failure| spent(failure, &records))?;
-    Ok(Made { records, stamp })
+    Ok(Made { records, stamp, verified: None })
 }
 
 /// By osslsigncode, where it is installed and knows the kind; jsign itself does not verify.
-pub fn verify(_: &Path, file: &Path, job: &Job<'_>) -> Result<Verified, Failure> {
-    let by_osslsigncode = job.kind.tools().contains(&Tool::Osslsigncode);
+pub fn verify(_: &Path, file: &Path, trust: &Trust<'_>) -> Result<Verified, Failure> {
+    let by_osslsigncode = trust.kind.tools().contains(&Tool::Osslsigncode);
     if let Some(found) = Tool::Osslsigncode.find().filter(|_| by_osslsigncode) {
-        return found.verify(file, job);
+        return found.verify(file, trust);
     }
-    present(job.kind, file)
+    present(trust.kind, file)
 }
 
 /// Whether there is a signature in the file at all.

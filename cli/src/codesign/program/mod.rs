@@ -13,6 +13,8 @@ mod process;
 mod second_run;
 mod signtool;
 
+pub use osslsigncode::extract_signature;
+
 use super::kind::Kind;
 use super::options::Options;
 use super::signer::Signer;
@@ -40,9 +42,12 @@ pub struct Program {
     pub install: &'static str,
     /// Whether it can sign files of a kind so; else why not.
     can: fn(&Path, &Use<'_>) -> Result<(), String>,
+    /// What it reads from the file before anything is spent: a file that it cannot read is refused by then. The directory is for
+    /// whatever it writes.
+    prepare: fn(&Path, &Look<'_>) -> Result<Vec<u8>, Failure>,
     sign: fn(&Path, &Job<'_>) -> Result<Made, Failure>,
-    /// Whether the signature is good, by the program's own word; the trust anchors are the certificates above the signer's.
-    verify: fn(&Path, &Path, &Job<'_>) -> Result<Verified, Failure>,
+    /// Whether the signatures of a file are good, by the program's own word.
+    verify: fn(&Path, &Path, &Trust<'_>) -> Result<Verified, Failure>,
 }
 
 pub static PROGRAMS: &[Program] = &[
@@ -52,6 +57,7 @@ pub static PROGRAMS: &[Program] = &[
         find: || on_path::find("osslsigncode"),
         install: "apt-get install osslsigncode (2.6 or later)",
         can: osslsigncode::can,
+        prepare: osslsigncode::prepare,
         sign: osslsigncode::sign,
         verify: osslsigncode::verify,
     },
@@ -61,6 +67,7 @@ pub static PROGRAMS: &[Program] = &[
         find: find::signtool,
         install: "install the Windows SDK's signing tools, or put signtool.exe on the PATH",
         can: signtool::can,
+        prepare: |_, _| Ok(Vec::new()),
         sign: signtool::sign,
         verify: signtool::verify,
     },
@@ -70,6 +77,7 @@ pub static PROGRAMS: &[Program] = &[
         find: || find::in_java("jarsigner"),
         install: "apt-get install default-jdk-headless, or set JAVA_HOME",
         can: jarsigner::can,
+        prepare: |_, _| Ok(Vec::new()),
         sign: jarsigner::sign,
         verify: jarsigner::verify,
     },
@@ -79,6 +87,7 @@ pub static PROGRAMS: &[Program] = &[
         find: find::apksigner,
         install: "apt-get install apksigner, or set ANDROID_HOME",
         can: apksigner::can,
+        prepare: |_, _| Ok(Vec::new()),
         sign: apksigner::sign,
         verify: apksigner::verify,
     },
@@ -88,6 +97,7 @@ pub static PROGRAMS: &[Program] = &[
         find: || on_path::find("jsign"),
         install: "install the package of https://github.com/ebourg/jsign (7.0 or later)",
         can: jsign::can,
+        prepare: |_, _| Ok(Vec::new()),
         sign: jsign::sign,
         verify: jsign::verify,
     },
@@ -100,6 +110,28 @@ pub struct Use<'a> {
     pub options: &'a Options,
 }
 
+/// A file before it is signed.
+pub struct Look<'a> {
+    pub kind: Kind,
+    pub path: &'a Path,
+    /// A directory for whatever is written, which goes away afterwards.
+    pub work: &'a Path,
+    pub options: &'a Options,
+}
+
+/// What signatures are verified against.
+pub struct Trust<'a> {
+    pub kind: Kind,
+    /// Certificates in PEM.
+    pub anchors: &'a Path,
+    /// Whether a chain that leads to none of them is an error; otherwise the file alone is checked there.
+    pub strict: bool,
+    /// Whether time stamps are verified against them, too.
+    pub stamps: bool,
+    /// A directory for whatever is written, which goes away afterwards.
+    pub work: &'a Path,
+}
+
 /// A file to sign: a copy that belongs to nobody else.
 pub struct Job<'a> {
     pub kind: Kind,
@@ -107,6 +139,10 @@ pub struct Job<'a> {
     pub source: PathBuf,
     /// Where the signed file is to be.
     pub signed: PathBuf,
+    /// What `prepare` read.
+    pub prepared: &'a [u8],
+    /// What the signature is verified against.
+    pub trust: &'a Trust<'a>,
     /// A directory for whatever else is needed, which goes away afterwards.
     pub work: &'a Path,
     /// Whether the file has a signature, which `options` says what to do with.
@@ -124,6 +160,8 @@ pub struct Made {
     pub records: Vec<String>,
     /// When it was stamped (UTC); `None` without a stamp.
     pub stamp: Option<String>,
+    /// How far the program has verified the signed file already; `None`: not at all.
+    pub verified: Option<Verified>,
 }
 
 /// How far a signed file was verified.
@@ -184,8 +222,12 @@ impl Found {
         (self.program.sign)(&self.path, job)
     }
 
-    pub fn verify(&self, file: &Path, job: &Job<'_>) -> Result<Verified, Failure> {
-        (self.program.verify)(&self.path, file, job)
+    pub fn prepare(&self, look: &Look<'_>) -> Result<Vec<u8>, Failure> {
+        (self.program.prepare)(&self.path, look)
+    }
+
+    pub fn verify(&self, file: &Path, trust: &Trust<'_>) -> Result<Verified, Failure> {
+        (self.program.verify)(&self.path, file, trust)
     }
 }
 

@@ -2,26 +2,15 @@
 //! here, so that it needs neither an OpenSSL engine nor a provider.
 
 use super::process::{Said, command, run};
-use super::{Job, Made, Use, Verified};
-use crate::account::describe::pem;
+use super::{Job, Look, Made, Tool, Trust, Use, Verified};
 use crate::codesign::cms::{self, StampAttribute, Unsigned};
 use crate::codesign::kind::Kind;
 use crate::codesign::options::{Existing, hash_name};
 use crate::print::{Failure, shown};
-use std::ffi::OsStr;
 use std::fs;
-use std::path::{Path, PathBuf};
-use stm_pkcs11::x509::Certificate;
+use std::path::Path;
 
 const REMEDY: &str = "report it with the output above; the original file is as it was";
-
-/// Where systems keep the roots that they trust, as one file.
-const SYSTEM_ROOTS: [&str; 4] = [
-    "/etc/ssl/certs/ca-certificates.crt",
-    "/etc/pki/tls/certs/ca-bundle.crt",
-    "/etc/ssl/cert.pem",
-    "/usr/local/etc/ssl/cert.pem",
-];
 
 pub fn can(program: &Path, _: &Use<'_>) -> Result<(), String> {
     let help = run(command(program, ["--help"])).map_err(|failure| failure.to_string())?;
@@ -33,16 +22,11 @@ pub fn can(program: &Path, _: &Use<'_>) -> Result<(), String> {
 
 pub fn sign(program: &Path, job: &Job<'_>) -> Result<Made, Failure> {
     let digest = job.options.digest;
-    let extracted = match job.kind {
-        // A catalogue is a message by itself.
-        Kind::Cat => fs::read(&job.source).map_err(|error| io(&job.source, &error))?,
-        _ => extract(program, job)?,
-    };
     let made = |error: der::Error| {
         let remedy = "choose another program with --tool, or another certificate";
         Failure::new(format!("make the signature of {}", name(&job.source)), error, remedy)
     };
-    let unsigned = Unsigned::new(&extracted, &job.signer.certificates(), digest, &job.options.opus).map_err(made)?;
+    let unsigned = Unsigned::new(job.prepared, &job.signer.certificates(), digest, &job.options.opus).map_err(made)?;
     let signed = job.signer.sign(digest, &unsigned.to_be_signed().map_err(made)?)?;
     let spent = |failure: Failure| match &signed.id {
         Some(id) => failure.after(format!("a signature was spent for it (record {})", shown(id))),
@@ -57,11 +41,11 @@ pub fn sign(program: &Path, job: &Job<'_>) -> Result<Made, Failure> {
         stamp = Some(stamped.time);
     }
     let message = cms::message(&message).map_err(|error| spent(made(error)))?;
-    match job.kind {
-        Kind::Cat => fs::write(&job.signed, message).map_err(|error| spent(io(&job.signed, &error)))?,
+    let verified = match job.kind {
+        Kind::Cat => fs::write(&job.signed, message).map(|()| None).map_err(|error| spent(io(&job.signed, &error)))?,
         _ => attach(program, job, &message).map_err(spent)?,
-    }
-    Ok(Made { records: signed.id.into_iter().collect(), stamp })
+    };
+    Ok(Made { records: signed.id.into_iter().collect(), stamp, verified })
 }
 
 fn name(path: &Path) -> String {
@@ -72,22 +56,30 @@ fn io(path: &Path, error: &std::io::Error) -> Failure {
     Failure::new(format!("use {}", path.display()), error, "make room, and check the permissions of the directory")
 }
 
-fn extract(program: &Path, job: &Job<'_>) -> Result<Vec<u8>, Failure> {
-    let data = job.work.join("data");
-    let words = [OsStr::new("extract-data"), "-h".as_ref(), hash_name(job.options.digest).as_ref()];
-    let mut command = command(program, words);
-    command.arg("-in").arg(&job.source).arg("-out").arg(&data);
-    let said = run(command)?;
-    match fs::read(&data) {
-        Ok(data) if said.ok => Ok(data),
+/// The content that the signature will be of, in a message without signers.
+pub fn prepare(program: &Path, look: &Look<'_>) -> Result<Vec<u8>, Failure> {
+    let remedy = "check that the file is whole; --tool chooses another program";
+    let failed = |why: String| Failure::new(format!("read {} with osslsigncode", name(look.path)), why, remedy);
+    // A catalogue is a message by itself.
+    let message = match look.kind {
+        Kind::Cat => fs::read(look.path).map_err(|error| io(look.path, &error))?,
         _ => {
-            let remedy = "check that the file is whole; --tool chooses another program";
-            Err(Failure::new(format!("read {} with osslsigncode", name(&job.source)), said.why(), remedy))
+            let data = look.work.join("data");
+            let mut command = command(program, ["extract-data", "-h", hash_name(look.options.digest)]);
+            command.arg("-in").arg(look.path).arg("-out").arg(&data);
+            let said = run(command)?;
+            let read = fs::read(&data);
+            let _ = fs::remove_file(&data);
+            read.ok().filter(|_| said.ok).ok_or_else(|| failed(said.why()))?
         }
-    }
+    };
+    cms::signed_data(&message).map_err(|error| failed(error.to_string()))?;
+    Ok(message)
 }
 
-fn attach(program: &Path, job: &Job<'_>, message: &[u8]) -> Result<(), Failure> {
+/// Puts the message into the file. It verifies what it attached, too: that saves a run, unless it is the time stamp's root that is
+/// not trusted here.
+fn attach(program: &Path, job: &Job<'_>, message: &[u8]) -> Result<Option<Verified>, Failure> {
     let file = job.work.join("signature.p7");
     fs::write(&file, message).map_err(|error| io(&file, &error))?;
     // What kept the room for it.
@@ -97,51 +89,36 @@ fn attach(program: &Path, job: &Job<'_>, message: &[u8]) -> Result<(), Failure> 
         command.arg("-nest");
     }
     command.arg("-h").arg(hash_name(job.options.digest)).arg("-sigin").arg(&file);
-    command.arg("-CAfile").arg(roots(job)?).arg("-in").arg(&job.source).arg("-out").arg(&job.signed);
+    command.arg("-CAfile").arg(job.trust.anchors).arg("-TSA-CAfile").arg(job.trust.anchors);
+    command.arg("-in").arg(&job.source).arg("-out").arg(&job.signed);
     let said = run(command)?;
-    // It verifies what it attached, time stamps of servers that are not trusted here included; verify has the last word.
-    match job.signed.is_file() {
-        true => Ok(()),
-        false => Err(Failure::new("attach the signature with osslsigncode", said.why(), REMEDY)),
+    match (job.signed.is_file(), said.ok && is_good(&said)) {
+        (false, _) => Err(Failure::new("attach the signature with osslsigncode", said.why(), REMEDY)),
+        (true, true) => Ok(Some(Verified::Wholly)),
+        (true, false) => Ok(None),
     }
 }
 
-/// A file with the certificates above the signer's, and with the system's roots where none of these is one.
-fn roots(job: &Job<'_>) -> Result<PathBuf, Failure> {
-    let path = job.work.join("roots.pem");
-    let mut text: String = job.signer.certificates().iter().skip(1).map(|der| pem("CERTIFICATE", der)).collect();
-    if !has_root(job) {
-        let named = std::env::var_os("SSL_CERT_FILE").map(PathBuf::from);
-        let system =
-            named.into_iter().chain(SYSTEM_ROOTS.map(PathBuf::from)).find_map(|path| fs::read_to_string(path).ok());
-        text += &system.unwrap_or_default();
-    }
-    fs::write(&path, text).map_err(|error| io(&path, &error))?;
-    Ok(path)
-}
-
-/// Whether the service shows the root of the signer's certificate.
-fn has_root(job: &Job<'_>) -> bool {
-    let all = job.signer.certificates();
-    all.into_iter().filter_map(|der| Certificate::parse(der).ok()).any(|certificate| certificate.is_self_signed())
-}
-
-pub fn verify(program: &Path, file: &Path, job: &Job<'_>) -> Result<Verified, Failure> {
-    let mut command = command(program, ["verify", "-ignore-timestamp"]);
-    command.arg("-CAfile").arg(roots(job)?).arg("-in").arg(file);
+pub fn verify(program: &Path, file: &Path, trust: &Trust<'_>) -> Result<Verified, Failure> {
+    let mut command = command(program, ["verify"]);
+    match trust.stamps {
+        true => command.arg("-TSA-CAfile").arg(trust.anchors),
+        false => command.arg("-ignore-timestamp"),
+    };
+    command.arg("-CAfile").arg(trust.anchors).arg("-in").arg(file);
     let said = run(command)?;
-    if said.ok && said.text.contains("Signature verification: ok") {
-        return Ok(Verified::Wholly);
-    }
-    // Where the service shows no root, and the system does not know it either, the file itself can still be checked.
-    let rootless = !has_root(job) && said.text.contains("unable to get");
-    if rootless && digests_agree(&said) {
+    let rootless = !trust.strict && said.text.contains("unable to get");
+    if (said.ok && is_good(&said)) || (rootless && digests_agree(&said)) {
         return Ok(Verified::Wholly);
     }
     Err(Failure::new(format!("verify {} with osslsigncode", name(file)), said.why(), REMEDY))
 }
 
-/// Whether each digest that the file was signed with is the file's.
+fn is_good(said: &Said) -> bool {
+    said.text.lines().any(|line| line.starts_with("Signature verification: ok"))
+}
+
+/// Whether each digest that the file was signed with is the file's: for chains of which no root is known here.
 fn digests_agree(said: &Said) -> bool {
     let values = |label: &str| -> Vec<String> {
         let lines = said.text.lines().filter_map(|line| line.trim().strip_prefix(label)?.split_once(':'));
@@ -149,6 +126,18 @@ fn digests_agree(said: &Said) -> bool {
     };
     let (current, calculated) = (values("Current message digest"), values("Calculated message digest"));
     !current.is_empty() && current == calculated
+}
+
+/// The message in a signed file; `None` where osslsigncode is not installed, or finds none.
+pub fn extract_signature(path: &Path, work: &Path) -> Result<Option<Vec<u8>>, Failure> {
+    let Some(found) = Tool::Osslsigncode.find() else { return Ok(None) };
+    let out = work.join("extracted.p7");
+    let mut command = command(&found.path, ["extract-signature"]);
+    command.arg("-in").arg(path).arg("-out").arg(&out);
+    let said = run(command)?;
+    let read = fs::read(&out).ok().filter(|_| said.ok);
+    let _ = fs::remove_file(&out);
+    Ok(read)
 }
 
 #[cfg(test)]

@@ -107,7 +107,7 @@ same "  and the server" "$(jq -r '.[0].signatures[0].timestamp_server' told.json
 refuses "verify-file refuses roots that have nothing to do with it" "$COMPANION" verify-file --ca-file "$SM_CA_FILE" demo-rsa-3072/program.exe
 
 # Names say nothing: content does.
-mkdir named && cp unsigned/program.exe named/addon.node && cp unsigned/program.exe named/setup.e32.tmp && cp unsigned/program.exe 'named/two words & $(x).pyd'
+mkdir named && cp unsigned/program.exe named/addon.node && cp unsigned/program.exe named/setup.e32.tmp && cp unsigned/program.exe "named/two words & \$(x).pyd"
 spends 3 "programs under any names are signed" "${sign_file[@]}" --keypair demo-rsa-3072 named/*
 for file in named/*; do check "  $file verifies" osslsigncode_verifies "$file"; done
 mkdir -p tree/inner && cp unsigned/program.exe unsigned/release.ps1 tree && cp unsigned/program.exe tree/inner && text tree/readme.txt

@@ -97,6 +97,7 @@ else:  # GitLab
     steps = {"sign": "\n".join(tree["sign"]["script"])}
 print("\n".join(steps[name] for name in wanted))
 PY
+export STM_PKCS11_TIMESTAMP=$STM_EMULATOR_TSA
 # pipeline CLIENT FILE STEP...: two files are signed, for two signatures, and verify
 pipeline() {
     local client=$1 file=$2

@@ -9,6 +9,7 @@ use super::timestamp::Authority;
 use crate::print::{Exit, Failure};
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
+use std::sync::Mutex;
 
 /// A file, and where its signed copy goes: the same path to replace it.
 #[derive(Debug, Clone)]
@@ -46,6 +47,7 @@ pub struct Plan<'a> {
     pub skipped: Vec<(PathBuf, Kind)>,
     /// Files that cannot be signed, and why.
     pub problems: Vec<(PathBuf, Failure)>,
+    programs: Mutex<Vec<(Kind, Result<Found, Failure>)>>,
 }
 
 impl<'a> Plan<'a> {
@@ -53,8 +55,15 @@ impl<'a> Plan<'a> {
     /// concerns the whole run; what concerns a file is among the problems. Spends nothing.
     pub fn new(signer: &'a Signer, targets: Vec<Target>, options: &'a Options) -> Result<Plan<'a>, Failure> {
         let authority = options.timestamp.as_deref().map(|url| Authority::new(url, options.digest)).transpose()?;
-        let mut plan =
-            Plan { signer, options, authority, tasks: Vec::new(), skipped: Vec::new(), problems: Vec::new() };
+        let mut plan = Plan {
+            signer,
+            options,
+            authority,
+            tasks: Vec::new(),
+            skipped: Vec::new(),
+            problems: Vec::new(),
+            programs: Mutex::default(),
+        };
         let targets = distinct(targets);
         let looks = each(&targets, |target| plan.look(target));
         for (target, look) in targets.into_iter().zip(looks) {
@@ -70,6 +79,17 @@ impl<'a> Plan<'a> {
             authority.try_once()?;
         }
         Ok(plan)
+    }
+
+    /// The program for files of a kind: looked for, and asked what it can, once.
+    fn program(&self, kind: Kind) -> Result<Found, Failure> {
+        let mut chosen = self.programs.lock().expect("no thread panics with it");
+        if let Some((_, known)) = chosen.iter().find(|(known, _)| *known == kind) {
+            return known.clone();
+        }
+        let found = Found::choose(&Use { kind, signer: self.signer, options: self.options });
+        chosen.push((kind, found.clone()));
+        found
     }
 
     fn look(&self, target: &Target) -> Result<Looked, Failure> {
@@ -97,8 +117,7 @@ impl<'a> Plan<'a> {
             }
             _ => {}
         }
-        let wanted = Use { kind, signer: self.signer, options: self.options };
-        let found = Found::choose(&wanted).map_err(|failure| failure.about(what()))?;
+        let found = self.program(kind).map_err(|failure| failure.about(what()))?;
         let seen = Seen::of(path).map_err(unreadable)?;
         let place = self.place(target)?;
         let look = Look { kind, path, work: place.folder(), options: self.options };

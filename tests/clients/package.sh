@@ -1,5 +1,6 @@
 #!/usr/bin/env bash
 # what: the packages: made, installed, used by programs that find the module by themselves, and removed without a trace
+# alone: it installs the packages on this machine, which others would find
 # needs: dpkg-deb dpkg
 # needs: objdump binutils
 # needs: git git

@@ -1,5 +1,6 @@
 #!/usr/bin/env bash
 # what: signing goes on while the service limits, fails for a moment, or restarts; the user notices nothing but time
+# alone: it counts on the clock: how long a program waits for a service that restarts
 # needs: osslsigncode osslsigncode
 # needs: jarsigner default-jdk-headless
 # needs: openssl openssl

@@ -29,7 +29,7 @@ pub fn expand(named: &[PathBuf], recursive: bool) -> Result<Vec<PathBuf>, Failur
 }
 
 /// What a path stands for: itself, or on Windows, whose shells leave patterns as they are, the files that fit it.
-fn matching(path: &Path) -> Result<Vec<PathBuf>, Failure> {
+pub fn matching(path: &Path) -> Result<Vec<PathBuf>, Failure> {
     let text = path.to_string_lossy();
     if !cfg!(windows) || path.exists() || !text.contains(['*', '?', '[']) {
         return Ok(vec![path.to_owned()]);

@@ -2,11 +2,10 @@
 
 use super::account::Choice;
 use super::literals::{CONNECTED, NOT_CONNECTED, SET, yes};
-use super::tool;
+use crate::codesign::program::PROGRAMS;
 use crate::command::doctor::{self, Examined};
-use crate::print::{self, Exit, Failure, shown};
+use crate::print::{self, Failure, shown};
 use stm_pkcs11::config::{ClientCert, Origin};
-use stm_pkcs11::service::Keypair;
 
 #[derive(clap::Args)]
 pub struct Healthcheck {
@@ -35,32 +34,20 @@ pub fn run(arguments: &Healthcheck) -> Result<(), Failure> {
 fn user(choice: &Choice) -> Result<(), Failure> {
     let examined = doctor::examine(&choice.quiet()?, None)?;
     let connected = examined.visit.is_fine("service");
-    let can_sign = examined.keypairs.iter().any(|keypair| signs(keypair));
     print::line("--------- User credentials ------");
     print::line(if connected { CONNECTED } else { NOT_CONNECTED });
     print::line("");
     credentials(&examined);
     if connected {
         print::line("Privileges:");
-        print::line(&format!("        Can sign: {}", yes(can_sign)));
+        print::line(&format!("        Can sign: {}", yes(examined.visit.able() > 0)));
         print::line(&format!("        Keypairs: {}", examined.keypairs.len()));
     }
     for notice in &examined.notices {
         print::line(&format!("Notice: {}", shown(notice)));
     }
     print::line("");
-    examined.visit.result()?;
-    if can_sign {
-        return Ok(());
-    }
-    let why = "no keypair of this account is ONLINE and may be used by this user";
-    let remedy = "set a keypair ONLINE, or ask for the right to sign with one";
-    Err(Failure::new("find a keypair to sign with", why, remedy).exit(Exit::Refused))
-}
-
-/// Whether this user can sign with it now.
-fn signs(keypair: &Keypair) -> bool {
-    keypair.online() && keypair.signable != Some(false) && keypair.public_key.is_some()
+    examined.visit.result()
 }
 
 fn credentials(examined: &Examined) {
@@ -98,11 +85,18 @@ fn credentials(examined: &Examined) {
 
 fn tools() {
     print::line("--------- Signing tools ---------");
-    for tool in tool::all() {
-        print::line(&format!("{}:", tool.name));
-        print::line(&format!("        Mapped: {}", yes(tool.path.is_some())));
-        if let Some(path) = tool.path {
-            print::line(&format!("        Path: {}", shown(&path.display().to_string())));
+    for program in PROGRAMS {
+        let found = program.tool.find();
+        print::line(&format!("{}:", capitalised(program.name)));
+        print::line(&format!("        Mapped: {}", yes(found.is_some())));
+        if let Some(found) = found {
+            print::line(&format!("        Path: {}", shown(&found.path.display().to_string())));
         }
     }
+}
+
+/// As the vendor's program writes names.
+fn capitalised(name: &str) -> String {
+    let (first, rest) = name.split_at(1);
+    format!("{}{rest}", first.to_uppercase())
 }

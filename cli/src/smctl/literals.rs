@@ -33,6 +33,29 @@ pub fn failed(file: &str) -> String {
     format!("signCommand command for file {file} FAILED")
 }
 
+/// `smctl sign --unsigned`: a file that is left alone.
+pub fn signed_already(file: &str) -> String {
+    format!("{file} is signed already")
+}
+
+/// `smctl sign`: before the reason for which a file is not signed.
+pub const REASON: &str = "Error :";
+/// `smctl sign`: no input can be signed.
+pub const NOTHING: &str = "There were no files found for signing";
+
+/// `smctl sign verify`: a file whose signatures are good. With the words that scripts look for.
+pub fn verified(file: &str, program: &str) -> String {
+    format!("verifyCommand command for file {file} was SUCCESSFUL: signature Valid, Verified by {program}")
+}
+
+/// `smctl sign verify`: a file whose signatures are not good, or that has none.
+pub fn not_verified(file: &str) -> String {
+    format!("verifyCommand command for file {file} FAILED")
+}
+
+/// `smctl sign verify`: a file that has none.
+pub const UNSIGNED: &str = "No signature found";
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -40,7 +63,15 @@ mod tests {
     #[test]
     fn lines_of_success_have_no_word_that_scripts_take_for_a_failure() {
         let tables = KEYPAIRS.iter().chain(&CERTIFICATES).map(|word| (*word).to_owned());
-        let lines = [WHOSE.to_owned(), CONNECTED.to_owned(), SET.to_owned(), version(), successful("x")];
+        let lines = [
+            WHOSE.to_owned(),
+            CONNECTED.to_owned(),
+            SET.to_owned(),
+            version(),
+            successful("x"),
+            signed_already("x"),
+            verified("x", "y"),
+        ];
         for line in lines.into_iter().chain(tables) {
             let small = line.to_lowercase();
             assert!(!small.contains("error") && !small.contains("fail"), "{line}");

@@ -11,12 +11,16 @@ mod credentials;
 mod fingerprint;
 mod hash;
 mod healthcheck;
+mod input;
 mod keypair;
 mod link;
 mod literals;
 mod program;
 mod refused;
 mod sign;
+mod sign_file;
+mod sign_remove;
+mod sign_verify;
 mod tool;
 mod windows;
 

@@ -1,11 +1,12 @@
 //! `smctl sign`: files, and by its subcommands verification, removal and hashes.
 
-use super::account::Choice;
 use super::hash::{self, SignHash, VerifyHash};
 use super::refused;
-use crate::print::{Exit, Failure};
+use super::sign_file::{self, SignFile};
+use super::sign_remove::{self, SignRemove};
+use super::sign_verify::{self, SignVerify};
+use crate::print::Failure;
 use clap::Subcommand;
-use std::path::PathBuf;
 
 #[derive(clap::Args)]
 #[command(args_conflicts_with_subcommands = true, subcommand_negates_reqs = true)]
@@ -18,6 +19,10 @@ pub struct Arguments {
 
 #[derive(Subcommand)]
 enum Command {
+    /// Verify the signatures of files, against the roots that this system trusts
+    Verify(SignVerify),
+    /// Remove the signatures of Windows programs, installers and cabinets
+    Remove(SignRemove),
     /// Sign the hash of a file, or a hash
     SignHash(SignHash),
     /// Verify a signature that sign-hash made
@@ -29,30 +34,16 @@ enum Command {
     },
 }
 
-#[derive(clap::Args)]
-struct SignFile {
-    /// Alias of the keypair
-    #[arg(long, value_name = "ALIAS")]
-    keypair_alias: Option<String>,
-    /// File, or directory with files
-    #[arg(short, long, value_name = "FILE")]
-    input: Option<PathBuf>,
-    #[command(flatten)]
-    account: Choice,
-}
-
 pub fn run(arguments: &Arguments) -> Result<(), Failure> {
     match &arguments.command {
+        Some(Command::Verify(arguments)) => sign_verify::run(arguments),
+        Some(Command::Remove(arguments)) => sign_remove::run(arguments),
         Some(Command::SignHash(arguments)) => hash::sign_hash(arguments),
         Some(Command::VerifyHash(arguments)) => hash::verify_hash(arguments),
         Some(Command::InToto { words }) => {
             let words: Vec<String> = std::iter::once("in-toto".to_owned()).chain(words.iter().cloned()).collect();
             Err(refused::failure(&["sign"], &words))
         }
-        None => {
-            let SignFile { keypair_alias: _, input: _, account } = &arguments.file;
-            account.quiet()?;
-            Err(Failure::new("sign files", "not yet", "sign with another program").exit(Exit::Usage))
-        }
+        None => sign_file::run(&arguments.file),
     }
 }

@@ -1,20 +1,42 @@
-//! The signing programs of this machine, by the vendor's names.
+//! The signing programs, by the vendor's names.
 
-use crate::on_path;
-use std::path::PathBuf;
+use crate::codesign::kind::Kind;
+use clap::ValueEnum;
 
-pub struct Tool {
-    pub name: &'static str,
-    pub path: Option<PathBuf>,
+/// `--tool`: which files are meant. Which program signs them is ours to choose.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum Tool {
+    Signtool,
+    Jsign,
+    Osslsigncode,
+    Jarsigner,
+    Apksigner,
+    Nuget,
 }
 
-/// The vendor's name, and the program's. On each system those that sign there.
-const TOOLS: &[(&str, &str)] = if cfg!(windows) {
-    &[("Jarsigner", "jarsigner"), ("Apksigner", "apksigner"), ("Signtool", "signtool")]
-} else {
-    &[("Jarsigner", "jarsigner"), ("Apksigner", "apksigner"), ("Osslsigncode", "osslsigncode"), ("Jsign", "jsign")]
-};
+const AUTHENTICODE: &[Kind] =
+    &[Kind::Pe, Kind::Msi, Kind::Cab, Kind::Cat, Kind::PowerShell, Kind::WindowsScript, Kind::Appx];
 
-pub fn all() -> impl Iterator<Item = Tool> {
-    TOOLS.iter().map(|(name, program)| Tool { name, path: on_path::find(program) })
+impl Tool {
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Signtool => "signtool",
+            Self::Jsign => "jsign",
+            Self::Osslsigncode => "osslsigncode",
+            Self::Jarsigner => "jarsigner",
+            Self::Apksigner => "apksigner",
+            Self::Nuget => "nuget",
+        }
+    }
+
+    /// Whether files of this kind are meant.
+    pub fn signs(self, kind: Kind) -> bool {
+        match self {
+            Self::Signtool | Self::Osslsigncode => AUTHENTICODE.contains(&kind),
+            Self::Jsign => AUTHENTICODE.contains(&kind) || matches!(kind, Kind::NuGet | Kind::Vsix),
+            Self::Jarsigner => kind == Kind::Jar,
+            Self::Apksigner => kind == Kind::Apk,
+            Self::Nuget => kind == Kind::NuGet,
+        }
+    }
 }

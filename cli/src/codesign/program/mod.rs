@@ -13,7 +13,7 @@ mod process;
 mod second_run;
 mod signtool;
 
-pub use osslsigncode::extract_signature;
+pub use osslsigncode::{extract_signature, remove_signature};
 
 use super::kind::Kind;
 use super::options::Options;

@@ -140,6 +140,19 @@ pub fn extract_signature(path: &Path, work: &Path) -> Result<Option<Vec<u8>>, Fa
     Ok(read)
 }
 
+/// Writes a file without its signatures.
+pub fn remove_signature(program: &Path, source: &Path, bare: &Path) -> Result<(), Failure> {
+    // It does not overwrite what kept the room.
+    let _ = fs::remove_file(bare);
+    let mut command = command(program, ["remove-signature"]);
+    command.arg("-in").arg(source).arg("-out").arg(bare);
+    let said = run(command)?;
+    match said.ok && bare.is_file() {
+        true => Ok(()),
+        false => Err(Failure::new("run osslsigncode remove-signature", said.why(), REMEDY)),
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

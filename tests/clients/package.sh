@@ -26,7 +26,7 @@ check "packages are made" make_packages "$WORK/out"
 cp "$SAID" made
 check "  and again" make_packages "$WORK/out2"
 same "  with the same bytes" "$(cd out && sha256sum -- *)" "$(cd out2 && sha256sum -- *)"
-same "  two for Debian and an archive" "$(wc -l <made)" 3
+same "  three for Debian and an archive" "$(wc -l <made)" 4
 
 # What it needs of the system is what it says.
 deb=$(grep '/stm-pkcs11_' made)
@@ -37,7 +37,7 @@ same "  and the module on no other library" "$(objdump -p built/libstm_pkcs11.so
 
 # Installed, and away again whatever happens.
 removed() {
-    as_root dpkg --purge stm-pkcs11 stm-emulator
+    as_root dpkg --purge stm-pkcs11-smctl stm-pkcs11 stm-emulator
 }
 # shellcheck source=tests/lib/packages.sh
 source "$ROOT/tests/lib/packages.sh"
@@ -67,6 +67,10 @@ done
 says "bash completes" 'doctor' bash -c 'source /usr/share/bash-completion/completions/stm-pkcs11
     function=$(complete -p stm-pkcs11 | sed "s/.*-F \([^ ]*\) .*/\1/")
     COMP_WORDS=(stm-pkcs11 doc) COMP_CWORD=1; "$function" stm-pkcs11 doc stm-pkcs11; echo "${COMPREPLY[@]}"'
+same "smctl is not there unasked" "$(dpkg -L stm-pkcs11 stm-emulator | grep -c '/smctl$' || true)" 0
+check "  and is, with the package for it" as_root dpkg --install "$(grep '/stm-pkcs11-smctl_' made)"
+says "  which is this program" "^stm-pkcs11 [0-9.]+: follows the commands of DigiCert's smctl" /usr/bin/smctl --version
+says "  and lists the keypairs" ' demo-rsa-3072 ' /usr/bin/smctl keypair ls
 check "they are removed" removed
 same "  without a trace" "$(find /usr/bin /usr/lib /usr/include /usr/share -name '*stm*pkcs11*' -o -name '*stm-emulator*' | sort)" "$before"
 

@@ -1,10 +1,10 @@
 #!/bin/sh
-# Signs Windows programs, libraries, installers, cabinets, catalogues and scripts, each in its place, for one signature each.
+# Signs Windows programs, libraries, installers, cabinets, catalogues and scripts in place, for one signature each.
 #
 #   apt-get install osslsigncode libengine-pkcs11-openssl
 #   sh osslsigncode.sh program.exe setup.msi ...
 #
-# TIMESTAMP= signs without a time stamp. Verify: osslsigncode verify -CAfile ROOT.pem -in program.exe
+# TIMESTAMP= signs without a timestamp. Verify: osslsigncode verify -CAfile ROOT.pem -in program.exe
 set -eu
 keypair='KEYPAIR'
 key='pkcs11:object=KEYPAIR;type=private'
@@ -21,7 +21,7 @@ for file in "$@"; do
     osslsigncode sign -pkcs11engine "$ENGINE" -pkcs11module "$MODULE" -key "$key" \
         -certs "$work/cert.pem" -ac "$work/chain.pem" -h sha256 ${TIMESTAMP:+-ts "$TIMESTAMP"} \
         -in "$file" -out "$work/signed"
-    # Only a whole file takes the old one's place, and keeps its owner and mode.
+    # Replaces the file only when it is complete, and keeps its owner and mode.
     cat "$work/signed" >"$file"
     rm "$work/signed"
 done

@@ -4,9 +4,9 @@ rem Windows SDK 10.0.22000 or later in PATH, and no administrator rights.
 rem
 rem   signtool.cmd program.exe setup.msi ...
 rem
-rem set TIMESTAMP=none signs without a time stamp. Verify: signtool verify /pa program.exe
+rem set TIMESTAMP=none signs without a timestamp. Verify: signtool verify /pa program.exe
 setlocal DisableDelayedExpansion
-rem As JSON has it: \u0020 is a space.
+rem Escaped for JSON: \u0020 is a space.
 set "KEY=KEYPAIR"
 set "MODULE=C:\stm-pkcs11\stm_pkcs11.dll"
 if not defined TIMESTAMP set TIMESTAMP=http://timestamp.digicert.com

@@ -5,7 +5,7 @@ use crate::print::shown;
 use data_encoding::HEXLOWER;
 use std::fmt::Write;
 
-/// One way to write a value. A value that stands in shell in YAML is written for the shell first, then for YAML.
+/// One notation for values. A value in a shell script in YAML is written for the shell first, then for YAML.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Language {
     /// A word of a POSIX shell, quotes included.
@@ -279,7 +279,7 @@ pub fn key_uri(alias: &str) -> String {
     format!("pkcs11:object={};type=private", percent(alias))
 }
 
-/// Percent-encoded, but for RFC 3986's unreserved characters.
+/// Percent-encoded, except for RFC 3986's unreserved characters.
 pub fn percent(value: &str) -> String {
     let mut text = String::with_capacity(value.len());
     for byte in value.bytes() {

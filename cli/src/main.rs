@@ -1,7 +1,7 @@
-//! `stm-pkcs11`: the companion of the module. Names the commands.
+//! `stm-pkcs11`, the module's companion: the list of commands.
 //!
-//! A command returns `Result<(), Failure>`; a failure is printed as what went wrong, why, and what to do, and says with which
-//! status the program ends ([`print::Exit`]).
+//! A command returns `Result<(), Failure>`. A failure is printed as the failed action, the cause and the fix, and
+//! determines the exit status ([`print::Exit`]).
 
 #![deny(clippy::print_stdout, clippy::print_stderr, reason = "print/ writes, and knows of closed pipes and full disks")]
 
@@ -127,7 +127,7 @@ fn run(command: Command) -> Result<(), Failure> {
     }
 }
 
-/// Help and version, which were asked for, and what is wrong with a command line.
+/// Prints help and version, or the problem of a command line.
 fn usage(said: &clap::Error) -> ExitCode {
     let wrong = said.use_stderr();
     match said.print() {

@@ -1,4 +1,4 @@
-//! The admin port: plain HTTP on loopback, for tests and trials to look at the service from behind.
+//! The admin port: plain HTTP on loopback, for tests that inspect and control the service.
 
 use crate::body::Reply;
 use crate::faults::{Latency, Rule};
@@ -19,7 +19,7 @@ use std::sync::Arc;
 use std::time::Duration;
 use tokio::net::TcpListener;
 
-/// Room for a generous set of fault rules, in bytes.
+/// The longest body, in bytes: enough for many fault rules.
 const BODY_LIMIT: usize = 16 << 20;
 
 /// Accepts connections for ever.
@@ -41,7 +41,7 @@ pub async fn serve(listener: TcpListener, shared: Arc<Shared>) {
     }
 }
 
-/// A status and the JSON that goes with it.
+/// A status and its JSON.
 type Outcome = (u16, Vec<u8>);
 
 /// One call of the admin port.
@@ -93,7 +93,7 @@ async fn handle(shared: &Arc<Shared>, request: Request<Incoming>) -> Response<Re
     response
 }
 
-/// Off the threads that serve: a bulk seed works for seconds.
+/// Not on the serving threads, because a bulk seed takes seconds.
 async fn run(route: &Route, shared: &Arc<Shared>, body: Bytes) -> Outcome {
     let (shared, run) = (shared.clone(), route.run);
     match tokio::task::spawn_blocking(move || run(&shared, &body)).await {
@@ -179,7 +179,7 @@ impl SeedOrder {
     }
 }
 
-/// Lists are kept in memory, some kilobytes per keypair.
+/// Lists are kept in memory, and need some kilobytes for each keypair.
 const MOST_SEEDED: usize = 100_000;
 
 fn seed(shared: &Arc<Shared>, body: &[u8]) -> Result<Outcome, String> {
@@ -196,7 +196,7 @@ fn seed(shared: &Arc<Shared>, body: &[u8]) -> Result<Outcome, String> {
     }
 }
 
-/// Reads a body strictly: a member that is not known is a mistake, and the message names it.
+/// Parses a body strictly: an unknown member is an error, and the message names it.
 fn read<T: DeserializeOwned>(body: &[u8]) -> Result<T, String> {
     serde_json::from_slice(body).map_err(|error| error.to_string())
 }

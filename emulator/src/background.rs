@@ -1,4 +1,4 @@
-//! `--background`: the emulator in a process of its own, started and waited for.
+//! `--background`: starts the emulator in a separate process, and waits until it is ready.
 
 use std::error::Error;
 use std::ffi::OsString;
@@ -9,7 +9,7 @@ use std::os::unix::process::CommandExt;
 use std::path::Path;
 use std::process::{Command, Stdio};
 
-/// The option itself, which the process in the background does not get.
+/// The option itself, which is removed from the arguments of the background process.
 const OPTION: &str = "--background";
 
 /// Its standard error, in the state directory.
@@ -18,7 +18,7 @@ const LOG: &str = "emulator.log";
 /// Starts this program again with the same arguments, waits until it is ready, and says how to use and stop it.
 ///
 /// # Errors
-/// It cannot be started, or ends before it is ready; the text is what it wrote to its standard error.
+/// The process cannot be started, or ends before it is ready; the text is its output on standard error.
 pub fn start(state: &Path) -> Result<String, Box<dyn Error>> {
     DirBuilder::new().recursive(true).mode(0o700).create(state)?;
     let state = state.canonicalize()?;
@@ -31,7 +31,7 @@ pub fn start(state: &Path) -> Result<String, Box<dyn Error>> {
         .stdin(Stdio::null())
         .stdout(Stdio::piped())
         .stderr(log.try_clone()?)
-        // An interrupt at the terminal is for the program in front.
+        // An interrupt at the terminal is for the foreground process only.
         .process_group(0)
         .spawn()?;
     let mut line = String::new();
@@ -50,7 +50,7 @@ pub fn start(state: &Path) -> Result<String, Box<dyn Error>> {
     ))
 }
 
-/// The log from a position on, without the program's name in front, which the caller adds.
+/// The log from a position on, without the program's name, which the caller adds.
 fn said(log: &mut File, begins: u64) -> String {
     let mut text = String::new();
     let read = log.seek(SeekFrom::Start(begins)).and_then(|_| log.read_to_string(&mut text));

@@ -1,7 +1,8 @@
-//! How the service behaves where its documentation is silent or has been seen to differ: one switch for each.
+//! The behaviour of the service where its documentation says nothing, or where it is known to differ: one switch for
+//! each.
 //!
-//! The defaults are the strictest reading of the public record, so that a client that works here asks for nothing that
-//! the real service may refuse. Each other value is a behaviour that a client must survive.
+//! The defaults are the strictest reading of the public documentation, so a client that works here does not rely on
+//! anything that the real service may refuse. Each other value is a behaviour that a client must handle.
 
 use clap::ValueEnum;
 
@@ -131,7 +132,7 @@ pub enum Wrapped {
 pub enum UnknownPath {
     /// 404 in the gateway's words.
     NotFound,
-    /// 200 and the page of the web application, whoever asks.
+    /// 200 and the page of the web application, even without credentials.
     WebPage,
 }
 

@@ -1,4 +1,4 @@
-//! The body of an answer, whole or broken off in the middle.
+//! The body of a response, complete or cut off in the middle.
 
 use hyper::body::{Body, Bytes, Frame, SizeHint};
 use std::io;
@@ -12,12 +12,12 @@ use tokio::time::Sleep;
 /// What is sent after the headers.
 pub enum Reply {
     Whole(Option<Bytes>),
-    /// The first half; the headers promised the whole. The connection breaks after a moment, which gives the half
-    /// time to arrive.
+    /// The first half; the headers announced the whole. The connection breaks after a short delay, so that the half can
+    /// arrive.
     Half {
         /// What is still to be sent.
         half: Option<Bytes>,
-        /// Length of the whole, which is what was promised.
+        /// The announced length.
         promised: u64,
         /// Runs until the connection breaks.
         pause: Pin<Box<Sleep>>,
@@ -30,7 +30,7 @@ impl Reply {
         Reply::Whole(Some(bytes))
     }
 
-    /// A body that breaks off; `dead` is told when the connection is to break.
+    /// A body that breaks off; `dead` is notified when the connection must break.
     pub fn half(bytes: Bytes, dead: Arc<Notify>) -> Reply {
         let promised = bytes.len() as u64;
         let pause = Box::pin(tokio::time::sleep(Duration::from_millis(50)));

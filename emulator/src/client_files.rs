@@ -1,4 +1,4 @@
-//! The files that a client is pointed at: credentials in every form that clients read, and the CAs to trust.
+//! The files for clients: credentials in every supported form, and the CA certificates to trust.
 
 use crate::keys::{KeyKind, KeyMaterial};
 use crate::pki::{Role, Validity, pem};
@@ -11,8 +11,8 @@ use std::fmt::Display;
 use std::io;
 use std::net::SocketAddr;
 
-/// Writes what depends on the state directory alone. What is there from an earlier run is kept: clients may have copied
-/// it.
+/// Writes the files that depend only on the state directory. Existing ones are kept, because clients may have copied
+/// them.
 pub fn write_credentials(service: &Service) -> io::Result<()> {
     let state = &service.state;
     for (role, file) in
@@ -50,7 +50,7 @@ pub fn write_credentials(service: &Service) -> io::Result<()> {
     Ok(())
 }
 
-/// Writes `client.env`, which names the addresses and so is new at every start.
+/// Writes `client.env`, which contains the addresses, and so changes at every start.
 pub fn write_env(service: &Service, address: SocketAddr, admin: SocketAddr, tsa: SocketAddr) -> io::Result<()> {
     let state = &service.state;
     let mut text = String::new();
@@ -86,9 +86,9 @@ fn client_key(state: &StateDir) -> io::Result<KeyMaterial> {
 enum Encryption {
     /// PBES2 with AES-256, HMAC-SHA-256.
     Modern,
-    /// PBE with SHA-1 and three-key triple DES, HMAC-SHA-1, as old tools write and new ones read with reluctance.
+    /// PBE with SHA-1 and three-key triple DES, HMAC-SHA-1: written by old tools, and read by newer ones.
     Legacy,
-    /// PBE with SHA-1 and 40-bit RC2, HMAC-SHA-1, as the oldest tools write.
+    /// PBE with SHA-1 and 40-bit RC2, HMAC-SHA-1: written by the oldest tools.
     Ancient,
 }
 
@@ -104,11 +104,11 @@ fn store(key: &KeyMaterial, chain: &[&Vec<u8>], password: &str, encryption: Encr
     let (algorithm, mac) = match encryption {
         Encryption::Modern => (EncryptionAlgorithm::PbeWithHmacSha256AndAes256, MacAlgorithm::HmacSha256),
         Encryption::Legacy => (EncryptionAlgorithm::PbeWithShaAnd3KeyTripleDesCbc, MacAlgorithm::HmacSha1),
-        // RC2, whatever the library calls it: that is what the object identifier it writes says.
+        // RC2: the library uses another name, but writes RC2's object identifier.
         Encryption::Ancient => (EncryptionAlgorithm::PbeWithShaAnd40BitRc4Cbc, MacAlgorithm::HmacSha1),
     };
     let writer = keystore.writer(password).encryption_algorithm(algorithm).mac_algorithm(mac);
-    // What OpenSSL writes. The password is random, and a client that opens the file at every start should not wait.
+    // The number that OpenSSL writes. The password is random, and a client should not wait when it opens the file.
     writer.encryption_iterations(2048).mac_iterations(2048).write().map_err(other)
 }
 

@@ -3,7 +3,7 @@
 use sha2::digest::consts::U64;
 use sha2::digest::{FixedOutput, HashMarker, Output, OutputSizeUser, Reset, Update};
 
-/// A hash function. The service never hashes: it is told which function made the digest that it gets.
+/// A hash function. The service never hashes: the request names the function of its digest.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Digest {
     Sha1,
@@ -36,7 +36,7 @@ impl Digest {
             .find(|digest| digest.len() == length)
     }
 
-    /// The same function in AWS-LC, for those that its signing accepts as a ready digest.
+    /// The same function in AWS-LC, if it can sign a ready digest of it.
     pub fn native(self) -> Option<&'static aws_lc_rs::digest::Algorithm> {
         match self {
             Digest::Sha256 => Some(&aws_lc_rs::digest::SHA256),
@@ -48,7 +48,7 @@ impl Digest {
 
     /// The contents octets of the function's object identifier.
     fn oid(self) -> &'static [u8] {
-        // All but SHA-1 sit in NIST's arc 2.16.840.1.101.3.4.2 and differ in the last octet.
+        // All except SHA-1 are in NIST's arc 2.16.840.1.101.3.4.2, and differ in the last octet.
         match self {
             Digest::Sha1 => &[0x2b, 0x0e, 0x03, 0x02, 0x1a],
             Digest::Sha224 => &[0x60, 0x86, 0x48, 0x01, 0x65, 0x03, 0x04, 0x02, 0x04],
@@ -65,7 +65,7 @@ impl Digest {
     /// The DigestInfo of PKCS #1 (RFC 8017, section 9.2) around `hash`.
     pub fn digest_info(self, hash: &[u8]) -> Vec<u8> {
         let oid = self.oid();
-        // Every length here is below 128, so one length octet each is enough.
+        // All lengths here are below 128, so each takes one octet.
         let algorithm_len = (2 + oid.len() + 2) as u8;
         let total = 2 + algorithm_len + 2 + hash.len() as u8;
         let mut info = vec![0x30, total, 0x30, algorithm_len, 0x06, oid.len() as u8];
@@ -76,10 +76,10 @@ impl Digest {
     }
 }
 
-/// A SHA-512 digest that somebody else made, dressed as a hash function that is about to finish.
+/// A SHA-512 digest of another program, in the form of a hash function that is about to finish.
 ///
-/// The Ed25519ph signing of `ed25519-dalek` takes the hash function with the message already in it; the service is sent
-/// the finished digest only.
+/// Ed25519ph in `ed25519-dalek` requires a hash function that has consumed the message; the service only receives the
+/// digest.
 #[derive(Clone)]
 pub struct Made(pub [u8; 64]);
 

@@ -1,7 +1,7 @@
-//! What the service says when it refuses: status codes and the documented error bodies.
+//! The service's refusals: status codes and the documented error bodies.
 //!
-//! The real service answers in several shapes, one per layer that refused. Each constructor below picks the shape that
-//! the documentation or a recorded response shows for that refusal, so a client's error parser meets all of them.
+//! The real service uses several formats, one for each layer that can refuse. Each constructor uses the format that the
+//! documentation or a recorded response shows for that refusal, so that a client's parser is tested with all of them.
 
 use serde_json::{Value, json};
 
@@ -10,19 +10,19 @@ use serde_json::{Value, json};
 pub struct ApiError {
     /// HTTP status code.
     pub status: u16,
-    /// The JSON body in the shape of the layer that refused.
+    /// The JSON body in the format of the layer that refused.
     pub body: Value,
-    /// `Allow` or `Retry-After`, where the status calls for one.
+    /// `Allow` or `Retry-After`, if the status requires one.
     pub header: Option<(&'static str, String)>,
 }
 
 impl ApiError {
-    /// An `error` object whose `status` member holds the machine-readable word.
+    /// An `error` object with the code in its member `status`.
     fn by_status(status: u16, word: &str, message: impl Into<String>) -> ApiError {
         ApiError { status, body: json!({"error": {"status": word, "message": message.into()}}), header: None }
     }
 
-    /// An `error` object whose `code` member holds the machine-readable word.
+    /// An `error` object with the code in its member `code`.
     fn by_code(status: u16, word: &str, message: impl Into<String>) -> ApiError {
         ApiError { status, body: json!({"error": {"code": word, "message": message.into()}}), header: None }
     }
@@ -32,7 +32,7 @@ impl ApiError {
         ApiError { status, body: json!({"errors": [{"code": code, "message": message.into()}]}), header: None }
     }
 
-    /// The application framework's own page, where `error` is a string and so is `status`.
+    /// The application framework's own format, in which `error` and `status` are strings.
     fn framework(status: u16, error: &str, path: &str) -> ApiError {
         ApiError { status, body: json!({"status": status.to_string(), "error": error, "path": path}), header: None }
     }
@@ -42,7 +42,7 @@ impl ApiError {
         ApiError::by_code(401, "invalid_api_key", message)
     }
 
-    /// 403: a request that needs the client certificate came without one.
+    /// 403: the request requires a client certificate, and has none.
     pub fn not_multi_factor(operation: &str) -> ApiError {
         ApiError::by_status(
             403,
@@ -98,7 +98,7 @@ impl ApiError {
         ApiError::listed(400, "INVALID_PROPERTIES", "Key properties are required for the specified algorithm")
     }
 
-    /// 400: `sig_alg` is unknown or not one that this key can do; code and sentence are the tutorial's.
+    /// 400: `sig_alg` is unknown or not supported by this key; code and sentence are the tutorial's.
     pub fn invalid_sig_alg() -> ApiError {
         ApiError::listed(400, "INVALID_SIG_ALG", "Signature algorithm is not compatible with keypair algorithm")
     }
@@ -123,7 +123,7 @@ impl ApiError {
         ApiError::by_code(400, "invalid_request", message)
     }
 
-    /// 404: the gateway knows no such path.
+    /// 404: the gateway does not know this path.
     pub fn no_such_path() -> ApiError {
         ApiError::listed(404, "INTERNAL_SERVER_ERROR", "Path not found")
     }
@@ -146,7 +146,7 @@ impl ApiError {
         }
     }
 
-    /// 500: the emulator itself failed (a full disk, for one); the cause goes to its stderr, not to the client.
+    /// 500: the emulator itself failed (for example, a full disk); the cause goes to its stderr, not to the client.
     pub fn internal(path: &str) -> ApiError {
         ApiError::framework(500, "Internal Server Error", path)
     }

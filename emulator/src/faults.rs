@@ -1,4 +1,4 @@
-//! Bad weather on demand: rules that make chosen requests fail, and delays for all of them.
+//! Faults on demand: rules that make certain requests fail, and delays for all requests.
 
 use crate::api::Answer;
 use hyper::body::Bytes;
@@ -8,7 +8,7 @@ use serde_json::Value;
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-/// One rule of `PUT /faults`. The first rule that matches a request and is not used up decides about it.
+/// One rule of `PUT /faults`. The first rule that matches a request and is not used up applies.
 #[derive(Serialize, Deserialize, Clone, Debug, Default, PartialEq)]
 #[serde(deny_unknown_fields)]
 pub struct Rule {
@@ -18,29 +18,29 @@ pub struct Rule {
     /// Matches requests whose path, query included, begins with this; any path where absent.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub path: Option<String>,
-    /// Lets that many matching requests pass first.
+    /// Ignores this many matching requests first.
     #[serde(default, skip_serializing_if = "is_zero")]
     pub skip: u64,
-    /// Is used up after that many requests; never where absent.
+    /// Is used up after this many requests; never, if absent.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub times: Option<u64>,
-    /// Waits that long before anything else happens.
+    /// Waits this long before anything else happens.
     #[serde(default, skip_serializing_if = "is_zero")]
     pub delay_ms: u64,
-    /// Answers with this status, and does not execute the request.
+    /// Responds with this status, and does not execute the request.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub status: Option<u16>,
-    /// Headers of that answer, or more headers for an executed request's answer.
+    /// Headers of that response, or additional headers for the response to an executed request.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub headers: BTreeMap<String, String>,
-    /// Body of the answer with `status`, or in the place of an executed request's: a string as it is, anything else as
-    /// JSON.
+    /// Body of the response with `status`, or a replacement for that of an executed request: a string unchanged,
+    /// anything else as JSON.
     #[serde(default, skip_serializing_if = "Option::is_none", deserialize_with = "any_value")]
     pub body: Option<Value>,
     /// Closes the connection instead of answering.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub drop: Option<Drop>,
-    /// Promises the whole body, sends the first half of it and closes the connection.
+    /// Announces the whole body, sends the first half, and closes the connection.
     #[serde(default, skip_serializing_if = "is_false")]
     pub half_body: bool,
 }
@@ -51,7 +51,7 @@ pub struct Rule {
 pub enum Drop {
     /// Nothing was executed.
     BeforeExecution,
-    /// The request was executed (a signature made, recorded and counted), and the client never hears of it.
+    /// The request was executed (a signature made, recorded and counted), but the client gets no response.
     AfterExecution,
 }
 
@@ -63,13 +63,13 @@ fn is_false(flag: &bool) -> bool {
     !flag
 }
 
-/// `null` is a body like any other, not an absent one.
+/// `null` is a valid body, not an absent one.
 fn any_value<'de, D: serde::Deserializer<'de>>(deserializer: D) -> Result<Option<Value>, D::Error> {
     Value::deserialize(deserializer).map(Some)
 }
 
 impl Rule {
-    /// Why the rule cannot be meant as it is written.
+    /// Why the rule makes no sense.
     fn mistake(&self) -> Option<String> {
         let bad_header = |(name, value): (&String, &String)| {
             hyper::header::HeaderName::try_from(name).is_err() || hyper::header::HeaderValue::try_from(value).is_err()
@@ -102,13 +102,13 @@ impl Rule {
             && self.path.as_deref().is_none_or(|prefix| path.starts_with(prefix))
     }
 
-    /// The answer of a rule with `status`; `None` for a rule that lets the request be executed.
+    /// The response of a rule with `status`; `None` if the rule lets the request be executed.
     pub fn instead(&self) -> Option<Answer> {
         let answer = Answer { status: self.status?, headers: Vec::new(), body: Bytes::new() };
         Some(self.reshape(answer))
     }
 
-    /// An executed request's answer after the rule had its way with headers and body.
+    /// The response to an executed request, with the rule's headers and body.
     pub fn reshape(&self, mut answer: Answer) -> Answer {
         if let Some(body) = &self.body {
             answer.headers.retain(|(name, _)| name != "content-type");
@@ -134,12 +134,12 @@ pub struct Latency {
     /// Milliseconds that every request waits.
     #[serde(default)]
     pub all_ms: u64,
-    /// Milliseconds that a request for a signature waits on top of that.
+    /// Additional milliseconds for a sign request.
     #[serde(default)]
     pub sign_ms: u64,
 }
 
-/// The weather: rules and delays in force.
+/// The rules and delays in force.
 #[derive(Default)]
 pub struct Weather {
     rules: Mutex<Vec<Rule>>,
@@ -147,10 +147,10 @@ pub struct Weather {
 }
 
 impl Weather {
-    /// Puts these rules in the place of those in force.
+    /// Replaces the rules in force.
     ///
     /// # Errors
-    /// A rule makes no sense; none is taken then. The text says which and why.
+    /// A rule makes no sense; then none is accepted. The text says which one, and why.
     pub fn set_rules(&self, rules: Vec<Rule>) -> Result<(), String> {
         for (index, rule) in rules.iter().enumerate() {
             if let Some(mistake) = rule.mistake() {
@@ -161,12 +161,12 @@ impl Weather {
         Ok(())
     }
 
-    /// The rules that are not used up, with what is left of `skip` and `times`.
+    /// The rules that are not used up, with the rest of `skip` and `times`.
     pub fn rules(&self) -> Vec<Rule> {
         self.rules.lock().clone()
     }
 
-    /// The rule that decides about a request, counted as used.
+    /// The rule that applies to a request, counted as used.
     pub fn rule_for(&self, method: &str, path: &str) -> Option<Rule> {
         let mut rules = self.rules.lock();
         let place = rules.iter().position(|rule| rule.matches(method, path))?;

@@ -1,4 +1,4 @@
-//! Every signature made, as `GET /signatures/{id}` shows it, kept in `signatures.jsonl`.
+//! The signature log: every signature, in the form of `GET /signatures/{id}`, stored in `signatures.jsonl`.
 
 use crate::state::{StateDir, invalid};
 use parking_lot::Mutex;
@@ -16,11 +16,11 @@ pub struct SignatureRecord {
     pub keypair_id: String,
     /// The keypair's alias at the time.
     pub key_pair: String,
-    /// Base64, as it was answered.
+    /// Base64, as in the response.
     pub signature: String,
-    /// As the request spelt it.
+    /// In the request's spelling.
     pub sig_alg: String,
-    /// Base64, as the request sent it.
+    /// Base64, as in the request.
     pub hash: String,
     pub signing_status: String,
     /// Account ids.
@@ -32,14 +32,14 @@ pub struct SignatureRecord {
     pub modified_by: String,
     pub modified_by_user: String,
     pub client_ip: String,
-    /// The default certificate of the keypair, where it has one.
+    /// The default certificate of the keypair, if it has one.
     pub certificate_id: Option<String>,
     /// The client's `User-Agent`.
     pub client_type: Option<String>,
     pub signature_type: String,
 }
 
-/// The signatures of this run and of those before it.
+/// The signatures of this run and of earlier ones.
 pub struct Journal {
     inner: Mutex<Inner>,
 }
@@ -47,16 +47,16 @@ pub struct Journal {
 struct Inner {
     records: Vec<Arc<SignatureRecord>>,
     by_id: HashMap<String, usize>,
-    /// How often each record was asked for in this run.
+    /// How often each entry was read in this run.
     reads: HashMap<String, u32>,
     file: File,
 }
 
 impl Journal {
-    /// Reads what earlier runs recorded.
+    /// Reads the entries of earlier runs.
     pub fn open(state: &StateDir) -> io::Result<Journal> {
         let bytes = state.read(FILE)?.unwrap_or_default();
-        // A half line at the end is what a kill leaves of a signature that was never answered.
+        // An incomplete line at the end belongs to a signature that was never sent, because the process was killed.
         let whole = bytes.iter().rposition(|&byte| byte == b'\n').map_or(0, |end| end + 1);
         let mut records = Vec::new();
         let mut by_id = HashMap::new();
@@ -73,8 +73,8 @@ impl Journal {
         Ok(Journal { inner: Mutex::new(Inner { records, by_id, reads: HashMap::new(), file }) })
     }
 
-    /// Records a signature. The line goes to the file at once, but nothing waits for the disk: a signature lost in a
-    /// power cut is no loss here.
+    /// Records a signature. The line is written at once, but not flushed to disk: losing a signature in a power cut
+    /// does not matter here.
     pub fn record(&self, record: SignatureRecord) -> io::Result<()> {
         let mut line = serde_json::to_vec(&record)?;
         line.push(b'\n');
@@ -86,7 +86,7 @@ impl Journal {
         Ok(())
     }
 
-    /// The signature with that id, and how often it was asked for before in this run.
+    /// The signature with that id, and how often it was read before in this run.
     pub fn read(&self, id: &str) -> Option<(Arc<SignatureRecord>, u32)> {
         let mut inner = self.inner.lock();
         let record = inner.records[*inner.by_id.get(id)?].clone();

@@ -1,7 +1,7 @@
-//! Key material: making keys, keeping them as PKCS#8, and the one signing operation per scheme.
+//! Keys: generation, storage as PKCS#8, and one signing operation for each scheme.
 //!
-//! AWS-LC does the work wherever its API accepts a digest that was made elsewhere (RSA with SHA-2, all of ECDSA,
-//! ML-DSA); RustCrypto does the rest (RSA with SHA-1, SHA-224, SHA-3 or no digest, Ed25519ph, SLH-DSA).
+//! AWS-LC signs where its API accepts a ready digest (RSA with SHA-2, all of ECDSA, ML-DSA). RustCrypto signs the rest
+//! (RSA with SHA-1, SHA-224, SHA-3 or no digest, Ed25519ph, SLH-DSA).
 
 use crate::digests::Digest;
 use crate::slh::{SETS, SlhKey, SlhSet};
@@ -14,7 +14,7 @@ use rsa::pkcs8::DecodePrivateKey as _;
 use std::fmt;
 use std::sync::OnceLock;
 
-/// Making, reading or using a key failed; the text says how, and never holds key bytes.
+/// Generating, reading or using a key failed; the text says how, and never contains key bytes.
 #[derive(Debug, Clone)]
 pub struct KeyError(pub String);
 
@@ -69,7 +69,7 @@ impl MlDsaSet {
     pub const ALL: [MlDsaSet; 3] = [MlDsaSet::Set44, MlDsaSet::Set65, MlDsaSet::Set87];
 }
 
-/// The number that FIPS 204 tells the sets apart by.
+/// The number by which FIPS 204 names the set.
 impl fmt::Display for MlDsaSet {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
@@ -81,7 +81,7 @@ impl fmt::Display for MlDsaSet {
 }
 
 impl Curve {
-    /// The name that `properties.curve` carries.
+    /// The name in `properties.curve`.
     pub fn name(self) -> &'static str {
         match self {
             Curve::P256 => "P-256",
@@ -157,9 +157,9 @@ pub struct KeyMaterial {
 
 /// An RSA key in both libraries.
 struct RsaKey {
-    /// Fast, for the digests it knows.
+    /// Fast, for the digests that it supports.
     native: aws_lc_rs::rsa::KeyPair,
-    /// Lets the padding be chosen freely; read when first needed, because reading it takes milliseconds.
+    /// Supports any padding; parsed on first use, because parsing takes milliseconds.
     portable: OnceLock<rsa::PrivateKey>,
 }
 
@@ -238,8 +238,8 @@ impl KeyMaterial {
             KeyKind::SlhDsa(set) => {
                 let key = (set.read)(&pkcs8)?;
                 let spki = key.spki()?;
-                // An SLH-DSA key is PK.seed and PK.root, the last 2n bytes; the algorithm identifier in front is a bare
-                // OID, so the header of the structure is always 18 bytes long.
+                // An SLH-DSA key is PK.seed and PK.root, the last 2n bytes. The algorithm identifier before it is a
+                // bare OID, so the header of the structure always has 18 bytes.
                 let bits = spki[18..].to_vec();
                 (spki, bits, Signer::SlhDsa(key))
             }
@@ -247,7 +247,7 @@ impl KeyMaterial {
         Ok(KeyMaterial { kind, pkcs8, spki, public_bits, signer })
     }
 
-    /// DER PKCS#8, for the state directory and nothing else.
+    /// DER PKCS#8, only for the state directory.
     pub fn pkcs8(&self) -> &[u8] {
         &self.pkcs8
     }
@@ -260,7 +260,7 @@ impl KeyMaterial {
         }
     }
 
-    /// RSASSA-PKCS1-v1_5 over a digest that is already made.
+    /// RSASSA-PKCS1-v1_5 over a ready digest.
     pub fn rsa_pkcs1(&self, digest: Digest, hash: &[u8]) -> Result<Vec<u8>, KeyError> {
         let padding: &'static dyn aws::RsaEncoding = match digest {
             Digest::Sha256 => &aws::RSA_PKCS1_SHA256,
@@ -271,13 +271,13 @@ impl KeyMaterial {
         self.rsa_native(padding, digest, hash)
     }
 
-    /// Type-1 padding around `bytes` as they are, without a DigestInfo.
+    /// Type-1 padding around unchanged `bytes`, without a DigestInfo.
     pub fn rsa_raw_pkcs1(&self, bytes: &[u8]) -> Result<Vec<u8>, KeyError> {
         let key = self.portable_rsa()?;
         key.sign(rsa::pkcs1v15::Pkcs1v15Sign::new_unprefixed(), bytes).map_err(KeyError::from_display)
     }
 
-    /// RSASSA-PSS over a digest that is already made: MGF1 with the same hash, salt as long as the digest.
+    /// RSASSA-PSS over a ready digest: MGF1 with the same hash, and a salt of the same length.
     pub fn rsa_pss(&self, digest: Digest, hash: &[u8]) -> Result<Vec<u8>, KeyError> {
         let padding: &'static dyn aws::RsaEncoding = match digest {
             Digest::Sha256 => &aws::RSA_PSS_SHA256,
@@ -327,7 +327,7 @@ impl KeyMaterial {
         Ok(key.portable.get_or_init(|| portable))
     }
 
-    /// ECDSA over `hash`, whatever made it; the answer is DER `SEQUENCE { r, s }`.
+    /// ECDSA over any `hash`; returns DER `SEQUENCE { r, s }`.
     pub fn ecdsa(&self, hash: &[u8]) -> Result<Vec<u8>, KeyError> {
         let Signer::Ec(curve, key) = &self.signer else { return Err(wrong_kind()) };
         let (length, algorithm) = match curve {
@@ -337,8 +337,8 @@ impl KeyMaterial {
             Curve::P521 if hash.len() > 64 => return self.ecdsa_p521_long(hash),
             Curve::P521 => (64, &aws_digest::SHA512),
         };
-        // ECDSA reads the leftmost bits of the hash as a number. Cutting a long hash and putting zeros in front of a
-        // short one leave that number as it is, so one digest length per curve serves every sig_alg.
+        // ECDSA reads the leftmost bits of the hash as a number. Truncating a long hash, or padding a short one with
+        // leading zeros, does not change that number, so one digest length for each curve serves every sig_alg.
         let hash = &hash[..hash.len().min(length)];
         let mut number = vec![0; length - hash.len()];
         number.extend_from_slice(hash);

@@ -1,6 +1,6 @@
-//! DigiCert Software Trust Manager's signing API on one machine, for tests and trials.
+//! DigiCert Software Trust Manager's signing API on one machine, for tests.
 //!
-//! The API follows the published contract of the service and shares no code with the module that it tests.
+//! The API follows the published contract of the service, and shares no code with the module that it tests.
 
 mod admin;
 mod api;
@@ -65,7 +65,7 @@ fn main() -> ExitCode {
         Err(error) => return fail(&error),
     };
     let result = runtime.block_on(run(cli));
-    // A key that is still being made is not worth waiting for.
+    // A key that is still being generated is not worth waiting for.
     runtime.shutdown_background();
     match result {
         Ok(()) => ExitCode::SUCCESS,
@@ -79,7 +79,7 @@ fn fail(error: &dyn Error) -> ExitCode {
 }
 
 async fn run(cli: Cli) -> Result<(), Box<dyn Error>> {
-    // Before anything else, so that a signal during the start ends the program just as cleanly.
+    // First of all, so that a signal during the start also ends the program cleanly.
     let (told, asked_to_stop) = oneshot::channel();
     let mut signals = Signals::new([SIGTERM, SIGINT])?;
     std::thread::spawn(move || {
@@ -92,14 +92,14 @@ async fn run(cli: Cli) -> Result<(), Box<dyn Error>> {
         result = serving => result,
         _ = asked_to_stop => Ok(()),
     };
-    // Another emulator may work in this directory, and may be why this one ends.
+    // Another emulator may use this directory, and may be the reason for this end.
     if std::fs::read_to_string(&pid_file).is_ok_and(|text| text == own_pid()) {
         let _ = std::fs::remove_file(&pid_file);
     }
     result
 }
 
-/// The number of the process that works in a state directory, for whoever stops it.
+/// The number of the process that works in a state directory, for the user who stops it.
 const PID_FILE: &str = "pid";
 
 fn own_pid() -> String {
@@ -114,7 +114,7 @@ async fn start(cli: Cli) -> Result<(), Box<dyn Error>> {
     let (address, admin_address) = (listener.local_addr()?, admin.local_addr()?);
     let tsa_address = tsa_listener.local_addr()?;
 
-    // Making the first keys takes a while, and signals must get through meanwhile.
+    // Generating the first keys takes a while, and signals must be handled meanwhile.
     let (service, tls, stamper) = tokio::task::spawn_blocking(move || -> Result<_, Box<dyn Error + Send + Sync>> {
         let service = Service::open(StateDir::open(&cli.state)?, cli.behaviour)?;
         cli.seed.plant(&service).map_err(|error| match error {

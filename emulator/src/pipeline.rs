@@ -1,4 +1,4 @@
-//! The way of one request: log, rate limit, weather, execution.
+//! The stages of a request: log, rate limit, faults, execution.
 
 use crate::api::{self, Answer, Call};
 use crate::errors::ApiError;
@@ -15,23 +15,23 @@ pub struct Shared {
     pub service: Service,
     pub traffic: Traffic,
     pub weather: Weather,
-    /// Requests per second, where they are limited.
+    /// The limit of requests per second, if there is one.
     pub rate_limit: Option<RateLimit>,
     pub tsa: Arc<Tsa>,
 }
 
 pub enum Ending {
     Answer(Answer),
-    /// With this answer, broken off in the middle.
+    /// With this response, cut off in the middle.
     HalfAnswer(Answer),
-    /// With a closed connection and no answer.
+    /// With a closed connection and no response.
     Drop,
 }
 
-/// Takes a request to its ending.
+/// Processes a request to its end.
 ///
-/// To be run in a task of its own: a service does not stop working on a request because the client has hung up, so a
-/// signature that a client gave up waiting for is made and recorded all the same.
+/// Run it in a separate task: a service does not stop when a client hangs up, so a signature for a client that gave up
+/// is still made and recorded.
 pub async fn process(shared: Arc<Shared>, call: Call, path_and_query: String, ticket: Ticket) -> Ending {
     let rule = match shared.rate_limit.as_ref().map_or(Ok(()), |limit| limit.admit(Instant::now())) {
         Ok(()) => shared.weather.rule_for(&call.method, &path_and_query),
@@ -72,14 +72,14 @@ async fn disturbed(shared: &Arc<Shared>, call: Call, rule: &Rule) -> Ending {
 }
 
 async fn wait(duration: Duration) {
-    // Sleeping for no time still takes a turn of the timer.
+    // Even a sleep of zero takes a tick of the timer.
     if !duration.is_zero() {
         tokio::time::sleep(duration).await;
     }
 }
 
 async fn execute(shared: Arc<Shared>, call: Call) -> Answer {
-    // Signing and making keys take the processor for milliseconds to seconds; reading does not.
+    // Signing and generating keys occupy the processor for milliseconds to seconds; reading does not.
     if call.method == "GET" {
         return api::answer(&shared.service, &call);
     }

@@ -1,4 +1,4 @@
-//! The certificate authorities: who signs keypair certificates, the server's TLS certificate and client certificates.
+//! The certificate authorities, which issue keypair certificates, the server's TLS certificate and client certificates.
 
 use crate::keys::{Curve, KeyError, KeyKind, KeyMaterial, MlDsaSet};
 use rcgen::{
@@ -12,7 +12,7 @@ use time::{Duration, OffsetDateTime};
 /// One authority of the set.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Role {
-    /// The self-signed end of every keypair certificate's chain.
+    /// The self-signed root of every keypair certificate's chain.
     SigningRoot,
     /// Signs the certificates of RSA keypairs, under the root.
     RsaIssuer,
@@ -24,12 +24,12 @@ pub enum Role {
     TlsCa,
     /// Signs client certificates that the service accepts.
     ClientCa,
-    /// Unrelated to all of the above, for trials of "the wrong CA".
+    /// Unrelated to the others, for tests of "the wrong CA".
     OtherCa,
 }
 
 impl Role {
-    /// Every authority, an issuer before those it signs.
+    /// Every authority, each issuer before those that it certifies.
     pub const ALL: [Role; 7] = [
         Role::SigningRoot,
         Role::RsaIssuer,
@@ -65,7 +65,7 @@ impl Role {
         }
     }
 
-    /// The kind of key. The chain of an RSA keypair is RSA throughout, for verifiers that know nothing else.
+    /// The kind of key. The chain of an RSA keypair has only RSA keys, for verifiers that support nothing else.
     pub fn kind(self) -> KeyKind {
         match self {
             Role::SigningRoot | Role::RsaIssuer => KeyKind::Rsa(3072),
@@ -100,7 +100,7 @@ impl Role {
     }
 }
 
-/// Subject key identifier as public CAs write it: the SHA-1 of the public key's bits (RFC 5280, section 4.2.1.2,
+/// Subject key identifier in the form of public CAs: the SHA-1 of the public key's bits (RFC 5280, section 4.2.1.2,
 /// method 1).
 fn key_identifier(public_bits: &[u8]) -> Vec<u8> {
     use sha1::Digest as _;
@@ -117,19 +117,19 @@ pub struct Validity {
 }
 
 impl Validity {
-    /// From a day ago (clocks differ) for that many years.
+    /// From a day ago (clocks differ), for this many years.
     pub fn years(years: i64) -> Validity {
         let now = now();
         Validity { from: now - Duration::days(1), to: now + Duration::days(365 * years) }
     }
 
-    /// From a day ago for ten days more.
+    /// From a day ago, for ten more days.
     pub fn ending() -> Validity {
         let now = now();
         Validity { from: now - Duration::days(1), to: now + Duration::days(10) }
     }
 
-    /// Over since a month.
+    /// Expired a month ago.
     pub fn expired() -> Validity {
         let now = now();
         Validity { from: now - Duration::days(395), to: now - Duration::days(30) }
@@ -162,18 +162,18 @@ impl Authority {
         Ok(Authority { der, issuer: Issuer::new(params, pair) })
     }
 
-    /// An authority whose certificate and key were kept from an earlier run.
+    /// An authority whose certificate and key were stored by an earlier run.
     pub fn revive(role: Role, key: &KeyMaterial, der: Vec<u8>) -> Result<Authority, KeyError> {
         let mut params = role.params();
         let identifier = key_identifier(&key.public_bits);
-        // What it issues must name the identifier that its own certificate has; early versions wrote another one.
+        // Its certificates must contain the identifier of its own certificate; early versions used a different one.
         if der.windows(identifier.len()).any(|window| window == identifier) {
             params.key_identifier_method = KeyIdMethod::PreSpecified(identifier);
         }
         Ok(Authority { der, issuer: Issuer::new(params, key_pair(key)?) })
     }
 
-    /// A code-signing certificate for `key`; `None` for a key that certificates cannot be made for (SLH-DSA).
+    /// A code-signing certificate for `key`; `None` if the library cannot certify such a key (SLH-DSA).
     pub fn issue_leaf(
         &self,
         common_name: &str,
@@ -194,7 +194,7 @@ impl Authority {
         const TIME_STAMPING: [u8; 12] = [0x30, 10, 0x06, 8, 0x2b, 6, 1, 5, 5, 7, 3, 8];
         let mut params = params("STM Emulator Time Stamping Server", Validity::years(10));
         params.key_usages = vec![KeyUsagePurpose::DigitalSignature];
-        // The library's own extension is not critical.
+        // The extension of the library is not critical.
         let mut usage = CustomExtension::from_oid_content(&EXTENDED_KEY_USAGE, TIME_STAMPING.to_vec());
         usage.set_criticality(true);
         params.custom_extensions = vec![usage];
@@ -228,7 +228,7 @@ impl Authority {
 
     fn sign(&self, mut params: CertificateParams, public: &impl PublicKeyData) -> Result<Vec<u8>, KeyError> {
         params.use_authority_key_identifier_extension = true;
-        // The library writes a subject key identifier only where basic constraints are written as well.
+        // The library writes a subject key identifier only together with basic constraints.
         params.is_ca = IsCa::ExplicitNoCa;
         params.key_identifier_method = KeyIdMethod::PreSpecified(key_identifier(public.der_bytes()));
         let certificate = params.signed_by(public, &self.issuer).map_err(KeyError::from_display)?;
@@ -248,7 +248,8 @@ fn params(common_name: &str, validity: Validity) -> CertificateParams {
     params
 }
 
-/// A serial of its own for every certificate; the library's default depends on the key alone, and keys can be shared.
+/// A separate serial number for every certificate; the library's default depends only on the key, and keys can be
+/// shared.
 fn random_serial() -> SerialNumber {
     let mut bytes = [0u8; 16];
     aws_lc_rs::rand::fill(&mut bytes).expect("the system's random source works");
@@ -257,7 +258,7 @@ fn random_serial() -> SerialNumber {
     SerialNumber::from_slice(&bytes)
 }
 
-/// A public key as the certificate library wants it.
+/// A public key in the form that the certificate library requires.
 struct LeafKey<'a> {
     bits: &'a [u8],
     algorithm: &'static SignatureAlgorithm,
@@ -297,7 +298,7 @@ fn rcgen_pkcs8(key: &KeyMaterial) -> tokio_rustls::rustls::pki_types::PrivatePkc
     key.pkcs8().into()
 }
 
-/// PEM (RFC 7468), 64 characters a line.
+/// PEM (RFC 7468), with lines of 64 characters.
 pub fn pem(label: &str, der: &[u8]) -> String {
     use base64::Engine as _;
     let text = base64::engine::general_purpose::STANDARD.encode(der);

@@ -1,9 +1,9 @@
-//! The rate limit: so many requests a second, 429 beyond.
+//! The rate limit: 429 for more requests per second.
 
 use parking_lot::Mutex;
 use std::time::Instant;
 
-/// A bucket that holds one second's worth of requests and fills up steadily.
+/// A bucket for the requests of one second, which fills up steadily.
 pub struct RateLimit {
     per_second: f64,
     bucket: Mutex<Bucket>,
@@ -15,7 +15,7 @@ struct Bucket {
 }
 
 impl RateLimit {
-    /// A limit of `per_second` requests, all of which may come at once.
+    /// A limit of `per_second` requests, all of which may arrive at once.
     pub fn new(per_second: u32) -> RateLimit {
         let per_second = f64::from(per_second);
         RateLimit { per_second, bucket: Mutex::new(Bucket { tokens: per_second, at: Instant::now() }) }
@@ -24,7 +24,7 @@ impl RateLimit {
     /// Counts a request.
     ///
     /// # Errors
-    /// It is one too many; the number is that of the seconds after which another attempt is worth it.
+    /// It exceeds the limit; the number is the seconds after which a retry makes sense.
     pub fn admit(&self, now: Instant) -> Result<(), u64> {
         let mut bucket = self.bucket.lock();
         let passed = now.saturating_duration_since(bucket.at).as_secs_f64();

@@ -1,4 +1,4 @@
-//! Keypairs and certificates: what is kept of them on disk, and how the service shows them.
+//! Keypairs and certificates: their form on disk, and in the service's responses.
 
 use crate::behaviour::{Behaviour, ListedCertificates};
 use crate::keys::{KeyKind, KeyMaterial};
@@ -14,7 +14,7 @@ const ACCOUNT_NAME: &str = "STM Emulator";
 /// The name of the one user.
 pub const USER_NAME: &str = "Release Engineer";
 
-/// A keypair as `keypairs.jsonl` keeps it.
+/// A keypair in `keypairs.jsonl`.
 #[derive(Serialize, Deserialize, Clone, Debug)]
 #[serde(deny_unknown_fields)]
 pub struct KeypairRecord {
@@ -22,7 +22,7 @@ pub struct KeypairRecord {
     pub id: String,
     /// Unique in the account.
     pub alias: String,
-    /// Which file in `keys/` holds the key; keypairs can share one.
+    /// The file in `keys/` with its key; keypairs can share one.
     pub key: String,
     /// [`KeyKind::name`].
     pub kind: String,
@@ -42,7 +42,7 @@ pub struct KeypairRecord {
     pub certificates: Vec<CertificateRecord>,
 }
 
-/// A certificate as `keypairs.jsonl` keeps it, inside its keypair.
+/// A certificate in `keypairs.jsonl`, inside its keypair.
 #[derive(Serialize, Deserialize, Clone, Debug)]
 #[serde(deny_unknown_fields)]
 pub struct CertificateRecord {
@@ -52,7 +52,7 @@ pub struct CertificateRecord {
     pub alias: String,
     /// Base64 of the DER.
     pub cert: String,
-    /// Which chain is above it.
+    /// The chain above it.
     pub chain: ChainKind,
     /// `ACTIVE` or `EXPIRED`.
     pub status: String,
@@ -64,7 +64,7 @@ pub struct CertificateRecord {
     pub valid_to: String,
 }
 
-/// Which intermediate signed a certificate.
+/// The intermediate CA that issued a certificate.
 #[derive(Serialize, Deserialize, Clone, Copy, PartialEq, Eq, Debug)]
 #[serde(rename_all = "lowercase")]
 pub enum ChainKind {
@@ -98,21 +98,21 @@ impl Chains {
     }
 }
 
-/// A certificate ready to be shown.
+/// A certificate, ready for responses.
 pub struct Certificate {
-    /// What is kept of it.
+    /// Its stored record.
     pub record: CertificateRecord,
     /// The JSON object, the same in lists, in its keypair and alone.
     pub json: Box<str>,
 }
 
-/// A keypair ready to be shown and to sign.
+/// A keypair, ready for responses and for signing.
 pub struct Keypair {
-    /// What is kept of it, without the certificates.
+    /// Its stored record, without the certificates.
     pub record: KeypairRecord,
     pub key: Arc<KeyMaterial>,
     pub certificates: Vec<Certificate>,
-    /// The JSON object up to `public_key`, which may be left out.
+    /// The JSON object up to `public_key`, which may be omitted.
     head: Box<str>,
     /// The member `public_key`, with the comma before it.
     public_key: Box<str>,
@@ -121,7 +121,7 @@ pub struct Keypair {
 }
 
 impl Keypair {
-    /// Writes out all JSON once, so that listing is copying.
+    /// Formats all JSON once, so that listing only copies it.
     pub fn new(mut record: KeypairRecord, key: Arc<KeyMaterial>, chains: &Chains, who: &Credentials) -> Keypair {
         let certificates: Vec<Certificate> = std::mem::take(&mut record.certificates)
             .into_iter()
@@ -136,18 +136,18 @@ impl Keypair {
         Keypair { record, key, certificates, head, public_key, tail }
     }
 
-    /// The record with its certificates, as it is kept.
+    /// The record with its certificates, as stored.
     pub fn full_record(&self) -> KeypairRecord {
         let certificates = self.certificates.iter().map(|certificate| certificate.record.clone()).collect();
         KeypairRecord { certificates, ..self.record.clone() }
     }
 
-    /// Appends the keypair's JSON object, with all that the service knows of it.
+    /// Appends the keypair's complete JSON object.
     pub fn write_json(&self, out: &mut Vec<u8>) {
         self.write(true, ListedCertificates::Full, out);
     }
 
-    /// Appends the keypair's JSON object as lists show it.
+    /// Appends the keypair's JSON object in its form for lists.
     pub fn write_listed(&self, behaviour: &Behaviour, out: &mut Vec<u8>) {
         self.write(!behaviour.no_listed_public_key, behaviour.listed_certificates, out);
     }

@@ -1,4 +1,4 @@
-//! The keypairs that a fresh state directory starts with, and those that a test asks for by the thousand.
+//! The keypairs of a new state directory, and those that a test creates by the thousand.
 
 use crate::keys::{Curve, KeyKind, KeyMaterial, MlDsaSet};
 use crate::pki::Validity;
@@ -15,7 +15,7 @@ pub enum Seed {
     Demo,
     /// None.
     Empty,
-    /// As demo, with ML-DSA and SLH-DSA, a dynamic one, one of somebody else and one with an expired certificate.
+    /// As demo, plus ML-DSA and SLH-DSA, a dynamic keypair, one of another user, and one with an expired certificate.
     Full,
 }
 
@@ -44,11 +44,11 @@ impl Seed {
         plans
     }
 
-    /// Makes the seed's keypairs that are not there yet; what an earlier run left stays as it is.
+    /// Creates the missing keypairs of the seed; existing ones stay unchanged.
     pub fn plant(self, service: &Service) -> Result<(), AddError> {
         let missing: Vec<Plan> =
             self.plans().into_iter().filter(|plan| !service.store.has_alias(&plan.alias)).collect();
-        // RSA keys take their time, each a different one, so all cores look for primes at once.
+        // Generating RSA keys takes time, so all cores search for primes in parallel.
         let made: Vec<_> = std::thread::scope(|scope| {
             let threads: Vec<_> = missing.iter().map(|plan| scope.spawn(|| service.make_with_new_key(plan))).collect();
             threads.into_iter().map(|thread| thread.join()).collect()
@@ -64,8 +64,8 @@ impl Seed {
     }
 }
 
-/// Adds `count` listed keypairs named `<prefix>1` to `<prefix><count>`, each with a certificate of its own; all share one
-/// P-256 key, which makes 10,000 of them a matter of a second or two.
+/// Adds `count` listed keypairs named `<prefix>1` to `<prefix><count>`, each with its own certificate. All share one
+/// P-256 key, so that 10,000 of them take a second or two.
 pub fn bulk(service: &Service, count: usize, prefix: &str) -> Result<usize, AddError> {
     let kind = KeyKind::Ec(Curve::P256);
     let key = Arc::new(KeyMaterial::generate(kind)?);

@@ -18,18 +18,18 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::Notify;
 use tokio_rustls::TlsAcceptor;
 
-/// No request of this API is anywhere near this long, in bytes.
+/// No request of this API is nearly this long, in bytes.
 const BODY_LIMIT: usize = 1 << 20;
-/// A client that does not finish its handshake does not hold a connection for ever.
+/// Ends connections whose client does not finish the handshake.
 const HANDSHAKE_TIMEOUT: Duration = Duration::from_secs(60);
 
-/// One connection's own part.
+/// The data of one connection.
 struct Connection {
     shared: Arc<Shared>,
     number: u64,
     peer: IpAddr,
     client_certificate: bool,
-    /// Told when a fault rule closes the connection.
+    /// Notified when a fault rule closes the connection.
     dead: Arc<Notify>,
 }
 
@@ -41,7 +41,7 @@ pub async fn serve(listener: TcpListener, acceptor: TlsAcceptor, shared: Arc<Sha
                 let number = shared.traffic.connection();
                 tokio::spawn(connection(stream, peer, number, acceptor.clone(), shared.clone()));
             }
-            // Out of file descriptors, most likely: they come back when connections end.
+            // Probably out of file descriptors, which become free when connections end.
             Err(error) => {
                 eprintln!("stm-emulator: accept: {error}");
                 tokio::time::sleep(Duration::from_millis(100)).await;
@@ -51,7 +51,7 @@ pub async fn serve(listener: TcpListener, acceptor: TlsAcceptor, shared: Arc<Sha
 }
 
 async fn connection(stream: TcpStream, peer: SocketAddr, number: u64, acceptor: TlsAcceptor, shared: Arc<Shared>) {
-    // Without this, the second packet of every answer waits for the client's acknowledgement of the first.
+    // Without this, the second packet of every response would wait for the acknowledgement of the first.
     let _ = stream.set_nodelay(true);
     let handshake = tokio::time::timeout(HANDSHAKE_TIMEOUT, acceptor.accept(stream)).await;
     let Ok(Ok(stream)) = handshake else { return shared.traffic.handshake(false) };
@@ -74,7 +74,7 @@ async fn connection(stream: TcpStream, peer: SocketAddr, number: u64, acceptor: 
             builder.timer(TokioTimer::new()).serve_connection(stream, handler).await
         }
     };
-    // A client that hangs up in the middle is no event here; neither is a connection that a rule closes.
+    // A client that hangs up is not an error; neither is a connection that a rule closes.
     tokio::select! {
         _ = served => {}
         () = dead.notified() => {}
@@ -125,7 +125,7 @@ impl Connection {
         }
     }
 
-    /// Closes the connection. The response is for the type checker: the connection is gone long before it is due.
+    /// Closes the connection. The response only satisfies the type checker.
     async fn die(&self) -> Response<Reply> {
         self.dead.notify_one();
         tokio::time::sleep(Duration::from_secs(1)).await;
@@ -133,9 +133,10 @@ impl Connection {
     }
 }
 
-/// The whole body; `None` for one that is too long or breaks off.
+/// The whole body; `None` if it is too long or incomplete.
 ///
-/// One that is too long is still read to its end: a client that is cut off while it sends never sees the answer.
+/// A body that is too long is still read to its end, because a client that is cut off while sending never sees the
+/// response.
 async fn read(mut body: Incoming) -> Option<Bytes> {
     let mut bytes = Vec::new();
     while let Some(frame) = body.frame().await {

@@ -1,4 +1,4 @@
-//! The service behind the API: authorities, keypairs and signatures, without a word of HTTP.
+//! The service behind the API: authorities, keypairs and signatures, without HTTP.
 
 use crate::behaviour::Behaviour;
 use crate::journal::Journal;
@@ -15,20 +15,20 @@ use std::sync::Arc;
 use time::OffsetDateTime;
 use time::format_description::well_known::Rfc3339;
 
-/// All that the API works on.
+/// The state of the API.
 pub struct Service {
     pub state: StateDir,
     /// The one user.
     pub who: Credentials,
     pub store: Store,
     pub journal: Journal,
-    /// What the command line says of how it behaves.
+    /// The behaviour set on the command line.
     pub behaviour: Behaviour,
     authorities: HashMap<&'static str, Authority>,
     chains: Chains,
 }
 
-/// What to make a keypair of.
+/// The properties of a new keypair.
 #[derive(Clone, Debug)]
 pub struct Plan {
     /// Unique in the account.
@@ -66,7 +66,7 @@ impl Plan {
 }
 
 impl Service {
-    /// Opens the state directory's service, making what is missing.
+    /// Opens the service of a state directory, and creates what is missing.
     pub fn open(state: StateDir, behaviour: Behaviour) -> io::Result<Service> {
         let who = Credentials::of(&state)?;
         let authorities = authorities(&state)?;
@@ -94,7 +94,7 @@ impl Service {
         &self.authorities[role.file_stem()]
     }
 
-    /// Makes a keypair with a key of its own, and keeps it.
+    /// Creates a keypair with its own key, and stores it.
     pub fn create(&self, plan: &Plan) -> Result<Arc<Keypair>, AddError> {
         if self.store.has_alias(&plan.alias) {
             return Err(AddError::Duplicate(plan.alias.clone()));
@@ -106,7 +106,7 @@ impl Service {
         Ok(keypair)
     }
 
-    /// A keypair with a key of its own, not yet in the store.
+    /// A keypair with its own key, not yet in the store.
     pub fn make_with_new_key(&self, plan: &Plan) -> Result<Keypair, AddError> {
         let key = KeyMaterial::generate(plan.kind).map_err(failed)?;
         let key_id = new_id();
@@ -114,7 +114,7 @@ impl Service {
         self.make(plan, &key_id, Arc::new(key)).map_err(failed)
     }
 
-    /// A keypair that uses a key which is kept already, not yet in the store.
+    /// A keypair with a stored key, not yet in the store.
     pub fn make(&self, plan: &Plan, key_id: &str, key: Arc<KeyMaterial>) -> Result<Keypair, KeyError> {
         let now = timestamp(OffsetDateTime::now_utc());
         let chain = match key.kind {
@@ -156,9 +156,9 @@ impl Service {
         Ok(Keypair::new(record, key, &self.chains, &self.who))
     }
 
-    /// Writes `certs/<alias>.pem` and `certs/<alias>-chain.pem` for whoever verifies outside of the service.
+    /// Writes `certs/<alias>.pem` and `certs/<alias>-chain.pem` for verification outside the service.
     ///
-    /// An alias that is no plain file name gets no files: aliases are free text.
+    /// An alias that is not a plain file name gets no files, because aliases are free text.
     pub fn write_certificates(&self, keypair: &Keypair) -> io::Result<()> {
         let alias = &keypair.record.alias;
         let plain = |c: char| c.is_ascii_alphanumeric() || "._-".contains(c);
@@ -178,8 +178,8 @@ impl Service {
         self.state.write(&format!("certs/{alias}-chain.pem"), format!("{leaf}{chain}").as_bytes())
     }
 
-    /// After a signature with a dynamic keypair: the keypair and its certificate go, and a new one with the same alias
-    /// and parameters takes their place.
+    /// After a signature with a dynamic keypair: replaces the keypair and its certificate by new ones with the same
+    /// alias and parameters.
     pub fn renew_dynamic(&self, keypair: &Keypair) -> Result<(), AddError> {
         let plan = Plan {
             key_type: keypair.record.key_type.clone(),
@@ -204,7 +204,7 @@ fn failed(error: KeyError) -> AddError {
     AddError::Io(io::Error::other(error.to_string()))
 }
 
-/// RFC 3339 in whole seconds, as the service writes times.
+/// RFC 3339 in whole seconds, the service's format.
 pub fn timestamp(time: OffsetDateTime) -> String {
     time.replace_nanosecond(0).unwrap_or(time).format(&Rfc3339).unwrap_or_default()
 }
@@ -216,7 +216,7 @@ fn kept_key(state: &StateDir, record: &KeypairRecord) -> io::Result<Arc<KeyMater
     Ok(Arc::new(state.read_key(&record.key, kind)?.ok_or_else(missing)?))
 }
 
-/// Reads the authorities, or founds them at the first run.
+/// Reads the authorities, or creates them in the first run.
 fn authorities(state: &StateDir) -> io::Result<HashMap<&'static str, Authority>> {
     let mut found = HashMap::new();
     for role in Role::ALL {

@@ -1,4 +1,4 @@
-//! `sig_alg`: every name the service takes, in one table, and the signature that each one means.
+//! `sig_alg`: every name that the service accepts, with its kind of signature, in one table.
 
 use crate::digests::Digest;
 use crate::keys::{KeyError, KeyKind, KeyMaterial, MlDsaSet};
@@ -6,12 +6,12 @@ use crate::keys::{KeyError, KeyKind, KeyMaterial, MlDsaSet};
 /// How the bytes in `hash` become a signature.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Scheme {
-    /// RSASSA-PKCS1-v1_5; without a digest, type-1 padding around the bytes as they are.
+    /// RSASSA-PKCS1-v1_5; without a digest, type-1 padding around the unchanged bytes.
     RsaPkcs1,
-    /// RSASSA-PSS, MGF1 with the same hash, salt as long as the digest; without a named digest, the SHA-1 or SHA-2
-    /// function that makes digests of that length.
+    /// RSASSA-PSS, MGF1 with the same hash, a salt as long as the digest. Without a named digest: the SHA-1 or SHA-2
+    /// function with that digest length.
     RsaPss,
-    /// ECDSA, answered as DER; without a digest, the bytes as hash, cut to the curve's length.
+    /// ECDSA in DER; without a digest, the bytes are the hash, truncated to the curve's length.
     Ecdsa,
     /// Pure Ed25519 over the bytes.
     Ed25519,
@@ -29,7 +29,7 @@ pub struct SigAlg {
     /// The documented spelling; a request may use any case.
     pub name: &'static str,
     pub scheme: Scheme,
-    /// The function that made the digest in `hash`; `None` where `hash` is not a digest, or not of one fixed function.
+    /// The function of the digest in `hash`; `None` if `hash` is not a digest, or the function is not fixed.
     pub digest: Option<Digest>,
 }
 
@@ -82,7 +82,7 @@ pub static SIG_ALGS: &[SigAlg] = &[
 pub enum Refusal {
     /// The key is of a family that the algorithm does not belong to.
     WrongKey,
-    /// `hash` has a length that the algorithm cannot take; the text names what it can.
+    /// The algorithm does not accept the length of `hash`; the text names the lengths that it accepts.
     WrongLength(String),
     Failed(KeyError),
 }

@@ -37,7 +37,7 @@ where
 /// A key, or why there is none.
 type Parsed = Result<Box<dyn SlhKey>, KeyError>;
 
-/// One parameter set: how FIPS 205 calls it, and how to make and read its keys.
+/// One parameter set: its name in FIPS 205, and how to generate and read its keys.
 pub struct SlhSet {
     /// The name in FIPS 205, such as `SLH-DSA-SHA2-128f`.
     pub name: &'static str,
@@ -46,8 +46,8 @@ pub struct SlhSet {
     pub read: fn(&[u8]) -> Parsed,
 }
 
-/// The parameter sets. The first is the one that a request without a parameter set gets: its signatures are made in
-/// milliseconds, where the small variants need a second.
+/// The parameter sets. The first is the default of a request, because it signs in milliseconds; the small variants need
+/// a second.
 pub static SETS: &[SlhSet] = &[
     set::<slh_dsa::Sha2_128f>("SLH-DSA-SHA2-128f"),
     set::<slh_dsa::Sha2_128s>("SLH-DSA-SHA2-128s"),
@@ -67,7 +67,8 @@ const fn set<P: Set>(name: &'static str) -> SlhSet {
     SlhSet { name, generate: P::generate, read: P::read }
 }
 
-/// What the table needs of a parameter set; a trait of our own, because `const fn` cannot name the library's bounds.
+/// The functions of a parameter set that the table needs; a separate trait, because `const fn` cannot name the
+/// library's bounds.
 trait Set {
     fn generate() -> Parsed;
     fn read(pkcs8: &[u8]) -> Parsed;

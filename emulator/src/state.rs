@@ -1,4 +1,4 @@
-//! The state directory: everything that outlives a run, and the files that clients are pointed at.
+//! The state directory: everything that outlives a run, and the files for clients.
 
 use crate::keys::{KeyKind, KeyMaterial};
 use crate::pki;
@@ -9,18 +9,18 @@ use std::io::{self, Write};
 use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 
-/// The directory given as `--state`, held by one emulator at a time.
+/// The directory given as `--state`, locked by one emulator at a time.
 pub struct StateDir {
     path: PathBuf,
-    /// Open for as long as the emulator runs: the lock is the file handle's.
+    /// Open while the emulator runs, because the lock belongs to the file handle.
     _lock: File,
 }
 
 impl StateDir {
-    /// Makes the directory where it is missing, and takes it for this process.
+    /// Creates the directory if it is missing, and locks it for this process.
     ///
     /// # Errors
-    /// The directory cannot be made, or another emulator works in it.
+    /// The directory cannot be created, or another emulator uses it.
     pub fn open(path: &Path) -> io::Result<StateDir> {
         let mut builder = fs::DirBuilder::new();
         builder.recursive(true).mode(0o700);
@@ -60,7 +60,7 @@ impl StateDir {
         self.write_with_mode(name, bytes, 0o600)
     }
 
-    /// Written beside and renamed, so that nobody ever sees half a file, whenever the emulator is stopped.
+    /// Written beside and renamed, so that nobody ever sees an incomplete file.
     fn write_with_mode(&self, name: &str, bytes: &[u8], mode: u32) -> io::Result<()> {
         let target = self.file(name);
         let beside = self.file(&format!("{name}.new"));
@@ -73,18 +73,18 @@ impl StateDir {
         write().map_err(|error| named(error, &target))
     }
 
-    /// A file to append lines to, readable by its owner alone.
+    /// A file for appending lines, readable only by its owner.
     pub fn appender(&self, name: &str) -> io::Result<File> {
         let path = self.file(name);
         OpenOptions::new().create(true).append(true).mode(0o600).open(&path).map_err(|error| named(error, &path))
     }
 
-    /// Keeps a key as `keys/<id>.pem`.
+    /// Stores a key as `keys/<id>.pem`.
     pub fn keep_key(&self, id: &str, key: &KeyMaterial) -> io::Result<()> {
         self.write_secret(&format!("keys/{id}.pem"), pki::pem("PRIVATE KEY", key.pkcs8()).as_bytes())
     }
 
-    /// Reads the key that was kept as `keys/<id>.pem`; `None` where there is none.
+    /// Reads the key from `keys/<id>.pem`; `None` if there is none.
     pub fn read_key(&self, id: &str, kind: KeyKind) -> io::Result<Option<KeyMaterial>> {
         let Some(der) = self.read_pem(&format!("keys/{id}.pem"))? else { return Ok(None) };
         KeyMaterial::from_pkcs8(kind, der).map(Some).map_err(|error| invalid(&format!("keys/{id}.pem: {error}")))
@@ -97,17 +97,17 @@ impl StateDir {
     }
 }
 
-/// An error that says which file it is about.
+/// An error that names its file.
 fn named(error: io::Error, path: &Path) -> io::Error {
     io::Error::new(error.kind(), format!("{}: {error}", path.display()))
 }
 
-/// A file of the state directory does not hold what it should.
+/// A file of the state directory has invalid content.
 pub fn invalid(text: &str) -> io::Error {
     io::Error::new(io::ErrorKind::InvalidData, text.to_owned())
 }
 
-/// Who the one user of the emulated service is, and the secrets that prove it.
+/// The user of the emulated service, with the credentials.
 #[derive(Serialize, Deserialize, Clone)]
 pub struct Credentials {
     /// What `x-api-key` must carry.

@@ -1,4 +1,4 @@
-//! The keypairs of the service: found by id, alias or certificate, listed in pages, kept in `keypairs.jsonl`.
+//! The keypairs of the service: found by id, alias or certificate, listed in pages, stored in `keypairs.jsonl`.
 
 use crate::behaviour::{AliasMatch, Behaviour};
 use crate::records::{Certificate, Keypair, KeypairRecord};
@@ -12,7 +12,7 @@ use std::sync::Arc;
 
 const FILE: &str = "keypairs.jsonl";
 
-/// One line of `keypairs.jsonl`. The file is a history: replaying it gives the keypairs there are.
+/// One line of `keypairs.jsonl`. The file is a history: replaying it yields the existing keypairs.
 #[derive(Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 enum Line {
@@ -20,7 +20,7 @@ enum Line {
     Remove(String),
 }
 
-/// What a list is restricted to; an absent member restricts nothing.
+/// The condition of a list; an absent member accepts everything.
 #[derive(Default, Debug)]
 pub struct Filter {
     /// By alias, as [`AliasMatch`] says.
@@ -34,17 +34,17 @@ pub struct Filter {
 
 /// One page of a list.
 pub struct Page {
-    /// How many items the filter selects over all pages.
+    /// The number of matching items on all pages.
     pub total: usize,
     /// How many of them are on this page.
     pub count: usize,
-    /// The page's items as the inside of a JSON array.
+    /// The page's items as the content of a JSON array.
     pub items: Vec<u8>,
 }
 
 #[derive(Debug)]
 pub enum AddError {
-    /// Nothing was added: this alias is taken.
+    /// Nothing was added: the alias is in use.
     Duplicate(String),
     /// The state directory cannot be written.
     Io(io::Error),
@@ -58,11 +58,11 @@ pub struct Store {
 
 #[derive(Default)]
 struct Inner {
-    /// By order of creation, which is the order of lists.
+    /// In order of creation, which is the order of lists.
     keypairs: BTreeMap<u64, Arc<Keypair>>,
     by_id: HashMap<String, u64>,
     by_alias: HashMap<String, u64>,
-    /// Certificate id to its keypair and its place there.
+    /// For each certificate id, its keypair and its index there.
     certificates: HashMap<String, (u64, usize)>,
     next: u64,
 }
@@ -95,7 +95,7 @@ impl Inner {
 }
 
 impl Store {
-    /// The records of an earlier run, in order of creation; the caller turns them into keypairs for [`Store::open`].
+    /// The records of an earlier run, in order of creation; the caller converts them to keypairs for [`Store::open`].
     pub fn kept(state: &StateDir) -> io::Result<Vec<KeypairRecord>> {
         let Some(bytes) = state.read(FILE)? else { return Ok(Vec::new()) };
         let mut records: BTreeMap<usize, KeypairRecord> = BTreeMap::new();
@@ -111,7 +111,7 @@ impl Store {
                 Ok(Line::Remove(id)) => {
                     places.remove(&id).map(|place| records.remove(&place));
                 }
-                // Killed in the middle of a line: that keypair was never answered, so it never was.
+                // Killed in the middle of a line: no client was told about that keypair, so it does not exist.
                 Err(_) if index + 1 == lines.len() && !ends_whole => {}
                 Err(error) => return Err(invalid(&format!("{FILE}, line {}: {error}", index + 1))),
             }
@@ -119,7 +119,7 @@ impl Store {
         Ok(records.into_values().collect())
     }
 
-    /// A store that holds `keypairs` and appends what comes to the state directory.
+    /// A store with `keypairs`, which appends changes to the state directory.
     pub fn open(state: &StateDir, alias_match: AliasMatch, keypairs: Vec<Keypair>) -> io::Result<Store> {
         let mut inner = Inner::default();
         let mut lines = Vec::new();
@@ -127,7 +127,7 @@ impl Store {
             write_line(&mut lines, &Line::Add(keypair.full_record()))?;
             inner.insert(Arc::new(keypair));
         }
-        // Written anew at every start: that drops what was removed, and a half line at the end.
+        // Rewritten at every start, without removed keypairs and an incomplete last line.
         state.write_secret(FILE, &lines)?;
         Ok(Store { inner: RwLock::new(inner), file: Mutex::new(state.appender(FILE)?), alias_match })
     }
@@ -150,7 +150,7 @@ impl Store {
         Ok(added)
     }
 
-    /// Puts `new` in the place of the keypair with that id; without effect if it is gone already.
+    /// Replaces the keypair with that id by `new`; no effect if it no longer exists.
     pub fn replace(&self, id: &str, new: Keypair) -> io::Result<()> {
         let mut lines = Vec::new();
         write_line(&mut lines, &Line::Remove(id.to_owned()))?;
@@ -168,7 +168,7 @@ impl Store {
         self.inner.read().keypairs.len()
     }
 
-    /// Whether the alias is taken.
+    /// Whether the alias is in use.
     pub fn has_alias(&self, alias: &str) -> bool {
         self.inner.read().by_alias.contains_key(alias)
     }
@@ -192,11 +192,11 @@ impl Store {
         Some(inner.keypairs.get(place)?.certificates[*index].json.as_bytes().to_vec())
     }
 
-    /// A page of keypairs, each shown as `behaviour` says of lists.
+    /// A page of keypairs, in the form for lists that `behaviour` sets.
     pub fn keypairs(&self, filter: &Filter, offset: usize, limit: usize, behaviour: &Behaviour) -> Page {
         let inner = self.inner.read();
         let write = |keypair: &Arc<Keypair>, out: &mut Vec<u8>| keypair.write_listed(behaviour, out);
-        // Without a filter, or with one that an index answers, nothing is looked at but what is shown.
+        // Without a filter, or with an indexed one, only the items of the page are visited.
         let selected: Vec<&Arc<Keypair>> = match (&filter.id, &filter.alias) {
             (None, None) => {
                 let page = inner.keypairs.values().skip(offset).take(limit);

@@ -1,4 +1,4 @@
-//! A time-stamping authority's tokens (RFC 3161): a query in, a reply out. Knows no HTTP.
+//! The tokens of a timestamp authority (RFC 3161): a query in, a reply out, without HTTP.
 
 use crate::digests::Digest;
 use crate::keys::{KeyError, KeyKind, KeyMaterial};
@@ -19,7 +19,7 @@ use x509_cert::attr::Attribute;
 use x509_cert::spki::AlgorithmIdentifierOwned;
 use x509_tsp::{Accuracy, MessageImprint, TimeStampReq, TspVersion, TstInfo};
 
-/// The one policy: that of the CA/Browser Forum for the time stamps of signed code.
+/// The only policy: that of the CA/Browser Forum for timestamps of signed code.
 const POLICY: ObjectIdentifier = ObjectIdentifier::new_unwrap("2.23.140.1.4.2");
 
 const ID_SIGNED_DATA: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.2.840.113549.1.7.2");
@@ -45,17 +45,17 @@ const DIGESTS: [(ObjectIdentifier, usize); 5] = [
 pub enum Refusal {
     /// The digest is not one of those that can be stamped.
     BadAlg = 0,
-    /// The query is not one, or its digest has another length than its algorithm's.
+    /// The query is invalid, or its digest does not have the length of its algorithm.
     BadDataFormat = 5,
-    /// Another policy than ours is asked for.
+    /// The query requires another policy.
     UnacceptedPolicy = 15,
     /// The query has extensions.
     UnacceptedExtension = 16,
-    /// The server cannot stamp now.
+    /// The server cannot issue timestamps now.
     SystemFailure = 25,
 }
 
-/// `TimeStampResp`. The type in `x509-tsp` has failure bits that RFC 3161 does not have.
+/// `TimeStampResp`. The type in `x509-tsp` has failure bits that RFC 3161 does not define.
 #[derive(Sequence)]
 struct Reply {
     status: Status,
@@ -90,7 +90,7 @@ pub struct TimeStamper {
 }
 
 impl TimeStamper {
-    /// The authority of the state directory, made at the first run.
+    /// The authority of the state directory, created in the first run.
     pub fn open(service: &Service) -> io::Result<TimeStamper> {
         const KIND: KeyKind = KeyKind::Rsa(2048);
         const FILE: &str = "pki/time-stamper.pem";
@@ -111,7 +111,7 @@ impl TimeStamper {
         Ok(TimeStamper { key, certificate: certificate(&der)?, issuer: certificate(&issuer.der)? })
     }
 
-    /// The reply to a query, in DER, granted or refused. `false_digest` stamps another digest than the query's.
+    /// The reply to a query, in DER, granted or refused. `false_digest` stamps a digest other than the query's.
     pub fn reply(&self, query: &[u8], time: SystemTime, false_digest: bool) -> Result<Vec<u8>, KeyError> {
         let query = match accepted(query) {
             Ok(query) => query,
@@ -129,7 +129,7 @@ impl TimeStamper {
         let info =
             tst_info(query, time, false_digest).and_then(|info| info.to_der()).map_err(KeyError::from_display)?;
         let attributes = self.signed_attributes(&info, time).map_err(KeyError::from_display)?;
-        // The attributes are signed as the SET that they are, not with the tag that they have in the token.
+        // The attributes are signed with the SET tag, not with their tag in the token.
         let signed = attributes.to_der().map_err(KeyError::from_display)?;
         let signature = self.key.rsa_pkcs1(Digest::Sha256, &sha2::Sha256::digest(&signed))?;
         self.signed_data(&info, attributes, signature, query.cert_req).map_err(KeyError::from_display)

@@ -1,4 +1,4 @@
-//! TLS as the service speaks it: 1.2 and 1.3, HTTP/2 and HTTP/1.1 by ALPN, client certificates asked for.
+//! The service's TLS: 1.2 and 1.3, HTTP/2 and HTTP/1.1 by ALPN, with client certificate requests.
 
 use crate::keys::{Curve, KeyKind, KeyMaterial};
 use crate::pki::Role;
@@ -11,12 +11,12 @@ use tokio_rustls::rustls::pki_types::{CertificateDer, PrivatePkcs8KeyDer};
 use tokio_rustls::rustls::server::WebPkiClientVerifier;
 use tokio_rustls::rustls::{self, RootCertStore, ServerConfig};
 
-/// The server's side of every connection.
+/// The server's configuration for every connection.
 ///
-/// A client certificate is asked for and checked, but a client without one gets through: the API is what answers it,
-/// with the words of the service. One that is expired or of another CA ends the handshake.
+/// The server requests and verifies a client certificate, but accepts clients without one; the API answers those with
+/// the service's message. An expired certificate, or one of another CA, ends the handshake.
 pub fn server_config(service: &Service, address: IpAddr) -> Result<Arc<ServerConfig>, Box<dyn Error>> {
-    // Made anew at every start: clients trust the CA, and the address may be another one.
+    // Generated at every start: clients trust the CA, and the address may change.
     let key = KeyMaterial::generate(KeyKind::Ec(Curve::P256))?;
     let ca = service.authority(Role::TlsCa);
     let certificate = ca.issue_server(address, &key)?;

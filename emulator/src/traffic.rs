@@ -1,4 +1,4 @@
-//! What came in: the log of requests and the counters that the admin port shows.
+//! The log of requests, and the counters on the admin port.
 
 use parking_lot::Mutex;
 use serde::Serialize;
@@ -13,27 +13,27 @@ use time::format_description::well_known::Rfc3339;
 pub struct Entry {
     /// `GET`, `POST`, ...
     pub method: String,
-    /// Path with query, as it was sent.
+    /// Path with query, as sent.
     pub path: String,
-    /// Status of the answer; `null` while there is none, and for good where a fault dropped the connection.
+    /// Status of the response; `null` before the response, and if a fault dropped the connection.
     pub status: Option<u16>,
     /// Number of the connection, counted from 1.
     pub connection: u64,
     /// `HTTP/1.1` or `HTTP/2.0`.
     pub version: String,
-    /// Whether the client showed a certificate.
+    /// Whether the client presented a certificate.
     pub client_certificate: bool,
-    /// The client's name of itself (`User-Agent`); `null` where it sent none.
+    /// The client's `User-Agent`; `null` if it sent none.
     pub user_agent: Option<String>,
-    /// When the headers were there, RFC 3339 with fractions of a second.
+    /// When the headers had arrived, RFC 3339 with fractions of a second.
     pub start: String,
-    /// From then until the answer was ready to be sent, delays included; `null` while there is none.
+    /// The time until the response was ready, including delays; `null` before that.
     pub duration_ms: Option<f64>,
-    /// Whether a rule of `PUT /faults` had its way with this request.
+    /// Whether a rule of `PUT /faults` applied to this request.
     pub fault: bool,
 }
 
-/// Refers to an entry, also after the log was cleared.
+/// Refers to an entry, even after the log was cleared.
 #[derive(Clone, Copy)]
 pub struct Ticket {
     number: u64,
@@ -57,7 +57,7 @@ struct Log {
     first: u64,
 }
 
-/// What `GET /stats` shows.
+/// The content of `GET /stats`.
 #[derive(Serialize)]
 pub struct Stats {
     /// TCP connections accepted on the API port.
@@ -67,15 +67,15 @@ pub struct Stats {
     /// Requests, by method and kind of path.
     pub requests: BTreeMap<String, u64>,
     pub keypairs: usize,
-    /// Signatures recorded, those of earlier runs included.
+    /// Signatures recorded, including those of earlier runs.
     pub signatures: usize,
 }
 
-/// The log never takes more memory than this many entries; the oldest go first.
+/// The largest number of entries in the log; the oldest are dropped first.
 const LOG_LIMIT: usize = 1_000_000;
 
 impl Traffic {
-    /// A connection was accepted; the answer is its number.
+    /// A connection was accepted; returns its number.
     pub fn connection(&self) -> u64 {
         self.connections.fetch_add(1, Ordering::Relaxed) + 1
     }
@@ -96,7 +96,7 @@ impl Traffic {
         Ticket { number: log.first + log.entries.len() as u64 - 1, started: Instant::now() }
     }
 
-    /// A request has its answer, or will never have one.
+    /// A request has its response, or will never get one.
     pub fn end(&self, ticket: Ticket, status: Option<u16>, fault: bool) {
         let mut log = self.log.lock();
         let first = log.first;
@@ -113,7 +113,7 @@ impl Traffic {
         serde_json::to_vec(&self.log.lock().entries).unwrap_or_default()
     }
 
-    /// Empties the log; the counters go on.
+    /// Clears the log; the counters continue.
     pub fn clear(&self) {
         let mut log = self.log.lock();
         log.first += log.entries.len() as u64;

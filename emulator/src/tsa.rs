@@ -1,4 +1,4 @@
-//! The time-stamping server: RFC 3161 over plain HTTP, as public ones are, with faults on demand.
+//! The timestamp server: RFC 3161 over plain HTTP, like public ones, with faults on demand.
 
 use crate::body::Reply;
 use crate::timestamp::{Refusal, TimeStamper};
@@ -20,18 +20,18 @@ use tokio::net::TcpListener;
 /// A query is a digest and a nonce.
 const BODY_LIMIT: usize = 64 << 10;
 
-/// What is wrong with the server.
+/// A fault of the server.
 #[derive(Serialize, Deserialize, Clone, Copy, Default, PartialEq, Eq, Debug)]
 #[serde(rename_all = "snake_case")]
 pub enum Fault {
     /// Nothing.
     #[default]
     None,
-    /// Connections are closed without an answer.
+    /// Closes connections without a response.
     Down,
-    /// The token is of another digest than the query's.
+    /// The token is for a digest other than the query's.
     WrongDigest,
-    /// The body is not a reply.
+    /// The body is not a valid reply.
     Garbage,
     /// Every query is refused: `systemFailure`.
     Rejection,
@@ -43,7 +43,7 @@ pub enum Fault {
 pub struct Disturbance {
     #[serde(default)]
     pub fault: Fault,
-    /// Waits that long before it answers.
+    /// Waits this long before it responds.
     #[serde(default)]
     pub delay_ms: u64,
 }
@@ -60,7 +60,7 @@ impl Tsa {
         Tsa { stamper, disturbance: Mutex::default(), queries: AtomicU64::new(0) }
     }
 
-    /// What is wrong with it, and how many queries came.
+    /// The current fault, and the number of queries.
     pub fn report(&self) -> Value {
         let disturbance = *self.disturbance.lock();
         json!({
@@ -69,7 +69,7 @@ impl Tsa {
         })
     }
 
-    /// Makes it fail, or work again.
+    /// Sets or ends a fault.
     pub fn disturb(&self, disturbance: Disturbance) {
         *self.disturbance.lock() = disturbance;
     }

@@ -239,7 +239,7 @@ fn check_credentials(reader: &mut Reader<'_>, token: &TokenSettings) {
 
 #[cfg(test)]
 mod tests {
-    use super::super::read_process::{hides_unconfigured, ledger, lenient_fork, log};
+    use super::super::read_process::{hides_unconfigured, ledger, lenient_fork, log, timestamp};
     use super::*;
     use crate::trusted_file::MACHINE;
     use std::collections::{HashMap, HashSet};
@@ -270,6 +270,7 @@ mod tests {
         let _ = ledger(&mut sources);
         lenient_fork(&mut sources);
         hides_unconfigured(&mut sources);
+        timestamp(&mut sources);
         log(&mut sources);
         let asked: HashSet<&str> = sources.asked.borrow().iter().copied().collect();
         let rows: HashSet<&str> = SETTINGS.iter().map(|row| row.name).collect();

@@ -56,7 +56,7 @@ impl Dialect {
             let place = place.min(LIMITS.len() - 1);
             self.limit.store(place as u8, Relaxed);
             let asked = LIMITS[place].map_or("no limit".to_owned(), |limit| format!("limit={limit}"));
-            log::info!("lists are asked for with {asked} from now on: {refusal}");
+            log::info!("list requests use {asked} from now on: {refusal}");
         }
     }
 

@@ -98,7 +98,7 @@ async fn first_page<T: Kept>(
                 return Ok((page, limit));
             }
             Err(failure) if plainer && dialect::may_be_of_a_parameter(&failure) => {
-                log::debug!("{failure}; the list is asked for with less");
+                log::debug!("{failure}; sending a plainer list request");
                 refusal.get_or_insert(failure);
             }
             // The first refusal is of the usual request, and is the most informative.

@@ -135,7 +135,7 @@ impl<'de, W: Item<'de>, T: Kept, F: FnMut(W) -> Option<T>> Visitor<'de> for Item
         while let Some(item) = list.next_element::<W>()? {
             page.count += 1;
             if page.count > MOST_ITEMS {
-                return Err(A::Error::custom("it goes on and on"));
+                return Err(A::Error::custom("too many items"));
             }
             if page.count == 1 {
                 page.first = Some(item.id().to_owned());

@@ -102,7 +102,7 @@ fn pkcs12(certificates: &[&[u8]], password: &str) -> Result<Vec<u8>, Failure> {
     store.writer(password).write().map_err(|error| failed(error.to_string()))
 }
 
-/// Writes the file. One that is there is replaced if it is a certificate, and otherwise is somebody's.
+/// Writes the file. Replaces an existing certificate file, and refuses to replace any other file.
 pub fn write(path: &Path, bytes: &[u8]) -> Result<(), Failure> {
     let name = path.display().to_string();
     match std::fs::read(path) {

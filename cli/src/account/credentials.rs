@@ -9,7 +9,7 @@ use stm_pkcs11::config::{self, LONGEST_FILE, Origin};
 use stm_pkcs11::trusted_file;
 use zeroize::Zeroizing;
 
-/// Around what we wrote: all else in the file is somebody's.
+/// The marks around our part: everything else in the file belongs to others.
 const BEGIN: &str = "# Saved by stm-pkcs11 credentials save.";
 const END: &str = "# End of what stm-pkcs11 saved.";
 

@@ -1,4 +1,4 @@
-//! Keypairs and certificates, read for people and as JSON.
+//! Keypairs and certificates, formatted for users and as JSON.
 
 use data_encoding::HEXLOWER;
 use pem_rfc7468::LineEnding;
@@ -12,7 +12,7 @@ use stm_pkcs11::x509::Certificate;
 /// A certificate of a keypair.
 pub struct Held<'a> {
     pub record: &'a KeypairCertificate,
-    /// What it says; an error is why it cannot be used.
+    /// The parsed certificate; the error says why it cannot be used.
     pub read: Result<Certificate, Unfit>,
 }
 
@@ -20,12 +20,12 @@ pub struct Held<'a> {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Unfit {
     Unreadable,
-    /// It is for another public key than the keypair's.
+    /// Its public key is not the keypair's.
     OtherKey,
 }
 
 impl Unfit {
-    /// As the end of a sentence that begins with the certificate.
+    /// The end of a sentence that begins with the certificate.
     pub fn why(self) -> &'static str {
         match self {
             Self::Unreadable => "is not a readable X.509 certificate",
@@ -34,7 +34,7 @@ impl Unfit {
     }
 }
 
-/// The certificates of a keypair, the default one first, each judged as the module judges it.
+/// The certificates of a keypair, the default one first, each checked like in the module.
 pub fn certificates(keypair: &Keypair) -> Vec<Held<'_>> {
     let judged = |record| Held { record, read: judge(keypair, record) };
     keypair.certificates.iter().map(judged).collect()
@@ -50,13 +50,13 @@ fn judge(keypair: &Keypair, record: &KeypairCertificate) -> Result<Certificate, 
     }
 }
 
-/// The certificate that the module chooses for a keypair; it shows it if it can be used.
+/// The certificate that the module chooses for a keypair; the token shows it if it is usable.
 pub fn chosen(keypair: &Keypair) -> Option<Held<'_>> {
     let record = keypair.default_certificate()?;
     Some(Held { record, read: judge(keypair, record) })
 }
 
-/// The certificate that the module shows for a keypair.
+/// The certificate that the token shows for a keypair.
 pub fn certificate(keypair: &Keypair) -> Option<Certificate> {
     chosen(keypair)?.read.ok()
 }
@@ -119,7 +119,7 @@ pub fn pem(label: &str, der: &[u8]) -> String {
     pem_rfc7468::encode_string(label, LineEnding::LF, der).expect("the label has letters and blanks only")
 }
 
-/// A keypair's `CKA_ID`, as clients of PKCS#11 write it: lower-case digits.
+/// A keypair's `CKA_ID` in the notation of PKCS#11 clients: lower-case hexadecimal digits.
 pub fn cka_id(keypair: &Keypair, key_prefix: &str) -> String {
     HEXLOWER.encode(&stm_pkcs11::token::object_id(&keypair.id, &keypair.alias, key_prefix))
 }
@@ -151,7 +151,7 @@ pub fn certificate_json(held: &Held<'_>) -> Value {
     })
 }
 
-/// A certificate by itself; `docs/companion.schema.json` describes it.
+/// A single certificate; `docs/companion.schema.json` describes it.
 pub fn bare_certificate_json(der: &[u8]) -> Value {
     let read = Certificate::parse(der.to_vec()).ok();
     json!({

@@ -1,4 +1,4 @@
-//! The account that a command works with: the module's own settings, read as the module reads them.
+//! The account that a command uses, with the module's own settings.
 
 pub mod certificate_file;
 pub mod credentials;
@@ -41,8 +41,8 @@ pub struct Account {
     pub key_prefix: String,
 }
 
-/// The configuration, with the log begun. A command's standard output is its answer, which scripts read: a log that would
-/// go there goes to standard error.
+/// The settings, with the log started. A command's standard output is its result, which scripts read; so a log that
+/// would go there goes to standard error.
 pub fn configuration() -> Config {
     begun(config::load(None), false)
 }
@@ -65,7 +65,7 @@ impl Choice {
         Self { quiet: true, ..self }
     }
 
-    /// The configuration, with the log begun, and the settings that were chosen.
+    /// The settings, with the log started, and those of the chosen token.
     pub fn settings(&self) -> Result<(Config, Arc<TokenSettings>), Failure> {
         let config = begun(config::load(None), self.quiet);
         service::permit_threads(true);
@@ -97,7 +97,7 @@ impl Choice {
         config::load(None).timestamp
     }
 
-    /// Reads the settings and begins the log; makes no request.
+    /// Reads the settings and starts the log; sends no request.
     pub fn open(&self) -> Result<Account, Failure> {
         let (config, settings) = self.settings()?;
         let ledger = Arc::new(Ledger::new(&config.ledger));
@@ -138,13 +138,13 @@ impl Account {
     }
 }
 
-/// No keypair has this alias: the failure, which suggests a similar one of those that the user sees.
+/// The failure for an alias that no keypair has; it suggests a similar alias that this user sees.
 pub fn unknown(alias: &str, all: &[Arc<Keypair>]) -> Failure {
     let cause = "the account has no such keypair, or this user does not have access to it";
     Failure::new(format!("find the keypair {alias}"), cause, similar(alias, all)).exit(Exit::NotFound)
 }
 
-/// The fix for an unknown alias: a similar one of those that the user sees.
+/// The fix for an unknown alias: suggests a similar one that this user sees.
 pub fn similar(alias: &str, all: &[Arc<Keypair>]) -> String {
     match nearest(alias, all.iter().map(|keypair| keypair.alias.as_str())) {
         Some(near) if near.eq_ignore_ascii_case(alias) => format!("aliases are case-sensitive: did you mean {near}?"),
@@ -153,7 +153,7 @@ pub fn similar(alias: &str, all: &[Arc<Keypair>]) -> String {
     }
 }
 
-/// What the service said, as a failure of a command.
+/// The failure of a command, from the service's response.
 pub fn refused(what: impl Into<String>, failure: &service::Failure) -> Failure {
     let remedy =
         if failure.remedy().is_empty() { "run `stm-pkcs11 doctor`: it checks each step" } else { failure.remedy() };

@@ -1,4 +1,4 @@
-//! What is signed, and how: from options and a file, or from a digest that was made elsewhere, to what the service is asked for.
+//! From options and a file, or from a digest of another program, to the content of a sign request.
 
 use crate::print::{Exit, Failure, shown};
 use base64::{Engine, prelude::BASE64_STANDARD};
@@ -92,7 +92,7 @@ impl How {
         Self { hash: hash.expect("every digest has a name"), pss }
     }
 
-    /// The service's name of the algorithm that signs a digest with this keypair's key.
+    /// The service's name of the algorithm with which this keypair signs a digest.
     pub fn sig_alg(&self, keypair: &Keypair) -> Result<&'static str, Failure> {
         let (mechanism, _) = self.chosen(keypair, &public_key(keypair)?)?;
         match mechanism.scheme {
@@ -113,7 +113,7 @@ impl How {
         })
     }
 
-    /// Mechanism and parameter for keys of a kind.
+    /// Mechanism and parameter for a kind of key.
     fn mechanism(&self, key: &PublicKey) -> Result<(&'static Mechanism, Parameter), String> {
         let digest = self.hash.digest();
         let fits = |mechanism: &&Mechanism| {
@@ -159,7 +159,7 @@ pub fn prepare_bytes(keypair: &Keypair, digest: Digest, bytes: &[u8]) -> Result<
     signing.finish().map_err(refuse)
 }
 
-/// Whether the service gets the data itself, not a digest of it.
+/// Whether the service receives the data itself instead of a digest.
 pub fn sends_message(keypair: &Keypair) -> bool {
     let fits = |key: PublicKey| {
         let whole = |scheme| matches!(scheme, Scheme::Eddsa | Scheme::MlDsa | Scheme::SlhDsa);
@@ -168,7 +168,7 @@ pub fn sends_message(keypair: &Keypair) -> bool {
     public_key(keypair).is_ok_and(fits)
 }
 
-/// Reads a file in parts: it may be larger than memory.
+/// Reads a file in parts, because it may be larger than memory.
 fn for_parts(file: &Path, mut each: impl FnMut(&[u8]) -> Result<(), Failure>) -> Result<(), Failure> {
     let unreadable = |error| Failure::new(format!("read {}", file.display()), error, "name a file that can be read");
     let mut reader: Box<dyn Read> = match file.to_str() {
@@ -184,7 +184,7 @@ fn for_parts(file: &Path, mut each: impl FnMut(&[u8]) -> Result<(), Failure>) ->
     }
 }
 
-/// Every algorithm that signs a digest made elsewhere: the service's name, the digest, and the mechanism's scheme.
+/// Every algorithm that signs a given digest: the service's name, the digest, and the mechanism's scheme.
 fn algorithms() -> impl Iterator<Item = (&'static str, Digest, Scheme)> {
     DIGESTS.iter().map(|row| row.digest).flat_map(|digest| {
         [
@@ -229,14 +229,14 @@ pub fn prepare_digest(keypair: &Keypair, digest: &str, sig_alg_name: &str) -> Re
     signing.finish().map_err(refuse)
 }
 
-/// The bytes of a digest: of a file with them or with their text, or of the text itself.
+/// The bytes of a digest, from a file with the bytes or their text, or from the text itself.
 fn read_digest(given: &str, row: &DigestRow) -> Result<Vec<u8>, Failure> {
     let (content, length) = match std::fs::read(given) {
         Ok(content) if content.len() == row.len => return Ok(content),
         Ok(content) => (String::from_utf8_lossy(&content).into_owned(), Some(content.len())),
         Err(_) => (given.to_owned(), None),
     };
-    // The last word: `openssl dgst` writes the file's name in front.
+    // The last word, because `openssl dgst` prints the file's name first.
     let text = content.split_whitespace().next_back().unwrap_or_default();
     let found = [from_hex(text), BASE64_STANDARD.decode(text).ok().filter(|value| !value.is_empty())];
     if let Some(value) = found.iter().flatten().find(|value| value.len() == row.len) {
@@ -250,7 +250,7 @@ fn read_digest(given: &str, row: &DigestRow) -> Result<Vec<u8>, Failure> {
     Err(Failure::new("read --digest", why, remedy).exit(Exit::Usage))
 }
 
-/// What hexadecimal text stands for.
+/// Decodes hexadecimal text.
 pub fn from_hex(text: &str) -> Option<Vec<u8>> {
     HEXLOWER_PERMISSIVE.decode(text.as_bytes()).ok().filter(|bytes| !bytes.is_empty())
 }

@@ -1,4 +1,4 @@
-//! `stm-pkcs11 certificate`: the certificates of all keypairs.
+//! `stm-pkcs11 certificate`: lists the certificates of all keypairs.
 
 use crate::account::describe::{certificate_json, certificates, day};
 use crate::account::{Choice, refused};

@@ -4,7 +4,7 @@ use std::process::Child;
 use std::sync::{Arc, Mutex, PoisonError};
 use tempfile::TempDir;
 
-/// The emulator's process and its temporary folder; both go when the demo ends, fails or is interrupted.
+/// The emulator's process and its temporary directory; both go when the demo ends, fails or is interrupted.
 #[derive(Default)]
 pub struct Cleanup {
     child: Mutex<Option<Child>>,

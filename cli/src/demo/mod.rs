@@ -24,7 +24,7 @@ use stm_pkcs11::plural::counted;
 
 #[derive(clap::Args)]
 pub struct Arguments {
-    /// Keep the state of the emulator and the signed files in this folder
+    /// Keep the state of the emulator and the signed files in this directory
     #[arg(long, value_name = "DIR")]
     state: Option<PathBuf>,
     /// Leave the emulator running at the end, until Ctrl-C
@@ -188,7 +188,7 @@ fn try_programs(bench: &Bench) -> Result<(), Failure> {
                 format!("sign and verify with {}", program.name),
                 why,
                 format!(
-                    "the files are in {} when --state names a folder; SM_LOG_LEVEL=DEBUG says more",
+                    "the files are in {} when --state names a directory; SM_LOG_LEVEL=DEBUG says more",
                     bench.folder.display()
                 ),
             )
@@ -231,7 +231,7 @@ fn next_steps(products: &Products, place: &Place, serving: bool) {
     }
 }
 
-/// The folder of the emulator: the user's, or a temporary one.
+/// The emulator's directory: the user's, or a temporary one.
 struct Place {
     path: PathBuf,
     temporary: bool,
@@ -256,14 +256,14 @@ impl Place {
 
 fn root_certificate(file: &Path) -> Result<Vec<u8>, Failure> {
     let failed =
-        |why: String| Failure::new(format!("read {}", file.display()), why, "start with an empty --state folder");
+        |why: String| Failure::new(format!("read {}", file.display()), why, "start with an empty --state directory");
     let text = fs::read_to_string(file).map_err(|error| failed(error.to_string()))?;
     let body: String = text.lines().filter(|line| !line.starts_with("-----")).map(str::trim).collect();
     BASE64_STANDARD.decode(body).map_err(|error| failed(error.to_string()))
 }
 
 fn cannot_write(path: &Path, why: impl std::fmt::Display) -> Failure {
-    Failure::new(format!("use {}", path.display()), why, "choose another folder with --state DIR, or make room")
+    Failure::new(format!("use {}", path.display()), why, "choose another directory with --state DIR, or make room")
 }
 
 /// A path as one would type it from here.

@@ -19,7 +19,7 @@ pub struct Products {
 const MODULE: &str = if cfg!(target_os = "macos") { "libstm_pkcs11.dylib" } else { "libstm_pkcs11.so" };
 const EMULATOR: &str = "stm-emulator";
 
-/// Named files win; then a build when cargo runs this program; then what lies beside this program.
+/// Named files win; then a build when cargo runs this program; then the files beside this program.
 pub fn find(module: Option<&Path>, emulator: Option<&Path>) -> Result<Products, Failure> {
     if let (Some(module), Some(emulator)) = (module, emulator) {
         return Ok(Products { module: existing(module)?, emulator: existing(emulator)?, built: false });

@@ -1,6 +1,6 @@
 //! Client programs that may be installed, and how each of them signs, verifies and refuses.
 //!
-//! Each knows nothing of the demo but a [`Bench`]: a folder to work in, the module, the settings of the service.
+//! Each knows nothing of the demo but a [`Bench`]: a directory to work in, the module, the settings of the service.
 
 use super::emulator::Emulator;
 use std::collections::BTreeMap;
@@ -9,7 +9,7 @@ use std::process::{Command, Stdio};
 
 /// Where a program is tried.
 pub struct Bench<'a> {
-    /// Folder for files; the programs run in it.
+    /// Directory for files; the programs run in it.
     pub folder: &'a Path,
     pub module: &'a Path,
     /// The environment that the module reads.
@@ -100,7 +100,7 @@ fn on_path(name: &str) -> bool {
 }
 
 impl Bench<'_> {
-    /// Runs a command line in the folder; its output is shown only when it fails.
+    /// Runs a command line in the directory; its output is shown only when it fails.
     fn run(&self, line: &[&str]) -> Result<(), String> {
         let (status, said) = self.output(line)?;
         if status { Ok(()) } else { Err(format!("`{}` failed:\n{said}", line.join(" "))) }
@@ -177,7 +177,7 @@ fn openssl(bench: &Bench) -> Result<(), String> {
 fn osslsigncode(bench: &Bench) -> Result<(), String> {
     let root = bench.root.display().to_string();
     let module = bench.module.display().to_string();
-    let engine = engine_file().ok_or("the engine pkcs11.so was not found in openssl's engine folder")?;
+    let engine = engine_file().ok_or("the engine pkcs11.so was not found in openssl's engine directory")?;
     std::fs::write(bench.folder.join("hello.exe"), super::pe::program()).map_err(|error| error.to_string())?;
     for key in bench.keys {
         let signed = format!("hello-{}.exe", key.alias);

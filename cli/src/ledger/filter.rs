@@ -1,9 +1,9 @@
-//! Which entries of the ledger.
+//! Selects entries of the ledger.
 
 use std::time::{Duration, SystemTime};
 use stm_pkcs11::ledger::{Entry, timestamp};
 
-/// What an entry has to be like.
+/// The conditions for an entry.
 #[derive(clap::Args)]
 pub struct Filter {
     /// Made at this time or later: a date (2026-11-28, UTC), or so long ago (12h, 7d)
@@ -18,7 +18,7 @@ pub struct Filter {
 }
 
 impl Filter {
-    /// Whether the entry is like that.
+    /// Whether the entry meets the conditions.
     pub fn fits(&self, entry: &Entry) -> bool {
         self.since.as_ref().is_none_or(|since| entry.time.as_str() >= since.as_str())
             && self.keypair.as_ref().is_none_or(|name| [&entry.keypair, &entry.keypair_id].contains(&name))
@@ -26,7 +26,7 @@ impl Filter {
     }
 }
 
-/// A time as the ledger writes it, or the beginning of one: both are compared as text.
+/// A time in the ledger's notation, or the beginning of one: both are compared as text.
 fn since(text: &str) -> Result<String, String> {
     let wrong = || "expected a date such as 2026-11-28, or a time such as 12h or 7d".to_owned();
     if text.len() == 10 {

@@ -1,4 +1,4 @@
-//! The ledger for people and programs: which entries, added up by what, written how.
+//! The ledger's output: selects entries, adds them up, and formats them.
 
 pub mod chart;
 pub mod csv;

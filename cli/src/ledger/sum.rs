@@ -1,9 +1,9 @@
-//! Entries added up.
+//! Adds entries up.
 
 use std::collections::BTreeMap;
 use stm_pkcs11::ledger::{Entry, Outcome};
 
-/// What entries are added up by.
+/// What entries are grouped by.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, clap::ValueEnum)]
 pub enum By {
     /// The day, in UTC
@@ -43,15 +43,15 @@ pub struct Sum {
     /// The day, the alias, the command, the outcome.
     pub key: String,
     pub entries: u64,
-    /// Those that count towards a budget: signatures that were made, or may have been.
+    /// Entries that count towards a budget: signatures that were made, or may have been.
     pub spent: u64,
-    /// Those with a signature that was made for them.
+    /// Entries with a new signature.
     pub signed: u64,
-    /// Those that a stored signature answered.
+    /// Entries with a stored signature.
     pub reused: u64,
-    /// Those that the service refused, or that were not sent.
+    /// Entries that the service refused, or that were not sent.
     pub failed: u64,
-    /// Those of which nobody knows whether they were executed.
+    /// Entries that may or may not have been executed.
     pub unsure: u64,
 }
 

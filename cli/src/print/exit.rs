@@ -1,21 +1,21 @@
-//! Exit statuses, which scripts act on. `docs/companion.md` has them for people.
+//! Exit statuses for scripts. `docs/companion.md` documents them.
 
 use stm_pkcs11::service::Kind;
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[repr(u8)]
 pub enum Exit {
-    /// Anything that has no status of its own: a file that cannot be written, a signature that does not verify.
+    /// Any failure without its own status: a file that cannot be written, a signature that does not verify.
     Failed = 1,
-    /// The command line is wrong. clap ends with this status, too.
+    /// The command line is wrong. clap uses this status as well.
     Usage = 2,
     /// A setting is missing or wrong, or the client certificate cannot be used.
     Settings = 3,
-    /// The service could not be reached, or did not answer as a service does.
+    /// The service could not be reached, or its response is not valid.
     Network = 4,
-    /// The service said no.
+    /// The service refused the request.
     Refused = 5,
-    /// There is no such keypair, certificate or signature, or this user may not see it.
+    /// No such keypair, certificate or signature exists, or this user may not see it.
     NotFound = 6,
 }
 

@@ -1,9 +1,9 @@
-//! What a command tells a person when it cannot go on.
+//! The failure of a command.
 
 use super::{Exit, shown};
 use std::fmt;
 
-/// A failure in three parts: what was being done, why it did not work, what the reader can do about it.
+/// A failure in three parts: the failed action, the cause, the fix.
 #[derive(Debug, Clone)]
 pub struct Failure {
     what: String,
@@ -13,50 +13,50 @@ pub struct Failure {
 }
 
 impl Failure {
-    /// `what` names the step, `why` carries the cause in the words of whoever refused, `remedy` is an instruction.
+    /// `what` names the step, `why` is the cause in the original words, `remedy` is an imperative.
     pub fn new(what: impl Into<String>, why: impl fmt::Display, remedy: impl Into<String>) -> Failure {
         let why = why.to_string().trim().to_owned();
         Failure { what: what.into(), why, remedy: remedy.into(), exit: Exit::Failed }
     }
 
-    /// The same, with the status that the program ends with.
+    /// The same failure with an exit status.
     pub fn exit(self, exit: Exit) -> Failure {
         Failure { exit, ..self }
     }
 
-    /// The same, with something that had happened before.
+    /// The same failure, after something that had already happened.
     pub fn after(mut self, what: impl fmt::Display) -> Failure {
         self.why = format!("{}\n{what}", self.why);
         self
     }
 
-    /// The same, where another thing was being done.
+    /// The same failure of another action.
     pub fn about(self, what: impl Into<String>) -> Failure {
         Failure { what: what.into(), ..self }
     }
 
-    /// What was being done.
+    /// The failed action.
     pub fn what(&self) -> &str {
         &self.what
     }
 
-    /// The cause, in the words of whoever refused; it may have several lines.
+    /// The cause in the original words; may have several lines.
     pub fn why(&self) -> &str {
         &self.why
     }
 
-    /// What the reader can do about it.
+    /// The fix.
     pub fn remedy(&self) -> &str {
         &self.remedy
     }
 
-    /// The status that the program ends with.
+    /// The exit status.
     pub fn status(&self) -> Exit {
         self.exit
     }
 }
 
-/// Each line is shown as one: names and answers in it come from outside.
+/// Each line is escaped, because names and responses come from outside.
 impl fmt::Display for Failure {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         writeln!(f, "failed: {}", shown(&self.what))?;

@@ -3,13 +3,13 @@
 use serde_json::Value;
 use std::fmt::Write;
 
-/// Writes a value. What a terminal or a pipeline would act on is escaped: for a reader of JSON it is the same text.
+/// Prints a value. Characters that control a terminal or a pipeline are escaped; a JSON parser reads the same text.
 pub fn json(value: &Value) {
     super::line(&harmless(&format!("{value:#}")));
 }
 
-/// The same JSON, without characters that a terminal acts on and without the beginning of a pipeline's commands
-/// (`##vso[`, `##[`). All of these can stand in strings only, where `\u` means the same.
+/// The same JSON, without characters that control a terminal, and without the beginning of a pipeline's commands
+/// (`##vso[`, `##[`). These occur only in strings, where `\u` is an equivalent escape.
 fn harmless(json: &str) -> String {
     let mut text = String::with_capacity(json.len());
     let mut hashes = 0;

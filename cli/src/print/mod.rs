@@ -1,7 +1,7 @@
-//! What a person or a program gets to read: the one place that writes to standard output and to standard error.
+//! All output to standard output and standard error.
 //!
-//! A reader that closes its end has read enough: what follows is dropped, and the command ends as if all had been read. Any
-//! other error, a full disk above all, is kept and becomes the command's failure ([`finish`]).
+//! If a reader closes its end of a pipe, further output is dropped, and the command succeeds. Any other error, such as
+//! a full disk, is stored, and becomes the command's failure ([`finish`]).
 
 mod exit;
 mod failure;
@@ -21,11 +21,11 @@ use std::path::Path;
 use std::sync::{Mutex, PoisonError};
 use stm_pkcs11::redact;
 
-/// What became of standard output.
+/// The state of standard output.
 enum Output {
     Open,
     Closed,
-    /// What was written last could not be.
+    /// The last write failed.
     Failed(io::Error),
 }
 
@@ -39,7 +39,7 @@ pub fn bytes(bytes: &[u8]) {
     }
 }
 
-/// Through the buffer of `stream`, so that nothing is left in it whose loss nobody would see.
+/// Flushes the buffer of `stream`, so that a loss is noticed.
 fn written(stream: &mut impl Write, bytes: &[u8]) -> Output {
     match stream.write_all(bytes).and_then(|()| stream.flush()) {
         Ok(()) => Output::Open,
@@ -48,7 +48,7 @@ fn written(stream: &mut impl Write, bytes: &[u8]) -> Output {
     }
 }
 
-/// Writes text to standard output, without the secrets that are known.
+/// Prints text to standard output, without known secrets.
 pub fn text(text: &str) {
     bytes(redact::text(text).as_bytes());
 }
@@ -58,13 +58,13 @@ pub fn line(line: &str) {
     bytes(format!("{}\n", redact::text(line)).as_bytes());
 }
 
-/// Writes a line to standard error. There is nobody to tell of an error there.
+/// Prints a line to standard error, where errors cannot be reported.
 pub fn note(line: &str) {
     let _ = io::stderr().lock().write_all(format!("{}\n", redact::text(line)).as_bytes());
 }
 
-/// Whether everything has reached standard output so far. Called at the end of every command, and where a command has
-/// something better to say of the loss.
+/// Whether everything has reached standard output so far. Called at the end of every command, and earlier if a command
+/// can report a loss more precisely.
 pub fn finish() -> Result<(), Failure> {
     let output = OUTPUT.lock().unwrap_or_else(PoisonError::into_inner);
     match &*output {
@@ -88,12 +88,12 @@ pub fn unwritten(place: &str, error: &io::Error) -> Failure {
     Failure::new(format!("write {place}"), cause, remedy)
 }
 
-/// Text for a file, if one is named, and for standard output otherwise.
+/// Writes text to a file if one is named, otherwise to standard output.
 pub fn to(text: &str, file: Option<&Path>) -> Result<(), Failure> {
     bytes_to(text.as_bytes(), file)
 }
 
-/// Bytes for a file, if one is named, and for standard output otherwise.
+/// Writes bytes to a file if one is named, otherwise to standard output.
 pub fn bytes_to(bytes: &[u8], file: Option<&Path>) -> Result<(), Failure> {
     let Some(path) = file else {
         self::bytes(bytes);
@@ -106,7 +106,7 @@ pub fn bytes_to(bytes: &[u8], file: Option<&Path>) -> Result<(), Failure> {
 mod tests {
     use super::*;
 
-    /// Fails to be written to in one way.
+    /// Fails every write in one way.
     struct Broken(ErrorKind);
 
     impl Write for Broken {

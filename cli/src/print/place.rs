@@ -1,22 +1,22 @@
-//! A file that is opened before something is paid, and written afterwards.
+//! A file that is opened before a signature is billed, and written afterwards.
 
 use super::{Failure, unwritten};
 use std::fs::{File, OpenOptions};
 use std::io::{Seek, Write};
 use std::path::{Path, PathBuf};
 
-/// The file for a signature, opened before the signature is paid. A file that is there keeps its content until then.
+/// The file for a signature, opened before the signature is billed. An existing file keeps its content until then.
 pub struct Place {
     file: File,
     path: PathBuf,
     new: bool,
 }
 
-/// Space that is reserved in a new file beforehand; the longest signatures (SLH-DSA) have 50 kB, most a thousandth of that.
+/// Space reserved in a new file; the longest signatures (SLH-DSA) have 50 kB, most a thousandth of that.
 const ROOM: usize = 16 << 10;
 
 impl Place {
-    /// Opens the file, and makes it with room for a signature where it is not there.
+    /// Opens the file; creates it with room for a signature if it does not exist.
     pub fn open(path: &Path) -> Result<Place, Failure> {
         let refused = |error: &std::io::Error| unwritten(&path.display().to_string(), error);
         let new = !path.exists();
@@ -41,7 +41,7 @@ impl Place {
         self.file.write_all(bytes)
     }
 
-    /// Nothing was signed: what was not there is not there afterwards.
+    /// Nothing was signed: removes the file if it did not exist before.
     pub fn leave(self) {
         if self.new {
             let _ = std::fs::remove_file(&self.path);

@@ -1,4 +1,5 @@
-//! A line on the terminal while a long list comes in, page by page. Programs that read standard error get none.
+//! Progress on the terminal while a long list arrives, page by page. Nothing is printed if standard error is not a
+//! terminal.
 
 use std::io::{IsTerminal, Write};
 use std::sync::mpsc::{RecvTimeoutError, channel};
@@ -6,10 +7,10 @@ use std::time::Duration;
 use stm_pkcs11::plural::counted;
 use stm_pkcs11::service::Service;
 
-/// How often the line is renewed; what is over before costs no line.
+/// How often the line is updated; shorter operations print none.
 const STEP: Duration = Duration::from_millis(500);
 
-/// Does `work` with the service, and tells how far it came.
+/// Runs `work` with the service, and shows its progress.
 pub fn during<T>(service: &Service, work: impl FnOnce() -> T) -> T {
     if !std::io::stderr().is_terminal() {
         return work();

@@ -8,7 +8,7 @@ use crate::slh::SETS;
 use crate::store::AddError;
 use serde_json::{Map, Value};
 
-/// The members of the body: the tutorial's, all of them required, and one of the emulator's own for a certificate.
+/// The members of the body: those of the tutorial, all required, and one of the emulator's own for a certificate.
 const MEMBERS: [&str; 7] = ["alias", "key_alg", "key_storage", "key_type", "properties", "status", "generate_cert"];
 
 pub fn create(service: &Service, call: &Call) -> Result<Answer, ApiError> {
@@ -44,11 +44,11 @@ fn plan(body: &Map<String, Value>) -> Result<Plan, ApiError> {
     Ok(plan)
 }
 
-/// The kind of key that algorithm and properties name.
+/// The kind of key for an algorithm and its properties.
 ///
-/// RSA reads `key_size` and the two families of curves read `curve`, whatever the other holds: the tutorial sends both.
-/// How the newer families are named is not published. A keypair profile calls it "Security level: MLDSA44", so
-/// `security_level` is accepted, and `parameter_set` in the words of the standards.
+/// RSA uses `key_size`, the two curve families use `curve`, and each ignores the other member, because the tutorial
+/// sends both. The names for the newer families are not published. A keypair profile says "Security level: MLDSA44", so
+/// `security_level` is accepted, and `parameter_set` with the standards' names.
 fn kind(key_alg: &str, properties: &Map<String, Value>) -> Result<KeyKind, ApiError> {
     const NAMES: [&str; 4] = ["key_size", "curve", "security_level", "parameter_set"];
     let typed = |(name, value): (&String, &Value)| match name.as_str() {
@@ -65,7 +65,7 @@ fn kind(key_alg: &str, properties: &Map<String, Value>) -> Result<KeyKind, ApiEr
         _ => property("security_level").or_else(|| property("parameter_set")).map(str::to_owned),
     };
     let of_family = KeyKind::all().filter(|kind| kind.key_alg() == key_alg);
-    // SLH-DSA alone has an evident default: its `sig_alg` names no parameter set either.
+    // Only SLH-DSA has an obvious default, because its `sig_alg` does not name a parameter set either.
     let default = (key_alg == "SLHDSA").then_some(SETS[0].name);
     let given = given.as_deref().or(default);
     of_family
@@ -100,7 +100,7 @@ mod tests {
     use crate::keys::MlDsaSet;
     use serde_json::json;
 
-    /// The tutorial's body with other values, `null` for a member that is left out.
+    /// The tutorial's body with other values; `null` removes a member.
     fn body(changes: Value) -> Map<String, Value> {
         let mut body = json!({"alias": "a", "key_alg": "RSA", "key_storage": "HSM", "key_type": "PRODUCTION",
                               "properties": {"key_size": 3072}, "status": "ONLINE"});
@@ -114,7 +114,7 @@ mod tests {
         plan(&body(changes))
     }
 
-    /// The machine-readable word of the refusal.
+    /// The machine-readable code of the refusal.
     fn code(changes: Value) -> String {
         let refusal = asked(changes.clone()).err().unwrap_or_else(|| panic!("accepted: {changes}"));
         assert_eq!(refusal.status, 400);

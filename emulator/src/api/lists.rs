@@ -1,11 +1,11 @@
-//! The envelope of lists and the query that chooses what is in them.
+//! The envelope of lists, and the query that selects their items.
 
 use super::{Answer, Call, parameters};
 use crate::behaviour::{AliasMatch, Behaviour, OverLimit, Total};
 use crate::errors::ApiError;
 use crate::store::{Filter, Page};
 
-/// Items of a page where the request does not say.
+/// The page size if the request does not set one.
 const DEFAULT_LIMIT: usize = 20;
 
 const COMMON: [&str; 4] = ["limit", "offset", "alias", "id"];
@@ -14,20 +14,20 @@ const COMMON: [&str; 4] = ["limit", "offset", "alias", "id"];
 const STATUSES: [&str; 3] = ["ACTIVE", "EXPIRED", "REVOKED"];
 
 pub struct ListQuery {
-    /// What the list is restricted to.
+    /// The condition for items.
     pub filter: Filter,
     /// Items to skip.
     pub offset: usize,
-    /// Items of the page at most.
+    /// The largest number of items on the page.
     pub limit: usize,
     total: Total,
 }
 
 impl ListQuery {
-    /// Reads the query string. `more` names the parameters that this list has beside those of every list.
+    /// Parses the query string. `more` names parameters of this list in addition to the common ones.
     ///
     /// # Errors
-    /// 400 for a value that cannot be used, and for what `behaviour` refuses.
+    /// 400 for an invalid value, and for anything that `behaviour` refuses.
     pub fn of(call: &Call, behaviour: &Behaviour, more: &[&str]) -> Result<ListQuery, ApiError> {
         let mut query = ListQuery {
             filter: Filter::default(),
@@ -55,7 +55,7 @@ impl ListQuery {
         Ok(query)
     }
 
-    /// Items of a page for a request that asks for `wanted`.
+    /// The page size for a request for `wanted` items.
     fn granted(&self, wanted: usize, path: &str, behaviour: &Behaviour) -> Result<usize, ApiError> {
         let most = behaviour.page_limit;
         match behaviour.over_limit {

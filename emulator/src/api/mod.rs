@@ -1,4 +1,4 @@
-//! The REST API: from a request to an answer. Nothing here knows of connections, faults or logs.
+//! The REST API: from a request to a response. It knows nothing about connections, faults or logs.
 
 mod certificates;
 mod create;
@@ -14,10 +14,10 @@ use hyper::body::Bytes;
 use percent_encoding::percent_decode_str;
 use std::net::IpAddr;
 
-/// Where the API begins.
+/// The base path of the API.
 pub const BASE: &str = "/signingmanager/api/v1";
 
-/// A request, with all that an answer can depend on.
+/// A request, with everything that a response can depend on.
 pub struct Call {
     /// The method in capitals.
     pub method: String,
@@ -31,7 +31,7 @@ pub struct Call {
     pub api_key: Option<String>,
     /// The `User-Agent` header.
     pub user_agent: Option<String>,
-    /// Whether the client showed a certificate; one that was shown was also verified.
+    /// Whether the client presented a certificate; if so, it was verified.
     pub client_certificate: bool,
     pub client_ip: IpAddr,
 }
@@ -51,7 +51,7 @@ impl Answer {
         Answer { status, headers, body: body.into() }
     }
 
-    /// One JSON object, in what `behaviour` puts around it.
+    /// One JSON object, wrapped as `behaviour` says.
     fn object(status: u16, object: Vec<u8>, behaviour: &Behaviour) -> Answer {
         let (before, after): (&[u8], &[u8]) = match behaviour.wrapped_answers {
             Wrapped::None => return Answer::json(status, object),
@@ -61,7 +61,7 @@ impl Answer {
         Answer::json(status, [before, &object, after].concat())
     }
 
-    /// The web application, which the service's host serves for every path that is not the API's.
+    /// The web application, which the service's host serves for every path outside the API.
     fn web_page() -> Answer {
         let headers = vec![("content-type".to_owned(), "text/html; charset=utf-8".to_owned())];
         Answer { status: 200, headers, body: Bytes::from_static(WEB_PAGE.as_bytes()) }
@@ -146,7 +146,7 @@ pub fn is_sign(method: &str, path: &str) -> bool {
     method == "POST" && matches!(Resource::of(path), Some((Resource::Sign, _)))
 }
 
-/// Answers a request. Blocks while keys are made and used.
+/// Responds to a request. Blocks while keys are generated and used.
 pub fn answer(service: &Service, call: &Call) -> Answer {
     route(service, call).unwrap_or_else(Answer::from)
 }
@@ -174,8 +174,8 @@ fn route(service: &Service, call: &Call) -> Result<Answer, ApiError> {
     }
 }
 
-/// Who asks. A client certificate can stand for the API key, unless the account is strict about it; a key that is wrong
-/// is refused with any certificate. The operations that need the certificate ask for it themselves.
+/// Authenticates the client. A client certificate can replace the API key, unless `behaviour` forbids it; an invalid
+/// key is refused with any certificate. Operations that require the certificate check it themselves.
 fn authenticate(service: &Service, call: &Call) -> Result<(), ApiError> {
     match &call.api_key {
         None if call.client_certificate && !service.behaviour.require_api_key => Ok(()),
@@ -231,7 +231,7 @@ fn text<'a>(body: &'a serde_json::Map<String, serde_json::Value>, name: &str) ->
     }
 }
 
-/// Tells the operator of the emulator what a client only sees as status 500.
+/// Reports the cause to the operator of the emulator; a client only sees status 500.
 fn failed(call: &Call, error: impl std::fmt::Display) -> ApiError {
     eprintln!("stm-emulator: {} {}: {error}", call.method, call.path);
     ApiError::internal(&call.path)

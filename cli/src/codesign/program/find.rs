@@ -32,7 +32,7 @@ pub fn signtool() -> Option<PathBuf> {
     on_path::find("signtool").or_else(|| kits.filter(|root| !root.is_empty()).find_map(in_kits))
 }
 
-/// In the folder with the highest version of those in which it is.
+/// In the directory with the highest version of those in which it is.
 fn newest(folder: &Path, find: impl Fn(&Path) -> Option<PathBuf>) -> Option<PathBuf> {
     let mut versions: Vec<PathBuf> = folder.read_dir().ok()?.flatten().map(|entry| entry.path()).collect();
     versions.sort_by_key(|path| std::cmp::Reverse(version(&path.file_name().unwrap_or_default().to_string_lossy())));

@@ -1,25 +1,25 @@
-//! What there is for each client: a file of `config/` with its blanks, or a page of `docs/clients/`.
+//! The template of each client: a file of `config/` with blanks, or a page of `docs/clients/`.
 
 use super::page;
 use crate::language::{self, Language, Language::*, Refusal};
 
-/// What there is for a client.
+/// A client and its template.
 pub struct Client {
     pub name: &'static str,
-    /// What people may call it, too.
+    /// Other names of the client.
     pub others: &'static [&'static str],
     pub about: &'static str,
     pub text: Text,
 }
 
 pub enum Text {
-    /// A file of `config/`, and what is filled in.
+    /// A file of `config/`, and its blanks.
     File(&'static str, &'static [Blank]),
-    /// A page of `docs/clients/`, and the language of its own in which the client reads aliases, if it has one.
+    /// A page of `docs/clients/`, and the client's own notation for aliases, if it has one.
     Page(&'static str, &'static [Language]),
 }
 
-/// A place in a file, as it stands there with the quotes around it, and what is written instead.
+/// A blank: a text in the file, with the quotes around it, and the value that replaces it.
 pub struct Blank {
     text: &'static str,
     value: Value,
@@ -31,22 +31,22 @@ enum Value {
     Alias,
     /// A `pkcs11:` URI of the alias.
     Uri,
-    /// A file's name for the alias.
+    /// A file name for the alias.
     FileName,
     Module,
 }
 
 pub struct Values<'a> {
     pub alias: &'a str,
-    /// `None`: as packages install it.
+    /// `None` means the path where packages install it.
     pub module: Option<&'a str>,
 }
 
-/// Where a package puts the module, as the files name it.
+/// The module's path in the files: where packages install it.
 pub const INSTALLED: &str = "/usr/lib/x86_64-linux-gnu/pkcs11/libstm_pkcs11.so";
-/// The same in files that are for Windows alone.
+/// The same in files for Windows.
 pub const INSTALLED_DLL: &str = r"C:\stm-pkcs11\stm_pkcs11.dll";
-/// What stands for an alias.
+/// The placeholder for an alias.
 pub const ALIAS: &str = "KEYPAIR";
 
 const fn blank(text: &'static str, value: Value, languages: &'static [Language]) -> Blank {
@@ -108,9 +108,9 @@ macro_rules! clients {
     };
 }
 
-/// Programs that read an alias as it is.
+/// Programs that read an alias unchanged.
 const PLAIN: &[Language] = &[];
-/// Programs of Java.
+/// Java programs.
 const BY_JAVA: &[Language] = &[JavaName];
 /// Programs that read an alias from an INI file.
 const IN_INI: &[Language] = &[Ini];
@@ -152,7 +152,7 @@ pub const CLIENTS: &[Client] = clients! {
 };
 
 impl Client {
-    /// The one with this name, or one of its other names.
+    /// The client with this name or alternative name.
     pub fn named(name: &str) -> Option<&'static Client> {
         CLIENTS.iter().find(|client| client.name == name || client.others.contains(&name))
     }
@@ -161,7 +161,7 @@ impl Client {
         clap::builder::PossibleValue::new(self.name).aliases(self.others)
     }
 
-    /// Whether an alias is filled in.
+    /// Whether its template contains an alias.
     pub fn has_alias(&self) -> bool {
         match self.text {
             Text::File(_, blanks) => blanks.iter().any(|blank| blank.value != Value::Module),
@@ -169,7 +169,7 @@ impl Client {
         }
     }
 
-    /// Whether the path of the module is filled in, and of Windows' module.
+    /// Whether its template contains the path of the module, and of the Windows module.
     pub fn has_module(&self) -> (bool, bool) {
         match self.text {
             Text::File(text, _) => (text.contains(INSTALLED), text.contains(INSTALLED_DLL)),
@@ -177,7 +177,7 @@ impl Client {
         }
     }
 
-    /// The text with everything filled in.
+    /// The text with all blanks filled in.
     pub fn fill(&self, values: &Values<'_>) -> Result<String, Refusal> {
         match self.text {
             Text::File(text, blanks) => filled(text, blanks, values),
@@ -186,12 +186,12 @@ impl Client {
     }
 }
 
-/// Debian's folder of libraries, of this machine's kind.
+/// Replaces Debian's library directory with that of this machine's architecture.
 pub fn native(text: &str) -> String {
     text.replace("/x86_64-linux-gnu/", &format!("/{}-linux-gnu/", std::env::consts::ARCH))
 }
 
-/// In one pass, so that nothing is filled into what was filled in. Of the blanks that fit in a place the first is meant.
+/// In one pass, so that no value is searched for blanks. If several blanks match, the first one counts.
 fn filled(text: &str, blanks: &[Blank], values: &Values<'_>) -> Result<String, Refusal> {
     let mut written = String::with_capacity(text.len());
     let mut rest = text;

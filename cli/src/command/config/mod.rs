@@ -1,5 +1,5 @@
-//! `stm-pkcs11 config`: the files of `config/` with this machine's paths and a real alias in them; for clients that need no
-//! file, the commands of their page in `docs/clients/`.
+//! `stm-pkcs11 config`: prints the files of `config/` with this machine's paths and one of your aliases. For clients
+//! without a file, it prints the commands of their page in `docs/clients/`.
 
 mod clients;
 mod page;
@@ -35,7 +35,7 @@ pub struct Arguments {
     account: Choice,
 }
 
-/// A file is not worth a long wait for the account.
+/// How long to wait for the account: a file is not worth more.
 const PATIENCE: Duration = Duration::from_secs(10);
 
 pub fn run(arguments: &Arguments) -> Result<(), Failure> {
@@ -79,7 +79,8 @@ fn refused(client: &Client, alias: &str, refusal: &Refusal) -> Failure {
     Failure::new(format!("write the file of {} for '{}'", client.name, shown(alias)), what, remedy).exit(Exit::Usage)
 }
 
-/// The path of the module, where the client's file has it; `None` where that is as packages have it, for another system.
+/// The module's path if the client's file contains it; `None` if the file keeps the path of the packages, because it is
+/// for another system.
 fn module_for(client: &Client, named: Option<&Path>) -> Result<Option<String>, Failure> {
     let (ours, dll) = client.has_module();
     if !(ours || (cfg!(windows) && dll)) {
@@ -90,12 +91,12 @@ fn module_for(client: &Client, named: Option<&Path>) -> Result<Option<String>, F
         let remedy = "name the module by a path in UTF-8, with --module";
         Failure::new(format!("write the path {}", module.display()), "it is not UTF-8", remedy).exit(Exit::Usage)
     })?;
-    // A backslash has a meaning of its own in the files that are not Windows' own; a slash serves as well.
+    // A backslash has a special meaning in files that are not for Windows only; a slash works as well.
     Ok(Some(if cfg!(windows) && !dll { path.replace('\\', "/") } else { path.to_owned() }))
 }
 
 /// Refuses an alias that the account does not have. Without credentials, or if the service does not answer, the file is
-/// written all the same, with a note that nobody has checked the alias.
+/// printed with a note that the alias was not checked.
 fn check_alias(account: &Choice, alias: &str) -> Result<(), Failure> {
     let unchecked = |why: &str| {
         let alias = shown(alias);
@@ -119,7 +120,7 @@ fn check_alias(account: &Choice, alias: &str) -> Result<(), Failure> {
     }
 }
 
-/// The alias of a keypair that can sign, if the settings lead to an account that has one.
+/// The alias of a keypair that can sign, if the settings give access to one.
 fn some_alias(account: &Choice) -> Option<String> {
     let (_, settings) = account.settings().ok()?;
     if !settings.problems.is_empty() {

@@ -1,12 +1,12 @@
-//! The commands of a page in `docs/clients/`, filled in.
+//! Fills in the commands of a page in `docs/clients/`.
 
 use super::clients::{INSTALLED, Values, native};
 use crate::language::{self, Language, Refusal};
 
-/// What a page says to type: the code under "Configure" and "Sign", with what it stands on in front. `languages`: how the client
-/// itself reads an alias.
+/// The commands of a page: the code under "Configure" and "Sign", preceded by the variables that it needs. `languages`
+/// is the client's own notation for aliases.
 pub fn commands(name: &str, page: &str, values: &Values<'_>, languages: &[Language]) -> Result<String, Refusal> {
-    // In a URI the alias is another word.
+    // In a URI the alias is encoded differently.
     let code = native(&code(page)).replace("object=$KEYPAIR", "object=$KEYPAIR_IN_URI");
     let shell = |text: &str| Language::Shell.write(text);
     let alias = shell(&Language::nested(languages, values.alias)?)?;

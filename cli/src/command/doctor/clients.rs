@@ -1,4 +1,4 @@
-//! Certificates at which a client program is known to fail, and the way out. docs/clients has the programs.
+//! Certificates that certain client programs are known to reject, and the fix. docs/clients has the programs.
 
 use super::visit::Visit;
 use crate::account::describe;
@@ -7,13 +7,13 @@ use stm_pkcs11::plural::counted;
 use stm_pkcs11::service::Keypair;
 use stm_pkcs11::x509::Certificate;
 
-/// What a certificate is like, and what comes of it.
+/// A property of a certificate, and its consequence.
 struct Choke {
     met: fn(&Certificate) -> bool,
-    /// As the end of a sentence that begins with the certificate.
+    /// The end of a sentence that begins with the certificate.
     what: &'static str,
     remedy: &'static str,
-    /// Whether the certificates above it must not be like that either.
+    /// Whether the property also matters for the certificates above it.
     issuers: bool,
 }
 
@@ -45,7 +45,7 @@ const CHOKES: &[Choke] = &[
     },
 ];
 
-/// A warning for each that a keypair's certificate, or one above it, is like.
+/// Warns about each property of a keypair's certificate, or of one above it.
 pub fn look(visit: &mut Visit, alias: &str, certificate: &Certificate, chain: &[Arc<[u8]>]) {
     let issuers: Vec<Certificate> = chain.iter().filter_map(|der| Certificate::parse(der.to_vec()).ok()).collect();
     for choke in CHOKES {
@@ -59,7 +59,7 @@ pub fn look(visit: &mut Visit, alias: &str, certificate: &Certificate, chain: &[
     }
 }
 
-/// poppler's pdfsig crashes at any Ed25519 certificate of any token (22.12), in whichever slot it is.
+/// poppler's pdfsig (22.12) crashes if any slot has an Ed25519 certificate.
 pub fn edwards(visit: &mut Visit, keypairs: &[&Arc<Keypair>]) {
     let is_edwards = |keypair: &&&Arc<Keypair>| {
         describe::certificate(keypair).is_some() && describe::key(keypair).eq_ignore_ascii_case("Ed25519")

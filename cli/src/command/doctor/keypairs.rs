@@ -1,4 +1,4 @@
-//! What the doctor looks at in each keypair.
+//! The doctor's checks of keypairs.
 
 use super::visit::{Finding, Visit};
 use super::{SOON, clients, hint};
@@ -12,7 +12,7 @@ use stm_pkcs11::plural::counted;
 use stm_pkcs11::service::{Keypair, Service, Wanted};
 use stm_pkcs11::x509::Certificate;
 
-/// Looks at the keypairs that this user sees, and returns them.
+/// Checks the keypairs that this user sees, and returns them.
 pub fn look(visit: &mut Visit, service: &Service, settings: &TokenSettings, only: Option<&str>) -> Vec<Arc<Keypair>> {
     match progress::during(service, || service.keypairs(Wanted::All, service.deadline())) {
         Ok(all) => {
@@ -65,7 +65,7 @@ fn look_at(visit: &mut Visit, service: &Service, settings: &TokenSettings, all: 
 
 fn one_keypair(visit: &mut Visit, keypair: &Keypair, asked_for: bool) {
     let alias = &keypair.alias;
-    // What is wrong with one of many keypairs is wrong only for users of that one.
+    // A problem of one of many keypairs is an error only for users of that keypair.
     let bad = if asked_for { Finding::Wrong(Exit::Refused) } else { Finding::Warning };
     let key = keypair.public_key.as_deref().map(PublicKey::from_spki);
     let Some(Ok(key)) = key else {
@@ -97,7 +97,7 @@ fn one_keypair(visit: &mut Visit, keypair: &Keypair, asked_for: bool) {
             return visit.add("keypair", bad, format!("{detail}, and STM_PKCS11_CERTIFICATE names it"), remedy);
         }
         return match valid(&held) {
-            // The keypair signs; what is wrong is which certificate goes with the signatures.
+            // The keypair signs; the problem is the certificate that goes with the signatures.
             Some(other) => {
                 let remedy =
                     format!("make the certificate {} the default one in the service's web page", other.record.id);
@@ -116,7 +116,7 @@ fn one_keypair(visit: &mut Visit, keypair: &Keypair, asked_for: bool) {
     chain(visit, keypair, found);
 }
 
-/// Certificates that the module does not show, and why.
+/// Warns about certificates that the token does not show.
 fn unfit(visit: &mut Visit, alias: &str, held: &[Held<'_>]) {
     for Held { record, read } in held {
         if let Err(unfit) = read {
@@ -139,7 +139,7 @@ fn valid<'a, 'b>(held: &'b [Held<'a>]) -> Option<&'b Held<'a>> {
     })
 }
 
-/// Whether each certificate is followed by its issuer, up to one that is its own.
+/// Checks that each certificate is followed by its issuer, up to a self-signed one.
 fn chain(visit: &mut Visit, keypair: &Keypair, leaf: &Certificate) {
     let Some(record) = keypair.default_certificate() else { return };
     let above: Vec<Certificate> = record.chain.iter().filter_map(|der| Certificate::parse(der.to_vec()).ok()).collect();
@@ -159,7 +159,7 @@ fn chain(visit: &mut Visit, keypair: &Keypair, leaf: &Certificate) {
         last = issuer.clone();
         length += 1;
         if length > 10 {
-            return visit.warning("chain", format!("{}: it has no end", keypair.alias), "");
+            return visit.warning("chain", format!("{}: it does not end", keypair.alias), "");
         }
     }
     visit.fine(

@@ -1,4 +1,4 @@
-//! The ledger and the budget: whether they can be read, and what is spent.
+//! The doctor's checks of ledger and budget.
 
 use super::visit::Visit;
 use crate::print::Exit;
@@ -6,7 +6,8 @@ use stm_pkcs11::config::LedgerSettings;
 use stm_pkcs11::ledger::Ledger;
 use stm_pkcs11::plural::counted;
 
-/// Says what is spent of the budget, and how many requests have no known end. Writes nothing, and nothing where neither is set.
+/// Reports how much of the budget is spent, and how many requests are unfinished. Writes no file, and reports nothing
+/// if neither is set.
 pub fn look(visit: &mut Visit, settings: &LedgerSettings) {
     let ledger = Ledger::new(settings);
     match ledger.limits() {

@@ -1,4 +1,4 @@
-//! `stm-pkcs11 doctor`: every step on the way to a signature, each fine or with what to do. It spends no signature.
+//! `stm-pkcs11 doctor`: checks each step needed to sign, and says how to fix problems. It uses up no signature.
 
 mod clients;
 mod keypairs;
@@ -35,9 +35,9 @@ pub struct Arguments {
     json: bool,
 }
 
-/// How far clocks may differ before certificates and signatures suffer.
+/// The largest difference between clocks that causes no problem.
 const SKEW: Duration = Duration::from_secs(120);
-/// Warn when a certificate ends within this many days.
+/// Warn if a certificate expires within this many days.
 const SOON: i64 = 30;
 
 pub fn run(arguments: &Arguments) -> Result<(), Failure> {
@@ -53,20 +53,20 @@ pub fn run(arguments: &Arguments) -> Result<(), Failure> {
     examined.visit.result()
 }
 
-/// An account, and what is right and wrong with it.
+/// An account, and the results of its examination.
 pub struct Examined {
     pub visit: Visit,
     pub settings: Arc<TokenSettings>,
-    /// The keypairs that this user sees; none where the service did not answer.
+    /// The keypairs that this user sees; empty if the service did not answer.
     pub keypairs: Vec<Arc<Keypair>>,
-    /// What the user has to know of the settings.
+    /// Notices about the settings.
     pub notices: Vec<String>,
 }
 
-/// Takes every step that leads to a signature, of all keypairs or of one. Spends no signature.
+/// Performs every check, for all keypairs or for one. Uses up no signature.
 ///
 /// # Errors
-/// No account is chosen. What is wrong with the account is in the visit.
+/// No account is chosen. Problems of the account are in the visit.
 pub fn examine(choice: &Choice, keypair: Option<&str>) -> Result<Examined, Failure> {
     let (config, settings) = choice.settings()?;
     let mut visit = Visit::default();
@@ -103,7 +103,7 @@ fn look_at_settings(visit: &mut Visit, settings: &TokenSettings) {
         );
     }
     if settings.skip_verify {
-        let remedy = "set SM_CA_FILE to the certificate of whoever inspects the connection, and unset it";
+        let remedy = "set SM_CA_FILE to the CA certificate of the inspecting proxy, and unset SM_TLS_SKIP_VERIFY";
         visit.warning("settings", "SM_TLS_SKIP_VERIFY: the service's certificate is not checked", remedy);
     }
     if let Some(host) = &settings.host
@@ -180,7 +180,7 @@ fn network(visit: &mut Visit, settings: &TokenSettings) {
     }
 }
 
-/// TLS, API key and rights, by one small request.
+/// Checks TLS, API key and permissions with one small request.
 fn account(visit: &mut Visit, service: &Service) -> bool {
     let begun = SystemTime::now();
     let clock = match service.check() {
@@ -207,7 +207,7 @@ fn account(visit: &mut Visit, service: &Service) -> bool {
     true
 }
 
-/// The failure's own remedy, and what only the doctor has the time to say.
+/// The failure's own fix, with additional advice.
 pub fn hint(failure: &service::Failure) -> String {
     let more = match failure.kind() {
         Kind::Tls => "; where a company's firewall inspects connections, SM_CA_FILE names its certificate",

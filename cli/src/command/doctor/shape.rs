@@ -1,8 +1,8 @@
-//! `stm-pkcs11 doctor --shape`: what the service's answers are made of, without anything that they say.
+//! `stm-pkcs11 doctor --shape`: the structure of the service's responses, without their values.
 //!
-//! The report turns guesses about the service into facts, so it has to be safe to paste into a public issue: no value
-//! of a member is printed but numbers of pages and words of the service's own (`RSA`, `ONLINE`), which a fixed list
-//! names.
+//! The report turns assumptions about the service into facts, so it must be safe to paste into a public issue. It
+//! prints no value of a member, except page numbers and words of the service itself (`RSA`, `ONLINE`) from a fixed
+//! list.
 
 use crate::account::{Choice, refused};
 use crate::print::{self, Failure};
@@ -17,7 +17,7 @@ use stm_pkcs11::plural::counted;
 use stm_pkcs11::service::{self, Exchange, Service, Wanted};
 use stm_pkcs11::x509::Certificate;
 
-/// Words of the service that are printed as they are; every other word is a kind and a length.
+/// Words of the service that are printed; for any other text, only its kind and length are printed.
 const WORDS: &[&str] = &[
     "ACTIVE",
     "BASIC",
@@ -52,16 +52,16 @@ const WORDS: &[&str] = &[
     "root",
 ];
 
-/// Media types that are printed as they are.
+/// Media types that are printed.
 const MEDIA_TYPES: &[&str] = &["application/json", "application/problem+json", "text/html", "text/plain"];
 
 /// Members of the envelope of a list whose numbers are printed.
 const PAGE_NUMBERS: &[&str] = &["total", "offset", "limit"];
 
-/// Sends the requests that the module would send, all of them reads, and prints what they are answered with.
+/// Sends the requests that the module would send, all of them reads, and prints the structure of the responses.
 ///
 /// # Errors
-/// The keypairs cannot be listed, or the record of the signature cannot be read; what came until then is printed.
+/// The keypairs cannot be listed, or the log entry of the signature cannot be read. Everything before that is printed.
 pub fn run(account: &Choice, signature: Option<&str>) -> Result<(), Failure> {
     let (_, settings) = account.settings()?;
     let Some(mut settings) = Arc::into_inner(settings) else { unreachable!("the configuration is dropped") };
@@ -71,7 +71,7 @@ pub fn run(account: &Choice, signature: Option<&str>) -> Result<(), Failure> {
     let seen: Mutex<HashSet<String>> = Mutex::default();
     service.observe(Box::new(move |exchange| {
         let mut seen = seen.lock().unwrap_or_else(PoisonError::into_inner);
-        // Of a list's further pages the head is enough.
+        // For further pages of a list, the head is enough.
         let whole = seen.insert(format!("{} {} {}", exchange.method, unnumbered(exchange), exchange.status));
         print::text(&describe(exchange, whole));
     }));
@@ -99,12 +99,12 @@ fn requests(service: &Service, signature: Option<&str>) -> Result<(), Failure> {
     results.into_iter().collect()
 }
 
-/// The place without the numbers of pages.
+/// The path and query without page numbers.
 fn unnumbered(exchange: &Exchange<'_>) -> String {
     place(exchange.path_and_query).chars().filter(|c| !c.is_ascii_digit()).collect()
 }
 
-/// One request and its answer, as lines; `whole` with the tree of the body.
+/// One request and its response, as lines; `whole` adds the tree of the body.
 fn describe(exchange: &Exchange<'_>, whole: bool) -> String {
     let mut text = format!("\n{} {}\n", exchange.method, place(exchange.path_and_query));
     let media_type = exchange.content_type.split(';').next().unwrap_or_default().trim();
@@ -138,7 +138,7 @@ fn describe(exchange: &Exchange<'_>, whole: bool) -> String {
     text
 }
 
-/// Path and query without what names an account: ids and values, but for the numbers of pages.
+/// Path and query without ids and values, which could identify an account; page numbers are kept.
 fn place(path_and_query: &str) -> String {
     let (path, query) = path_and_query.split_once('?').unwrap_or((path_and_query, ""));
     let path: Vec<&str> = path.split('/').collect();
@@ -164,7 +164,7 @@ fn page_numbers(body: &Value) -> Option<String> {
     Some(numbers.join(", "))
 }
 
-/// What a text that is not JSON begins like.
+/// Describes the beginning of a text that is not JSON.
 fn looks_like(body: &[u8]) -> &'static str {
     let start: String = String::from_utf8_lossy(&body[..body.len().min(200)]).trim_start().to_ascii_lowercase();
     match start {
@@ -175,7 +175,7 @@ fn looks_like(body: &[u8]) -> &'static str {
     }
 }
 
-/// A member's name, if it is a name of a program and not one of a person or a thing.
+/// A member's name, unless it looks like the name of a person or a thing.
 fn plain(name: &str) -> String {
     let plain = |c: char| c.is_ascii_alphabetic() || c == '_';
     let digits = name.chars().filter(char::is_ascii_digit).count();
@@ -185,12 +185,12 @@ fn plain(name: &str) -> String {
     }
 }
 
-/// What all values at one place of the tree have in common.
+/// The common properties of all values at one place of the tree.
 #[derive(Default)]
 struct Shape {
-    /// How many values there were.
+    /// The number of values.
     seen: usize,
-    /// Kind to lengths: shortest, longest.
+    /// The shortest and longest length, for each kind.
     kinds: BTreeMap<String, Option<(usize, usize)>>,
     /// Members of objects, in the order in which they were first seen.
     members: Vec<(String, Shape)>,

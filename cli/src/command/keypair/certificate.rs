@@ -56,7 +56,7 @@ pub fn run(arguments: &Certificate) -> Result<(), Failure> {
     }
     if all.is_empty() {
         let why = "the service gives no issuers for it".to_owned();
-        return Err(missing(why, "ask whoever issued it for the chain"));
+        return Err(missing(why, "ask its issuer for the chain"));
     }
     if arguments.json {
         print::json(&all.into_iter().map(bare_certificate_json).collect());

@@ -11,7 +11,7 @@ use stm_pkcs11::service::{Keypair, Wanted};
 
 #[derive(clap::Args)]
 pub struct List {
-    /// Only these: aliases, ids, and patterns with * and ?; default: all that STM_PKCS11_KEYPAIRS lets through
+    /// Only these: aliases, ids, and patterns with * and ?; default: all that STM_PKCS11_KEYPAIRS includes
     #[arg(value_name = "PATTERN")]
     patterns: Vec<String>,
     #[command(flatten)]

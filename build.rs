@@ -1,23 +1,23 @@
-//! Links the module so that it cannot be unmapped while code of it may still run.
+//! Links the module so that it cannot be unmapped while its code may still run.
 
 fn main() {
     println!("cargo:rerun-if-changed=build.rs");
     let target = std::env::var("CARGO_CFG_TARGET_OS").unwrap_or_default();
     if matches!(target.as_str(), "linux" | "android" | "freebsd") {
-        // Thread-local destructors of std and of the crypto provider run when a host's thread ends, which may be long
-        // after the host called dlclose.
+        // Thread-local destructors of std and of the crypto provider run when a thread of the host ends, which may be
+        // long after dlclose.
         println!("cargo:rustc-cdylib-link-arg=-Wl,-z,nodelete");
     }
     if target == "windows" {
         version_resource();
     }
     if linked_by_lld() {
-        // Functions that came out the same are there once.
+        // Identical functions are merged.
         println!("cargo:rustc-cdylib-link-arg=-Wl,--icf=all");
     }
 }
 
-/// Name and version as Windows shows them (the "Details" of the file), made by the resource compiler of MinGW.
+/// Name and version in the form that Windows shows (the "Details" of the file), compiled by MinGW's resource compiler.
 fn version_resource() {
     let variable = |name: &str| std::env::var(name).unwrap_or_default();
     let folder = std::path::PathBuf::from(variable("OUT_DIR"));
@@ -43,8 +43,8 @@ fn version_resource() {
     }
 }
 
-/// Whether the compiler brings its own linker and uses it (x86-64 Linux, unless a distribution took it out): the only one
-/// that is known to take the option.
+/// Whether the compiler has its own linker and uses it (x86-64 Linux, unless a distribution removed it): the only one
+/// known to support the option.
 fn linked_by_lld() -> bool {
     let variable = |name: &str| std::env::var(name).unwrap_or_default();
     let target = variable("TARGET");

@@ -1,4 +1,4 @@
-//! docs/architecture.md names files and functions: they are there.
+//! Checks that the files and functions in docs/architecture.md exist.
 
 use std::fs;
 use std::path::Path;
@@ -8,12 +8,12 @@ fn read(path: &str) -> String {
     fs::read_to_string(&path).unwrap_or_else(|error| panic!("{}: {error}", path.display()))
 }
 
-/// What stands in backquotes on a line.
+/// The text in backquotes on a line.
 fn quoted(line: &str) -> impl Iterator<Item = &str> {
     line.split('`').skip(1).step_by(2)
 }
 
-/// Paths that the page names: from the repository's root, or from `src`. Words with a blank or a placeholder are none.
+/// Paths on the page, relative to the repository or to `src`. Words with a blank or a placeholder do not count.
 fn paths(page: &str) -> Vec<&str> {
     let is_path = |text: &&str| {
         let plain = text.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"/._-".contains(&byte));

@@ -1,13 +1,13 @@
-//! Who knows whom in `src/`: the arrows between files, read off their `use` lines and the paths in their code, run down only,
-//! and nowhere in a circle. docs/architecture.md has the picture.
+//! The dependencies between files in `src/`, found by parsing their `use` lines and paths: they point only downwards,
+//! and form no circles. docs/architecture.md has the picture.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::{Path, PathBuf};
 use syn::visit::{self, Visit};
 
-/// The floors from the top down. A file may know the files of its own room, and of every floor below; not those of a room
-/// beside it.
+/// The layers from the top down. A file may depend on files of its own module and of every lower layer, but not of
+/// another module in the same layer.
 const FLOORS: &[&[&str]] = &[
     &["abi", "windows"],
     &["boundary"],
@@ -22,20 +22,20 @@ const FLOORS: &[&[&str]] = &[
     &["ledger"],
     &["log"],
     &["config"],
-    // What everything stands on.
+    // The foundation of everything else.
     &[""],
 ];
 
-/// The floors whose files must not know each other in circles. (`log` and `config` are a file with its own parts.)
+/// The layers without circles between their files. (`log` and `config` are single files with submodules.)
 const WITHOUT_CIRCLES: &[&str] = &["abi", "boundary", "mechanism", "service", "token", "windows"];
 
-/// The crate's root knows all, and nobody knows it.
+/// The crate's root depends on everything, and nothing depends on it.
 const ROOT: &str = "lib";
 
-/// Files by their path below `src`, without `.rs`, each with the files that it knows.
+/// Files by their path below `src`, without `.rs`, each with its dependencies.
 type Arrows = BTreeMap<String, BTreeSet<String>>;
 
-/// The paths that a file names: absolute ones, as segments from the crate's root.
+/// The paths in a file: absolute ones, as segments from the crate's root.
 struct Paths<'a> {
     /// The module that is being read.
     module: Vec<String>,
@@ -45,7 +45,7 @@ struct Paths<'a> {
 }
 
 impl Paths<'_> {
-    /// Makes a path absolute; one that begins in another crate is passed over.
+    /// Makes a path absolute; ignores paths into other crates.
     fn take(&mut self, path: &[String]) {
         let mut from = self.module.clone();
         let mut rest = path;
@@ -103,7 +103,7 @@ impl Paths<'_> {
     }
 }
 
-/// Whether an item is there for tests only: those may look wherever they like.
+/// Whether an item exists only for tests, which may use anything.
 fn for_tests(attributes: &[syn::Attribute]) -> bool {
     attributes.iter().any(|attribute| match &attribute.meta {
         syn::Meta::List(list) => list.path.is_ident("cfg") && list.tokens.to_string() == "test",
@@ -128,7 +128,7 @@ impl<'ast> Visit<'ast> for Paths<'_> {
     }
 
     fn visit_visibility(&mut self, _: &'ast syn::Visibility) {
-        // `pub(in crate::token)` says who may know, not who is known.
+        // `pub(in crate::token)` restricts visibility, and is not a dependency.
     }
 
     fn visit_path(&mut self, path: &'ast syn::Path) {
@@ -157,7 +157,7 @@ fn files(folder: &Path, into: &mut Vec<PathBuf>) {
     }
 }
 
-/// Reads the arrows off sources: name and text.
+/// The dependencies of sources, given by name and text.
 fn arrows(sources: &BTreeMap<String, String>) -> Arrows {
     let module = |name: &str| -> Vec<String> {
         let segments = name.split('/').map(str::to_owned);
@@ -170,7 +170,7 @@ fn arrows(sources: &BTreeMap<String, String>) -> Arrows {
         let mut paths = Paths { module: module(name), modules: &modules, found: BTreeSet::new() };
         paths.visit_file(&parsed);
         let known = paths.found.iter().filter_map(|path| {
-            // The longest beginning that is a file; the rest are names in it.
+            // The longest prefix that is a file; the rest are names in it.
             (1..=path.len()).rev().find_map(|length| modules.get(&path[..length]))
         });
         (name.clone(), known.filter(|other| *other != name).cloned().collect())
@@ -189,7 +189,7 @@ fn place(name: &str) -> (usize, &'static str) {
     FLOORS.iter().enumerate().find_map(room).expect("the last floor has everything")
 }
 
-/// Arrows that run up, or to a room beside.
+/// Dependencies that point upwards, or to a neighbouring module.
 fn up(arrows: &Arrows) -> Vec<String> {
     let mut found = Vec::new();
     for (name, known) in arrows.iter().filter(|(name, _)| *name != ROOT) {
@@ -203,7 +203,7 @@ fn up(arrows: &Arrows) -> Vec<String> {
     found
 }
 
-/// All that a file knows, directly and by way of others.
+/// Everything that a file depends on, directly and indirectly.
 fn reach<'a>(name: &str, arrows: &'a Arrows) -> BTreeSet<&'a str> {
     let mut reached = BTreeSet::new();
     let mut next: Vec<&str> = arrows[name].iter().map(String::as_str).collect();
@@ -215,7 +215,7 @@ fn reach<'a>(name: &str, arrows: &'a Arrows) -> BTreeSet<&'a str> {
     reached
 }
 
-/// The files that know each other in circles, a line for each knot of them, with the arrows in it.
+/// The circles, one line for each, with the dependencies in it.
 fn circles(arrows: &Arrows) -> Vec<String> {
     let reached: BTreeMap<&str, BTreeSet<&str>> = arrows.keys().map(|name| (&name[..], reach(name, arrows))).collect();
     let knot = |name: &str| -> BTreeSet<&str> {
@@ -261,7 +261,7 @@ fn no_files_know_each_other_in_a_circle() {
     assert!(circles.is_empty(), "circles:\n{}", circles.join("\n"));
 }
 
-/// The sources with one more line in one of them.
+/// The sources with an additional line in one of them.
 fn with(name: &str, line: &str) -> Arrows {
     let mut sources = sources();
     sources.get_mut(name).unwrap_or_else(|| panic!("there is no {name}")).push_str(line);

@@ -1,5 +1,5 @@
-//! The service's other behaviours, one switch of the emulator each: the module finds its keys, signs, and asks no more than it
-//! has to. The strict default is what all other tests run with.
+//! The service's other behaviours, one emulator switch each: the module must find its keys and sign, with no
+//! unnecessary requests. All other tests run with the strict default.
 
 #![allow(clippy::macro_metavars_in_unsafe, reason = "calling C functions is what these tests are for")]
 
@@ -12,8 +12,8 @@ use support::{Emulator, P11};
 /// More keypairs than one page has.
 const MORE: usize = 130;
 
-/// Signs with a key found by its label, finds its certificate, and then, in another run of the library, lists all keys. The numbers
-/// are the most requests of each: until the first signature, and of the listing.
+/// Signs with a key found by its label, finds its certificate, and lists all keys in another run of the library. The
+/// numbers are limits for the requests until the first signature, and for the listing.
 fn works(emulator: &Emulator, until_signed: usize, listing: usize) {
     for label in ["demo-rsa-2048", "demo-ec-p256"] {
         emulator.clear();

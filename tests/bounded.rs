@@ -1,4 +1,5 @@
-//! What a service, or whoever poses as it, can make a host's memory do: no answer costs more than 64 MB and what is kept of it.
+//! Limits the memory that a service, or an impostor, can make a host use: no response costs more than 64 MB in addition
+//! to what is kept of it.
 
 #![allow(clippy::macro_metavars_in_unsafe, reason = "calling C functions is what these tests are for")]
 
@@ -11,10 +12,10 @@ use std::time::{Duration, Instant};
 use support::template::Attributes;
 use support::{Emulator, P11};
 
-/// What a call may take, in bytes.
+/// The memory that a call may use, in bytes.
 const ROOM: usize = 64 << 20;
 
-/// The process's memory, in bytes: the most that it was since the last [`forget`].
+/// The process's peak memory since the last [`forget`], in bytes.
 fn most() -> usize {
     let status = std::fs::read_to_string("/proc/self/status").expect("/proc");
     let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:")).expect("VmHWM");
@@ -25,14 +26,14 @@ fn forget() {
     std::fs::write("/proc/self/clear_refs", "5").expect("the mark of the highest can be taken back");
 }
 
-/// Lists all keypairs while the front does this; what the call answered, and how much memory it took at most, in bytes.
+/// Lists all keypairs while the front behaves like this; returns the result, and the peak memory in bytes.
 fn listed(emulator: &Emulator, steps: &'static [Step]) -> (Result<Vec<CK_OBJECT_HANDLE>, CK_RV>, usize) {
     let front = Front::start(emulator);
     let p11 = P11::load();
     p11.begin(&format!("SM_HOST={};STM_PKCS11_CACHE=off;STM_PKCS11_TIMEOUT=120", front.host));
     let session = p11.open(0);
     let wanted = Attributes::new().class(CKO_PRIVATE_KEY);
-    // Connections, roots and buffers are made once.
+    // Connections, CA certificates and buffers are created once.
     let key = p11.private_key(session, "demo-ec-p256");
     front.set(Plan { on: "GET", steps, ..Plan::FAIR });
     forget();
@@ -101,7 +102,7 @@ service_test!(words_and_chains_without_end_are_not_kept, |emulator: &Emulator| {
 });
 
 service_test!(a_list_without_end_ends_where_its_room_does, |emulator: &Emulator| {
-    /// A keypair of eighteen kilobytes, all of which is kept: a page has more than a thousand.
+    /// A keypair of eighteen kilobytes, all of which is kept; a page contains more than a thousand.
     fn item(number: u64) -> String {
         let der = "MAAA".repeat(4_500);
         format!(r#"{{"id":"{number}","alias":"{number}","certificates":[{{"cert":"{der}"}}]}},"#)

@@ -1,4 +1,4 @@
-//! The cache on disk: whose it is, what it never touches, and what one failing keypair costs the others.
+//! The cache on disk: its owner, the files that it must not touch, and the effect of one failing keypair on the others.
 
 #![allow(clippy::macro_metavars_in_unsafe, reason = "calling C functions is what these tests are for")]
 
@@ -11,12 +11,12 @@ use support::template::Attributes;
 use support::{Emulator, P11};
 
 const DIGEST: [u8; 32] = [7; 32];
-/// Keypairs that may be kept: with a dynamic one among them a list is not.
+/// Keypairs that may be cached: a list with a dynamic one is not.
 const NAMES: &str = "STM_PKCS11_KEYPAIRS=demo-ec-p256,demo-rsa-2048,demo-offline";
-/// How such a file begins.
+/// The beginning of such a file.
 const SQLITE: &[u8] = b"SQLite format 3\0the vendor's module keeps its keypairs here";
 
-/// How many private keys a run with these settings lists in the first slot.
+/// The number of private keys that a run with these settings lists in the first slot.
 fn listed(p11: &P11, settings: &str) -> usize {
     p11.begin(&format!("{settings};{NAMES}"));
     let session = p11.open(0);
@@ -53,7 +53,7 @@ service_test!(
         }
         let names: Vec<_> = std::fs::read_dir(home()).expect("the home").flatten().map(|e| e.file_name()).collect();
         assert!(names.iter().all(|name| !name.to_string_lossy().starts_with("pk.db") || name == "pk.db"), "{names:?}");
-        // The next process has a cache all the same, but asks once for the keypair that failed.
+        // The next process still has a cache, but requests the keypair that failed.
         let plain = format!("SM_PKCS11_DB_DSN={}", database.display());
         assert_eq!(listed(&p11, &plain), 3);
         emulator.clear();
@@ -80,7 +80,7 @@ service_test!(a_named_file_shows_an_account_nothing_of_another, |emulator: &Emul
     assert!(found.is_err(), "the service is asked, and does not know this key: {found:?}");
     p11.finish();
     assert!(gets(emulator) > 0);
-    // Nothing that failed has replaced what was there.
+    // The failure has replaced nothing in the cache.
     emulator.clear();
     assert_eq!((listed(&p11, &settings), gets(emulator)), (all, 0));
 });
@@ -113,7 +113,7 @@ service_test!(a_link_in_place_of_the_cache_file_is_not_followed, |_: &Emulator| 
     assert!(link.is_symlink());
 });
 
-/// What the test without `/proc` sets in the process that has none.
+/// Set by the test in a process without `/proc`.
 const HIDDEN: &str = "STM_PKCS11_TEST_PROC_HIDDEN";
 
 service_test!(the_cache_works_without_proc, |emulator: &Emulator| {
@@ -122,7 +122,7 @@ service_test!(the_cache_works_without_proc, |emulator: &Emulator| {
         let own = std::env::current_exe().expect("the test knows its own path");
         let mut command = Command::new("unshare");
         command.args(["--map-root-user", "--mount", "sh", "-c", script]).arg(own).env(HIDDEN, "1");
-        // A process without /proc does not know where its own file is.
+        // A process without /proc does not know the path of its own program.
         command.env("STM_PKCS11_MODULE", support::module_path());
         let output =
             command.args(["the_cache_works_without_proc", "--exact", "--nocapture"]).output().expect("unshare");

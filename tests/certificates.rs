@@ -1,4 +1,4 @@
-//! Which of a keypair's certificates is shown, and that one is recognised however its key is written.
+//! Which of a keypair's certificates is shown, and that a certificate is recognised in any encoding of its key.
 
 #![allow(clippy::macro_metavars_in_unsafe, reason = "calling C functions is what these tests are for")]
 
@@ -20,7 +20,7 @@ use x509_parser::asn1_rs::{Any, FromDer};
 
 const KEY: &str = "demo-ec-p256";
 
-/// The certificates that the service has of [`KEY`], and what it says of its public key; a test has a process of its own.
+/// The service's certificates of [`KEY`], and its public key; each test has a separate process.
 static HELD: Mutex<(Vec<Value>, Option<String>)> = Mutex::new((Vec::new(), None));
 
 fn service(asked: &Asked) -> Reply {
@@ -43,7 +43,7 @@ fn service(asked: &Asked) -> Reply {
     })
 }
 
-/// A run of the module before a service that has these certificates.
+/// A run of the module with a service that has these certificates.
 struct Run {
     p11: P11,
     session: CK_SESSION_HANDLE,
@@ -98,7 +98,7 @@ fn spki(front: &Front) -> Vec<u8> {
     found
 }
 
-/// A public key on P-256 of somebody else.
+/// A foreign public key on P-256.
 struct Foreign(Vec<u8>);
 
 impl PublicKeyData for Foreign {
@@ -111,7 +111,7 @@ impl PublicKeyData for Foreign {
     }
 }
 
-/// An authority for certificates of [`KEY`].
+/// A CA for certificates of [`KEY`].
 struct Authority(Issuer<'static, KeyPair>);
 
 impl Authority {
@@ -131,7 +131,7 @@ impl Authority {
         params.signed_by(&subject, &self.0).expect("a certificate").der().to_vec()
     }
 
-    /// The same certificate, its curve written out.
+    /// The same certificate, with explicit curve parameters.
     fn with_explicit_curve(&self, certificate: &[u8]) -> Vec<u8> {
         let whole = children(certificate);
         let tbs: Vec<Vec<u8>> = children(&whole[0])
@@ -196,7 +196,7 @@ service_test!(a_certificate_that_writes_out_its_curve_is_of_its_key, |emulator: 
     let explicit = authority.with_explicit_curve(&authority.issue(&spki, (2020, 2090)));
     assert!(explicit.len() > 400 && !explicit.windows(21).any(|window| window == NAMED));
     let held = [record("explicit", &explicit, true, "ACTIVE")];
-    // The service's public key names the curve, writes it out too, or is not there.
+    // The service's public key has a named curve, explicit parameters, or is missing.
     for public_key in [None, Some(STANDARD.encode(explicit_spki(&spki))), Some(String::new())] {
         let run = Run::new(&front, &held, public_key, "");
         assert_eq!(run.certificate().as_deref(), Some(&explicit[..]));
@@ -231,7 +231,7 @@ service_test!(an_expired_default_certificate_gives_way_to_a_valid_active_one, |e
                 .contains("the default certificate the-old-one is not valid now, so the module shows the-new-one"),
         "{said:#?}"
     );
-    // What is revoked, not valid yet, or of another key takes nobody's place.
+    // Certificates that are revoked, not valid yet, or for another key are not chosen.
     for useless in [
         record("revoked", &valid, false, "REVOKED"),
         record("early", &authority.issue(&spki, (2080, 2090)), false, "ACTIVE"),
@@ -268,7 +268,7 @@ service_test!(a_setting_chooses_the_certificate_by_id_or_alias, |emulator: &Emul
     ] {
         let run = Run::new(&front, &held, None, &format!("STM_PKCS11_CERTIFICATE={setting}"));
         let session = run.session;
-        // By its alias, as most programs look for it.
+        // By its alias, like most programs.
         assert!(!run.p11.find(session, &Attributes::new().class(CKO_PRIVATE_KEY).label(KEY)).is_empty());
         assert_eq!(run.certificate().as_deref(), Some(&shown[..]), "{setting}");
         run.signs();
@@ -281,7 +281,7 @@ service_test!(a_setting_chooses_the_certificate_by_id_or_alias, |emulator: &Emul
             }
         }
     }
-    // In a list each name must be some keypair's, and keypairs that are not named keep their own.
+    // In a list, each name must match some keypair; keypairs that are not named keep their own certificate.
     let run = Run::new(&front, &held, None, "STM_PKCS11_CERTIFICATE=id-of-second\\, of two,nobodys");
     let all = run.p11.find(run.session, &Attributes::new().class(CKO_CERTIFICATE));
     assert!(all.len() > 4, "{all:?}");

@@ -223,6 +223,60 @@ fn messages_and_help_are_plain_english() {
     assert!(bad.is_empty(), "{} places:\n{}", bad.len(), bad.join("\n"));
 }
 
+/// Nouns that messages count; `stm_pkcs11::plural` puts them into the right number.
+const COUNTED: &[&str] = &[
+    "addresses",
+    "bytes",
+    "bits",
+    "certificates",
+    "characters",
+    "entries",
+    "files",
+    "keypairs",
+    "lines",
+    "operations",
+    "requests",
+    "retries",
+    "signatures",
+    "warnings",
+];
+
+/// Where a plural after a value is right: the beginning of the path, the surrounding words, and the reason.
+const PLURAL: &[(&str, &str, &str)] = &[
+    ("src/mechanism/key.rs", "has {} bytes", "a constant: the length of post-quantum public keys"),
+    ("src/mechanism/signing.rs", "at most {most} bytes", "a limit of many bytes"),
+    ("src/mechanism/signing.rs", "a salt of {", "the length of a digest"),
+    (
+        "src/mechanism/signing.rs",
+        "(it has a salt of {salt} bytes)",
+        "a salt of one byte would be no defect worth a rule",
+    ),
+    ("src/service/transport.rs", "longer than {limit} bytes", "a limit of many bytes"),
+    ("src/abi/reserved.rs", "{MAX_TEXT} bytes", "a constant"),
+    ("cli/src/codesign", "can sign code: {}", "the message for several keypairs"),
+    ("cli/src/command/sign_file.rs", "files are named", "the message for several files"),
+    ("cli/src", "{} keypairs do not sign", "the value is a kind of key, not a count"),
+];
+
+#[test]
+fn a_count_has_its_noun_in_the_right_number() {
+    let mut bad = Vec::new();
+    for path in
+        ["src", "cli/src"].iter().flat_map(|below| files(below)).filter(|path| path.extension() == Some("rs".as_ref()))
+    {
+        let mut texts = Texts::default();
+        texts.visit_file(&syn::parse_file(&fs::read_to_string(&path).expect("a source")).expect("Rust"));
+        let name = name(&path);
+        for text in &texts.found {
+            let right = PLURAL.iter().any(|(file, words, _)| name.starts_with(file) && text.contains(words));
+            if let (false, Some(noun)) = (right, COUNTED.iter().find(|noun| text.contains(&format!("}} {noun}")))) {
+                bad.push(format!("{name}: \"{text}\": use plural::counted for {noun}"));
+            }
+        }
+    }
+    assert!(bad.is_empty(), "{} places:\n{}", bad.len(), bad.join("\n"));
+}
+
 #[test]
 fn a_habit_is_found_and_what_is_right_is_left_alone() {
     assert_eq!(found("x", "the file is no certificate").len(), 1);

@@ -1,7 +1,7 @@
-//! Call, state, argument: which codes of the standard may come back. Several hundred rows, through the loaded library.
+//! Call, state, argument, and the permitted return codes. Several hundred rows, run with the loaded library.
 //!
-//! A row that allows more than one code does so because the standard does: where several conditions hold at once it does
-//! not say which is reported.
+//! A row permits more than one code only where the standard does: if several conditions hold at once, it does not say
+//! which is reported.
 
 #![allow(clippy::macro_metavars_in_unsafe, reason = "calling C functions is what these tests are for")]
 
@@ -22,7 +22,7 @@ use support::{Emulator, Mechanism, P11};
 const GARBAGE: CK_ULONG = 0xdead_beef;
 const HUGE: CK_ULONG = CK_ULONG::MAX;
 
-/// What has to go on for a function to look at its arguments.
+/// The active operation that a function requires before it checks its arguments.
 #[derive(Clone, Copy)]
 enum Before {
     Nothing,
@@ -69,8 +69,8 @@ fn begin(p11: &P11, before: Before) -> CK_SESSION_HANDLE {
 service_test!(a_null_pointer_with_a_length_is_a_wrong_argument_in_every_function, |emulator: &Emulator| {
     use Before::*;
     let p11 = P11::start();
-    // Each row has null pointers with lengths, one at a time where a function has several. A null signature for
-    // C_VerifyMessageNext is no row: it says that more parts follow.
+    // Each row passes a null pointer with a length, one argument at a time. C_VerifyMessageNext with a null signature
+    // is missing, because that means that more parts follow.
     let rows: Vec<(Before, Row<'_>)> = [
         (
             Nothing,

@@ -1,4 +1,4 @@
-//! The network and the service at their worst. `docs/faults.md` is made from these tables.
+//! Faults of the network and the service. `docs/faults.md` is generated from these tables.
 
 #![allow(clippy::macro_metavars_in_unsafe, reason = "calling C functions is what these tests are for")]
 
@@ -32,7 +32,7 @@ service_test!(a_hundred_megabytes_of_answer_are_not_kept_in_memory, |emulator: &
     assert!(grown < 32 << 10, "{grown} kB, and the server is in this process, too");
 });
 
-/// The most memory that this process had, in kB.
+/// The peak memory of this process, in kB.
 fn peak() -> i64 {
     let status = std::fs::read_to_string("/proc/self/status").expect("/proc");
     let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:")).expect("VmHWM");

@@ -1,5 +1,5 @@
-//! The module in someone else's process: forks, threads, signals, exits, small stacks, and what else a host may do.
-//! Each test has a process of its own, and one that crashes or hangs fails.
+//! The module inside another program's process: forks, threads, signals, exits, small stacks, and other behaviour of
+//! hosts. Each test has its own process; a crash or a hang fails it.
 
 #![allow(clippy::macro_metavars_in_unsafe, reason = "calling C functions is what these tests are for")]
 
@@ -23,7 +23,7 @@ mod threading;
 use cryptoki_sys::*;
 use support::P11;
 
-/// What is signed here.
+/// The digest to sign.
 const DIGEST: [u8; 32] = [7; 32];
 const KEY: &str = "demo-ec-p256";
 
@@ -40,13 +40,14 @@ fn find(p11: &P11, session: CK_SESSION_HANDLE) -> Result<CK_OBJECT_HANDLE, CK_RV
     p11.try_find(session, &wanted)?.first().copied().ok_or(CKR_KEY_HANDLE_INVALID)
 }
 
-/// Runs `body` in a forked child, which ends without running anybody's handlers; whether it was true, within ten seconds.
+/// Runs `body` in a forked child, which ends without running exit handlers; returns whether it was true within ten
+/// seconds.
 fn in_child(body: impl FnOnce() -> bool) -> bool {
     let status = status_of_child(|| i32::from(!body()));
     status.expect("the child hangs") == 0
 }
 
-/// The same for a child that ends with a number below 100; `None` if it hung, and was ended.
+/// The same for a child that ends with a number below 100; `None` if it hung and was killed.
 fn status_of_child(body: impl FnOnce() -> i32) -> Option<i32> {
     let child = unsafe { libc::fork() };
     if child == 0 {

@@ -1,4 +1,4 @@
-//! The ledger through the built library: what is written of a signature, what a budget lets through, what is given out again.
+//! The ledger, through the built library: what it records, what a budget permits, and what is reused.
 
 #![allow(clippy::macro_metavars_in_unsafe, reason = "calling C functions is what these tests are for")]
 
@@ -257,7 +257,7 @@ service_test!(
                 assert_eq!((emulator.signs(), &made[..]), (2, &first[..]), "the same bytes");
                 assert!(p11.sign(classic, CKM_SHA256_RSA_PKCS, rsa, b"other data").is_ok());
                 assert_eq!(emulator.signs(), 3, "other data is another signature");
-                // The service does not know the keypair any more: what is kept is not believed.
+                // The service no longer knows the keypair: the stored signature is not used.
                 let rule =
                     r#"[{"method": "GET", "path": "/signingmanager/api/v1/keypairs/", "status": 404, "body": {}}]"#;
                 emulator.faults(rule);

@@ -63,7 +63,7 @@ service_test!(every_form_of_the_initialise_arguments_is_judged, |emulator: &Emul
     assert_eq!(emulator.requests().len(), 0);
 });
 
-// What a `pReserved` may be that is no settings: numbers, memory that cannot be read, and memory of another kind.
+// Invalid values of `pReserved`: numbers, unreadable memory, and memory with other content.
 service_test!(a_reserved_argument_that_is_no_settings_is_refused_and_never_followed, |emulator: &Emulator| {
     let p11 = P11::load();
     let folder = tempfile::tempdir().expect("a folder");

@@ -1,5 +1,5 @@
-//! Every mechanism, single- and multi-part, signed through the built library and verified by another implementation.
-//! Each signature is exactly one `POST .../sign`; length queries and buffers that are too small cost none.
+//! Every mechanism, single- and multi-part, with the built library, verified by another implementation. Each signature
+//! is exactly one `POST .../sign`; length queries and buffers that are too small cost none.
 
 #![allow(clippy::macro_metavars_in_unsafe, reason = "calling C functions is what these tests are for")]
 

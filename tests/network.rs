@@ -1,5 +1,5 @@
-//! What lies between the module and the service: proxies, a service that restarts, links that fall silent, answers that
-//! never end. `tests/faults.rs` has the table of single faults; here are those that take more than one call.
+//! Between the module and the service: proxies, a service that restarts, silent links, responses that never end.
+//! `tests/faults.rs` has the table of single faults; these tests take more than one call.
 
 #![allow(clippy::macro_metavars_in_unsafe, reason = "calling C functions is what these tests are for")]
 

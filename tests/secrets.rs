@@ -1,5 +1,6 @@
-//! What must never leave the module. Every whole-module test runs at TRACE, and what it prints and writes is searched for
-//! the API key and the passwords (`tests/support`); here is that this search finds something, and what it does not see.
+//! Secrets must never leave the module. Every whole-module test runs at TRACE, and its output and files are searched
+//! for the API key and the passwords (`tests/support`). These tests check that the search works, and cover what it does
+//! not see.
 
 #![allow(clippy::macro_metavars_in_unsafe, reason = "calling C functions is what these tests are for")]
 

@@ -1,8 +1,8 @@
-//! Load for as long as wanted: one process with 64 threads and 15 with four each sign under faults that come and go. Every
-//! signature that is returned is verified and stands in the service's record once; every signature in the record was
-//! asked for; memory, descriptors and threads stay as they were.
+//! Load for any length of time: one process with 64 threads and 15 with four each sign under changing faults. Every
+//! returned signature is verified, and is in the service's signature log once. Every signature in the log was
+//! requested. Memory, descriptors and threads stay constant.
 //!
-//! `tests/soak [SECONDS]` runs it; here it takes `STM_SOAK_SECONDS`, else a few.
+//! `tests/soak [SECONDS]` runs it; here it runs for `STM_SOAK_SECONDS`, or a few seconds.
 
 #![allow(clippy::macro_metavars_in_unsafe, reason = "calling C functions is what these tests are for")]
 
@@ -29,7 +29,7 @@ fn seconds() -> u64 {
     std::env::var("STM_SOAK_SECONDS").ok().and_then(|text| text.parse().ok()).unwrap_or(6)
 }
 
-/// Rules for the service (`emulator/README.md`), each in force for a moment. An empty one is fair weather.
+/// Fault rules (`emulator/README.md`), each in force for a moment. An empty one means no faults.
 const WEATHER: [&str; 10] = [
     "",
     r#"{"status": 503, "times": 20}"#,
@@ -78,7 +78,7 @@ fn under_load_and_faults_nothing_is_lost_nothing_is_doubled_and_nothing_grows() 
     compare(&emulator, &reports);
 }
 
-/// What the processes got beside what the service recorded.
+/// Compares what the processes received with what the service recorded.
 fn compare(emulator: &Emulator, reports: &[PathBuf]) {
     // By hash, which no two calls share: whether a signature was returned.
     let mut asked: HashMap<String, bool> = HashMap::new();

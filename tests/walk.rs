@@ -1,10 +1,10 @@
 //! A random walk through the whole module: valid handles, random order, random templates and lengths, several threads,
-//! finalise in between, service faults. It looks for contradictions: codes that are not in their function's list (the
-//! library itself ends the process), attributes that answer otherwise than before, bytes behind a buffer that changed,
-//! signatures that do not verify or that the service did not record, and length queries that are not true.
+//! finalise in between, service faults. It looks for contradictions. These are codes that are not in their function's
+//! list (the library itself ends the process), attributes that change, bytes behind a buffer that are overwritten,
+//! signatures that do not verify or that the service did not record, and wrong length queries.
 //!
-//! `STM_TEST_WALK_SECONDS` says how long it goes on (5; hours by hand), `STM_TEST_WALK_SEED` what it does, and
-//! `STM_TEST_WALK_THREADS` how many walk (4). One thread walks the same way again with the same seed.
+//! `STM_TEST_WALK_SECONDS` sets its duration (5; use hours by hand), `STM_TEST_WALK_SEED` its choices, and
+//! `STM_TEST_WALK_THREADS` the number of threads (4). One thread repeats the same walk with the same seed.
 
 #![allow(clippy::macro_metavars_in_unsafe, reason = "calling C functions is what these tests are for")]
 

@@ -1,5 +1,5 @@
-//! The lines that people read when something is wrong. `docs/errors.md` is made from them: each line on that page is one
-//! that the module wrote while these tests ran.
+//! The messages that users read. `docs/errors.md` is generated from them: the module wrote each message on that page
+//! during these tests.
 
 #![allow(clippy::macro_metavars_in_unsafe, reason = "calling C functions is what these tests are for")]
 

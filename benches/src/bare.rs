@@ -1,4 +1,4 @@
-//! The floor: one TLS connection and HTTP/1.1 written by hand, no HTTP library.
+//! The lower bound: one TLS connection, and HTTP/1.1 written by hand without a library.
 
 use crate::settings::{API, Settings};
 use rustls::{ClientConnection, StreamOwned};
@@ -7,7 +7,7 @@ use std::io::{Read, Write};
 use std::net::TcpStream;
 use std::sync::Arc;
 
-/// A connection of its own.
+/// A separate connection.
 pub struct Bare {
     stream: StreamOwned<ClientConnection, TcpStream>,
     host: String,
@@ -16,7 +16,7 @@ pub struct Bare {
 }
 
 impl Bare {
-    /// Connects and shakes hands.
+    /// Connects and completes the handshake.
     pub fn connect(settings: &Settings) -> Self {
         let socket = TcpStream::connect(settings.address).expect("the service is there");
         socket.set_nodelay(true).expect("TCP_NODELAY");
@@ -29,14 +29,14 @@ impl Bare {
         Self { stream, host: settings.address.to_string(), api_key: settings.api_key.clone(), buffer: Vec::new() }
     }
 
-    /// One POST; panics unless it is answered with 200.
+    /// One POST; panics unless the status is 200.
     pub fn post(&mut self, path: &str, body: &str) -> &[u8] {
         let length = body.len();
         let head = self.head("POST", path, &format!("Content-Type: application/json\r\nContent-Length: {length}\r\n"));
         self.exchange(&(head + body))
     }
 
-    /// One GET; panics unless it is answered with 200.
+    /// One GET; panics unless the status is 200.
     pub fn get(&mut self, path: &str) -> &[u8] {
         let head = self.head("GET", path, "");
         self.exchange(&head)

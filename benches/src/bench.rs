@@ -1,4 +1,4 @@
-//! What the cases share: programs, a service's state, and measured processes.
+//! Shared by the cases: programs, a service's state, and measured processes.
 
 use crate::report::Report;
 use crate::service::Service;
@@ -15,11 +15,11 @@ pub struct Bench {
     pub module: PathBuf,
     /// The program of the emulated service.
     pub emulator: PathBuf,
-    /// Only what the counts need, in as little time as that takes.
+    /// Measure only what the counts need, as fast as possible.
     pub check: bool,
-    /// What came out so far.
+    /// The results so far.
     pub report: Report,
-    /// Homes, states.
+    /// Home directories and states.
     pub dir: tempfile::TempDir,
 }
 
@@ -29,7 +29,7 @@ impl Bench {
         if self.check { check } else { full }
     }
 
-    /// A service with the demo keypairs, whose keys are made once.
+    /// A service with the demo keypairs, whose keys are generated once.
     pub fn demo_service(&self, options: &[&str]) -> Service {
         Service::start(&self.emulator, &self.dir.path().join("demo"), options)
     }
@@ -42,7 +42,7 @@ impl Bench {
         path
     }
 
-    /// A process of its own that measures something, and prints it as JSON.
+    /// A separate process that measures something, and prints it as JSON.
     pub fn process(&self, home: &Path, settings: &[(String, String)], arguments: &[&str]) -> Command {
         let mut command = Command::new(std::env::current_exe().expect("the path of this program"));
         command.arg(CHILD).args(arguments);
@@ -58,7 +58,7 @@ impl Bench {
         command
     }
 
-    /// Runs one to its end; answers what it measured.
+    /// Runs such a process to its end; returns what it measured.
     pub fn run(&self, home: &Path, settings: &[(String, String)], arguments: &[&str]) -> Value {
         finish(self.process(home, settings, arguments).spawn().expect("a process"), arguments)
     }

@@ -1,7 +1,7 @@
 //! A link with a round trip time, on one machine: bytes wait half of it in each direction.
 //!
-//! The kernel answers a connection to this machine at once, where TCP over a real link takes a round trip; so the first
-//! bytes of the client wait for that round trip, too.
+//! The kernel accepts a local connection at once, where TCP over a real link takes a round trip. So the client's first
+//! bytes wait for that round trip as well.
 
 use std::io::{Read, Write};
 use std::net::{Shutdown, SocketAddr, TcpListener, TcpStream};
@@ -9,7 +9,7 @@ use std::sync::mpsc::{Receiver, Sender, channel};
 use std::thread;
 use std::time::{Duration, Instant};
 
-/// Opens a link to `target`; answers the address of its near end. It is there to the end of the process.
+/// Opens a link to `target`; returns the address of its near end. It exists until the process ends.
 pub fn open(target: SocketAddr, round_trip: Duration) -> SocketAddr {
     let listener = TcpListener::bind(("127.0.0.1", 0)).expect("a port");
     let near = listener.local_addr().expect("its address");
@@ -25,7 +25,7 @@ pub fn open(target: SocketAddr, round_trip: Duration) -> SocketAddr {
     near
 }
 
-/// Bytes and when they are due; none for the end.
+/// Bytes and the time when they are due; none for the end.
 type Parcel = (Instant, Vec<u8>);
 
 fn carry(from: &TcpStream, to: &TcpStream, delay: Duration, open_at: Instant) {

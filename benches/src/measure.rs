@@ -1,4 +1,4 @@
-//! Clocks, percentiles, and what the kernel says of a process.
+//! Clocks, percentiles, and the kernel's figures for a process.
 
 use std::time::{Duration, Instant};
 
@@ -17,7 +17,7 @@ impl Series {
         self.0.push(value);
     }
 
-    /// The value that this share (0 to 1) of the series does not exceed; not a number where it is empty.
+    /// The value that this share (0 to 1) of the series does not exceed; NaN if it is empty.
     pub fn at(&self, share: f64) -> f64 {
         let mut sorted = self.0.clone();
         sorted.sort_by(f64::total_cmp);
@@ -42,7 +42,7 @@ impl FromIterator<f64> for Series {
     }
 }
 
-/// Runs something; its result, and the milliseconds it took by the clock and on the calling thread's processor.
+/// Runs something; returns its result, and the milliseconds it took by the clock and on the calling thread's processor.
 pub fn timed<T>(work: impl FnOnce() -> T) -> (T, f64, f64) {
     let (begun, processor) = (Instant::now(), processor_time(libc::CLOCK_THREAD_CPUTIME_ID));
     let result = work();
@@ -63,17 +63,17 @@ pub fn threads() -> usize {
     std::fs::read_dir("/proc/self/task").expect("/proc").count()
 }
 
-/// How many descriptors this process has open, without the one that counts.
+/// The number of open descriptors of this process, without the one that counts.
 pub fn descriptors() -> usize {
     std::fs::read_dir("/proc/self/fd").expect("/proc").count() - 1
 }
 
-/// Megabytes of memory that this process had at most.
+/// The largest memory use of this process so far, in megabytes.
 pub fn peak_memory() -> f64 {
     status("VmHWM:")
 }
 
-/// Megabytes of memory that this process has.
+/// The memory use of this process, in megabytes.
 pub fn memory() -> f64 {
     status("VmRSS:")
 }

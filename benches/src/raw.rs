@@ -1,4 +1,4 @@
-//! The module's own HTTP stack with nothing around it: the same client, the same runtime, the same requests.
+//! The module's own HTTP stack without the module: the same client, the same runtime, the same requests.
 
 use crate::settings::{API, Settings};
 use reqwest::Client;
@@ -13,10 +13,10 @@ pub struct Raw {
     base: String,
 }
 
-/// How requests travel.
+/// The HTTP version.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Version {
-    /// One connection for each request under way.
+    /// One connection for each parallel request.
     Http1,
     /// One connection for all.
     #[cfg(feature = "http2")]
@@ -24,7 +24,7 @@ pub enum Version {
 }
 
 impl Version {
-    /// What the handshake offers; the module offers nothing, which means HTTP/1.1.
+    /// The protocols that the handshake offers; the module offers none, which means HTTP/1.1.
     fn alpn(self) -> Vec<Vec<u8>> {
         match self {
             Self::Http1 => Vec::new(),
@@ -60,7 +60,7 @@ impl Raw {
         Self { client: builder.build().expect("a client"), runtime, base: format!("{}{API}", settings.host) }
     }
 
-    /// One POST on the calling thread; panics unless it is answered with 200. The answer's length.
+    /// One POST on the calling thread; panics unless the status is 200. Returns the length of the response.
     pub fn post(&self, path: &str, body: &str) -> usize {
         let url = format!("{}{path}", self.base);
         self.runtime.block_on(async {
@@ -71,8 +71,8 @@ impl Raw {
         })
     }
 
-    /// Fetches a list of so many items in pages, the first alone and then so many at once, and keeps nothing. The bytes
-    /// that came.
+    /// Fetches a list in pages, the first alone and then several in parallel, and keeps nothing. Returns the bytes
+    /// received.
     pub fn list(&self, path: &'static str, total: usize, page: usize, at_once: usize) -> usize {
         self.runtime.block_on(async {
             let mut bytes = get(self.client.clone(), format!("{}{path}?limit=100", self.base)).await;

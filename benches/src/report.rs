@@ -1,9 +1,9 @@
-//! Results: each with what it is compared with and what was promised of it.
+//! Results, each with the value that it is compared with, and its target.
 
 use serde_json::{Value, json};
 use std::fmt::Write;
 
-/// What a result has to be.
+/// The target of a result.
 #[derive(Clone, Copy, Debug)]
 pub enum Target {
     /// At most this, in the result's own unit.
@@ -132,7 +132,7 @@ impl Report {
         self.sections.last_mut().expect("a section")
     }
 
-    /// The counts that are not what they have to be.
+    /// The counts that miss their target.
     pub fn wrong(&self) -> Vec<String> {
         let rows = self.sections.iter().flat_map(|(name, rows, _)| rows.iter().map(move |row| (name, row)));
         rows.filter(|(_, row)| row.wrong())
@@ -140,7 +140,7 @@ impl Report {
             .collect()
     }
 
-    /// Markdown, which is as good to read in a terminal.
+    /// Markdown, which is also readable in a terminal.
     pub fn markdown(&self, machine: &[String]) -> String {
         let mut text = String::new();
         for line in machine {

@@ -16,12 +16,12 @@ pub struct Service {
     dir: PathBuf,
 }
 
-/// What the service counted since it started.
+/// The service's counters since it started.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub struct Counts {
     /// TCP connections.
     pub connections: u64,
-    /// Requests of all kinds, those that were refused for their rate included.
+    /// Requests of all kinds, including those refused by the rate limit.
     pub requests: u64,
     /// `POST .../sign` among them.
     pub signs: u64,
@@ -64,7 +64,7 @@ impl Service {
         }
     }
 
-    /// Its settings for a client; the client certificate without a password, as a bare client reads it.
+    /// Its settings for a client; the client certificate without a password, for a bare client.
     pub fn settings(&self) -> Vec<(String, String)> {
         let text = fs::read_to_string(self.dir.join("client.env")).expect("client.env");
         let api_key = text
@@ -81,7 +81,7 @@ impl Service {
         ]
     }
 
-    /// The same with the client certificate as PKCS#12, which is what people download.
+    /// The same with the client certificate as PKCS#12, the form that users download.
     pub fn settings_with_p12(&self) -> Vec<(String, String)> {
         let text = fs::read_to_string(self.dir.join("client.env")).expect("client.env");
         let password = text.lines().find_map(|line| line.strip_prefix("export SM_CLIENT_CERT_PASSWORD="));
@@ -128,7 +128,7 @@ impl Service {
         }
     }
 
-    /// Runs something and counts what the service saw of it.
+    /// Runs something, and counts what the service saw.
     pub fn counted<T>(&self, work: impl FnOnce() -> T) -> (T, Counts) {
         let before = self.counts();
         let result = work();

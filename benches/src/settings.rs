@@ -1,4 +1,4 @@
-//! What a client of the service needs, read from the same variables as the module reads.
+//! The settings of a client, read from the same variables as in the module.
 
 use rustls::{ClientConfig, RootCertStore};
 use rustls_pki_types::pem::PemObject;

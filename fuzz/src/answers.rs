@@ -1,4 +1,4 @@
-//! What the service says: every reader of an answer takes any bytes.
+//! Responses of the service: every parser must accept any bytes.
 
 use super::reader::Reader;
 use serde_json::Value;

@@ -1,4 +1,4 @@
-//! The cache file: another process, another version or a fault of the disk may have written anything into it.
+//! The cache file: another process, another version or a disk error may have written anything into it.
 
 use super::workplace::{cache_file, configuration, offline};
 use std::os::unix::fs::PermissionsExt;

@@ -1,5 +1,5 @@
-//! Sequences of C calls with arbitrary arguments, as a host that is broken or hostile makes them. What it cannot do is lie
-//! about memory that it has: such a call is lost whatever we do.
+//! Sequences of C calls with arbitrary arguments, like those of a broken or hostile host. All memory is valid, because
+//! no module can survive invalid pointers.
 
 use super::memory::Memory;
 use super::reader::Reader;
@@ -25,10 +25,10 @@ pub struct Caller {
     objects: Vec<CK_OBJECT_HANDLE>,
 }
 
-/// The most calls of one run.
+/// The largest number of calls in one run.
 const MOST: usize = 200;
 
-/// Each call is a byte that names it and the bytes that its arguments are made of.
+/// Each call is a byte that names it, followed by the bytes of its arguments.
 pub fn run(data: &[u8]) {
     static STORED: Once = Once::new();
     let settings = offline("calls");
@@ -46,7 +46,7 @@ pub fn run(data: &[u8]) {
         assert_ne!(rv, CKR_GENERAL_ERROR, "{name} met a defect");
         caller.settle();
     }
-    // SAFETY: null is what it has to be.
+    // SAFETY: null is the only valid argument.
     assert_eq!(unsafe { C_Finalize(null_mut()) }, CKR_OK);
 }
 
@@ -61,7 +61,7 @@ pub fn initialize(settings: &str) {
         flags: CKF_OS_LOCKING_OK,
         pReserved: text.as_ptr().cast_mut().cast(),
     };
-    // SAFETY: the arguments are real, and the text has its terminator.
+    // SAFETY: the arguments are valid, and the text has its terminator.
     assert_eq!(unsafe { C_Initialize((&raw mut arguments).cast()) }, CKR_OK);
 }
 

@@ -1,7 +1,7 @@
-//! What the fuzz targets do with their bytes. The tests here run the same functions over the corpora that are
-//! committed, without a fuzzer and with any toolchain.
+//! The fuzz targets. The tests here run the same functions over the committed corpora, without a fuzzer and with any
+//! toolchain.
 //!
-//! A target fails by panicking, by what the sanitizer finds, by taking too long, or by taking too much memory.
+//! A target fails by a panic, a finding of the sanitizer, or too much time or memory.
 
 pub mod answers;
 pub mod cache;
@@ -37,7 +37,7 @@ mod tests {
     use std::path::Path;
     use std::sync::{Mutex, PoisonError};
 
-    /// A process has one run of the module.
+    /// A process has only one run of the module.
     static ONE_AT_A_TIME: Mutex<()> = Mutex::new(());
 
     /// Each target over its committed corpus.
@@ -56,7 +56,7 @@ mod tests {
         }
     }
 
-    /// The committed corpora, cut off, with bits turned over, and repeated: what a fuzzer tries first.
+    /// The committed corpora, truncated, with flipped bits, and repeated: the first steps of a fuzzer.
     #[test]
     fn nothing_near_the_corpora_does_harm() {
         let _alone = ONE_AT_A_TIME.lock().unwrap_or_else(PoisonError::into_inner);

@@ -1,4 +1,4 @@
-//! An application's memory: as large as it says, to the byte, so that a sanitizer sees one byte more being touched.
+//! An application's memory, of exactly the stated size, so that a sanitizer detects an access to the next byte.
 
 use super::reader::Reader;
 use super::workplace::pantry;
@@ -13,7 +13,7 @@ pub struct Memory(Vec<Box<[u8]>>);
 
 const WORD: usize = size_of::<CK_ULONG>();
 
-/// Lengths that no memory has: these the module promises to see.
+/// Impossible lengths, which the module must detect.
 const IMPOSSIBLE: [CK_ULONG; 3] = [CK_ULONG::MAX, CK_ULONG::MAX / 2 + 1, CK_ULONG::MAX - 7];
 
 /// Attributes that templates are about.

@@ -1,4 +1,5 @@
-//! From the service's words to what applications see: a list in any state becomes objects, and each of them is read whole.
+//! From the service's response to the application's view: any list becomes objects, and every attribute of each is
+//! read.
 
 use super::calls::initialize;
 use super::workplace::{configuration, keypairs, offline};
@@ -8,7 +9,7 @@ use stm_pkcs11::abi::*;
 use stm_pkcs11::mechanism::MECHANISMS;
 use stm_pkcs11::service::fuzzing;
 
-/// More objects than this are not looked at.
+/// The largest number of objects that are read.
 const MOST: usize = 256;
 
 /// The input is the answer to `GET /keypairs`.

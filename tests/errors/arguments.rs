@@ -1,4 +1,4 @@
-//! Calls with good arguments, in which a row of a table replaces one by a bad one.
+//! Calls with valid arguments, one of which a row of a table replaces by an invalid one.
 
 use super::support::P11;
 use cryptoki_sys::*;
@@ -21,14 +21,14 @@ macro_rules! rows {
     };
 }
 
-/// Calls with the session in front.
+/// Calls whose first argument is the session.
 macro_rules! call {
     ($p11:expr, $session:expr, $name:ident($($argument:expr),*)) => {
         unsafe { ($p11.list.$name.expect("every pointer is real"))($session $(, $argument)*) }
     };
 }
 
-/// Good memory for every pointer argument.
+/// Valid memory for every pointer argument.
 pub struct Memory {
     pub bytes: *mut u8,
     pub len: *mut CK_ULONG,

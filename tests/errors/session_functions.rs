@@ -1,4 +1,4 @@
-//! Every function that takes a session: without a run, without a session, and in a fresh one.
+//! Every function with a session: without a run, without a session, and in a new session.
 
 use super::arguments::{Memory, Row};
 use super::support::{Emulator, P11};
@@ -7,7 +7,7 @@ use crate::{ck, service_test};
 use cryptoki_sys::*;
 use std::ptr::null_mut;
 
-/// Every function that takes a session, with arguments that are good but for the session.
+/// Every function with a session; all other arguments are valid.
 fn session_functions() -> Vec<Row<'static>> {
     rows! { m;
         C_CloseSession();
@@ -102,7 +102,7 @@ fn session_functions() -> Vec<Row<'static>> {
     }
 }
 
-/// Functions that a signing token has no use for.
+/// Functions that a signing token does not support.
 const UNSUPPORTED: &[&str] = &[
     "C_GetOperationState",
     "C_SetOperationState",
@@ -147,7 +147,7 @@ const UNSUPPORTED: &[&str] = &[
     "C_UnwrapKeyAuthenticated",
 ];
 
-/// What the others answer in a fresh read-only session, with the arguments above.
+/// The return codes of the others in a new read-only session, with the arguments above.
 const FRESH: &[(&str, &[CK_RV])] = &[
     ("C_CloseSession", &[CKR_OK]),
     ("C_GetSessionInfo", &[CKR_OK]),

@@ -1,4 +1,4 @@
-//! While a request is on its way, executed, or answered.
+//! Faults while a request is sent, executed or answered.
 
 use super::fault::*;
 use crate::front::Step::*;
@@ -6,7 +6,7 @@ use Call::*;
 
 const MAYBE: &str = "not retried, because it may have been executed";
 
-/// Connections that break or fall silent at every stage of a signature.
+/// Connections that break or stall at every stage of a sign request.
 pub const SIGNING: &[Fault] = &[
     fails("reset when the request has been read", Sign, on("POST", &[Reset]), MAYBE),
     fails("closed when the request has been read", Sign, on("POST", &[Close]), MAYBE),
@@ -71,7 +71,7 @@ pub const SIGNING: &[Fault] = &[
     works("a second answer that nobody asked for", Sign, on("POST", &[Forward, Answer, Answer]), 1),
 ];
 
-/// The same for a read, which is repeated.
+/// The same for a read, which is retried.
 pub const READING: &[Fault] = &[
     works("reset once when the request has been read", Find, first(1, "GET", &[Reset]), 2),
     works("closed once when the request has been read", Find, first(1, "GET", &[Close]), 2),
@@ -117,7 +117,7 @@ pub const READING: &[Fault] = &[
     .until_deadline(),
 ];
 
-/// The making of a keypair, which is done once, too.
+/// Creating a keypair, which must also happen only once.
 pub const MAKING: &[Fault] = &[
     fails("reset when the request has been read", Generate, on("POST", &[Reset]), MAYBE),
     fails("silent when the request has been read", Generate, on("POST", &[Silence]), MAYBE).until_deadline(),

@@ -1,4 +1,4 @@
-//! Before there is a connection.
+//! Faults before a connection exists.
 
 use super::fault::*;
 use crate::front::Greeting::*;

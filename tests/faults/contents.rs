@@ -1,4 +1,4 @@
-//! Answers that arrive whole and say something else than they should.
+//! Complete responses with wrong content.
 
 use super::DIGEST;
 use super::fault::*;
@@ -20,12 +20,12 @@ const fn find(steps: &'static [Step]) -> Plan {
     on("GET", steps)
 }
 
-/// The service made the signature, and its answer reads otherwise.
+/// The service made the signature, and its response differs.
 const fn signed(what: &'static str, steps: &'static [Step], line: &'static str) -> Fault {
     fails(what, Sign, sign(steps), line).executed()
 }
 
-/// Answers to a sign.
+/// Responses to a sign request.
 pub const SIGNATURES: &[Fault] = &[
     fails("a web page with status 200", Sign, sign(&[Own(HTML, page)]), "a web page and not the service's answer"),
     fails("an empty answer", Sign, sign(&[Own(JSON, Vec::new)]), "the answer is empty"),
@@ -132,7 +132,7 @@ pub const SIGNATURES: &[Fault] = &[
     ),
 ];
 
-/// Answers to a search.
+/// Responses to a search.
 pub const KEYPAIRS: &[Fault] = &[
     fails("a web page with status 200", Find, find(&[Own(HTML, page)]), "a web page and not the service's answer"),
     fails("an empty answer", Find, find(&[Own(JSON, Vec::new)]), "the answer is empty"),
@@ -187,7 +187,7 @@ fn set(body: &[u8], name: &str, value: Value) -> Vec<u8> {
     edit(body, |json| json[name] = value)
 }
 
-/// The answer with another text for its signature.
+/// The response with a different signature.
 fn signature(body: &[u8], change: impl FnOnce(&[u8]) -> String) -> Vec<u8> {
     edit(body, |json| {
         let bytes = STANDARD.decode(json["signature"].as_str().expect("a signature")).expect("base64");
@@ -200,7 +200,7 @@ fn in_lines(bytes: &[u8]) -> String {
     text.as_bytes().chunks(20).map(|line| format!("{}\r\n", String::from_utf8_lossy(line))).collect()
 }
 
-/// With bits set that mean nothing, where there are such bits.
+/// With unused bits set, if there are any.
 fn untidy(bytes: &[u8]) -> String {
     let mut text = STANDARD.encode(bytes);
     if !bytes.len().is_multiple_of(3) {
@@ -228,7 +228,7 @@ fn raw(der: &[u8]) -> Vec<u8> {
     p256::ecdsa::Signature::from_der(der).expect("DER").to_bytes().to_vec()
 }
 
-/// A good signature of a key that is not the service's.
+/// A valid signature by another key.
 fn forged() -> Vec<u8> {
     use p256::ecdsa::signature::hazmat::PrehashSigner;
     let key = p256::ecdsa::SigningKey::from_slice(&[9; 32]).expect("a key");

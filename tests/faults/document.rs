@@ -1,4 +1,4 @@
-//! `docs/faults.md`, made from the tables.
+//! `docs/faults.md`, generated from the tables.
 
 use super::GROUPS;
 use super::fault::{Bound, Call, Fault, Requests, TIMEOUT};
@@ -23,7 +23,7 @@ Every row checks three promises:
 
 ";
 
-/// The tests that are more than a row, by their names: those are their promises.
+/// The tests that are more than a row, by their names, which state the promises.
 fn promises() -> impl Iterator<Item = String> {
     let names = [include_str!("../network.rs"), include_str!("../faults.rs")].into_iter().flat_map(|source| {
         let calls = source.split("service_test!(").skip(1);

@@ -1,16 +1,16 @@
-//! A fault and what comes of it: one row of the table.
+//! A fault and its consequences: one row of the table.
 
 use crate::front::tls::Identity;
 use crate::front::{Greeting, Plan, Step};
 use cryptoki_sys::*;
 
-/// How long a call may take in these tests (`STM_PKCS11_TIMEOUT`), in seconds.
+/// The timeout of a call in these tests (`STM_PKCS11_TIMEOUT`), in seconds.
 pub const TIMEOUT: u64 = 2;
 
-/// What the application calls while the fault is there.
+/// The call of the application during the fault.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub enum Call {
-    /// `C_FindObjectsInit` for a private key by its label, the first thing in the process.
+    /// `C_FindObjectsInit` for a private key by its label, as the first request of the process.
     Find,
     /// `C_FindObjectsInit` for all private keys.
     List,
@@ -20,20 +20,20 @@ pub enum Call {
     Generate,
 }
 
-/// How long the call takes at most.
+/// The longest duration of the call.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub enum Bound {
-    /// A second: nothing is waited for.
+    /// A second: the call does not wait.
     AtOnce,
-    /// The deadline and a second.
+    /// The deadline plus a second.
     Deadline,
 }
 
-/// How many requests the service side sees during the call.
+/// The number of requests that the service sees during the call.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub enum Requests {
     Exactly(usize),
-    /// Repeated with pauses until the deadline.
+    /// Retried with pauses until the deadline.
     Several,
     /// Any number up to this.
     UpTo(usize),
@@ -46,17 +46,17 @@ pub struct Fault {
     pub call: Call,
     pub plan: Plan,
     pub rv: CK_RV,
-    /// Words of the one line in the log; empty where the call works.
+    /// Words of the only message in the log; empty if the call succeeds.
     pub line: &'static str,
     pub bound: Bound,
     pub requests: Requests,
-    /// How many signatures the service makes.
+    /// The number of signatures that the service makes.
     pub executed: usize,
     /// Settings of this row; `{front}`, `{emulator}` and `{state}` are replaced.
     pub settings: &'static [(&'static str, &'static str)],
 }
 
-/// The call works in spite of the fault.
+/// The call succeeds despite the fault.
 pub const fn works(what: &'static str, call: Call, plan: Plan, requests: usize) -> Fault {
     let executed = if matches!(call, Call::Sign) { 1 } else { 0 };
     Fault {
@@ -72,7 +72,7 @@ pub const fn works(what: &'static str, call: Call, plan: Plan, requests: usize) 
     }
 }
 
-/// The call fails: at once, with a device error, after one request that the service did not execute.
+/// The call fails at once, with a device error, after one request that the service did not execute.
 pub const fn fails(what: &'static str, call: Call, plan: Plan, line: &'static str) -> Fault {
     Fault {
         what,
@@ -96,7 +96,7 @@ impl Fault {
         Self { requests, ..self }
     }
 
-    /// It says so in the log all the same.
+    /// It still logs a message.
     pub const fn says(self, line: &'static str) -> Self {
         Self { line, ..self }
     }
@@ -106,7 +106,7 @@ impl Fault {
         Self { bound: Bound::Deadline, ..self }
     }
 
-    /// It is tried again until the deadline.
+    /// It is retried until the deadline.
     pub const fn again_and_again(self) -> Self {
         Self { bound: Bound::Deadline, requests: Requests::Several, ..self }
     }
@@ -126,34 +126,34 @@ impl Fault {
         own.map_or(TIMEOUT, |(_, value)| value.parse().expect("seconds"))
     }
 
-    /// Whether the same session works once the fault is gone; not where the row's own settings are the fault, or a list
-    /// that was read is believed for a while.
+    /// Whether the same session works after the fault; not if the row's own settings are the fault, or if a list stays
+    /// valid for a while.
     pub const fn passes(&self) -> bool {
         self.settings.is_empty() && !(matches!(self.call, Call::List) && self.rv == CKR_OK)
     }
 }
 
-/// All requests that begin so meet these steps.
+/// All requests that begin like this meet these steps.
 pub const fn on(on: &'static str, steps: &'static [Step]) -> Plan {
     Plan { on, steps, ..Plan::FAIR }
 }
 
-/// The first `times` requests that begin so meet these steps.
+/// The first `times` requests that begin like this meet these steps.
 pub const fn first(times: u64, on: &'static str, steps: &'static [Step]) -> Plan {
     Plan { on, steps, times, ..Plan::FAIR }
 }
 
-/// All connections are taken so.
+/// All connections are greeted like this.
 pub const fn greeted(greeting: Greeting) -> Plan {
     Plan { greeting, ..Plan::FAIR }
 }
 
-/// The first `connections` are.
+/// Only the first `connections` are.
 pub const fn first_greeted(connections: u64, greeting: Greeting) -> Plan {
     Plan { greeting, connections, ..Plan::FAIR }
 }
 
-/// All connections meet this certificate or demand.
+/// All connections get this certificate or demand.
 pub const fn shown(identity: Identity) -> Plan {
     greeted(Greeting::Tls(identity))
 }

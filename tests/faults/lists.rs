@@ -1,4 +1,4 @@
-//! Lists that do not end, repeat themselves, or lie about their length.
+//! Lists that never end, repeat themselves, or state a wrong length.
 
 use super::fault::*;
 use crate::front::Step::*;
@@ -14,7 +14,7 @@ pub const LISTS: &[Fault] = &[
         .requests(Requests::UpTo(16)),
     works("pages without end, each with new keypairs", List, on(PAGES, &[Own(JSON, endless)]), 0)
         .requests(Requests::UpTo(2001))
-        // Two thousand requests: two seconds are too few for a busy machine.
+        // Two thousand requests take a busy machine longer than two seconds.
         .with(&[("STM_PKCS11_TIMEOUT", "30")]),
     fails("pages without end, each late", List, on(PAGES, &[Wait(700), Own(JSON, endless)]), "within 2 s")
         .again_and_again(),

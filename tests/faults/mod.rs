@@ -13,7 +13,7 @@ mod statuses;
 
 use fault::Fault;
 
-/// What is signed.
+/// The digest to sign.
 pub const DIGEST: [u8; 32] = [7; 32];
 
 /// Rows that belong together.

@@ -1,4 +1,4 @@
-//! Puts the module under a fault and looks at everything that comes of it: code, line, time, requests, signatures.
+//! Runs the module under a fault, and checks the consequences: return code, message, time, requests, signatures.
 
 use super::DIGEST;
 use super::fault::{Bound, Call, Fault, Requests, TIMEOUT};
@@ -13,18 +13,18 @@ use std::time::{Duration, Instant};
 
 const KEY: &str = "demo-ec-p256";
 
-/// After so long an account that refused is asked again.
+/// After this time, the module asks an account again that refused.
 const HELD: Duration = Duration::from_secs(4);
 
-/// Signatures that the application was given.
+/// Signatures that the application received.
 #[derive(Default)]
 pub struct Returned {
     pub signatures: Vec<Vec<u8>>,
-    /// Those that were made and not given.
+    /// Signatures that were made, but not returned.
     pub lost: usize,
 }
 
-/// Runs rows one after the other, each in a run of the module of its own.
+/// Runs rows one after the other, each in a separate run of the module.
 pub fn rows(emulator: &Emulator, rows: &[Fault]) {
     let front = Front::start(emulator);
     let p11 = P11::load();
@@ -40,7 +40,8 @@ pub fn rows(emulator: &Emulator, rows: &[Fault]) {
     agrees(&recorded(emulator)[before..], &returned);
 }
 
-/// Every signature that was returned is recorded, once, and no other than those known to be lost.
+/// Every returned signature is in the signature log exactly once, and the log has no others except those known to be
+/// lost.
 pub fn agrees(recorded: &[(String, Vec<u8>)], returned: &Returned) {
     let ids: HashSet<&String> = recorded.iter().map(|(id, _)| id).collect();
     assert_eq!(ids.len(), recorded.len());
@@ -49,7 +50,7 @@ pub fn agrees(recorded: &[(String, Vec<u8>)], returned: &Returned) {
     assert_eq!(recorded.len(), returned.signatures.len() + returned.lost, "none more, none less than was asked for");
 }
 
-/// Ids and signatures (`r || s`) in the service's record.
+/// Ids and signatures (`r || s`) in the service's signature log.
 pub fn recorded(emulator: &Emulator) -> Vec<(String, Vec<u8>)> {
     use base64::Engine;
     let list: serde_json::Value = serde_json::from_str(&emulator.call("GET", "/signatures", "")).expect("JSON");
@@ -61,7 +62,7 @@ pub fn recorded(emulator: &Emulator) -> Vec<(String, Vec<u8>)> {
     list.as_array().expect("a list").iter().map(|item| one(item).expect("a record")).collect()
 }
 
-/// Begins a run with settings of its own and its log in a folder.
+/// Begins a run with its own settings, and its log in a directory.
 pub fn begin(p11: &P11, front: &Front, emulator: &Emulator, log: &Path, own: &[(&str, &str)]) {
     let mut settings = vec![
         ("SM_HOST".to_owned(), front.host.clone()),
@@ -122,7 +123,7 @@ fn during(
 ) -> Result<(), String> {
     let key = if row.call == Call::Sign { p11.private_key(session, KEY) } else { 0 };
     if row.plan.greeting != Plan::FAIR.greeting {
-        // What concerns connections needs a new one.
+        // Faults of connections need a new one.
         front.hang_up(crate::front::HangUp::Fin);
     }
     let made = recorded(emulator).len();
@@ -155,7 +156,7 @@ fn during(
     let lines_right = match (row.line, errors.as_slice()) {
         ("", []) => true,
         ("", _) | (_, []) => false,
-        // Where the call works the line is a warning, not the call's.
+        // If the call succeeds, the message is a warning.
         (words, [line]) => line.contains(words) && (rv == CKR_OK || line.contains(code)),
         _ => false,
     };
@@ -189,7 +190,7 @@ fn during(
     if wrong.is_empty() { Ok(()) } else { Err(wrong.join("; ")) }
 }
 
-/// The function that a row's line names.
+/// The function that a row's message names.
 pub fn code(call: Call) -> &'static str {
     match call {
         Call::Find | Call::List => "[C_FindObjectsInit: CKR_",
@@ -203,9 +204,9 @@ fn errors(log: &Path) -> Vec<String> {
     text.lines().filter(|line| line.contains(" ERROR ")).map(str::to_owned).collect()
 }
 
-/// The fault is gone: the same session finds the key and signs.
+/// After the fault, the same session finds the key and signs.
 fn again(p11: &P11, session: CK_SESSION_HANDLE, returned: &mut Returned) -> Result<(), String> {
-    // What was said of the account as a whole holds for a few seconds.
+    // A refusal of the whole account is remembered for a few seconds.
     let begun = Instant::now();
     let found = loop {
         match p11.try_find(session, &wanted()) {

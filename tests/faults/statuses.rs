@@ -1,4 +1,4 @@
-//! What the service refuses, in all the forms in which it says so, and what it asks for.
+//! Refusals of the service, in all its formats, and requests to retry.
 
 use super::fault::*;
 use crate::front::Step::{Own, Raw};
@@ -14,7 +14,7 @@ macro_rules! head {
     };
 }
 
-/// A body in each of the forms that the service has for errors.
+/// A body in each of the service's error formats.
 macro_rules! says {
     ($text:literal) => {
         || concat!(r#"{"error":{"status":"code_word","message":""#, $text, r#""}}"#).into()
@@ -189,7 +189,7 @@ pub const REFUSALS: &[Fault] = &[
     ),
 ];
 
-/// Statuses after which it is tried again, or not.
+/// Statuses after which the module retries, or does not.
 pub const LATER: &[Fault] = &[
     works("408 once", Find, first(1, "GET", &[Own(head!("408 Request Timeout"), says!("slow"))]), 2),
     fails("408", Sign, on("POST", &[Own(head!("408 Request Timeout"), says!("slow"))]), "slow"),

@@ -1,5 +1,5 @@
-//! A TLS server between the module and the emulated service that misbehaves as it is told, at any stage of a connection
-//! or a request, and keeps book of what the module sent.
+//! A TLS server between the module and the emulated service that misbehaves on demand, at any stage of a connection or
+//! a request, and records what the module sent.
 
 #![allow(dead_code, reason = "a server that can misbehave in more ways than one test binary asks for")]
 
@@ -23,34 +23,34 @@ use tls::Identity;
 /// What happens to a connection before any request.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub enum Greeting {
-    /// TLS with this certificate, and requests are read.
+    /// TLS with this certificate; requests are read.
     Tls(Identity),
-    /// Nobody listens.
+    /// Connections are refused.
     Refuse,
-    /// Taken and reset.
+    /// Accepted and reset.
     Reset,
-    /// Taken, and then nothing.
+    /// Accepted, without any further reaction.
     Silence,
     /// Not TLS: these bytes.
     Say(&'static str),
-    /// The first bytes of the client are read, and then the connection is reset.
+    /// The client's first bytes are read; then the connection is reset.
     ResetAfterHello,
-    /// The first bytes of the client are read, and then nothing.
+    /// The client's first bytes are read; then nothing happens.
     SilenceAfterHello,
-    /// The handshake is done, and then the connection is reset.
+    /// The handshake completes; then the connection is reset.
     ResetAfterHandshake,
-    /// The handshake is done, and then the connection is closed.
+    /// The handshake completes; then the connection is closed.
     CloseAfterHandshake,
 }
 
-/// What becomes of a connection that nobody uses at the moment.
+/// What happens to an idle connection.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub enum HangUp {
     /// The end of the stream.
     Fin,
     /// A reset.
     Reset,
-    /// Nothing is heard of it any more: packets that come in are dropped, and none goes out.
+    /// Silence: incoming packets are dropped, and none are sent.
     BlackHole,
 }
 
@@ -59,55 +59,55 @@ pub enum HangUp {
 pub enum Step {
     /// The service executes it.
     Forward,
-    /// The service's answer, or none.
+    /// Sends the service's response, if there is one.
     Answer,
-    /// The service's answer, its body changed.
+    /// Sends the service's response with a changed body.
     Edited(fn(&[u8]) -> Vec<u8>),
-    /// The first part of the service's answer: so many percent of its head and body.
+    /// Sends the first part of the service's response: this percentage of head and body.
     Part(usize),
-    /// The service's answer a byte at a time, with so many milliseconds between.
+    /// Sends the service's response byte by byte, with this many milliseconds in between.
     Drip(u64),
-    /// An answer of our own: status line and headers without length, and a body.
+    /// Sends another response: status line and headers without a length, and a body.
     Own(&'static str, fn() -> Vec<u8>),
-    /// Bytes as they are.
+    /// Sends these bytes.
     Raw(&'static str),
-    /// So many bytes of JSON blanks, as they are.
+    /// Sends this many bytes of JSON blanks.
     Flood(usize),
-    /// So many bytes, made piece by piece out of a number that is never the same; blanks where no further piece fits.
+    /// Sends this many bytes, made piece by piece from an increasing number, and blanks where no further piece fits.
     Made(fn(u64) -> String, usize),
-    /// These steps for the first so many requests, and then those.
+    /// The first steps for this many requests, and then the others.
     Until(u64, &'static [Step], &'static [Step]),
-    /// Waits so many milliseconds.
+    /// Waits this many milliseconds.
     Wait(u64),
-    /// Nothing more, until the client goes.
+    /// Sends nothing more until the client closes the connection.
     Silence,
-    /// The end, with a TLS farewell.
+    /// Closes the connection with a TLS alert.
     Close,
-    /// The end, without.
+    /// Closes the connection without a TLS alert.
     CloseRudely,
-    /// The end by a TCP reset.
+    /// Ends the connection by a TCP reset.
     Reset,
 }
 
-/// How the front behaves.
+/// The behaviour of the front.
 #[derive(Clone, Copy, Debug)]
 pub struct Plan {
     /// To connections.
     pub greeting: Greeting,
-    /// To so many connections only; to all where 0.
+    /// For this many connections; 0 means all.
     pub connections: u64,
-    /// To requests that begin with this (`POST`, `GET /signingmanager/api/v1/keypairs`).
+    /// For requests that begin with this (`POST`, `GET /signingmanager/api/v1/keypairs`).
     pub on: &'static str,
-    /// To so many requests only; to all where 0.
+    /// For this many requests; 0 means all.
     pub times: u64,
-    /// Does this; requests that the plan does not concern are forwarded and answered.
+    /// The steps; other requests are forwarded and answered.
     pub steps: &'static [Step],
-    /// Answers every request in this service's way; nothing of the above then counts but the greeting.
+    /// Answers every request with this function; then only the greeting above counts.
     pub service: Option<fn(&Asked) -> Reply>,
 }
 
 impl Plan {
-    /// All goes well.
+    /// No faults.
     pub const FAIR: Self = Self {
         greeting: Greeting::Tls(Identity::Good),
         connections: 0,
@@ -120,7 +120,7 @@ impl Plan {
 
 const FORWARD: &[Step] = &[Step::Forward, Step::Answer];
 
-/// A request that came in, whole or not.
+/// A request that arrived, complete or not.
 #[derive(Clone, Debug)]
 pub struct Seen {
     /// `POST /path HTTP/1.1`
@@ -138,7 +138,7 @@ struct State {
     /// How many requests met the plan.
     met: u64,
     seen: Vec<Seen>,
-    /// The connections that were taken, to hang up on them.
+    /// The accepted connections, for ending them.
     streams: Vec<TcpStream>,
 }
 
@@ -157,7 +157,7 @@ pub struct Front {
 }
 
 impl Front {
-    /// Starts one before an emulator.
+    /// Starts one in front of an emulator.
     pub fn start(emulator: &Emulator) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
         let address = listener.local_addr().expect("its address");
@@ -181,7 +181,7 @@ impl Front {
         Self { host: format!("https://{address}"), shared }
     }
 
-    /// Behaves like this from now on, and forgets what it saw.
+    /// Sets the behaviour, and clears the recorded requests.
     pub fn set(&self, plan: Plan) {
         let unlimited = |number: u64| if number == 0 { u64::MAX } else { number };
         let mut state = self.shared.state.lock().expect("no panic");
@@ -204,7 +204,7 @@ impl Front {
                 HangUp::Reset => drop(reset(&stream)),
                 HangUp::BlackHole => {
                     drop_packets(&stream);
-                    // Its end would be heard.
+                    // Closing it would send a packet.
                     std::mem::forget(stream);
                 }
             }
@@ -217,14 +217,14 @@ impl Front {
         self.shared.state.lock().expect("no panic").seen.clone()
     }
 
-    /// How many connections were taken so far.
+    /// The number of connections accepted so far.
     pub fn connections(&self) -> u64 {
         self.shared.connections.load(Ordering::SeqCst)
     }
 }
 
 impl Shared {
-    /// What is done to the next connection.
+    /// The greeting for the next connection.
     fn greeting(&self) -> Greeting {
         let mut state = self.state.lock().expect("no panic");
         let fair = Plan::FAIR.greeting;
@@ -240,7 +240,7 @@ impl Shared {
         state.plan.greeting == Greeting::Refuse && state.connections_left > 0
     }
 
-    /// The answer to a request, where the plan is a service of its own.
+    /// The response to a request, if the plan has a service of its own.
     fn reply(&self, line: &str, body: &[u8]) -> Option<Reply> {
         let state = self.state.lock().expect("no panic");
         let service = state.plan.service?;
@@ -249,7 +249,7 @@ impl Shared {
         Some(service(&asked))
     }
 
-    /// What is done to a request; it is written down.
+    /// The steps for a request, which is recorded.
     fn steps(&self, line: &str, body: &[u8], connection: u64) -> &'static [Step] {
         let mut state = self.state.lock().expect("no panic");
         state.seen.push(Seen { line: line.to_owned(), body: body.to_owned(), connection });
@@ -292,7 +292,7 @@ fn accept(shared: &Arc<Shared>, listener: TcpListener, address: SocketAddr) {
                     let _ = stream.set_nodelay(true);
                     let end = stream.try_clone();
                     let _ = greet(&shared, stream, number);
-                    // Copies of it are kept for hanging up; it ends now all the same.
+                    // Copies are kept for ending connections; shut it down now anyway.
                     let _ = end.map(|end| end.shutdown(std::net::Shutdown::Both));
                 });
             }
@@ -377,7 +377,7 @@ fn serve(shared: &Shared, tls: Tls, number: u64) -> io::Result<()> {
     Ok(())
 }
 
-/// Whether the connection goes on.
+/// Returns whether the connection continues.
 fn perform(step: Step, answer: Option<&Message>, out: &mut Tls) -> io::Result<bool> {
     let no_answer = || io::Error::other("the service gave no answer");
     match step {
@@ -442,7 +442,7 @@ fn perform(step: Step, answer: Option<&Message>, out: &mut Tls) -> io::Result<bo
 
 type Upstream = BufReader<StreamOwned<rustls::ClientConnection, TcpStream>>;
 
-/// The service's answer; `None` where it closes the connection instead.
+/// The service's response; `None` if it closes the connection instead.
 fn forward(shared: &Shared, kept: &mut Option<Upstream>, request: &Message) -> Option<Message> {
     if kept.is_none() {
         let stream = TcpStream::connect(shared.upstream).ok()?;

@@ -1,10 +1,9 @@
-//! What a socket can be made to do behind the back of both ends.
+//! Operations on a socket that neither end knows about.
 
 use std::io;
 use std::net::TcpStream;
 
-/// Ends a connection with a reset instead of a farewell, whoever else holds it: connecting a socket to nowhere ends what
-/// it had.
+/// Resets a connection, even if others hold it: connecting a socket to nowhere ends its old connection.
 pub fn reset(stream: &TcpStream) -> io::Result<()> {
     use std::os::fd::AsRawFd;
     let nowhere = libc::sockaddr { sa_family: libc::AF_UNSPEC as libc::sa_family_t, sa_data: [0; 14] };
@@ -13,7 +12,7 @@ pub fn reset(stream: &TcpStream) -> io::Result<()> {
     Err(io::ErrorKind::ConnectionReset.into())
 }
 
-/// The kernel drops every packet for this connection before TCP sees it: nothing is even acknowledged.
+/// The kernel drops every packet of this connection before TCP sees it, so nothing is acknowledged.
 pub fn drop_packets(stream: &TcpStream) {
     // One instruction of the classic packet filter: accept no byte.
     let mut nothing = libc::sock_filter { code: 0x06, jt: 0, jf: 0, k: 0 };

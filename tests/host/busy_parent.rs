@@ -1,6 +1,7 @@
-//! Children of a parent whose threads are inside the module at the fork: none may hang, whatever lock it has inherited.
+//! Children of a parent whose threads are inside the module during the fork: none may hang, whatever lock it has
+//! inherited.
 //!
-//! `STM_TEST_FORKS` says how many children each test forks; `tests/forks` runs 10,000.
+//! `STM_TEST_FORKS` sets the number of children in each test; `tests/forks` runs 10,000.
 
 use super::*;
 use crate::support::Emulator;
@@ -12,12 +13,11 @@ use std::time::Duration;
 
 const FEW: usize = 150;
 
-/// How a child ends that did all it wanted.
+/// The status of a child that succeeded.
 const AFRESH: i32 = 0;
 const ADOPTED: i32 = 50;
 
-/// Finds a key and makes an object; nothing of that is a request. `step` is where in its life the child is, and its status if
-/// this goes wrong.
+/// Finds a key and creates an object, without a request. `step` is the stage of the child, and its status on failure.
 fn works(p11: &P11, session: CK_SESSION_HANDLE, step: i32) -> Result<(), i32> {
     find(p11, session).map_err(|_| step)?;
     object(p11, session).map_err(|_| step + 1)?;
@@ -51,7 +51,7 @@ fn child(p11: &P11, lenient: bool, inherited: CK_SESSION_HANDLE) -> i32 {
                 Ok(ADOPTED)
             }
             Err(CKR_CRYPTOKI_NOT_INITIALIZED) => {
-                // It stays so, for every function.
+                // This does not change, for any function.
                 if ck!(p11, C_Finalize(null_mut())) != CKR_CRYPTOKI_NOT_INITIALIZED {
                     return Err(5);
                 }
@@ -67,7 +67,7 @@ fn child(p11: &P11, lenient: bool, inherited: CK_SESSION_HANDLE) -> i32 {
     life().unwrap_or_else(|step| step)
 }
 
-/// The parent's threads open sessions, search, sign, and make objects, and everything is logged.
+/// The parent's threads open sessions, search, sign and create objects, and everything is logged.
 fn busy_parent(emulator: &Emulator, lenient: bool) {
     let forks = std::env::var("STM_TEST_FORKS").map_or(FEW, |count| count.parse().expect("a number"));
     let home = std::env::var("HOME").expect("the test has a home");

@@ -1,4 +1,4 @@
-//! Ends: `C_Finalize` in the middle, two users, `exit` with everything open, calls after everything is gone, unloading.
+//! Endings: `C_Finalize` during calls, two users, `exit` with everything open, calls after the end, unloading.
 
 use super::*;
 use crate::support::{Emulator, module_path};
@@ -149,7 +149,7 @@ struct AtThreadEnd(&'static P11);
 
 impl Drop for AtThreadEnd {
     fn drop(&mut self) {
-        // Thread-locals of the library may be gone: an answer is wanted, whichever, and no crash.
+        // Thread-locals of the library may no longer exist: any result is fine, but no crash.
         let _ = signs(self.0);
         let mut info = CK_INFO::default();
         assert_eq!(ck!(self.0, C_GetInfo(&mut info)), CKR_OK);

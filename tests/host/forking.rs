@@ -1,4 +1,4 @@
-//! `fork`: before, during and after, by the book and not.
+//! `fork`: before, during and after calls, with and without the calls that the standard requires.
 
 use super::*;
 use crate::support::Emulator;

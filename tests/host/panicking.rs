@@ -1,11 +1,11 @@
-//! A defect of ours, wherever it is, costs the call in which it shows and nothing else.
+//! An internal error, wherever it is, affects only the call in which it occurs.
 
 use super::*;
 use crate::support::Emulator;
 use crate::{ck, service_test};
 use std::ptr::null_mut;
 
-/// Where the library panics when it is told to, from the top to the bottom (`src/panic_point.rs`).
+/// The places where the library can panic on demand, from top to bottom (`src/panic_point.rs`).
 const PLACES: [&str; 7] = ["C_OpenSession", "C_FindObjectsInit", "C_SignInit", "C_Sign", "token", "service", "cache"];
 
 fn set(place: Option<&str>) {
@@ -24,7 +24,7 @@ service_test!(
     [],
     |_emulator: &Emulator| {
         if !cfg!(debug_assertions) {
-            // The places are only in debug builds; tests/run builds one.
+            // The places exist only in debug builds; tests/run builds one.
             return;
         }
         let p11 = P11::load();

@@ -1,8 +1,8 @@
-//! Set-uid and set-gid hosts: what their caller says in the environment, or keeps in a home directory, steers nothing.
+//! Set-uid and set-gid hosts: the caller's environment and home directory control nothing.
 //!
-//! As root the tests make set-uid and set-gid copies of a program in C and run them as `nobody`. Another user makes a set-gid
-//! copy, for one of the other groups that the user is in. Who is in one group only cannot make such a program: then the
-//! tests fail and say so.
+//! As root, the tests make set-uid and set-gid copies of a program in C, and run them as `nobody`. Another user makes a
+//! set-gid copy for another of its groups. A user with only one group cannot make such a program: then the tests fail
+//! with a message.
 
 use crate::support::module_path;
 use std::fs::{self, Permissions};
@@ -102,7 +102,7 @@ impl Place {
         home
     }
 
-    /// Runs a program with what its caller says; what it printed, and what it wrote to standard error.
+    /// Runs a program in the caller's environment; returns its output and its standard error.
     fn run(&self, program: &Program, words: &[&str], variables: &[(&str, String)]) -> (String, String) {
         let mut command = Command::new(&program.path);
         command.args(words).arg(&self.module).env_clear().envs(variables.iter().map(|(name, value)| (name, value)));
@@ -115,7 +115,7 @@ impl Place {
     }
 }
 
-/// What such a program says of itself, once, however often it is initialised.
+/// The notice that such a program writes once, however often it is initialised.
 const NOTICE: &str = "this program runs with rights that its caller does not have";
 
 fn check(program: &Program, printed: &str, said: &str) {

@@ -1,5 +1,5 @@
-//! What a process may lack or have beside: standard streams, a home, room on disk, descriptors; another OpenSSL, `dlopen`
-//! flags, the default of SIGPIPE.
+//! Unusual processes: without standard streams, disk space or descriptors; with another OpenSSL, other `dlopen` flags,
+//! or the default action of SIGPIPE.
 
 use super::*;
 use crate::support::{Emulator, module_path};

@@ -25,7 +25,7 @@ fn on_stack(size: usize, body: &mut dyn FnMut()) {
     }
 }
 
-/// What servers give their threads. Debug builds take several times the stack of release builds, and so may have it:
+/// The stack size of servers' threads. Debug builds need several times the stack of release builds, and get it:
 /// STM_PKCS11_MODULE=target/release/libstm_pkcs11.so tests the other.
 fn small() -> usize {
     let shipped = crate::support::module_path().components().any(|part| part.as_os_str() == "release");

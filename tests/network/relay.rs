@@ -14,11 +14,11 @@ pub struct Relay {
 }
 
 struct State {
-    /// Where connections go; `None` for a proxy, which is told.
+    /// Where connections go; `None` for a proxy, which learns it from the client.
     target: Option<String>,
-    /// What a proxy wants in `Proxy-Authorization`.
+    /// The `Proxy-Authorization` that a proxy requires.
     credentials: Option<&'static str>,
-    /// Connections up to this number forward nothing any more.
+    /// Connections up to this number no longer forward anything.
     silent: AtomicU64,
     stopped: AtomicBool,
     connections: Mutex<Vec<TcpStream>>,
@@ -60,7 +60,7 @@ impl Relay {
         Self { address, state }
     }
 
-    /// Ends every connection, and all that come, at once.
+    /// Ends every connection, and refuses new ones.
     pub fn stop(&self) {
         self.state.stopped.store(true, Ordering::SeqCst);
         for stream in self.state.connections.lock().expect("no panic").drain(..) {
@@ -68,19 +68,19 @@ impl Relay {
         }
     }
 
-    /// Takes connections again.
+    /// Accepts connections again.
     pub fn go_on(&self) {
         self.state.stopped.store(false, Ordering::SeqCst);
     }
 
-    /// What connections that are there send and get is swallowed from now on; new ones work.
+    /// Drops everything on existing connections from now on; new ones work.
     pub fn fall_silent(&self) {
         self.state.silent.store(u64::MAX >> 1, Ordering::SeqCst);
         let count = self.state.connections.lock().expect("no panic").len() as u64 / 2;
         self.state.silent.store(count, Ordering::SeqCst);
     }
 
-    /// What a proxy was asked to connect to.
+    /// The targets that clients requested from a proxy.
     pub fn targets(&self) -> Vec<String> {
         self.state.targets.lock().expect("no panic").clone()
     }

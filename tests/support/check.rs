@@ -1,5 +1,5 @@
-//! Signatures checked by implementations that the module does not use for the same scheme where there is another: the
-//! RustCrypto crates, on the SubjectPublicKeyInfo that the token shows.
+//! Verifies signatures with implementations that the module does not use for the same scheme, if there are any: the
+//! RustCrypto crates, with the token's SubjectPublicKeyInfo.
 
 use sha2::Digest;
 

@@ -1,5 +1,5 @@
-//! What the whole-module tests share: an emulated service of their own, a PKCS#11 client that loads the built library,
-//! and a process for each test, because a module has one state per process and reads its settings from the environment.
+//! Shared by the whole-module tests: an emulated service, a PKCS#11 client that loads the built library, and a process
+//! for each test, because a module has one state in each process, and reads its settings from the environment.
 
 #![allow(dead_code, reason = "each test binary uses its part")]
 #![allow(clippy::missing_safety_doc, clippy::macro_metavars_in_unsafe, unsafe_code)]
@@ -17,13 +17,13 @@ pub use emulator::Emulator;
 #[allow(unused_imports, reason = "each test binary uses its part")]
 pub use p11::{Mechanism, P11};
 
-/// Longest time that a test may take, in seconds, unless `STM_TEST_LONGEST` says otherwise.
+/// The timeout of a test, in seconds, unless `STM_TEST_LONGEST` is set.
 const LONGEST: &str = "900";
 
 /// Set in the process that a test runs in.
 const ALONE: &str = "STM_PKCS11_TEST_ALONE";
 
-/// The folder that cargo builds this profile into.
+/// The directory into which cargo builds this profile.
 pub fn target_dir() -> PathBuf {
     let mut path = std::env::current_exe().expect("the test knows its own path");
     path.pop();
@@ -39,16 +39,16 @@ pub fn module_path() -> PathBuf {
         .map_or_else(|| target_dir().join("deps").join("libstm_pkcs11.so"), PathBuf::from)
 }
 
-/// Runs `body` in a process of its own, with these variables beside a bare environment.
+/// Runs `body` in a separate process with these variables and an otherwise empty environment.
 ///
-/// `name` is the test's full name, as the test harness filters by it.
+/// `name` is the test's full name, by which the test harness filters.
 pub fn alone(name: &str, variables: &[(String, String)], body: impl FnOnce()) {
     if std::env::var(ALONE).as_deref() == Ok(name) {
         body();
         return;
     }
     let home = tempfile::tempdir().expect("a home for the test");
-    // A test that hangs fails, and is named; what it started meanwhile could fill the machine's memory.
+    // A test that hangs fails by name; otherwise its processes could fill the machine's memory.
     let mut command = Command::new("timeout");
     let longest = std::env::var("STM_TEST_LONGEST").unwrap_or_else(|_| LONGEST.to_owned());
     command.args(["--signal=KILL", &longest]).arg(std::env::current_exe().expect("the test knows its own path"));
@@ -60,9 +60,9 @@ pub fn alone(name: &str, variables: &[(String, String)], body: impl FnOnce()) {
         }
     }
     command.env_remove("HTTPS_PROXY").env_remove("https_proxy").env("HOME", home.path()).env_remove("XDG_CACHE_HOME");
-    // Everything is said, so that what must never be said would be.
+    // Everything is logged, so that a leaked secret would be visible.
     command.env("SM_LOG_LEVEL", "TRACE");
-    // The library ends the process where a code is not in its function's list.
+    // The library ends the process if a code is not in its function's list.
     command.env("STM_TEST_CODES", "strict");
     command.env(ALONE, name).envs(variables.iter().cloned());
     let output = command.output().expect("the test's own process starts");
@@ -80,7 +80,7 @@ pub fn alone(name: &str, variables: &[(String, String)], body: impl FnOnce()) {
     }
 }
 
-/// What must stand in no line of the log and in no file that the module writes.
+/// Must not occur in any log message or any file that the module writes.
 const SECRETS: [&str; 2] = ["SM_API_KEY", "SM_CLIENT_CERT_PASSWORD"];
 
 fn contains(text: &[u8], secret: &[u8]) -> bool {
@@ -97,12 +97,12 @@ fn files(folder: &std::path::Path) -> Vec<(&'static str, Vec<u8>)> {
     entries.flat_map(|entry| content(entry.path())).collect()
 }
 
-/// Whether this is the process that `alone` made: outside of it the parent sets things up.
+/// Whether this is the process that `alone` started; the parent process only prepares the test.
 pub fn is_alone(name: &str) -> bool {
     std::env::var(ALONE).as_deref() == Ok(name)
 }
 
-/// Runs `body` in a process of its own that has an emulated service with the demo keypairs.
+/// Runs `body` in a separate process with an emulated service that has the demo keypairs.
 pub fn with_service(name: &str, extra: &[(&str, &str)], options: &[&str], body: impl FnOnce(&Emulator)) {
     if is_alone(name) {
         let emulator = Emulator::inherited();

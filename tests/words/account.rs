@@ -1,4 +1,4 @@
-//! What the service refuses.
+//! Refusals of the service.
 
 use super::entry::Call::*;
 use super::entry::*;

@@ -1,6 +1,6 @@
-//! An entry of the catalogue: how to provoke it, and what a person is told about it.
+//! An entry of the catalogue: how to provoke a message, and what the page says about it.
 
-/// What the application does.
+/// The calls of the application.
 #[derive(Clone, Copy)]
 pub enum Call {
     /// Begins and ends.
@@ -13,34 +13,34 @@ pub enum Call {
     List,
     /// Searches for a private key, and signs 32 bytes with it.
     Sign(&'static str),
-    /// Signs the same bytes twice with the same private key; the second signature is what it is about.
+    /// Signs the same bytes twice with the same private key; the entry is about the second signature.
     SignTwice(&'static str),
-    /// As [`Call::SignTwice`]; between the two, a diary takes the place of the file `ledger` in the fresh folder.
+    /// As [`Call::SignTwice`]; in between, another file replaces the file `ledger` in the new directory.
     SpoilBetween(&'static str),
-    /// As [`Call::Sign`]; a diary takes the place of the file `ledger` while the request is under way.
+    /// As [`Call::Sign`]; another file replaces the file `ledger` during the request.
     SpoilDuring(&'static str),
     /// Logs in with a PIN.
     Login(&'static str),
-    /// Makes an EC keypair with this label; `None` for none.
+    /// Creates an EC keypair with this label; `None` for no label.
     Generate(Option<&'static str>),
 }
 
-/// How it is provoked.
+/// How to provoke it.
 #[derive(Clone, Copy)]
 pub struct Entry {
     pub title: &'static str,
-    /// Beside those of an account that works. `{state}` is the emulator's folder, `{folder}` a fresh one.
+    /// Settings in addition to those of a working account. `{state}` is the emulator's directory, `{folder}` a new one.
     pub settings: &'static [(&'static str, &'static str)],
-    /// Files of the fresh folder: name, mode, content.
+    /// Files of the new directory: name, mode, content.
     pub files: &'static [(&'static str, u32, &'static str)],
     /// Faults of the emulated service.
     pub faults: &'static str,
     pub call: Call,
-    /// Whether it works all the same, and the line is a warning.
+    /// Whether the call succeeds, and the message is a warning.
     pub works: bool,
-    /// Words that the line must have.
+    /// Words that the message must contain.
     pub words: &'static str,
-    /// For people: why it comes to this, and what to do, in more words than the line has.
+    /// For the page: the cause and the fix, in more words than the message has.
     pub meaning: &'static str,
 }
 

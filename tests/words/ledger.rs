@@ -1,4 +1,4 @@
-//! What is spent, and where it is written down.
+//! Ledger, budget and reuse.
 
 use super::entry::Call::*;
 use super::entry::*;

@@ -1,4 +1,4 @@
-//! Provokes each entry of the table, and makes a page of what the module said.
+//! Provokes each entry of the table, and generates a page of the messages.
 
 mod account;
 mod entry;

@@ -1,4 +1,4 @@
-//! The way to the service.
+//! The connection to the service.
 
 use super::entry::Call::*;
 use super::entry::*;

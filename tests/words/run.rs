@@ -1,4 +1,4 @@
-//! Provokes an entry, and returns the module's line with what differs from place to place replaced.
+//! Provokes an entry, and returns the module's message, with variable parts replaced.
 
 use super::entry::{Call, Entry};
 use crate::ck;
@@ -8,7 +8,7 @@ use cryptoki_sys::*;
 use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 
-/// The one line that the entry is about.
+/// The only message that the entry is about.
 pub fn said(emulator: &Emulator, p11: &P11, entry: &Entry) -> Result<String, String> {
     let keep = tempfile::tempdir().expect("a folder");
     let folder = keep.path();
@@ -25,13 +25,13 @@ pub fn said(emulator: &Emulator, p11: &P11, entry: &Entry) -> Result<String, Str
     // There may be more than one warning, but never more than one error.
     let told =
         |line: &str| line.contains(" ERROR ") || entry.works && line.contains(" WARN ") && line.contains(entry.words);
-    // The file has each error as often as it was met; what is written to standard error is written once.
+    // The file has every occurrence of an error; standard error has each error once.
     let text =
         |line: &str| line.split_once(" ERROR ").map(|(_, text)| text.split(" [C_").next().unwrap_or(text).to_owned());
     let mut lines: Vec<&str> = log.lines().filter(|line| told(line)).collect();
     lines.dedup_by(|next, line| text(next).is_some() && text(next) == text(line));
     match lines[..] {
-        // A search that finds nothing is no failure of PKCS#11's.
+        // For PKCS#11, a search that finds nothing is not an error.
         [line] if line.contains(entry.words) && (rv == CKR_OK) == (entry.works || line.contains(" keypair '")) => {
             Ok(plain(line, emulator, folder))
         }
@@ -128,7 +128,7 @@ fn generate(p11: &P11, session: CK_SESSION_HANDLE, label: Option<&str>) -> CK_RV
     ck!(p11, C_GenerateKeyPair(session, &mut mechanism, one, 1, other, count, &mut public_key, &mut private_key))
 }
 
-/// Without the time, and with words for what differs: addresses, folders, dates, ids.
+/// Without the time, and with placeholders for variable parts: addresses, directories, dates, ids.
 fn plain(line: &str, emulator: &Emulator, folder: &Path) -> String {
     let text = line.split_once(" WARN ").or_else(|| line.split_once(" ERROR ")).map_or(line, |(_, text)| text);
     let host = emulator.host.trim_start_matches("https://");
@@ -141,7 +141,7 @@ fn plain(line: &str, emulator: &Emulator, folder: &Path) -> String {
     words(&caller(&text.replace(&home, "~")))
 }
 
-/// Without what says who signs: user and machine, program and its number.
+/// Without the caller: user and machine, program and its id.
 fn caller(text: &str) -> String {
     let caller = stm_pkcs11::ledger::Caller::of_process();
     let text = text.replace(&format!("{}@{}", caller.user, caller.host), "USER@MACHINE");

@@ -1,4 +1,4 @@
-//! Settings and the files that they name. Nothing is sent.
+//! Settings, and the files that they name. Nothing is sent.
 
 use super::entry::Call::*;
 use super::entry::*;

@@ -1,4 +1,4 @@
-//! A process that signs one file and ends, which is what most signing tools are.
+//! A process that signs one file and ends, like most signing tools.
 
 use crate::bare::Bare;
 use crate::bench::{Bench, NO_CACHE, number, with};
@@ -101,10 +101,10 @@ fn behind_link(bench: &mut Bench, service: &Service, home: &Path) {
     );
 }
 
-/// All ways in turn, round by round: what disturbs one disturbs the others.
+/// All ways in turn, round by round, so that a disturbance affects all of them.
 fn measure(bench: &Bench, service: &Service, home: &Path, ways: &mut [Way], rounds: usize) {
     let id = service.keypair_id(KIND.alias);
-    // Fills the cache, and brings every file into the kernel's.
+    // Fills the module's cache, and the kernel's cache with every file.
     for way in &*ways {
         let name = if way.bare { "cold-bare" } else { "cold-module" };
         bench.run(home, &way.settings, &[name, &id]);
@@ -140,8 +140,7 @@ pub fn module_body(_: &[String]) -> Value {
     phases.into()
 }
 
-/// Measures a bare client: files, handshake, POST. The lookup that the module makes is timed, too, but is no part of the
-/// total.
+/// Measures a bare client: files, handshake, POST. The module's lookup is timed as well, but is not part of the total.
 pub fn bare_body(arguments: &[String]) -> Value {
     let id = &arguments[0];
     let ((settings, files), _, files_cpu) = timed(|| {

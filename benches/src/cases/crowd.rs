@@ -1,4 +1,4 @@
-//! A hundred build steps start at once, and the service lets twenty requests a second in.
+//! A hundred build steps start at once, and the service accepts twenty requests per second.
 
 use crate::bench::{Bench, NO_CACHE, finish, with};
 use crate::measure::timed;

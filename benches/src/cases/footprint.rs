@@ -1,4 +1,4 @@
-//! What the module takes of a host: file size, memory, threads, descriptors; and what it leaves behind.
+//! The module's use of resources: file size, memory, threads, descriptors; and what remains afterwards.
 
 use crate::bench::{Bench, NO_CACHE, number, with};
 use crate::measure::{descriptors, memory, threads};
@@ -42,7 +42,7 @@ pub fn body(_: &[String]) -> Value {
     };
     std::thread::scope(|scope| {
         let signing: Vec<_> = (0..8).map(|_| scope.spawn(sign)).collect();
-        // Waited for one by one: a scope's end does not mean that the kernel is done with its threads.
+        // Waited for one by one, because the kernel may not have finished with the threads at the end of a scope.
         signing.into_iter().for_each(|thread| thread.join().expect("a thread that signs"));
     });
     let working = threads() - threads_before;

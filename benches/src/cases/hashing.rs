@@ -1,4 +1,4 @@
-//! Large files are hashed here and not sent: how fast.
+//! The speed of hashing large files, which are not sent to the service.
 
 use crate::bench::{Bench, number};
 use crate::measure::{Series, timed};
@@ -35,7 +35,7 @@ pub fn body(arguments: &[String]) -> Value {
     let key = module.private_key(session, KINDS[0].alias);
     let rate = |took: f64| (parts * PART) as f64 / 1e6 / (took / 1e3);
     module.sign_init(session, KINDS[0].mechanism, key);
-    // What the first call of each works out is not what is measured.
+    // Work that only the first call of each does is not measured.
     module.sign_update(session, &part);
     let _ = digest::digest(&digest::SHA256, &part);
     let ((), of_module, _) = timed(|| (0..parts).for_each(|_| module.sign_update(session, &part)));

@@ -1,4 +1,4 @@
-//! What the ledger costs: the same signatures with it and without it, by processes that take turns.
+//! The cost of the ledger: the same signatures with and without it, by processes that alternate.
 
 use super::warm;
 use crate::bench::{Bench, NO_CACHE, number, with};
@@ -27,7 +27,7 @@ pub fn run(bench: &mut Bench) {
         let mut times = [Series::default(), Series::default()];
         let ((), counts) = service.counted(|| {
             for turn in 0..2 * turns {
-                // Off, on, on, off, off, on, ...: what the machine does meanwhile meets both.
+                // Off, on, on, off, off, on, ...: so that other work on the machine affects both.
                 let place = turn.div_ceil(2) % 2;
                 let settings = [&off, &on][place];
                 times[place].add(number(&bench.run(&home, settings, &["ledger", &rounds.to_string()]), "p50"));
@@ -48,7 +48,7 @@ pub fn run(bench: &mut Bench) {
     service.sign_takes(0);
 }
 
-/// Signs so many times, after one that is not measured.
+/// Signs a number of times, after one signature that is not measured.
 pub fn body(arguments: &[String]) -> Value {
     let rounds: usize = arguments[0].parse().expect("a number");
     let module = Module::start();

@@ -1,4 +1,4 @@
-//! Accounts of many keypairs: the list, and what is read from memory after it.
+//! Accounts with many keypairs: the list, and lookups in memory after it.
 
 use crate::bench::{Bench, NO_CACHE, number, with};
 use crate::link;
@@ -12,12 +12,12 @@ use cryptoki_sys::*;
 use serde_json::{Value, json};
 use std::time::Duration;
 
-/// Items that the service grants a page.
+/// The page size that the service permits.
 const PAGE: usize = 100;
-/// Pages that the module has under way at once, and so the raw client.
+/// The number of parallel page requests, in the module and in the raw client.
 const AT_ONCE: usize = 6;
 
-/// Round trip of the link that the largest list is fetched through, too.
+/// The round trip time of the link through which the largest list is also fetched.
 const ROUND_TRIP: Duration = Duration::from_millis(20);
 
 /// Reports.
@@ -38,7 +38,7 @@ fn list(bench: &mut Bench, service: &Service, count: usize) {
     let (module, raw, requests) = compare(bench, service, &settings, count, rounds);
     let median = |results: &[Value], name: &str| series(results, name).median();
     let report = &mut bench.report;
-    // Pages are asked for while they are full: behind a last one that is, there is one more, an empty one.
+    // Pages are requested as long as they are full: after a full last page, there is one more, empty request.
     let pages = (count / PAGE + 1) as u64;
     report.add(Row::count(format!("{count}: requests"), requests, Target::Exactly(pages)));
     let found = median(&module, "found") as u64;
@@ -73,7 +73,7 @@ fn series(results: &[Value], name: &str) -> Series {
     results.iter().map(|result| number(result, name)).collect()
 }
 
-/// Module and raw client in turn; the results of both, and the module's requests a process.
+/// Module and raw client in turn; the results of both, and the number of the module's requests in each process.
 fn compare(
     bench: &Bench,
     service: &Service,
@@ -111,7 +111,7 @@ fn from_disk(bench: &mut Bench, service: &Service, count: usize, settings: &[(St
     bench.report.add(Row::count(format!("{count}: requests of the next process"), requests, Target::Exactly(0)));
 }
 
-/// Measures the module: all private keys, then look-ups in memory.
+/// Measures the module: all private keys, then lookups in memory.
 pub fn module_body(arguments: &[String]) -> Value {
     let count: usize = arguments[0].parse().expect("a number");
     let module = Module::start();
@@ -143,7 +143,7 @@ pub fn module_body(arguments: &[String]) -> Value {
     })
 }
 
-/// Measures the same pages, fetched and forgotten.
+/// Measures the same pages, fetched and discarded.
 pub fn raw_body(arguments: &[String]) -> Value {
     let count: usize = arguments[0].parse().expect("a number");
     let settings = Settings::load();

@@ -1,4 +1,4 @@
-//! What is measured. Each case has a part that runs in processes of its own, where the module is loaded.
+//! The cases. Each has a part that runs in separate processes, in which the module is loaded.
 
 mod cold;
 mod crowd;
@@ -34,7 +34,7 @@ pub const CASES: &[Case] = &[
     Case { name: "footprint", run: footprint::run },
 ];
 
-/// What a measured process does: its arguments in, what it measured out.
+/// The work of a measured process: arguments in, measurements out.
 type Body = fn(&[String]) -> Value;
 
 /// Bodies of measured processes, by name.

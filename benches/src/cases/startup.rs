@@ -1,4 +1,4 @@
-//! What an application pays for having the module in its configuration: load and initialise, and nothing is asked.
+//! The cost of having the module in a configuration: load and initialise, without any request.
 
 use crate::bench::{Bench, number};
 use crate::measure::{Series, timed};

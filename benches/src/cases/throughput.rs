@@ -131,7 +131,7 @@ fn race_raw(threads: usize, window: Duration, raw: &Raw, path: &str, request: &s
     race(threads, window, || move || _ = raw.post(path, request))
 }
 
-/// Every thread gets ready, signs once and waits for the others; then all sign until the time is over.
+/// Every thread prepares, signs once and waits for the others; then all sign until the time is up.
 fn race<W: FnMut()>(threads: usize, window: Duration, ready: impl Fn() -> W + Sync) -> Value {
     let (barrier, signatures) = (Barrier::new(threads + 1), AtomicU64::new(0));
     let (wall, cpu) = thread::scope(|scope| {

@@ -1,4 +1,4 @@
-//! One signature after another in one process, beside clients that make the same POST.
+//! One signature after another in one process, compared with clients that send the same POST.
 
 use crate::bare::Bare;
 use crate::bench::{Bench, NO_CACHE, number, with};
@@ -26,7 +26,7 @@ pub fn run(bench: &mut Bench) {
             let arguments = ["warm", &place.to_string(), &id, &rounds.to_string()];
             let (result, counts) = service.counted(|| bench.run(&home, &settings, &arguments));
             report(bench, *kind, takes, &result);
-            // Each client signs once before the clock runs; the module looks for its key first.
+            // Each client signs once before the measurement; the module first looks up its key.
             let signs = 3 * (rounds as u64 + 1);
             bench.report.add(Row::count("requests of the three clients", counts.requests, Target::Exactly(signs + 1)));
             bench.report.add(Row::count("signatures", counts.signatures, Target::Exactly(signs)));
@@ -96,7 +96,7 @@ impl Times {
     }
 }
 
-/// What is signed.
+/// The data to sign.
 pub const DATA: &[u8] = b"what a signing tool signs, in its own attributes";
 
 /// Measures the three in turn, signature by signature.

@@ -10,6 +10,7 @@ use crate::print::{Exit, Failure};
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 use std::sync::Mutex;
+use stm_pkcs11::plural::counted;
 
 /// A file, and where its signed copy goes: the same path to replace it.
 #[derive(Debug, Clone)]
@@ -145,7 +146,7 @@ impl<'a> Plan<'a> {
     }
 
     fn check_budget(&self) -> Result<(), Failure> {
-        let what = || format!("sign {} files", self.tasks.len());
+        let what = || format!("sign {}", counted(self.tasks.len(), "file"));
         let limits = self
             .signer
             .limits()
@@ -153,7 +154,8 @@ impl<'a> Plan<'a> {
         for (limit, spent) in limits {
             let left = limit.most.saturating_sub(spent);
             if left < self.cost() {
-                let why = format!("{} signatures are needed, and the budget {limit} has {left} left", self.cost());
+                let why =
+                    format!("it costs {}, and the budget {limit} has {left} left", counted(self.cost(), "signature"));
                 return Err(
                     Failure::new(what(), why, "raise STM_PKCS11_BUDGET, or name fewer files").exit(Exit::Refused)
                 );

@@ -10,6 +10,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use stm_pkcs11::mechanism::Digest;
+use stm_pkcs11::plural::counted;
 
 #[derive(clap::Args)]
 pub struct SignFile {
@@ -189,7 +190,7 @@ fn show_plan(arguments: &SignFile, plan: &Plan<'_>) {
     let stamps = plan.authority.as_ref().map_or("none", |authority| authority.url());
     print::line(&format!("keypair: {}; time stamps: {stamps}", shown(plan.signer.alias())));
     let (count, skipped) = (plan.cost(), plan.skipped.len());
-    print::line(&format!("would spend {count} signatures; {skipped} files are signed already"));
+    print::line(&format!("would spend {}; {} signed already", counted(count, "signature"), counted(skipped, "file")));
 }
 
 fn skipped_json<'a>(plan: &'a Plan<'_>) -> impl Iterator<Item = Value> + 'a {
@@ -249,10 +250,16 @@ fn report(arguments: &SignFile, plan: &Plan<'_>, outcomes: &[Outcome]) -> Result
         print::note(&failure.to_string());
     }
     match failed.first() {
-        Some(first) => Err((*first).clone().after(format!("{} of {all} files were signed", begun - failed.len()))),
+        Some(first) => {
+            Err((*first).clone().after(format!("signed {} of {}", begun - failed.len(), counted(all, "file"))))
+        }
         None if begun < all => {
             let remedy = "run it again with --skip-signed for the others";
-            Err(Failure::new("sign all files", format!("interrupted: {begun} of {all} files were signed"), remedy))
+            Err(Failure::new(
+                "sign all files",
+                format!("interrupted: signed {begun} of {}", counted(all, "file")),
+                remedy,
+            ))
         }
         None => Ok(()),
     }

@@ -10,6 +10,7 @@ use crate::print::{self, Exit, Failure, shown};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::AtomicBool;
 use stm_pkcs11::mechanism::Digest;
+use stm_pkcs11::plural::counted;
 
 #[derive(clap::Args)]
 pub struct SignFile {
@@ -136,7 +137,7 @@ fn sign(arguments: &SignFile, files: &[PathBuf]) -> Result<(), Failure> {
         None => Ok(()),
         Some(first) => {
             let signed = outcomes.iter().filter(|outcome| outcome.result.is_ok()).count();
-            Err((*first).clone().after(format!("{signed} of {all} files were signed")))
+            Err((*first).clone().after(format!("signed {signed} of {}", counted(all, "file"))))
         }
     }
 }

@@ -4,6 +4,7 @@
 # needs: cc build-essential
 # needs: go golang-go
 # needs: file:/usr/share/gocode/src/github.com/ThalesIgnite/crypto11/crypto11_test.go golang-github-thalesignite-crypto11-dev
+# needs: file:/usr/share/gocode/src/github.com/stretchr/testify/assert/assertions.go golang-github-stretchr-testify-dev
 # needs: softhsm2-util softhsm2
 # needs: pkcs11-tool opensc
 source "$(dirname "$0")/../lib/client.sh"

@@ -31,12 +31,15 @@ version=$(sed -n 's/^release_[mp][a-z]* = \([0-9]*\)$/\1/p' "$folder/source/src/
 if [[ ! -e $program ]]; then
     (
         cd "$folder/source"
-        # The tests of other parts would be compiled, too, and have nothing to try.
-        find src/tests -maxdepth 1 -name '*.cpp' ! -name 'tests.cpp' ! -name 'main.cpp' ! -name 'test_pkcs11*' -delete
-        python3 configure.py --quiet --minimized-build --no-optimizations --disable-shared-library --without-documentation \
-            --build-targets=static,tests --with-build-dir="$folder/build" \
-            --enable-modules=pkcs11,rsa,ecdsa,ecdh,x509,system_rng,auto_rng,hmac_drbg,sha1,sha2_32,sha2_64,entropy,hex,kdf2 \
-            --enable-modules=emsa_pkcs1,emsa_pssr,emsa_raw,eme_pkcs1,eme_oaep,pcurves_secp256r1,pcurves_generic
+        # A build that was broken off goes on.
+        if [[ ! -e $folder/build/Makefile ]]; then
+            # The tests of other parts would be compiled, too, and have nothing to try.
+            find src/tests -maxdepth 1 -name '*.cpp' ! -name 'tests.cpp' ! -name 'main.cpp' ! -name 'test_pkcs11*' -delete
+            python3 configure.py --quiet --minimized-build --no-optimizations --disable-shared-library --without-documentation \
+                --build-targets=static,tests --with-build-dir="$folder/build" \
+                --enable-modules=pkcs11,rsa,ecdsa,ecdh,x509,system_rng,auto_rng,hmac_drbg,sha1,sha2_32,sha2_64,entropy,hex,kdf2 \
+                --enable-modules=emsa_pkcs1,emsa_pssr,emsa_raw,eme_pkcs1,eme_oaep,pcurves_secp256r1,pcurves_generic
+        fi
         make --quiet -j "$(nproc)" -f "$folder/build/Makefile" tests
     )
 fi

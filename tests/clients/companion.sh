@@ -153,7 +153,7 @@ check "standard error may be gone, too" bash -c "'$COMPANION' sign demo-ec-p256 
 same "a doctor whose reader is gone still says by its status what it found" "${PIPESTATUS[0]}" 6
 set -o pipefail
 
-# Every command that prints JSON prints what its schema says. Those of Windows are tried in tests/windows.
+# Every command that prints JSON follows its schema. sign-file.sh tests sign-file and verify-file, tests/windows those of Windows.
 schema 'keypair list' "$COMPANION" keypair list --json
 schema 'keypair show' "$COMPANION" keypair show demo-bare --json
 schema 'keypair create' "$COMPANION" keypair create made-for-json --algorithm p-256 --json
@@ -175,7 +175,7 @@ schema 'ledger verify' "$COMPANION" ledger verify --json
 schema 'ledger reconcile' "$COMPANION" ledger reconcile --json
 unset STM_PKCS11_LEDGER
 same "  and every schema is tried" "$(jq -r '."$defs" | keys[]' "$ROOT/docs/companion.schema.json" | grep -Evx 'keypair|certificate|windows .*' | while read -r name; do
-    grep -qE "^schema '?$name'? " "$ROOT/tests/clients/companion.sh" || echo "$name"
+    grep -qE "^schema '?$name'? " "$ROOT/tests/clients/companion.sh" "$ROOT/tests/clients/sign-file.sh" || echo "$name"
 done)" ''
 
 says "a trace tells calls and requests" 'C_FindObjectsInit: CKR_OK' \

@@ -14,6 +14,7 @@
 # needs: unzip unzip
 # needs: curl curl
 # needs: jq jq
+# needs: python:jsonschema python3-jsonschema
 source "$(dirname "$0")/../lib/client.sh"
 source "$ROOT/tests/lib/signable.sh"
 
@@ -100,6 +101,8 @@ if [[ -z $jsign ]]; then
 fi
 
 # What verify-file tells
+schema sign-file "${sign_file[@]}" --keypair demo-rsa-3072 --force --dry-run --json demo-rsa-3072/program.exe
+schema verify-file "$COMPANION" verify-file --ca-file "$ROOT_PEM" --json demo-rsa-3072/program.exe
 "$COMPANION" verify-file --ca-file "$ROOT_PEM" --json demo-rsa-3072/program.exe demo-ec-p256/program.jar >told.json
 same "verify-file names the signer" "$(jq -r '.[].signatures[0].signer' told.json | grep -c 'CN=demo-')" 2
 same "  the time" "$(jq -r '.[].signatures[0].timestamp' told.json | cut -c1-4 | sort -u)" "$(date -u +%Y)"

@@ -11,6 +11,7 @@
 # needs: openssl openssl
 # needs: zip zip
 # needs: python3 python3
+# needs: python:jsonschema python3-jsonschema
 # needs: unzip unzip
 # needs: curl curl
 # needs: jq jq
@@ -166,6 +167,36 @@ spends 1 "a link's file is signed, and the link stays" "${sign_file[@]}" --keypa
 same "  a link" "$(readlink link.exe)" linked.exe
 cp unsigned/program.exe twice.exe
 spends 1 "a file that is named twice is signed once" "${sign_file[@]}" --keypair demo-rsa-3072 twice.exe ./twice.exe
+
+# An osslsigncode that has no extract-data, as those before 2.6: the content is read from a worthless signature of a copy.
+mkdir old aged
+real=$(command -v osslsigncode)
+cat >old/osslsigncode <<OLD
+#!/bin/sh
+case \$1 in
+    --help) $real --help 2>&1 | grep -v extract-data ;;
+    extract-data) echo 'unknown command' && exit 1 ;;
+    *) exec $real "\$@" ;;
+esac
+OLD
+chmod +x old/osslsigncode
+for name in program.exe release.msi release.cab release.cat; do
+    cp "unsigned/$name" aged
+    spends 1 "$name is signed with an older osslsigncode" env PATH="$PWD/old:$PATH" "${sign_file[@]}" --keypair demo-ec-p256 "aged/$name"
+    check "  and verifies" verifies "aged/$name"
+done
+[[ -n $jsign ]] || in_vain "a script is not" 'version 2.6 or later signs them' env PATH="$PWD/old:$PATH" "${sign_file[@]}" --keypair demo-ec-p256 unsigned/release.ps1
+
+# What scripts read
+schema sign-file "${sign_file[@]}" --keypair demo-rsa-3072 --dry-run --json --skip-signed unsigned/program.exe demo-rsa-3072/program.jar
+same "  with a planned file and a skipped one" "$(jq -r 'map(.status) | sort | join(" ")' answer.json)" 'planned skipped'
+cp unsigned/program.exe json.exe
+schema sign-file "${sign_file[@]}" --keypair demo-rsa-3072 --json json.exe
+same "  with a signed file" "$(jq -r '.[0].status' answer.json)" signed
+schema sign-file "${sign_file[@]}" --keypair demo-rsa-3072 --json json.exe
+same "  and with one that is refused" "$(jq -r '.[0].status' answer.json)" failed
+schema verify-file "$COMPANION" verify-file --ca-file "$ROOT_PEM" --json json.exe unsigned/program.exe
+same "  a good one and a bad one" "$(jq -c 'map(.valid)' answer.json)" '[true,false]'
 
 # Nothing is spent in vain: one bad file of ten, and nothing is signed.
 mkdir ten

@@ -55,7 +55,7 @@ pub static PROGRAMS: &[Program] = &[
         tool: Tool::Osslsigncode,
         name: "osslsigncode",
         find: || on_path::find("osslsigncode"),
-        install: "apt-get install osslsigncode (2.6 or later)",
+        install: "apt-get install osslsigncode",
         can: osslsigncode::can,
         prepare: osslsigncode::prepare,
         sign: osslsigncode::sign,

@@ -8,17 +8,38 @@ use crate::codesign::kind::Kind;
 use crate::codesign::options::{Existing, hash_name};
 use crate::print::{Failure, shown};
 use std::fs;
-use std::path::Path;
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex};
 
 const REMEDY: &str = "report it with the output above; the original file is as it was";
 
-pub fn can(program: &Path, _: &Use<'_>) -> Result<(), String> {
-    let help = run(command(program, ["--help"])).map_err(|failure| failure.to_string())?;
-    if !help.text.contains("extract-data") {
-        return Err("is too old: it has no command extract-data".to_owned());
+/// What `--help` says, by which a version is known; asked once for each program.
+static HELP: Mutex<Vec<(PathBuf, Arc<str>)>> = Mutex::new(Vec::new());
+
+/// Whether this version has an option, or a command.
+fn knows(program: &Path, word: &str) -> bool {
+    let mut asked = HELP.lock().expect("no thread panics with it");
+    if let Some((_, help)) = asked.iter().find(|(path, _)| path == program) {
+        return help.contains(word);
     }
-    Ok(())
+    let help = run(command(program, ["--help"])).map(|said| said.text).unwrap_or_default();
+    let found = help.contains(word);
+    asked.push((program.to_owned(), help.into()));
+    found
 }
+
+pub fn can(program: &Path, wanted: &Use<'_>) -> Result<(), String> {
+    // Scripts and packages came with version 2.6, together with this command.
+    let is_new = matches!(wanted.kind, Kind::PowerShell | Kind::Appx);
+    match (knows(program, EXTRACT_DATA), is_new, knows(program, "attach-signature")) {
+        (true, ..) | (false, false, true) => Ok(()),
+        (false, true, true) => Err("is too old for files of this kind: version 2.6 or later signs them".to_owned()),
+        (false, _, false) => Err("does not run, or is too old: version 2.5 or later is needed".to_owned()),
+    }
+}
+
+/// Since version 2.6.
+const EXTRACT_DATA: &str = "extract-data";
 
 pub fn sign(program: &Path, job: &Job<'_>) -> Result<Made, Failure> {
     let digest = job.options.digest;
@@ -56,15 +77,15 @@ fn io(path: &Path, error: &std::io::Error) -> Failure {
     Failure::new(format!("use {}", path.display()), error, "make room, and check the permissions of the directory")
 }
 
-/// The content that the signature will be of, in a message without signers.
+/// The content that the signature will be of, in a message.
 pub fn prepare(program: &Path, look: &Look<'_>) -> Result<Vec<u8>, Failure> {
     let remedy = "check that the file is whole; --tool chooses another program";
     let failed = |why: String| Failure::new(format!("read {} with osslsigncode", name(look.path)), why, remedy);
+    let data = look.work.join("data");
     // A catalogue is a message by itself.
     let message = match look.kind {
         Kind::Cat => fs::read(look.path).map_err(|error| io(look.path, &error))?,
-        _ => {
-            let data = look.work.join("data");
+        _ if knows(program, EXTRACT_DATA) => {
             let mut command = command(program, ["extract-data", "-h", hash_name(look.options.digest)]);
             command.arg("-in").arg(look.path).arg("-out").arg(&data);
             let said = run(command)?;
@@ -72,9 +93,29 @@ pub fn prepare(program: &Path, look: &Look<'_>) -> Result<Vec<u8>, Failure> {
             let _ = fs::remove_file(&data);
             read.ok().filter(|_| said.ok).ok_or_else(|| failed(said.why()))?
         }
+        _ => {
+            worthless(program, look, &data).map_err(|why| failed(why.to_string()))?;
+            let message = extract(program, &data, look.work)?;
+            let _ = fs::remove_file(&data);
+            message.ok_or_else(|| failed("no content to sign was found".to_owned()))?
+        }
     };
     cms::signed_data(&message).map_err(|error| failed(error.to_string()))?;
     Ok(message)
+}
+
+/// Signs a copy with a key that is made for it and forgotten: older versions show the content only in a signature.
+fn worthless(program: &Path, look: &Look<'_>, signed: &Path) -> Result<(), Box<dyn std::error::Error>> {
+    let made = rcgen::generate_simple_self_signed(["nobody".to_owned()])?;
+    let [certificate, key] = ["nobody.pem", "nobody.key"].map(|name| look.work.join(name));
+    fs::write(&certificate, made.cert.pem())?;
+    fs::write(&key, made.signing_key.serialize_pem())?;
+    let mut command = command(program, ["sign", "-h", hash_name(look.options.digest)]);
+    command.arg("-certs").arg(&certificate).arg("-key").arg(&key).arg("-in").arg(look.path).arg("-out").arg(signed);
+    let said = run(command)?;
+    fs::remove_file(&key)?;
+    fs::remove_file(&certificate)?;
+    if said.ok { Ok(()) } else { Err(said.why().into()) }
 }
 
 /// Puts the message into the file. It verifies what it attached, too: that saves a run, unless it is the time stamp's root that is
@@ -130,14 +171,28 @@ fn digests_agree(said: &Said) -> bool {
 
 /// The message in a signed file; `None` where osslsigncode is not installed, or finds none.
 pub fn extract_signature(path: &Path, work: &Path) -> Result<Option<Vec<u8>>, Failure> {
-    let Some(found) = Tool::Osslsigncode.find() else { return Ok(None) };
+    match Tool::Osslsigncode.find() {
+        Some(found) => extract(&found.path, path, work),
+        None => Ok(None),
+    }
+}
+
+fn extract(program: &Path, path: &Path, work: &Path) -> Result<Option<Vec<u8>>, Failure> {
     let out = work.join("extracted.p7");
-    let mut command = command(&found.path, ["extract-signature"]);
+    let mut command = command(program, ["extract-signature"]);
     command.arg("-in").arg(path).arg("-out").arg(&out);
     let said = run(command)?;
     let read = fs::read(&out).ok().filter(|_| said.ok);
     let _ = fs::remove_file(&out);
-    Ok(read)
+    Ok(read.map(without_head))
+}
+
+/// Version 2.5 leaves the eight bytes before the message that a program has there (`WIN_CERTIFICATE`).
+fn without_head(mut extracted: Vec<u8>) -> Vec<u8> {
+    match extracted.get(4..8) {
+        Some([0, 2, 2, 0]) => extracted.split_off(8),
+        _ => extracted,
+    }
 }
 
 /// Writes a file without its signatures.
@@ -156,6 +211,12 @@ pub fn remove_signature(program: &Path, source: &Path, bare: &Path) -> Result<()
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn the_head_of_a_certificate_table_is_left_out() {
+        assert_eq!(without_head(vec![16, 0, 0, 0, 0, 2, 2, 0, 0x30, 0]), [0x30, 0]);
+        assert_eq!(without_head(vec![0x30, 0]), [0x30, 0]);
+    }
 
     #[test]
     fn digests_agree_where_each_is_the_files() {

@@ -153,7 +153,9 @@ is_stamped() { # FILE
             grep -q 'Timestamped by "CN=STM Emulator Time Stamping Server\|Timestamped by "' verified
             ;;
         *.nupkg)
-            unzip -p "$1" .signature.p7s | openssl asn1parse -inform DER | grep -Eq 'id-smime-aa-timeStampToken|:1.3.6.1.4.1.311.3.3.1|ms-timestamp'
+            unzip -p "$1" .signature.p7s >signature.p7s
+            openssl asn1parse -inform DER -in signature.p7s >signature.asn1
+            grep -Eq 'id-smime-aa-timeStampToken|:1.3.6.1.4.1.311.3.3.1' signature.asn1
             ;;
         *)
             osslsigncode verify -CAfile "$ROOT_PEM" -TSA-CAfile "$ROOT_PEM" -in "$1" >verified 2>&1

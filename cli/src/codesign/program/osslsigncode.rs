@@ -3,6 +3,7 @@
 
 use super::process::{Said, command, run};
 use super::{Job, Look, Made, Tool, Trust, Use, Verified};
+use crate::account::describe::pem;
 use crate::codesign::cms::{self, StampAttribute, Unsigned};
 use crate::codesign::kind::Kind;
 use crate::codesign::options::{Existing, hash_name};
@@ -121,8 +122,9 @@ fn worthless(program: &Path, look: &Look<'_>, signed: &Path) -> Result<(), Box<d
 /// Puts the message into the file. It verifies what it attached, too: that saves a run, unless it is the time stamp's root that is
 /// not trusted here.
 fn attach(program: &Path, job: &Job<'_>, message: &[u8]) -> Result<Option<Verified>, Failure> {
-    let file = job.work.join("signature.p7");
-    fs::write(&file, message).map_err(|error| io(&file, &error))?;
+    let file = job.work.join("signature.pem");
+    // In PEM: in DER version 2.5 expects a head before it, for programs alone.
+    fs::write(&file, pem("PKCS7", message)).map_err(|error| io(&file, &error))?;
     // What kept the room for it.
     let _ = fs::remove_file(&job.signed);
     let mut command = command(program, ["attach-signature"]);

@@ -40,6 +40,8 @@ const EXAMPLES: &[(&[&str], &str)] = &[
     (&["smctl", "certificate", "list"], "smctl certificate list"),
     (&["smctl", "certificate", "download"], "smctl certificate download --keypair-alias release-key --name cert.pem"),
     (&["smctl", "sign"], "smctl sign --keypair-alias release-key --input program.exe"),
+    (&["smctl", "sign", "verify"], "smctl sign verify --input program.exe"),
+    (&["smctl", "sign", "remove"], "smctl sign remove --input program.exe"),
     (
         &["smctl", "sign", "sign-hash"],
         "smctl sign sign-hash --file firmware.bin --signature-file firmware.sig release-key",

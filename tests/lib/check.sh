@@ -59,7 +59,7 @@ broke() {
     [[ $1 -eq 124 || ($1 -gt 128 && $1 -le 192) ]]
 }
 
-# refuses PROMISE COMMAND...: it says no; breaking is not saying no.
+# refuses PROMISE COMMAND...: it fails, but neither by a timeout nor by a signal.
 refuses() {
     local promise=$1
     shift
@@ -107,13 +107,13 @@ signs() {
     fi
 }
 
-# Who asked, where it was not the module alone; tests/matrix counts the module's requests.
+# The clients of the service other than the module; tests/matrix counts the module's requests.
 asked_by() {
     requests | jq -r '[.[].user_agent // "a client without a name" | select(startswith("stm-pkcs11/") | not)] | unique
         | if length > 0 then ", asked by \(join(", "))" else empty end'
 }
 
-# schema NAME COMMAND...: what a command of the companion prints, whatever its status, is as docs/companion.schema.json has it. The
+# schema NAME COMMAND...: the output of a companion command, whatever its status, conforms to docs/companion.schema.json. The
 # JSON stays in answer.json.
 schema() {
     local name=$1

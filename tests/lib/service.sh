@@ -64,7 +64,7 @@ stop_service() {
     wait "$EMULATOR_PID" 2>/dev/null || true
 }
 
-# What the service was asked since the last forget_requests, as a JSON array.
+# The requests since the last forget_requests, as a JSON array.
 requests() {
     curl -sSf "$ADMIN/requests"
 }
@@ -79,12 +79,12 @@ bill() {
         \(length) \([.[].connection] | unique | length)"' | tr -s ' \n' ' '
 }
 
-# What the module may have kept from one process to the next.
+# Removes everything that the module stores between processes.
 forget_cache() {
     rm -rf "$XDG_CACHE_HOME" "$HOME/.cache" "$HOME/.signingmanager/cache"
 }
 
-# service_get PATH: the service's own answer, without the module.
+# service_get PATH: the service's response, without the module.
 service_get() {
     curl -sSf --cacert "$SM_CA_FILE" --cert "$STATE/client.pem" -H "x-api-key: $SM_API_KEY" \
         "${SM_HOST%/}/signingmanager/api/v1/$1"

@@ -39,7 +39,8 @@ run() {
 shim=$(provisioned)
 start_service
 SUITE_MODULE=$(realpath "$MODULE") run "$shim" results
-softhsm
+# Each test sets its token up anew, with these PINs.
+softhsm fedcba123456 abcdef654321
 run "$SOFTHSM" results.softhsm
 judge cryptoki "$version" results results.softhsm
 keeps_secrets

@@ -109,14 +109,14 @@ judge() {
     echo "| $suite | $version | $(wc -l <"$results") | $applies | $passed | $argued | $elsewhere |" >"$SUITES/$suite.row"
 }
 
-# softhsm [PIN]: a token of SoftHSM with an RSA and an EC keypair, beside which a suite can run; sets SOFTHSM.
+# softhsm [PIN [SO-PIN]]: a token of SoftHSM with an RSA and an EC keypair, beside which a suite can run; sets SOFTHSM.
 softhsm() {
-    local pin=${1:-1234}
+    local pin=${1:-1234} officer=${2:-12345678}
     SOFTHSM=/usr/lib/softhsm/libsofthsm2.so
     mkdir -p "$WORK/softhsm/tokens"
     printf 'directories.tokendir = %s\nobjectstore.backend = file\nlog.level = ERROR\n' "$WORK/softhsm/tokens" >"$WORK/softhsm.conf"
     export SOFTHSM2_CONF=$WORK/softhsm.conf
-    softhsm2-util --init-token --free --label suite --pin "$pin" --so-pin 12345678 >/dev/null
+    softhsm2-util --init-token --free --label suite --pin "$pin" --so-pin "$officer" >/dev/null
     local kind id=1
     for kind in rsa:2048 EC:prime256v1; do
         pkcs11-tool --module "$SOFTHSM" --token-label suite --login --pin "$pin" --keypairgen --key-type "$kind" --label "$kind" \

@@ -83,23 +83,16 @@ pub fn run(arguments: &SignFile) -> Result<(), Failure> {
     let files = match input::files(&arguments.input, arguments.tool) {
         Ok(files) => files,
         Err(failure) => {
-            print::line(NOTHING);
-            return lenient(arguments, Err(failure));
+            print::line(&format!("{NOTHING}\n{}", tell(&failure)));
+            return unless_lenient(arguments, failure);
         }
     };
-    let signed = sign(arguments, &files);
-    lenient(arguments, signed)
+    sign(arguments, &files).or_else(|failure| unless_lenient(arguments, failure))
 }
 
-/// The failure, unless status 0 was asked for in so many words. The lines of the files tell it then.
-fn lenient(arguments: &SignFile, result: Result<(), Failure>) -> Result<(), Failure> {
-    match result {
-        Err(failure) if !arguments.exit_non_zero_on_fail => {
-            print::line(&tell(&failure));
-            Ok(())
-        }
-        result => result,
-    }
+/// A failure that has been told already; none where status 0 was asked for in so many words.
+fn unless_lenient(arguments: &SignFile, failure: Failure) -> Result<(), Failure> {
+    if arguments.exit_non_zero_on_fail { Err(failure) } else { Ok(()) }
 }
 
 fn sign(arguments: &SignFile, files: &[PathBuf]) -> Result<(), Failure> {

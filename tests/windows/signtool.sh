@@ -130,6 +130,7 @@ done
 # The file that the companion prints.
 check "stm-pkcs11 config writes a script for signtool" \
     windows ./stm-pkcs11.exe config signtool --keypair demo-rsa-3072 --out sign.cmd
+costs "  after it has looked for the alias" 0 1
 by_script() { cp hello.exe program.exe && TIMESTAMP=none windows cmd /c sign.cmd program.exe; }
 says "  which signs" '^Successfully signed' by_script
 verifies "$ROOT_PEM" demo-rsa-3072

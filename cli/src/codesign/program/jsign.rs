@@ -4,8 +4,7 @@
 use super::java::{self, spent};
 use super::process::{command, run};
 use super::second_run;
-use super::{Job, Made, Tool, Trust, Use, Verified};
-use crate::codesign::kind::{self, Kind};
+use super::{Job, Made, Tool, Trust, Use, Verified, present};
 use crate::codesign::options::{Existing, java_hash_name};
 use crate::print::Failure;
 use std::fs;
@@ -58,16 +57,5 @@ pub fn verify(_: &Path, file: &Path, trust: &Trust<'_>) -> Result<Verified, Fail
     if let Some(found) = Tool::Osslsigncode.find().filter(|_| by_osslsigncode) {
         return found.verify(file, trust);
     }
-    present(trust.kind, file)
-}
-
-/// Whether there is a signature in the file at all.
-fn present(kind: Kind, file: &Path) -> Result<Verified, Failure> {
-    match kind::is_signed(kind, file) {
-        Ok(true) => Ok(Verified::SignatureOnly),
-        Ok(false) => {
-            Err(Failure::new("verify what jsign signed", "the file has no signature", "report it as a defect"))
-        }
-        Err(error) => Err(Failure::new(format!("read {}", file.display()), error, "check the disk")),
-    }
+    present(trust.kind, file, "jsign")
 }

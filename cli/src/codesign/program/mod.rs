@@ -15,7 +15,7 @@ mod signtool;
 
 pub use osslsigncode::{extract_signature, remove_signature};
 
-use super::kind::Kind;
+use super::kind::{self, Kind};
 use super::options::Options;
 use super::signer::Signer;
 use super::timestamp::Authority;
@@ -171,6 +171,18 @@ pub enum Verified {
     Wholly,
     /// No program here verifies files of this kind: the service's signature was verified, and is in the file.
     SignatureOnly,
+}
+
+/// What is known of a file that no program here verifies: that there is a signature in it.
+fn present(kind: Kind, file: &Path, signed_by: &str) -> Result<Verified, Failure> {
+    match kind::is_signed(kind, file) {
+        Ok(true) => Ok(Verified::SignatureOnly),
+        Ok(false) => {
+            let what = format!("verify what {signed_by} signed");
+            Err(Failure::new(what, "the file has no signature", "report it as a defect"))
+        }
+        Err(error) => Err(Failure::new(format!("read {}", file.display()), error, "check the disk")),
+    }
 }
 
 /// A program that is installed.

@@ -73,7 +73,7 @@ mod tests {
         let all = expand(&[root.path().to_owned()], true).unwrap();
         assert_eq!(all, [root.path().join("b.ps1"), inner.join("a.ps1")]);
         let named = root.path().join("readme.txt");
-        assert_eq!(expand(std::slice::from_ref(&named), false).unwrap(), [named.clone()]);
+        assert_eq!(expand(std::slice::from_ref(&named), false).unwrap(), std::slice::from_ref(&named));
         let said = expand(&[root.path().to_owned()], false).unwrap_err().to_string();
         assert!(said.contains("it is a directory") && said.contains("--recursive"), "{said}");
         std::fs::remove_file(inner.join("a.ps1")).unwrap();

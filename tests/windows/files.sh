@@ -9,6 +9,7 @@ cp stm-pkcs11.exe programs/smctl.exe
 WINEPATH=$(/usr/lib/wine/wine64 winepath -w "$WORK/programs" 2>/dev/null | tr -d '\r\n')
 export WINEPATH
 
+forget_requests
 sign_file() { # ALIAS [OPTION...]
     cp hello.exe program.exe
     windows ./programs/stm-pkcs11.exe sign-file --keypair "$1" --no-timestamp "${@:2}" program.exe

@@ -77,11 +77,11 @@ impl Unsigned {
     /// `extracted` is a message in DER with the content to sign and any signers; `certificates` are in DER, the key's own first.
     pub fn new(extracted: &[u8], certificates: &[Vec<u8>], digest: Digest, opus: &Opus) -> der::Result<Unsigned> {
         let content = signed_data(extracted)?.encap_content_info;
-        let body = content.econtent.as_ref().ok_or_else(|| der::Error::from(Tag::Sequence.value_error()))?;
+        let body = content.econtent.as_ref().ok_or_else(|| Tag::Sequence.value_error())?;
         let certificates =
             certificates.iter().map(|der| Certificate::from_der(der)).collect::<der::Result<Vec<_>>>()?;
-        let leaf = certificates.first().ok_or_else(|| der::Error::from(Tag::Sequence.value_error()))?;
-        let (_, ecdsa) = identifiers(digest).ok_or_else(|| der::Error::from(Tag::ObjectIdentifier.value_error()))?;
+        let leaf = certificates.first().ok_or_else(|| Tag::Sequence.value_error())?;
+        let (_, ecdsa) = identifiers(digest).ok_or_else(|| Tag::ObjectIdentifier.value_error())?;
         let key = leaf.tbs_certificate.subject_public_key_info.to_der()?;
         let is_rsa = PublicKey::from_spki(&key).is_ok_and(|key| key.family() == Family::Rsa);
         let signature_algorithm = match is_rsa {
@@ -97,7 +97,7 @@ impl Unsigned {
             Attribute { oid: OPUS_INFO, values: SetOfVec::try_from(vec![opus.encode()?])? },
             attribute(STATEMENT_TYPE, &vec![INDIVIDUAL_CODE_SIGNING])?,
         ])?;
-        let digest = digest_algorithm(digest).ok_or_else(|| der::Error::from(Tag::ObjectIdentifier.value_error()))?;
+        let digest = digest_algorithm(digest).ok_or_else(|| Tag::ObjectIdentifier.value_error())?;
         Ok(Unsigned { content, certificates, attributes, digest, signature_algorithm })
     }
 
@@ -158,7 +158,7 @@ pub fn signature(data: &SignedData) -> Option<&[u8]> {
 /// Puts a time stamp's token, in DER, to the first signer. What else it has is kept.
 pub fn add_stamp(data: &mut SignedData, token: &[u8], place: StampAttribute) -> der::Result<()> {
     let mut signers = data.signer_infos.0.clone().into_vec();
-    let signer = signers.first_mut().ok_or_else(|| der::Error::from(Tag::Set.value_error()))?;
+    let signer = signers.first_mut().ok_or_else(|| Tag::Set.value_error())?;
     let mut attributes = signer.unsigned_attrs.take().map(SetOfVec::into_vec).unwrap_or_default();
     attributes.push(Attribute { oid: place.oid(), values: SetOfVec::try_from(vec![Any::from_der(token)?])? });
     signer.unsigned_attrs = Some(SetOfVec::try_from(attributes)?);

@@ -1,7 +1,7 @@
 //! A directory beside the file that is signed: what is made there takes the file's place whole, or not at all.
 
 use crate::print::{Failure, unwritten};
-use std::fs::{self, File, Metadata};
+use std::fs::{self, File, Metadata, OpenOptions};
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 use std::time::SystemTime;
@@ -112,8 +112,9 @@ impl Place {
     pub fn put(self, signed: &Path) -> Result<(), Failure> {
         self.expect(Seen::from(&self.original))?;
         let put = || -> io::Result<()> {
+            // For writing: Windows flushes no other.
+            OpenOptions::new().append(true).open(signed)?.sync_all()?;
             self.dress(signed)?;
-            File::open(signed)?.sync_all()?;
             fs::rename(signed, &self.output)
         };
         put().map_err(|error| self.refused(&error))

@@ -29,7 +29,7 @@ pub struct Signer {
 
 /// Where its signatures come from.
 enum Source {
-    Service(Account, Arc<Keypair>),
+    Service(Box<Account>, Arc<Keypair>),
     Token(TokenKey),
 }
 
@@ -81,7 +81,7 @@ impl Signer {
             .and_then(|held| Some((held.record, held.read.ok()?)))
             .expect("a usable keypair has a certificate");
         let issuers = record.chain.iter().map(|der| der.to_vec()).collect();
-        Ok(Signer { key, leaf, issuers, source: Source::Service(account, Arc::clone(&keypair)) })
+        Ok(Signer { key, leaf, issuers, source: Source::Service(Box::new(account), Arc::clone(&keypair)) })
     }
 
     /// Finds the keypair among those of a PKCS#11 module, and checks that its certificate can sign code now.

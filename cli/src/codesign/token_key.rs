@@ -213,8 +213,10 @@ impl Found {
     }
 }
 
-/// `CKA_ID` and DER of each certificate.
-fn certificates(session: &Session) -> Result<Vec<(Vec<u8>, Vec<u8>)>, Error> {
+/// `CKA_ID` and DER of a certificate.
+type HeldCertificate = (Vec<u8>, Vec<u8>);
+
+fn certificates(session: &Session) -> Result<Vec<HeldCertificate>, Error> {
     let handles = session.find_objects(&[
         Attribute::Class(ObjectClass::CERTIFICATE),
         Attribute::CertificateType(CertificateType::X_509),

@@ -291,7 +291,7 @@ mod tests {
             Ok(targets.into_iter().map(|target| target.output).collect())
         };
         let new = folder.path().join("new.exe");
-        assert_eq!(outputs(&files[..1], &new).unwrap(), [new.clone()]);
+        assert_eq!(outputs(&files[..1], &new).unwrap(), std::slice::from_ref(&new));
         assert_eq!(outputs(&files[..1], folder.path()).unwrap(), [folder.path().join("one.exe")]);
         assert_eq!(outputs(&files[..2], folder.path()).unwrap().len(), 2);
         assert!(outputs(&files[..2], &new).unwrap_err().contains("is not a directory"));

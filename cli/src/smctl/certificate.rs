@@ -91,8 +91,10 @@ pub fn run(arguments: &Arguments) -> Result<(), Failure> {
 
 type Pair<'a> = (&'a Keypair, &'a KeypairCertificate);
 
+type Filter = (&'static str, fn(&Pair<'_>) -> String);
+
 /// What a certificate is filtered by.
-const FILTERS: &[(&str, fn(&Pair<'_>) -> String)] = &[
+const FILTERS: &[Filter] = &[
     ("id", |(_, certificate)| certificate.id.clone()),
     ("alias", |(_, certificate)| certificate.alias.clone()),
     ("certificate_status", |(_, certificate)| certificate.status.clone()),

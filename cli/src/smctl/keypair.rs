@@ -57,8 +57,10 @@ pub fn run(arguments: &Arguments) -> Result<(), Failure> {
     }
 }
 
+type Filter = (&'static str, fn(&Keypair) -> String);
+
 /// What a keypair is filtered by.
-const FILTERS: &[(&str, fn(&Keypair) -> String)] = &[
+const FILTERS: &[Filter] = &[
     ("alias", |keypair| keypair.alias.clone()),
     ("key_alg", |keypair| algorithm(keypair).family),
     ("key_size", |keypair| algorithm(keypair).size),

@@ -52,7 +52,7 @@ enum Smctl {
     Certificate(certificate::Arguments),
     /// Sign and verify files and hashes, and remove signatures
     #[command(visible_alias = "signature")]
-    Sign(sign::Arguments),
+    Sign(Box<sign::Arguments>),
     /// Save or delete API key and client certificate password
     #[command(visible_alias = "creds")]
     Credentials(credentials::Arguments),

@@ -62,8 +62,8 @@ def run(*command, **options):
     return subprocess.run(command, stdin=subprocess.DEVNULL, capture_output=True, text=True, errors="replace", timeout=120, **options)
 
 
-def config(client, alias, module=ODD_MODULE):
-    done = run("stm-pkcs11", "config", client, f"--keypair={alias}", "--module", module)
+def config(client, alias, module=ODD_MODULE, env=os.environ):
+    done = run("stm-pkcs11", "config", client, f"--keypair={alias}", "--module", module, env=env)
     return done.returncode, done.stdout, done.stderr
 
 
@@ -243,12 +243,28 @@ def openssl_file(alias, text, plain):
     return None if code(text) == code(plain) else "more than comments differ"
 
 
+def fleet(alias, text, _plain):
+    """The line that its script prints for a builder; the module of this test has a path that it refuses."""
+    with open("fleet.sh", "w") as file:
+        file.write(text)
+    refused = run("sh", "fleet.sh", "host", "builder.pub")
+    if refused.returncode != 2 or "the path of the module has a character" not in refused.stderr:
+        return f"the path of the module is not refused: {refused.stdout} {refused.stderr}"
+    with open("fleet.sh", "w") as file:
+        file.write(re.sub(r"^MODULE=.*$", "MODULE='/m.so'", text, flags=re.M))
+    line = run("sh", "fleet.sh", "host", "builder.pub").stdout
+    pattern = "".join(c if re.fullmatch(r"[A-Za-z0-9_.:@%+=/ -]", c) else "?" for c in alias)
+    key = open("builder.pub").read()
+    wanted = f"restrict,command=\"STM_PKCS11_KEYPAIRS='{pattern}' exec p11-kit remote '/m.so'\" {key}"
+    return None if line == wanted else f"its line is {line}"
+
+
 READERS = {
     **{client: (lambda c: lambda a, t, p: pipeline(c, a, t, p))(client) for client in ("github", "gitlab", "azure", "jenkins")},
     **{client: (lambda c: lambda a, t, p: page(c, a, t, p))(client)
        for client in ("android", "gnutls", "node", "openssl", "pdf", "pkcs11-tool", "python", "rauc", "uefi", "jsign", "espsecure")},
     "git": git, "java": java, "maven": maven, "gradle": gradle, "msbuild": msbuild, "signtool": signtool, "powershell": powershell,
-    "openssl-engine": openssl_file, "openssl-provider": openssl_file,
+    "openssl-engine": openssl_file, "openssl-provider": openssl_file, "fleet": fleet,
 }
 SIGNERS = ("osslsigncode", "jarsigner")
 # Their files have no alias in them.
@@ -278,13 +294,16 @@ def sign(client, alias, identity, text, service):
 def main():
     service = Service()
     make_stubs()
+    run("ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", "builder")
     keypairs = {}
     for alias in ALIASES:
         body = {"alias": alias, "key_alg": "ECDSA", "properties": {"curve": "P-256"}, "key_storage": "HSM", "key_type": "TEST", "status": "ONLINE", "generate_cert": True}
         keypairs[alias] = service.post("keypairs", body)["id"]
     clients = [row["client"] for row in json.loads(run("stm-pkcs11", "config", "--json").stdout)]
     check("every client is tried", set(clients) == set(READERS) | set(SIGNERS) | WITHOUT, set(clients) ^ (set(READERS) | set(SIGNERS) | WITHOUT))
-    plain = {client: config(client, TAG)[1] for client in clients}
+    # No keypair is called so: without an account nobody looks.
+    nowhere = {name: value for name, value in os.environ.items() if name != "SM_HOST"}
+    plain = {client: config(client, TAG, env=nowhere)[1] for client in clients}
     for alias, identity in keypairs.items():
         wrong = []
         for client in [*READERS, *SIGNERS]:

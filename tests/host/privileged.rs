@@ -125,7 +125,10 @@ fn check(program: &Program, printed: &str, said: &str) {
     assert_eq!(printed, format!("{round}{round}"), "{kind}: {said}");
     assert_eq!(said.matches(NOTICE).count(), 1, "{kind}: {said}");
     assert!(said.contains("/etc/stm-pkcs11/stm-pkcs11.toml, owned by root"), "{kind}: {said}");
-    assert!(said.contains("SM_HOST is not set"), "{kind}: {said}");
+    assert!(
+        said.contains("SM_HOST and the credentials (SM_API_KEY, SM_CLIENT_CERT_FILE) are not set"),
+        "{kind}: {said}"
+    );
 }
 
 #[test]

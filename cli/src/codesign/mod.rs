@@ -22,6 +22,7 @@ pub mod signatures;
 pub mod signer;
 mod timestamp;
 mod token_key;
+mod turns;
 pub mod verification;
 
 pub use cms::Opus;

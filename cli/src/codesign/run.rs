@@ -4,6 +4,7 @@ use super::anchors::Anchors;
 use super::place::Place;
 use super::plan::{Plan, Target, Task};
 use super::program::{Job, Made, Verified};
+use super::turns::Turns;
 use crate::print::Failure;
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
@@ -24,7 +25,7 @@ pub struct Signed {
 
 /// How a run goes.
 pub struct Pace<'a> {
-    /// How many files are signed at once; at least one.
+    /// How many signatures are requested at once; at least one. Other files are prepared and verified meanwhile.
     pub jobs: usize,
     /// Whether files that have not been begun are left alone after a failure.
     pub stop_at_failure: bool,
@@ -37,6 +38,7 @@ impl Plan<'_> {
     /// none.
     pub fn run(&self, pace: &Pace<'_>, done: &(dyn Fn(&Outcome) + Sync)) -> Vec<Outcome> {
         let next = AtomicUsize::new(0);
+        let turns = Turns::new(pace.jobs);
         let failed = AtomicBool::new(false);
         let outcomes = Mutex::new(Vec::new());
         let work = || {
@@ -49,15 +51,17 @@ impl Plan<'_> {
                     target: task.target.clone(),
                     kind: task.kind.name(),
                     program: task.found.program.name,
-                    result: self.sign(task),
+                    result: self.sign(task, &turns),
                 };
                 failed.fetch_or(outcome.result.is_err(), Ordering::Relaxed);
                 done(&outcome);
                 outcomes.lock().expect("no thread panics with it").push((place, outcome));
             }
         };
+        // Where a failure stops the others, none is begun beside those that are signed.
+        let beside = if pace.stop_at_failure { 0 } else { std::thread::available_parallelism().map_or(1, usize::from) };
         std::thread::scope(|scope| {
-            for _ in 1..pace.jobs.clamp(1, self.tasks.len().max(1)) {
+            for _ in 1..(pace.jobs + beside).clamp(1, self.tasks.len().max(1)) {
                 scope.spawn(work);
             }
             work();
@@ -67,7 +71,7 @@ impl Plan<'_> {
         outcomes.into_iter().map(|(_, outcome)| outcome).collect()
     }
 
-    fn sign(&self, task: &Task) -> Result<Signed, Failure> {
+    fn sign(&self, task: &Task, turns: &Turns) -> Result<Signed, Failure> {
         let place = Place::beside(&task.target.input, &task.target.output)?;
         place.expect(task.seen)?;
         let (source, signed) = (place.copy()?, place.room()?);
@@ -82,6 +86,7 @@ impl Plan<'_> {
             work: place.folder(),
             is_signed: task.is_signed,
             signer: self.signer,
+            turns,
             options: self.options,
             authority: self.authority.as_ref().filter(|_| task.kind.row().stamps),
         };

@@ -56,7 +56,7 @@ pub struct SignFile {
     /// Sign without a time stamp: the signature is valid until the certificate expires
     #[arg(long, conflicts_with = "timestamp")]
     no_timestamp: bool,
-    /// How many files are signed at the same time
+    /// How many signatures are requested at the same time
     #[arg(long, value_name = "N", default_value = "4", value_parser = clap::value_parser!(u16).range(1..=64))]
     jobs: u16,
     /// The PKCS#11 module, for programs that load it; default: where it is installed, or beside this program

@@ -62,7 +62,10 @@ pub fn run_with_module(job: &Job<'_>, mut command: Command) -> Result<(Said, Vec
         command.env("STM_PKCS11_LEDGER", &own);
         own
     });
-    let said = run(command)?;
+    let said = {
+        let _turn = job.turns.take();
+        run(command)?
+    };
     let entries = Ledger::new(&LedgerSettings { path: Some(path), budget: Vec::new(), reuse: None }).entries();
     let entries = entries.unwrap_or_default();
     let own = entries.into_iter().filter(|entry| entry.pid == said.pid);

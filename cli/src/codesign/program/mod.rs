@@ -19,6 +19,7 @@ use super::kind::{self, Kind};
 use super::options::Options;
 use super::signer::Signer;
 use super::timestamp::Authority;
+use super::turns::Turns;
 use crate::on_path;
 use crate::print::{Exit, Failure};
 use std::path::{Path, PathBuf};
@@ -148,6 +149,8 @@ pub struct Job<'a> {
     /// Whether the file has a signature, which `options` says what to do with.
     pub is_signed: bool,
     pub signer: &'a Signer,
+    /// To be taken for each request of a signature.
+    pub turns: &'a Turns,
     pub options: &'a Options,
     /// `None`: without a time stamp.
     pub authority: Option<&'a Authority>,

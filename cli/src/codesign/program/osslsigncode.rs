@@ -49,7 +49,11 @@ pub fn sign(program: &Path, job: &Job<'_>) -> Result<Made, Failure> {
         Failure::new(format!("make the signature of {}", name(&job.source)), error, remedy)
     };
     let unsigned = Unsigned::new(job.prepared, &job.signer.certificates(), digest, &job.options.opus).map_err(made)?;
-    let signed = job.signer.sign(digest, &unsigned.to_be_signed().map_err(made)?)?;
+    let to_be_signed = unsigned.to_be_signed().map_err(made)?;
+    let signed = {
+        let _turn = job.turns.take();
+        job.signer.sign(digest, &to_be_signed)?
+    };
     let spent = |failure: Failure| match &signed.id {
         Some(id) => failure.after(format!("a signature was spent for it (record {})", shown(id))),
         None => failure.after("a signature was spent for it"),

@@ -215,6 +215,8 @@ wait "$BUILDER" || status=$?
 same "a builder whose host goes away fails" "$((status > 0 && status < 128))" 1
 says "  and says so" 'failed: sign with demo-rsa-3072' cat log/cut.exe.out
 check "  and its file is as it was" cmp program.exe signed/cut.exe
+says "while it is away, the next one is told where no keypair was found" 'nor is there one in /usr/lib/.*/p11-kit-proxy.so: it shows no keypair' \
+    bash -c "! $(printf '%q ' "${nobody[@]}" env -i "PATH=$PATH" "HOME=$WORK/one" "XDG_CONFIG_HOME=$WORK/one/.config") ./stm-pkcs11 sign-file --no-timestamp signed/cut.exe 2>&1"
 curl -sSf -X PUT "$ADMIN/latency" -d '{"sign_ms": 0}' >/dev/null
 start_sshd
 fresh again.exe

@@ -10,6 +10,7 @@
 pub mod anchors;
 mod archive;
 mod cms;
+mod fingerprint;
 pub mod kind;
 mod options;
 mod pe;

@@ -1,19 +1,18 @@
 //! Who signs: a keypair that can sign code, with its certificates. It is one of the account; or, on a builder without credentials,
 //! one that a PKCS#11 module shows.
 
+use super::fingerprint::Fingerprint;
 use super::token_key::{TokenKey, TokenKeys};
 use crate::account::prepare::{prepare_bytes, public_key};
 use crate::account::signature::sign;
 use crate::account::{Account, Choice, describe, refused};
 use crate::module_file;
-use crate::print::{Exit, Failure, shown};
-use data_encoding::HEXLOWER;
-use sha2::{Digest as _, Sha256};
+use crate::print::{Exit, Failure};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use stm_pkcs11::config::Limit;
 use stm_pkcs11::ledger::Refusal;
-use stm_pkcs11::mechanism::{Digest, Family, PublicKey, sha1};
+use stm_pkcs11::mechanism::{Digest, Family, PublicKey};
 use stm_pkcs11::service::{Keypair, Signed, Wanted};
 use stm_pkcs11::x509::Certificate;
 
@@ -53,11 +52,15 @@ impl Signer {
         if let Some(module) = module {
             return Signer::on_token(TokenKeys::of(module)?, which);
         }
-        let proxy = module_file::p11_kit_proxy().map(|proxy| TokenKeys::of(&proxy));
-        match proxy {
-            Some(Ok(keys)) if !keys.is_empty() => Signer::on_token(keys, which),
-            _ => Signer::find(choice.open()?, which),
-        }
+        let of_account = || Signer::find(choice.open()?, which);
+        let Some(proxy) = module_file::p11_kit_proxy() else { return of_account() };
+        let why = match TokenKeys::of(&proxy) {
+            Ok(keys) if !keys.is_empty() => return Signer::on_token(keys, which),
+            Ok(_) => "it shows no keypair with a certificate".to_owned(),
+            Err(failure) => failure.why().to_owned(),
+        };
+        // On a builder this is what matters: its signing host cannot be reached.
+        of_account().map_err(|failure| failure.after(format!("nor is there one in {}: {why}", proxy.display())))
     }
 
     /// Finds the keypair in an account and checks that it can sign code.
@@ -98,8 +101,7 @@ impl Signer {
             })?;
             Ok((key, leaf))
         };
-        let token = keys.choose(which, |der| read(der).map(drop))?;
-        let (key, leaf) = read(token.certificate())?;
+        let (token, (key, leaf)) = keys.choose(which, read)?;
         let issuers = above(&leaf, token.others());
         Ok(Signer { key, leaf, issuers, source: Source::Token(token) })
     }
@@ -250,24 +252,10 @@ fn only(account: &Account) -> Result<Arc<Keypair>, Failure> {
     }
 }
 
-/// The digits of a fingerprint, in lower case and without what stands between them.
-pub(super) fn fingerprint(text: &str) -> Result<String, Failure> {
-    let digits: String = text.chars().filter(|letter| !matches!(letter, ':' | ' ' | '\t' | '\u{200e}')).collect();
-    let digits = digits.to_ascii_lowercase();
-    if [40, 64].contains(&digits.len()) && digits.bytes().all(|digit| digit.is_ascii_hexdigit()) {
-        return Ok(digits);
-    }
-    let why = format!("'{}' is neither a SHA-1 (40 hexadecimal digits) nor a SHA-256 (64)", shown(text));
-    Err(Failure::new("read --fingerprint", why, "copy it from stm-pkcs11 certificate list").exit(Exit::Usage))
-}
-
 fn by_fingerprint(account: &Account, text: &str) -> Result<Arc<Keypair>, Failure> {
-    let wanted = fingerprint(text)?;
-    let is_it = |der: &[u8]| match wanted.len() {
-        40 => HEXLOWER.encode(&sha1(der)[..]) == wanted,
-        _ => HEXLOWER.encode(&Sha256::digest(der)) == wanted,
-    };
-    let what = || format!("find the certificate {wanted}");
+    let wanted = Fingerprint::read(text)?;
+    let is_it = |der: &[u8]| wanted.is_of(der);
+    let what = || format!("find the certificate {}", wanted.digits());
     for keypair in all(account)? {
         let Some(place) = keypair.certificates.iter().position(|record| is_it(&record.der)) else { continue };
         if describe::chosen(&keypair).is_some_and(|held| is_it(&held.record.der)) {
@@ -279,22 +267,4 @@ fn by_fingerprint(account: &Account, text: &str) -> Result<Arc<Keypair>, Failure
     }
     let why = "no keypair that this user sees has such a certificate";
     Err(Failure::new(what(), why, "stm-pkcs11 certificate list shows what there is").exit(Exit::NotFound))
-}
-
-#[cfg(test)]
-mod tests {
-    use super::fingerprint;
-
-    #[test]
-    fn a_fingerprint_is_read_in_any_case_with_colons_and_blanks() {
-        let digits = "0123456789abcdef0123456789abcdef01234567";
-        let colons: Vec<&str> = (0..40).step_by(2).map(|at| &digits[at..at + 2]).collect();
-        for text in [digits.to_owned(), digits.to_uppercase(), colons.join(":"), colons.join(" ")] {
-            assert_eq!(fingerprint(&text).unwrap(), digits, "{text}");
-        }
-        assert!(fingerprint(&digits.repeat(2)[..64]).is_ok());
-        for wrong in ["", "0123", &digits[1..], &format!("{}g", &digits[1..])] {
-            assert!(fingerprint(wrong).unwrap_err().to_string().contains("neither a SHA-1"), "{wrong}");
-        }
-    }
 }

@@ -1,6 +1,7 @@
 //! A private key of a PKCS#11 token: how a builder signs that has no credentials of its own, but a signing host behind p11-kit.
 
-use super::signer::{Which, fingerprint};
+use super::fingerprint::Fingerprint;
+use super::signer::Which;
 use crate::print::{Exit, Failure, shown};
 use cryptoki::context::{CInitializeArgs, CInitializeFlags, Pkcs11};
 use cryptoki::error::Error;
@@ -8,13 +9,12 @@ use cryptoki::mechanism::Mechanism;
 use cryptoki::object::{Attribute, AttributeType, CertificateType, ObjectClass, ObjectHandle};
 use cryptoki::session::Session;
 use cryptoki::slot::Slot;
-use data_encoding::HEXLOWER;
 use der::Encode;
 use der::asn1::UintRef;
-use sha2::{Digest as _, Sha256};
+use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 use std::sync::Mutex;
-use stm_pkcs11::mechanism::{Digest, Family, PublicKey, sha1};
+use stm_pkcs11::mechanism::{Digest, Family, PublicKey};
 
 /// A key, open to sign.
 pub struct TokenKey {
@@ -24,7 +24,6 @@ pub struct TokenKey {
     session: Mutex<Session>,
     handle: ObjectHandle,
     label: String,
-    certificate: Vec<u8>,
     /// All other certificates of the token, in DER.
     others: Vec<Vec<u8>>,
 }
@@ -61,20 +60,26 @@ impl TokenKeys {
         self.found.is_empty()
     }
 
-    /// The key that is meant; without a name the only one whose certificate is `usable`, which else says why not.
-    pub fn choose(self, which: Which<'_>, usable: impl Fn(&[u8]) -> Result<(), Failure>) -> Result<TokenKey, Failure> {
-        let digits = match which {
-            Which::Fingerprint(text) => Some(fingerprint(text)?),
+    /// The key that is meant; without a name the only one whose certificate can be used. `read` reads what is needed of a
+    /// certificate, or says why it cannot be used.
+    pub fn choose<T>(
+        self,
+        which: Which<'_>,
+        read: impl Fn(&[u8]) -> Result<T, Failure>,
+    ) -> Result<(TokenKey, T), Failure> {
+        let fingerprint = match which {
+            Which::Fingerprint(text) => Some(Fingerprint::read(text)?),
             _ => None,
         };
-        let is_meant = |found: &Found| match (which, &digits) {
+        let is_meant = |found: &Found| match (which, &fingerprint) {
             (Which::Keypair(name), _) => found.label == name || found.id == name.as_bytes(),
-            (_, Some(digits)) => found.has_fingerprint(digits),
-            _ => usable(&found.certificate).is_ok(),
+            (_, Some(fingerprint)) => fingerprint.is_of(&found.certificate),
+            _ => read(&found.certificate).is_ok(),
         };
-        let mut meant: Vec<_> = self.found.iter().filter(|(_, _, found)| is_meant(found)).collect();
-        // Several slots may show the same key.
-        meant.dedup_by(|(_, _, one), (_, _, other)| one.certificate == other.certificate);
+        // Several slots, of several modules, may show the same key.
+        let mut seen = BTreeSet::new();
+        let meant = self.found.iter().filter(|(_, _, found)| is_meant(found));
+        let meant: Vec<_> = meant.filter(|(_, _, found)| seen.insert(&found.certificate)).collect();
         let (place, slot, found) = match meant.as_slice() {
             [one] => one,
             [] => return Err(self.missing(which)),
@@ -85,19 +90,19 @@ impl TokenKeys {
                 return Err(Failure::new("choose a keypair", why, remedy).exit(Exit::Usage));
             }
         };
-        usable(&found.certificate)?;
+        let read = read(&found.certificate)?;
         let failed = |error: Error| Failure::new(format!("open the token of {}", found.label), error, REMEDY);
         let session = self.loaded.open_ro_session(*slot).map_err(failed)?;
         let others = certificates(&session).map_err(failed)?.into_iter().map(|(_, der)| der);
-        Ok(TokenKey {
+        let key = TokenKey {
             module: self.module.clone(),
             slot: *place,
             handle: found.handle,
             label: found.label.clone(),
-            certificate: found.certificate.clone(),
             others: others.filter(|der| *der != found.certificate).collect(),
             session: Mutex::new(session),
-        })
+        };
+        Ok((key, read))
     }
 
     /// No key is meant: what there is instead.
@@ -130,10 +135,6 @@ impl TokenKey {
 
     pub fn label(&self) -> &str {
         &self.label
-    }
-
-    pub fn certificate(&self) -> &[u8] {
-        &self.certificate
     }
 
     pub fn others(&self) -> &[Vec<u8>] {
@@ -203,13 +204,6 @@ impl Found {
             }
         }
         Ok(found)
-    }
-
-    fn has_fingerprint(&self, digits: &str) -> bool {
-        match digits.len() {
-            40 => HEXLOWER.encode(&sha1(&self.certificate)[..]) == digits,
-            _ => HEXLOWER.encode(&Sha256::digest(&self.certificate)) == digits,
-        }
     }
 }
 

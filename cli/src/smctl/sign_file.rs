@@ -44,7 +44,7 @@ pub struct SignFile {
     /// End with a status other than 0 after a file that was not signed
     #[arg(long, default_value = "true")]
     exit_non_zero_on_fail: bool,
-    /// Sign several files at the same time
+    /// Request several signatures at the same time
     #[arg(long)]
     bulk: bool,
     /// Show program, time stamp and record of each signature
@@ -69,7 +69,7 @@ pub struct SignFile {
     account: Choice,
 }
 
-/// How many files are signed at the same time with `--bulk`.
+/// How many signatures are requested at the same time with `--bulk`.
 const BULK: usize = 4;
 
 fn digest(name: &str) -> Result<Digest, String> {

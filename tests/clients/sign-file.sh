@@ -135,6 +135,7 @@ STM_PKCS11_KEYPAIRS=demo-ec-p384 spends 1 "the only one is" env STM_PKCS11_KEYPA
 
 # Options
 cp unsigned/program.exe told.exe
+in_vain "a hash function that signs no code is refused, with those that do" 'use SHA-256, SHA-384 or SHA-512' "${sign_file[@]}" --hash sha1 told.exe
 spends 1 "description, URL and hash are in the signature" "${sign_file[@]}" --keypair demo-rsa-4096 --hash sha384 \
     --description 'Grüße' --url https://example.org/x told.exe
 osslsigncode verify -CAfile "$ROOT_PEM" -TSA-CAfile "$ROOT_PEM" -in told.exe >told.txt 2>&1 || true

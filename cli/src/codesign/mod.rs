@@ -27,7 +27,7 @@ mod turns;
 pub mod verification;
 
 pub use cms::Opus;
-pub use options::{Existing, Options};
+pub use options::{Existing, Options, digest};
 pub use plan::{Plan, Target};
 pub use program::{Tool, Verified};
 pub use run::{Outcome, Pace};

@@ -2,6 +2,7 @@
 
 use super::cms::Opus;
 use super::program::Tool;
+use crate::account::prepare::digest_named;
 use std::path::PathBuf;
 use stm_pkcs11::mechanism::Digest;
 
@@ -61,4 +62,12 @@ pub fn java_hash_name(digest: Digest) -> &'static str {
         Digest::Sha512 => "SHA-512",
         _ => "SHA-256",
     }
+}
+
+/// The hash function of a name in any case, with a hyphen or without; the error says which there are.
+pub fn digest(name: &str) -> Result<Digest, String> {
+    let known = [Digest::Sha256, Digest::Sha384, Digest::Sha512];
+    digest_named(name)
+        .filter(|digest| known.contains(digest))
+        .ok_or_else(|| "use SHA-256, SHA-384 or SHA-512".to_owned())
 }

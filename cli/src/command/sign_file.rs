@@ -1,9 +1,8 @@
 //! `stm-pkcs11 sign-file`: files signed in their own formats, with whatever program can.
 
 use crate::account::Choice;
-use crate::codesign::{Existing, Options, Opus, Outcome, Pace, Plan, Signer, Target, Tool, Verified, Which};
+use crate::codesign::{Existing, Options, Opus, Outcome, Pace, Plan, Signer, Target, Tool, Verified, Which, digest};
 use crate::print::{self, Exit, Failure, shown, table};
-use clap::ValueEnum;
 use indicatif::{ProgressBar, ProgressStyle};
 use serde_json::{Value, json};
 use std::path::{Path, PathBuf};
@@ -44,9 +43,9 @@ pub struct SignFile {
     /// Where people read about it, in the signature
     #[arg(long, value_name = "URL")]
     url: Option<String>,
-    /// The hash function
-    #[arg(long, value_enum, ignore_case = true, default_value = "sha-256")]
-    hash: Hash,
+    /// The hash function: SHA-256, SHA-384 or SHA-512
+    #[arg(long, default_value = "SHA-256", value_parser = digest)]
+    hash: Digest,
     /// Use this program
     #[arg(long, value_enum)]
     tool: Option<Tool>,
@@ -70,26 +69,6 @@ pub struct SignFile {
     json: bool,
     #[command(flatten)]
     account: Choice,
-}
-
-#[derive(Clone, Copy, ValueEnum)]
-enum Hash {
-    #[value(name = "sha-256", alias = "sha256")]
-    Sha256,
-    #[value(name = "sha-384", alias = "sha384")]
-    Sha384,
-    #[value(name = "sha-512", alias = "sha512")]
-    Sha512,
-}
-
-impl Hash {
-    fn digest(self) -> Digest {
-        match self {
-            Self::Sha256 => Digest::Sha256,
-            Self::Sha384 => Digest::Sha384,
-            Self::Sha512 => Digest::Sha512,
-        }
-    }
 }
 
 pub fn run(arguments: &SignFile) -> Result<(), Failure> {
@@ -122,7 +101,7 @@ fn options(arguments: &SignFile, configured: Option<String>) -> Options {
         _ => Existing::Refuse,
     };
     Options {
-        digest: arguments.hash.digest(),
+        digest: arguments.hash,
         timestamp: arguments.timestamp.clone().or(configured).filter(|_| !arguments.no_timestamp),
         opus: Opus { description: arguments.description.clone(), url: arguments.url.clone() },
         existing,

@@ -4,8 +4,7 @@ use super::account::Choice;
 use super::input;
 use super::literals::{self, NOTHING};
 use super::tool::Tool;
-use crate::account::prepare::digest_named;
-use crate::codesign::{Existing, Options, Outcome, Pace, Plan, Signer, Target, Which};
+use crate::codesign::{Existing, Options, Outcome, Pace, Plan, Signer, Target, Which, digest};
 use crate::print::{self, Exit, Failure, shown};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::AtomicBool;
@@ -71,13 +70,6 @@ pub struct SignFile {
 
 /// How many signatures are requested at the same time with `--bulk`.
 const BULK: usize = 4;
-
-fn digest(name: &str) -> Result<Digest, String> {
-    let known = [Digest::Sha256, Digest::Sha384, Digest::Sha512];
-    digest_named(name)
-        .filter(|digest| known.contains(digest))
-        .ok_or_else(|| "use SHA-256, SHA-384 or SHA-512".to_owned())
-}
 
 pub fn run(arguments: &SignFile) -> Result<(), Failure> {
     let files = match input::files(&arguments.input, arguments.tool) {

@@ -17,18 +17,11 @@ import xml.dom.minidom
 
 import yaml
 
+from odd_aliases import ALIASES
+
 STATE, ROOT, MODULE = sys.argv[1:4]
 ODD_MODULE = os.environ["ODD_MODULE"]
 TAG = "kp-"  # an ordinary alias, to compare with
-
-ALIASES = [
-    "plain-key_1.0",
-    "it's", 'say "hi"', "`touch ran1`", "$(touch ran2)", "rel'; touch ran3; echo '", '"; touch ran4; "', "a && touch ran5", "a|touch ran6",
-    "${HOME}", "$HOME", "${{ secrets.SM_API_KEY }}", "$(SM_API_KEY)", "$[[ inputs.x ]]", "%PATH%", "!PATH!", "^caret", "a & b", "<b>&amp;</b>", "]]><x/>",
-    "two words", "tab\there", "new\nline", "back\\slash", "ends with\\", "semi;colon?type=private#x%41", "a,b", "a:b", "*", "?", "[a]", "~", "#hash", "@file", "@", "-", "-keystore", "--help",
-    "0123456789", "Twin", "tWIN", "größe-ÜBER", "鍵ペア", "key😀", "\u00e9", "e\u0301", "‘quoted’", "a\u202eb", "\x1b[31mred", "::set-output name=x::y", "x ##vso[task.setvariable variable=p]q", "##[error]x",
-    "x" * 300, "a" * 120 + "'" + "b" * 120,
-]
 
 checks = []
 

@@ -21,6 +21,7 @@ WORK=$(mktemp -d "${TMPDIR:-/tmp}/stm-test-XXXXXX")
 mkdir -p "$WORK/home" "$WORK/log"
 USER_HOME=$HOME # package managers keep their settings and caches there
 export HOME=$WORK/home XDG_CACHE_HOME=$WORK/cache XDG_CONFIG_HOME=$WORK/home/.config LC_ALL=C.UTF-8
+export PYTHONDONTWRITEBYTECODE=1 # the repository stays as it is
 
 # Nothing of the caller's own account may leak into a test.
 for name in $(compgen -e | grep -E '^(SM_|STM_PKCS11_|PKCS11_|OPENSSL_CONF|P11_KIT)' || true); do

@@ -78,9 +78,10 @@ impl LedgerFile {
     ) -> Result<Result<Line, E>, Refusal> {
         let left = self.left.try_lock().map(|mut left| std::mem::take(&mut *left)).unwrap_or_default();
         let lock = Lock::take(&self.path, left.lock, PATIENCE)?;
-        let (mut file, end) = match left.file.filter(|(file, end)| self.is_as_we_left_it(file, end)) {
-            Some(left) => left,
-            None => self.open()?,
+        let left = left.file.filter(|(file, end)| self.is_as_we_left_it(file, end, &line));
+        let (lock, (mut file, end)) = match left {
+            Some(left) => (lock, left),
+            None => (lock.at(&self.path)?, self.open()?),
         };
         line.time = timestamp(SystemTime::now());
         line.spent = end.spent.clone();
@@ -100,11 +101,14 @@ impl LedgerFile {
         Ok(Ok(line))
     }
 
-    /// Whether it is still the file at the path, as long as it was, and not to be followed by another one. Under the lock, which
-    /// keeps others from writing meanwhile.
-    fn is_as_we_left_it(&self, file: &KeptFile, end: &End) -> bool {
+    /// Whether it is still the file that the line belongs to, with our last line at its end. Under the lock, which keeps others
+    /// from writing meanwhile. An outcome belongs to the file of its request, even if somebody has moved that.
+    fn is_as_we_left_it(&self, file: &KeptFile, end: &End, line: &Line) -> bool {
         // Windows does not say whether it is still the same file.
-        cfg!(unix) && end.length < self.longest && file.is_open() && file.length_at(&self.path) == Some(end.length)
+        cfg!(unix)
+            && end.length < self.longest
+            && file.length() == Some(end.length)
+            && (line.of.is_some() || file.is_at(&self.path))
     }
 
     fn leave(&self, lock: Lock, file: KeptFile, end: End) {

@@ -29,6 +29,17 @@ fn identity(meta: &Metadata) -> Identity {
 #[cfg(not(unix))]
 fn identity(_: &Metadata) -> Identity {}
 
+/// Whether the file still has a name.
+#[cfg(unix)]
+fn is_linked(meta: &Metadata) -> bool {
+    std::os::unix::fs::MetadataExt::nlink(meta) > 0
+}
+
+#[cfg(not(unix))]
+fn is_linked(_: &Metadata) -> bool {
+    true
+}
+
 impl KeptFile {
     /// # Errors
     /// The system does not say which file it is.
@@ -37,20 +48,20 @@ impl KeptFile {
         Ok(Self { file: Some(file), identity })
     }
 
-    /// Whether the descriptor is still this file.
-    pub fn is_open(&self) -> bool {
-        self.metadata().is_ok_and(|meta| identity(&meta) == self.identity)
+    /// Length in bytes; `None` if the descriptor is another file now, or the file was removed.
+    pub fn length(&self) -> Option<u64> {
+        let meta = self.metadata().ok()?;
+        (identity(&meta) == self.identity && is_linked(&meta)).then_some(meta.len())
     }
 
     /// Whether the path, which may be a link, is this file.
     pub fn is_at(&self, path: &Path) -> bool {
-        self.length_at(path).is_some()
+        path.symlink_metadata().is_ok_and(|meta| identity(&meta) == self.identity)
     }
 
-    /// Length in bytes of what is at the path; `None` if that is another file, or nothing.
-    pub fn length_at(&self, path: &Path) -> Option<u64> {
-        let meta = path.symlink_metadata().ok()?;
-        (identity(&meta) == self.identity).then_some(meta.len())
+    /// Whether the descriptor is still this file.
+    fn is_open(&self) -> bool {
+        self.metadata().is_ok_and(|meta| identity(&meta) == self.identity)
     }
 }
 
@@ -87,14 +98,24 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let (ours, theirs) = (folder.path().join("ours"), folder.path().join("theirs"));
         let mut kept = KeptFile::new(File::create(&ours).unwrap()).unwrap();
-        assert!(kept.is_open() && kept.is_at(&ours) && !kept.is_at(&theirs));
+        assert!(kept.is_at(&ours) && !kept.is_at(&theirs));
+        assert_eq!(kept.length(), Some(0));
         let number = kept.as_raw_fd();
         // What `closefrom` and an `open` after it do.
         let mut descriptor = OwnedFd::from(kept.file.take().unwrap());
         rustix::io::dup2(File::create(&theirs).unwrap(), &mut descriptor).unwrap();
         kept.file = Some(descriptor.into());
-        assert!(!kept.is_open());
+        assert_eq!(kept.length(), None);
         drop(kept);
         assert!(fs::read_link(format!("/proc/self/fd/{number}")).unwrap().ends_with("theirs"));
+    }
+
+    #[test]
+    fn a_file_that_was_removed_has_no_length() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("file");
+        let kept = KeptFile::new(File::create(&path).unwrap()).unwrap();
+        fs::remove_file(&path).unwrap();
+        assert_eq!(kept.length(), None);
     }
 }

@@ -32,6 +32,12 @@ impl Lock {
         self.unlock()
     }
 
+    /// The lock of the ledger that is at `path` now: if the lock file was moved away, the one that is there instead.
+    pub fn at(self, path: &Path) -> Result<Self, Refusal> {
+        let is_there = self.file.as_ref().is_some_and(|lock| lock.file.is_at(&beside(path, "lock")));
+        if is_there { Ok(self) } else { Self::take(path, None, PATIENCE) }
+    }
+
     fn unlock(&mut self) -> Option<LockFile> {
         // A child that was forked at this moment has the same lock: closing the file would not be enough.
         self.file.take().inspect(|lock| drop(lock.file.unlock()))
@@ -41,20 +47,20 @@ impl Lock {
     pub fn take(path: &Path, kept: Option<LockFile>, patience: Duration) -> Result<Self, Refusal> {
         let place = beside(path, "lock");
         let process = std::process::id();
-        let mut kept = kept.filter(|kept| kept.process == process && kept.file.is_open());
+        let mut kept = kept.filter(|kept| kept.process == process);
         let begun = Instant::now();
         let mut pause = Duration::from_micros(50);
         loop {
-            let file = match kept.take() {
+            // Looked at before it is locked: a lock on a file of the host, which the descriptor may be by now, would be the host's.
+            // One that was removed excludes nobody.
+            let file = match kept.take().filter(|kept| kept.file.length().is_some()) {
                 Some(kept) => kept.file,
                 None => {
                     KeptFile::new(open::lock(&place, path)?).map_err(|error| Refusal::io(&unseen(&place), &error))?
                 }
             };
             match file.try_lock() {
-                Ok(()) if file.is_at(&place) => return Ok(Self { file: Some(LockFile { file, process }) }),
-                // It was removed, and another process may hold the one that is there now.
-                Ok(()) => continue,
+                Ok(()) => return Ok(Self { file: Some(LockFile { file, process }) }),
                 Err(TryLockError::WouldBlock) if begun.elapsed() < patience => {}
                 Err(TryLockError::WouldBlock) => {
                     let cause =

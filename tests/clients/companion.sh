@@ -273,7 +273,8 @@ same "  and the module does not show" "$(pkcs11-tool --module "$MODULE" --list-o
 openssl x509 -new -force_pubkey demo-rsa-3072.pub -subj / -CA other.pem -CAkey other.key -CAcreateserial -days 30 -out empty.pem 2>/dev/null
 listed empty.pem
 warns "a certificate with an empty subject" 'client programs: demo-rsa-3072: its certificate has an empty subject, at which Java reads no keypair'
-openssl x509 -new -force_pubkey demo-rsa-3072.pub -subj /CN=ended -CA other.pem -CAkey other.key -days -1 -out ended.pem 2>/dev/null
+openssl x509 -new -force_pubkey demo-rsa-3072.pub -subj /CN=ended -CA other.pem -CAkey other.key -days 0 -out ended.pem 2>/dev/null
+sleep 1.1 # no version of openssl makes a certificate that has ended already
 listed ended.pem
 finds "a certificate that ended" keypair 'its certificate ended on .*renew it' -- --keypair demo-rsa-3072
 # issued FILE ARGUMENT...: a certificate of demo-rsa-3072

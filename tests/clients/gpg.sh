@@ -16,6 +16,8 @@ GNUPGHOME=$(mktemp -d /tmp/gpg-XXXXXX)
 export GNUPGHOME
 trap 'gpgconf --kill all >/dev/null 2>&1; rm -rf "$GNUPGHOME"; end' EXIT
 cp "$(configuration gnupg-pkcs11-scd.conf)" "$GNUPGHOME/gnupg-pkcs11-scd.conf"
+# gnupg-pkcs11-scd cannot name the card's keys if one of them is no RSA key; GnuPG 2.4 then asks for the card without end.
+export STM_PKCS11_KEYPAIRS='demo-rsa-*'
 # Whoever asks for a PIN gets nothing.
 printf 'scdaemon-program %s\npinentry-program /bin/false\n' "$(command -v gnupg-pkcs11-scd)" >"$GNUPGHOME/gpg-agent.conf"
 text file

@@ -71,6 +71,15 @@ blocks() {
     awk -v heading="## $2" '/^## / { on = ($0 == heading) } /^```/ { code = on && !code; next } code' "$1"
 }
 
+# priced PAGE: the signatures that its commands use up: `<!-- signatures: NUMBER -->`, with `; on SUITE: NUMBER` where a release's client differs.
+priced() {
+    local line other
+    line=$(sed -n 's/^<!-- signatures: \(.*\) -->$/\1/p' "$1")
+    # shellcheck disable=SC1091
+    other=$(. /etc/os-release && sed -n "s/.*; on ${VERSION_CODENAME:-none}: \([0-9]*\).*/\1/p" <<<"$line")
+    echo "${other:-${line%%;*}}"
+}
+
 for page in "$ROOT"/docs/clients/*.md; do
     name=$(basename "$page" .md)
     [[ $name != README ]] || continue
@@ -97,7 +106,7 @@ for page in "$ROOT"/docs/clients/*.md; do
     # shellcheck disable=SC2016 # the inner shell expands it
     check "$name.md signs and verifies" bash -c 'cd "$1" && . ./page.sh' bash "$name"
     read -r made _ <<<"$(bill)"
-    same "  for the signatures that it names" "$made" "$(sed -n 's/^<!-- signatures: \([0-9]*\) -->$/\1/p' "$page")"
+    same "  for the signatures that it names" "$made" "$(priced "$page")"
 done
 
 # The companion prints the same commands, filled in.
@@ -114,7 +123,7 @@ for name in android gnutls node openssl pdf pkcs11-tool python rauc uefi; do
         bash -c 'cd "$1" && set -eu && . ./commands.sh' bash "printed/$name"
     read -r made _ <<<"$(bill)"
     same "  for the signatures that the page names" "$made" \
-        "$(sed -n 's/^<!-- signatures: \([0-9]*\) -->$/\1/p' "$ROOT/docs/clients/$page.md")"
+        "$(priced "$ROOT/docs/clients/$page.md")"
 done
 
 # Each page stands in the index, and each link of the pages leads somewhere.

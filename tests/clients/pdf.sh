@@ -49,9 +49,11 @@ mkdir nssdb
 certutil -N -d "sql:$WORK/nssdb" --empty-password
 modutil -dbdir "sql:$WORK/nssdb" -force -add stm -libfile "$MODULE" >/dev/null 2>&1
 certutil -A -d "sql:$WORK/nssdb" -n signing-root -t CT,C,C -a -i "$ROOT_PEM"
-# pdfsig signs the same thing twice, wherever the key is; Ed25519 certificates, which crash it, stay out of sight.
+# Debian 12's pdfsig signs the same thing twice, wherever the key is; Ed25519 certificates, which crash it, stay out of sight.
 export STM_PKCS11_MODERN_SLOT=off
-signs 2 4 1 "pdfsig signs with demo-rsa-3072" pdfsig -nssdir "sql:$WORK/nssdb" -add-signature -nick STM:demo-rsa-3072 \
+times=2
+[[ $(pdfsig -v 2>&1 | sed -n 's/^pdfsig version \([0-9]*\).*/\1/p') -lt 25 ]] || times=1
+signs $times 4 1 "pdfsig signs with demo-rsa-3072" pdfsig -nssdir "sql:$WORK/nssdb" -add-signature -nick STM:demo-rsa-3072 \
     document.pdf pdfsig.pdf
 cat "$ROOT_PEM" demo-rsa-3072-chain.pem >issuers.pem
 check "  and the signature verifies up to the root" verifies pdfsig.pdf

@@ -3,8 +3,10 @@
 #
 #   # needs: PROBE PACKAGE
 #   # needs with VARIABLE: PROBE PACKAGE      only if the variable is set: without it the script does not run
+#   # not on SUITE: REASON                    the release has no such client; the script does not run there
 #
-# PROBE is a command, `engine:NAME` (an OpenSSL engine), `python:MODULE` or `file:PATH`; PACKAGE is Debian's.
+# PROBE is a command, `engine:NAME` or `provider:NAME` (of OpenSSL), `python:MODULE` or `file:PATH` (or a pattern); PACKAGE is Debian's; one that
+# ends with * is the newest whose name begins so.
 
 # needs FILE: its "PROBE PACKAGE" lines.
 needs() {
@@ -15,11 +17,18 @@ needs() {
     done
 }
 
+# not_here FILE: why this release has no use for the script; nothing if it has.
+not_here() {
+    # shellcheck disable=SC1091
+    sed -n "s/^# not on $(. /etc/os-release && echo "${VERSION_CODENAME:-none}"): //p" "$1"
+}
+
 present() { # PROBE
     case $1 in
         engine:*) command -v openssl >/dev/null && openssl engine "${1#engine:}" >/dev/null 2>&1 ;;
+        provider:*) command -v openssl >/dev/null && openssl list -providers -provider "${1#provider:}" >/dev/null 2>&1 ;;
         python:*) python3 -c "import ${1#python:}" >/dev/null 2>&1 ;;
-        file:*) [[ -e ${1#file:} ]] ;;
+        file:*) compgen -G "${1#file:}" >/dev/null ;;
         *) command -v "$1" >/dev/null ;;
     esac
 }
@@ -60,6 +69,12 @@ install() {
             printf "#!/bin/sh\nexit 101\n" >$policy
             chmod +x $policy
         fi
-        apt-get update -qq && apt-get install -y -qq --no-install-recommends "$@"' install $packages >"$log" 2>&1 ||
+        apt-get update -qq
+        packages=()
+        for package; do
+            [[ $package != *"*" ]] || package=$(apt-cache pkgnames "${package%"*"}" | sort -V | tail -n 1)
+            packages+=("$package")
+        done
+        apt-get install -y -qq --no-install-recommends "${packages[@]}"' install $packages >"$log" 2>&1 ||
         tail -n 5 "$log"
 }

@@ -1,16 +1,20 @@
-//! The admin port: plain HTTP on loopback, for tests that inspect and control the service.
+//! The admin port: plain HTTP on loopback, for tests that inspect and control the service, and for browsers.
 
 use crate::body::Reply;
+use crate::console::{Console, HEADERS};
 use crate::faults::{Latency, Rule};
+use crate::guard::{Guard, Refusal};
 use crate::pipeline::Shared;
+use crate::rate_limit::Setting;
 use crate::seed;
 use crate::store::AddError;
 use crate::tsa::Disturbance;
 use http_body_util::{BodyExt, Limited};
 use hyper::body::{Bytes, Incoming};
+use hyper::header::{CONTENT_TYPE, HeaderValue, VARY};
 use hyper::service::service_fn;
-use hyper::{Request, Response};
-use hyper_util::rt::TokioIo;
+use hyper::{Request, Response, StatusCode};
+use hyper_util::rt::{TokioIo, TokioTimer};
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
@@ -18,25 +22,39 @@ use std::convert::Infallible;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::net::TcpListener;
+use tokio::sync::Notify;
 
 /// The longest body, in bytes: enough for many fault rules.
 const BODY_LIMIT: usize = 16 << 20;
 
+/// Everything that answers on the admin port.
+pub struct Admin {
+    pub shared: Arc<Shared>,
+    pub guard: Guard,
+    pub console: Arc<Console>,
+}
+
 /// Accepts connections for ever.
-pub async fn serve(listener: TcpListener, shared: Arc<Shared>) {
+pub async fn serve(listener: TcpListener, admin: Arc<Admin>) {
     loop {
         let Ok((stream, _)) = listener.accept().await else {
             tokio::time::sleep(Duration::from_millis(100)).await;
             continue;
         };
         let _ = stream.set_nodelay(true);
-        let shared = shared.clone();
+        let admin = admin.clone();
         tokio::spawn(async move {
+            // Notified when a reader of events does not keep up.
+            let dead = Arc::new(Notify::new());
             let handler = service_fn(|request| {
-                let shared = shared.clone();
-                async move { Ok::<_, Infallible>(handle(&shared, request).await) }
+                let (admin, dead) = (admin.clone(), dead.clone());
+                async move { Ok::<_, Infallible>(handle(&admin, request, dead).await) }
             });
-            let _ = hyper::server::conn::http1::Builder::new().serve_connection(TokioIo::new(stream), handler).await;
+            let mut builder = hyper::server::conn::http1::Builder::new();
+            tokio::select! {
+                _ = builder.timer(TokioTimer::new()).serve_connection(TokioIo::new(stream), handler) => {}
+                () = dead.notified() => {}
+            }
         });
     }
 }
@@ -66,6 +84,13 @@ static ROUTES: &[Route] = &[
     },
     Route { method: "GET", path: "/latency", does: "the delays in force", run: latency },
     Route { method: "PUT", path: "/latency", does: "sets the delays: all_ms, sign_ms", run: set_latency },
+    Route { method: "GET", path: "/rate-limit", does: "the limit in force", run: rate_limit },
+    Route {
+        method: "PUT",
+        path: "/rate-limit",
+        does: "sets the limit: per_second, null for none",
+        run: set_rate_limit,
+    },
     Route { method: "POST", path: "/seed", does: "adds keypairs by the thousand: keypairs, prefix", run: seed },
     Route { method: "GET", path: "/tsa", does: "the time-stamping server: fault, delay, queries so far", run: tsa },
     Route { method: "PUT", path: "/tsa", does: "makes it fail or wait: fault, delay_ms; {} clears", run: set_tsa },
@@ -73,24 +98,46 @@ static ROUTES: &[Route] = &[
     Route { method: "GET", path: "/stats", does: "connections, TLS handshakes and requests by kind", run: stats },
 ];
 
-async fn handle(shared: &Arc<Shared>, request: Request<Incoming>) -> Response<Reply> {
+async fn handle(admin: &Arc<Admin>, request: Request<Incoming>, dead: Arc<Notify>) -> Response<Reply> {
     let (parts, body) = request.into_parts();
-    let path = parts.uri.path();
-    let (status, json) = match Limited::new(body, BODY_LIMIT).collect().await {
-        Err(_) => (413, problem("the body is too long")),
-        Ok(body) => {
-            let at_path: Vec<&Route> = ROUTES.iter().filter(|route| route.path == path).collect();
-            match at_path.iter().find(|route| route.method == parts.method.as_str()) {
-                Some(route) => run(route, shared, body.to_bytes()).await,
-                None if at_path.is_empty() => (404, problem("no such path; GET / lists them")),
-                None => (405, problem("no such method for this path; GET / lists them")),
+    let mut response = match admin.guard.admit(&parts) {
+        Err(refusal) => refused(&refusal),
+        // Not earlier: a page of another site must not even occupy memory.
+        Ok(()) => match Limited::new(body, BODY_LIMIT).collect().await {
+            Err(_) => json(413, problem("the body is too long")),
+            Ok(body) if Console::serves(&parts) => admin.console.handle(parts, body.to_bytes(), dead).await,
+            Ok(body) => {
+                let (status, text) =
+                    call(&admin.shared, parts.method.as_str(), parts.uri.path(), body.to_bytes()).await;
+                json(status, text)
             }
-        }
+        },
     };
-    let mut response = Response::new(Reply::whole(json.into()));
-    *response.status_mut() = hyper::StatusCode::from_u16(status).unwrap_or_default();
-    response.headers_mut().insert("content-type", hyper::header::HeaderValue::from_static("application/json"));
+    for (name, value) in HEADERS {
+        response.headers_mut().insert(name, HeaderValue::from_static(value));
+    }
+    response.headers_mut().insert(VARY, HeaderValue::from_static("accept"));
     response
+}
+
+fn refused(refusal: &Refusal) -> Response<Reply> {
+    json(403, problem(&refusal.to_string()))
+}
+
+fn json(status: u16, text: Vec<u8>) -> Response<Reply> {
+    let mut response = Response::new(Reply::whole(text.into()));
+    *response.status_mut() = StatusCode::from_u16(status).unwrap_or_default();
+    response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
+    response
+}
+
+async fn call(shared: &Arc<Shared>, method: &str, path: &str, body: Bytes) -> Outcome {
+    let at_path: Vec<&Route> = ROUTES.iter().filter(|route| route.path == path).collect();
+    match at_path.iter().find(|route| route.method == method) {
+        Some(route) => run(route, shared, body).await,
+        None if at_path.is_empty() => (404, problem("no such path; GET / lists them")),
+        None => (405, problem("no such method for this path; GET / lists them")),
+    }
 }
 
 /// Not on the serving threads, because a bulk seed takes seconds.
@@ -153,6 +200,15 @@ fn latency(shared: &Arc<Shared>, _: &[u8]) -> Result<Outcome, String> {
 fn set_latency(shared: &Arc<Shared>, body: &[u8]) -> Result<Outcome, String> {
     shared.weather.set_latency(read::<Latency>(body)?);
     latency(shared, body)
+}
+
+fn rate_limit(shared: &Arc<Shared>, _: &[u8]) -> Result<Outcome, String> {
+    ok(json!(shared.rate_limit.setting()))
+}
+
+fn set_rate_limit(shared: &Arc<Shared>, body: &[u8]) -> Result<Outcome, String> {
+    shared.rate_limit.set(read::<Setting>(body)?);
+    rate_limit(shared, body)
 }
 
 fn tsa(shared: &Arc<Shared>, _: &[u8]) -> Result<Outcome, String> {

@@ -6,7 +6,7 @@ use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll};
 use std::time::Duration;
-use tokio::sync::Notify;
+use tokio::sync::{Notify, mpsc};
 use tokio::time::Sleep;
 
 /// What is sent after the headers.
@@ -23,6 +23,8 @@ pub enum Reply {
         pause: Pin<Box<Sleep>>,
         dead: Arc<Notify>,
     },
+    /// Whatever arrives, until its sender is gone.
+    Stream(mpsc::Receiver<Bytes>),
 }
 
 impl Reply {
@@ -52,6 +54,9 @@ impl Body for Reply {
                     Some(Err(io::Error::other("broken off by a fault rule")))
                 }),
             },
+            Reply::Stream(receiver) => {
+                receiver.poll_recv(context).map(|bytes| bytes.map(|bytes| Ok(Frame::data(bytes))))
+            }
         }
     }
 
@@ -63,6 +68,7 @@ impl Body for Reply {
         match self {
             Reply::Whole(bytes) => SizeHint::with_exact(bytes.as_ref().map_or(0, |bytes| bytes.len() as u64)),
             Reply::Half { promised, .. } => SizeHint::with_exact(*promised),
+            Reply::Stream(_) => SizeHint::default(),
         }
     }
 }

@@ -51,7 +51,7 @@ pub fn write_credentials(service: &Service) -> io::Result<()> {
 }
 
 /// Writes `client.env`, which contains the addresses, and so changes at every start.
-pub fn write_env(service: &Service, address: SocketAddr, admin: SocketAddr, tsa: SocketAddr) -> io::Result<()> {
+pub fn write_env(service: &Service, address: SocketAddr, admin: &str, tsa: SocketAddr) -> io::Result<()> {
     let state = &service.state;
     let mut text = String::new();
     for (name, value) in [
@@ -69,7 +69,7 @@ pub fn write_env(service: &Service, address: SocketAddr, admin: SocketAddr, tsa:
 }
 
 /// Single quotes keep everything but a single quote.
-fn shell_quoted(value: &str) -> String {
+pub fn shell_quoted(value: &str) -> String {
     format!("'{}'", value.replace('\'', r"'\''"))
 }
 

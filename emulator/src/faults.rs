@@ -142,8 +142,22 @@ pub struct Latency {
 /// The rules and delays in force.
 #[derive(Default)]
 pub struct Weather {
-    rules: Mutex<Vec<Rule>>,
+    rules: Mutex<Rules>,
     latency: Mutex<Latency>,
+}
+
+#[derive(Default)]
+struct Rules {
+    /// Each with a number of its own, which is never used again.
+    list: Vec<(u64, Rule)>,
+    next: u64,
+}
+
+impl Rules {
+    fn push(&mut self, rule: Rule) {
+        self.list.push((self.next, rule));
+        self.next += 1;
+    }
 }
 
 impl Weather {
@@ -157,20 +171,44 @@ impl Weather {
                 return Err(format!("rule {}: {mistake}", index + 1));
             }
         }
-        *self.rules.lock() = rules;
+        let mut current = self.rules.lock();
+        current.list.clear();
+        rules.into_iter().for_each(|rule| current.push(rule));
         Ok(())
+    }
+
+    /// Adds a rule after those in force.
+    ///
+    /// # Errors
+    /// The rule makes no sense; the text says why.
+    pub fn add_rule(&self, rule: Rule) -> Result<(), String> {
+        if let Some(mistake) = rule.mistake() {
+            return Err(mistake);
+        }
+        self.rules.lock().push(rule);
+        Ok(())
+    }
+
+    /// Ends the rule with that number, if it is still in force.
+    pub fn remove_rule(&self, number: u64) {
+        self.rules.lock().list.retain(|(other, _)| *other != number);
     }
 
     /// The rules that are not used up, with the rest of `skip` and `times`.
     pub fn rules(&self) -> Vec<Rule> {
-        self.rules.lock().clone()
+        self.rules.lock().list.iter().map(|(_, rule)| rule.clone()).collect()
+    }
+
+    /// The same, each with its number for [`Weather::remove_rule`].
+    pub fn numbered_rules(&self) -> Vec<(u64, Rule)> {
+        self.rules.lock().list.clone()
     }
 
     /// The rule that applies to a request, counted as used.
     pub fn rule_for(&self, method: &str, path: &str) -> Option<Rule> {
-        let mut rules = self.rules.lock();
-        let place = rules.iter().position(|rule| rule.matches(method, path))?;
-        let rule = &mut rules[place];
+        let rules = &mut self.rules.lock().list;
+        let place = rules.iter().position(|(_, rule)| rule.matches(method, path))?;
+        let (_, rule) = &mut rules[place];
         if rule.skip > 0 {
             rule.skip -= 1;
             return None;
@@ -178,7 +216,7 @@ impl Weather {
         if let Some(times) = &mut rule.times {
             *times -= 1;
             if *times == 0 {
-                return Some(rules.remove(place));
+                return Some(rules.remove(place).1);
             }
         }
         Some(rule.clone())
@@ -239,6 +277,21 @@ mod tests {
             let refusal = weather(rules).err().unwrap();
             assert!(refusal.contains(reason), "{rules}: {refusal}");
         }
+    }
+
+    #[test]
+    fn a_rule_is_removed_by_its_number_whatever_happened_to_the_others() {
+        let weather = weather(r#"[{"status": 500, "times": 1}, {"status": 501}, {"status": 502}]"#).unwrap();
+        let number_of = |status| weather.numbered_rules().iter().find(|(_, r)| r.status == Some(status)).unwrap().0;
+        let number = number_of(501);
+        weather.rule_for("GET", "/").unwrap();
+        weather.remove_rule(number);
+        weather.remove_rule(number);
+        let statuses: Vec<_> = weather.rules().iter().map(|rule| rule.status).collect();
+        assert_eq!(statuses, [Some(502)]);
+        weather.add_rule(Rule { status: Some(503), ..Rule::default() }).unwrap();
+        assert_ne!(number_of(503), number);
+        assert!(weather.add_rule(Rule::default()).unwrap_err().contains("does nothing"));
     }
 
     #[test]

@@ -100,6 +100,18 @@ impl Journal {
         self.inner.lock().records.clone()
     }
 
+    /// At most `limit` signatures after the first `count`, oldest first, and how many there are in all.
+    pub fn after(&self, count: usize, limit: usize) -> (Vec<Arc<SignatureRecord>>, usize) {
+        let inner = self.inner.lock();
+        (inner.records.iter().skip(count).take(limit).cloned().collect(), inner.records.len())
+    }
+
+    /// The signature with that id, without counting it as a read of a client.
+    pub fn find(&self, id: &str) -> Option<Arc<SignatureRecord>> {
+        let inner = self.inner.lock();
+        Some(inner.records[*inner.by_id.get(id)?].clone())
+    }
+
     /// How many signatures are recorded.
     pub fn len(&self) -> usize {
         self.inner.lock().records.len()

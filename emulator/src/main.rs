@@ -2,6 +2,7 @@
 //!
 //! The API follows the published contract of the service, and shares no code with the module that it tests.
 
+mod account;
 mod admin;
 mod api;
 mod background;
@@ -9,9 +10,11 @@ mod behaviour;
 mod body;
 mod cli;
 mod client_files;
+mod console;
 mod digests;
 mod errors;
 mod faults;
+mod guard;
 mod journal;
 mod keys;
 mod pipeline;
@@ -30,8 +33,10 @@ mod tls;
 mod traffic;
 mod tsa;
 
-use clap::Parser;
+use admin::Admin;
 use cli::Cli;
+use console::Console;
+use guard::Guard;
 use pipeline::Shared;
 use rate_limit::RateLimit;
 use service::Service;
@@ -50,7 +55,7 @@ use tokio_rustls::TlsAcceptor;
 use tsa::Tsa;
 
 fn main() -> ExitCode {
-    let cli = Cli::parse();
+    let cli = Cli::read();
     if cli.background {
         return match background::start(&cli.state) {
             Ok(text) => {
@@ -111,8 +116,10 @@ async fn start(cli: Cli) -> Result<(), Box<dyn Error>> {
     let listener = TcpListener::bind(cli.listen).await.map_err(|error| format!("--listen {}: {error}", cli.listen))?;
     let admin = TcpListener::bind(cli.admin).await.map_err(|error| format!("--admin {}: {error}", cli.admin))?;
     let tsa_listener = TcpListener::bind(cli.tsa).await.map_err(|error| format!("--tsa {}: {error}", cli.tsa))?;
-    let (address, admin_address) = (listener.local_addr()?, admin.local_addr()?);
+    let (address, admin_address) = (listener.local_addr()?, cli.admin_address(admin.local_addr()?));
+    let guard = Guard::new(&cli.admin_host);
     let tsa_address = tsa_listener.local_addr()?;
+    let written_admin = admin_address.clone();
 
     // Generating the first keys takes a while, and signals must be handled meanwhile.
     let (service, tls, stamper) = tokio::task::spawn_blocking(move || -> Result<_, Box<dyn Error + Send + Sync>> {
@@ -122,7 +129,7 @@ async fn start(cli: Cli) -> Result<(), Box<dyn Error>> {
             AddError::Io(error) => error.to_string(),
         })?;
         client_files::write_credentials(&service)?;
-        client_files::write_env(&service, address, admin_address, tsa_address)?;
+        client_files::write_env(&service, address, &written_admin, tsa_address)?;
         service.state.write(PID_FILE, own_pid().as_bytes())?;
         let stamper = TimeStamper::open(&service)?;
         let tls = tls::server_config(&service, address.ip()).map_err(|error| error.to_string())?;
@@ -136,12 +143,13 @@ async fn start(cli: Cli) -> Result<(), Box<dyn Error>> {
         service,
         traffic: Default::default(),
         weather: Default::default(),
-        rate_limit: cli.rate_limit.map(RateLimit::new),
+        rate_limit: RateLimit::new(rate_limit::Setting { per_second: cli.rate_limit }),
         tsa: tsa.clone(),
     });
     let stamping = tokio::spawn(tsa::serve(tsa_listener, tsa));
     let serving = tokio::spawn(server::serve(listener, TlsAcceptor::from(tls), shared.clone()));
-    let administering = tokio::spawn(admin::serve(admin, shared));
+    let console = Arc::new(Console::new(shared.clone(), format!("https://{address}"), format!("http://{tsa_address}")));
+    let administering = tokio::spawn(admin::serve(admin, Arc::new(Admin { shared, guard, console })));
     let mut out = std::io::stdout();
     writeln!(out, "ready https://{address} admin http://{admin_address}")?;
     out.flush()?;

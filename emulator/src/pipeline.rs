@@ -15,8 +15,7 @@ pub struct Shared {
     pub service: Service,
     pub traffic: Traffic,
     pub weather: Weather,
-    /// The limit of requests per second, if there is one.
-    pub rate_limit: Option<RateLimit>,
+    pub rate_limit: RateLimit,
     pub tsa: Arc<Tsa>,
 }
 
@@ -33,7 +32,7 @@ pub enum Ending {
 /// Run it in a separate task: a service does not stop when a client hangs up, so a signature for a client that gave up
 /// is still made and recorded.
 pub async fn process(shared: Arc<Shared>, call: Call, path_and_query: String, ticket: Ticket) -> Ending {
-    let rule = match shared.rate_limit.as_ref().map_or(Ok(()), |limit| limit.admit(Instant::now())) {
+    let rule = match shared.rate_limit.admit(Instant::now()) {
         Ok(()) => shared.weather.rule_for(&call.method, &path_and_query),
         Err(seconds) => {
             let answer = Answer::from(ApiError::rate_limited(seconds));

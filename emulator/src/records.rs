@@ -10,7 +10,7 @@ use serde_json::{Value, json};
 use std::sync::Arc;
 
 /// The name of the one account.
-const ACCOUNT_NAME: &str = "STM Emulator";
+pub const ACCOUNT_NAME: &str = "STM Emulator";
 /// The name of the one user.
 pub const USER_NAME: &str = "Release Engineer";
 
@@ -38,6 +38,9 @@ pub struct KeypairRecord {
     pub signable: bool,
     /// RFC 3339.
     pub created_on: String,
+    /// RFC 3339; `None` until something changes.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub modified_on: Option<String>,
     /// The certificates, the default one among them.
     pub certificates: Vec<CertificateRecord>,
 }
@@ -62,6 +65,12 @@ pub struct CertificateRecord {
     pub valid_from: String,
     /// RFC 3339.
     pub valid_to: String,
+    /// RFC 3339; `None` if it was created with its keypair.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub created_on: Option<String>,
+    /// RFC 3339; `None` until something changes.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub modified_on: Option<String>,
 }
 
 /// The intermediate CA that issued a certificate.
@@ -212,7 +221,7 @@ fn keypair_json(record: &KeypairRecord, key: &KeyMaterial, active: usize, who: &
     tail.add("users", json!([user(who)]));
     tail.add("created_on", json!(record.created_on));
     tail.add("created_by_user", user(who));
-    tail.add("modified_on", json!(record.created_on));
+    tail.add("modified_on", json!(record.modified_on.as_ref().unwrap_or(&record.created_on)));
     tail.add("modified_by_user", user(who));
     tail.add("key_status", json!(if record.online { "ONLINE" } else { "OFFLINE" }));
     tail.add("groups", json!([]));
@@ -246,10 +255,11 @@ fn certificate_json(
     members.add("account", account(who));
     members.add("keypair", json!({"id": keypair.id, "alias": keypair.alias, "limit_by_users": true}));
     members.add("default_cert", json!(certificate.default));
-    members.add("created_on", json!(keypair.created_on));
+    let created_on = certificate.created_on.as_ref().unwrap_or(&keypair.created_on);
+    members.add("created_on", json!(created_on));
     members.add("created_by", json!(who.user_id));
     members.add("created_by_user", user(who));
-    members.add("modified_on", json!(keypair.created_on));
+    members.add("modified_on", json!(certificate.modified_on.as_ref().unwrap_or(created_on)));
     members.add("modified_by", json!(who.user_id));
     members.add("modified_by_user", user(who));
     members.add("enrollment_method", json!("STM_GENERATE"));
@@ -275,5 +285,37 @@ impl Members {
             self.text.push(',');
         }
         self.text.push_str(&format!("\"{name}\":{value}"));
+    }
+}
+
+#[cfg(test)]
+pub mod tests {
+    use super::*;
+
+    /// A keypair without a certificate, with the id `id-<alias>`.
+    pub fn record(alias: &str) -> KeypairRecord {
+        KeypairRecord {
+            id: format!("id-{alias}"),
+            alias: alias.to_owned(),
+            key: "key".to_owned(),
+            kind: "p-256".to_owned(),
+            key_type: "TEST".to_owned(),
+            key_storage: "HSM".to_owned(),
+            online: true,
+            dynamic: false,
+            signable: true,
+            created_on: "2026-01-02T03:04:05Z".to_owned(),
+            modified_on: None,
+            certificates: Vec::new(),
+        }
+    }
+
+    #[test]
+    fn a_record_of_an_earlier_version_is_read() {
+        let mut line = serde_json::to_value(record("a")).unwrap();
+        assert!(line.get("modified_on").is_none());
+        line["online"] = json!(false);
+        let read: KeypairRecord = serde_json::from_value(line).unwrap();
+        assert_eq!((read.online, read.modified_on), (false, None));
     }
 }

@@ -117,29 +117,11 @@ impl Service {
     /// A keypair with a stored key, not yet in the store.
     pub fn make(&self, plan: &Plan, key_id: &str, key: Arc<KeyMaterial>) -> Result<Keypair, KeyError> {
         let now = timestamp(OffsetDateTime::now_utc());
-        let chain = match key.kind {
-            KeyKind::Rsa(_) => ChainKind::Rsa,
-            _ => ChainKind::Ec,
+        let alias = format!("{}-cert", plan.alias);
+        let certificate = match plan.certificate {
+            Some(validity) => self.issue(&plan.alias, alias, &key, validity)?,
+            None => None,
         };
-        let issuer = match chain {
-            ChainKind::Rsa => Role::RsaIssuer,
-            ChainKind::Ec => Role::EcIssuer,
-        };
-        let mut certificates = Vec::new();
-        if let Some(validity) = plan.certificate
-            && let Some(der) = self.authority(issuer).issue_leaf(&plan.alias, &key, validity)
-        {
-            certificates.push(CertificateRecord {
-                id: new_id(),
-                alias: format!("{}-cert", plan.alias),
-                cert: BASE64.encode(der?),
-                chain,
-                status: if validity.to > OffsetDateTime::now_utc() { "ACTIVE" } else { "EXPIRED" }.to_owned(),
-                default: true,
-                valid_from: timestamp(validity.from),
-                valid_to: timestamp(validity.to),
-            });
-        }
         let record = KeypairRecord {
             id: new_id(),
             alias: plan.alias.clone(),
@@ -151,9 +133,52 @@ impl Service {
             dynamic: plan.dynamic,
             signable: plan.signable,
             created_on: now,
-            certificates,
+            modified_on: None,
+            certificates: certificate.into_iter().collect(),
         };
-        Ok(Keypair::new(record, key, &self.chains, &self.who))
+        Ok(self.keypair(record, key))
+    }
+
+    /// The keypair of a record, ready for responses.
+    pub fn keypair(&self, record: KeypairRecord, key: Arc<KeyMaterial>) -> Keypair {
+        Keypair::new(record, key, &self.chains, &self.who)
+    }
+
+    /// A certificate for a key, the default one; `None` if keys of this kind cannot have one (SLH-DSA).
+    pub fn issue(
+        &self,
+        common_name: &str,
+        alias: String,
+        key: &KeyMaterial,
+        validity: Validity,
+    ) -> Result<Option<CertificateRecord>, KeyError> {
+        let chain = match key.kind {
+            KeyKind::Rsa(_) => ChainKind::Rsa,
+            _ => ChainKind::Ec,
+        };
+        let [issuer, _] = self.issuers(chain);
+        let Some(der) = issuer.issue_leaf(common_name, key, validity) else { return Ok(None) };
+        Ok(Some(CertificateRecord {
+            id: new_id(),
+            alias,
+            cert: BASE64.encode(der?),
+            chain,
+            status: if validity.to > OffsetDateTime::now_utc() { "ACTIVE" } else { "EXPIRED" }.to_owned(),
+            default: true,
+            valid_from: timestamp(validity.from),
+            valid_to: timestamp(validity.to),
+            created_on: None,
+            modified_on: None,
+        }))
+    }
+
+    /// The authorities above a certificate: its issuer, and the root.
+    pub fn issuers(&self, chain: ChainKind) -> [&Authority; 2] {
+        let issuer = match chain {
+            ChainKind::Rsa => Role::RsaIssuer,
+            ChainKind::Ec => Role::EcIssuer,
+        };
+        [self.authority(issuer), self.authority(Role::SigningRoot)]
     }
 
     /// Writes `certs/<alias>.pem` and `certs/<alias>-chain.pem` for verification outside the service.
@@ -161,21 +186,25 @@ impl Service {
     /// An alias that is not a plain file name gets no files, because aliases are free text.
     pub fn write_certificates(&self, keypair: &Keypair) -> io::Result<()> {
         let alias = &keypair.record.alias;
-        let plain = |c: char| c.is_ascii_alphanumeric() || "._-".contains(c);
-        if alias.starts_with('.') || alias.len() > 100 || !alias.chars().all(plain) {
+        let [leaf_file, chain_file] = certificate_files(alias);
+        if !is_file_name(alias) {
             return Ok(());
         }
         let Some(certificate) = keypair.default_certificate() else { return Ok(()) };
         let der = BASE64.decode(&certificate.record.cert).map_err(|error| invalid(&error.to_string()))?;
-        let intermediate = match certificate.record.chain {
-            ChainKind::Rsa => Role::RsaIssuer,
-            ChainKind::Ec => Role::EcIssuer,
-        };
         let leaf = pki::pem("CERTIFICATE", &der);
-        let chain: String =
-            [intermediate, Role::SigningRoot].map(|role| pki::pem("CERTIFICATE", &self.authority(role).der)).concat();
-        self.state.write(&format!("certs/{alias}.pem"), leaf.as_bytes())?;
-        self.state.write(&format!("certs/{alias}-chain.pem"), format!("{leaf}{chain}").as_bytes())
+        let issuers = self.issuers(certificate.record.chain);
+        let chain = issuers.map(|authority| pki::pem("CERTIFICATE", &authority.der)).concat();
+        self.state.write(&leaf_file, leaf.as_bytes())?;
+        self.state.write(&chain_file, format!("{leaf}{chain}").as_bytes())
+    }
+
+    /// Removes the files of [`Service::write_certificates`].
+    pub fn remove_certificates(&self, alias: &str) -> io::Result<()> {
+        if !is_file_name(alias) {
+            return Ok(());
+        }
+        certificate_files(alias).iter().try_for_each(|file| self.state.remove(file))
     }
 
     /// After a signature with a dynamic keypair: replaces the keypair and its certificate by new ones with the same
@@ -189,9 +218,22 @@ impl Service {
             ..Plan::new(&keypair.record.alias, keypair.key.kind)
         };
         let new = self.make_with_new_key(&plan)?;
-        self.write_certificates(&new).map_err(AddError::Io)?;
-        self.store.replace(&keypair.record.id, new).map_err(AddError::Io)
+        match self.store.replace(&keypair.record.id, new).map_err(AddError::Io)? {
+            Some(new) => self.write_certificates(&new).map_err(AddError::Io),
+            None => Ok(()),
+        }
     }
+}
+
+/// Whether an alias can be the name of a file in `certs/`.
+fn is_file_name(alias: &str) -> bool {
+    let plain = |c: char| c.is_ascii_alphanumeric() || "._-".contains(c);
+    !alias.starts_with('.') && alias.len() <= 100 && alias.chars().all(plain)
+}
+
+/// The files with a keypair's default certificate: alone, and with its chain.
+fn certificate_files(alias: &str) -> [String; 2] {
+    [format!("certs/{alias}.pem"), format!("certs/{alias}-chain.pem")]
 }
 
 impl From<KeyError> for AddError {

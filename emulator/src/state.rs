@@ -73,6 +73,14 @@ impl StateDir {
         write().map_err(|error| named(error, &target))
     }
 
+    /// Removes a file; it may be missing.
+    pub fn remove(&self, name: &str) -> io::Result<()> {
+        match fs::remove_file(self.file(name)) {
+            Err(error) if error.kind() != io::ErrorKind::NotFound => Err(named(error, &self.file(name))),
+            _ => Ok(()),
+        }
+    }
+
     /// A file for appending lines, readable only by its owner.
     pub fn appender(&self, name: &str) -> io::Result<File> {
         let path = self.file(name);
@@ -139,7 +147,7 @@ impl Credentials {
 }
 
 /// That many random bytes in hexadecimal.
-fn random_hex(bytes: usize) -> String {
+pub fn random_hex(bytes: usize) -> String {
     let mut buffer = vec![0u8; bytes];
     aws_lc_rs::rand::fill(&mut buffer).expect("the system's random source works");
     HEXLOWER.encode(&buffer)

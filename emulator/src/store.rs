@@ -17,6 +17,8 @@ const FILE: &str = "keypairs.jsonl";
 #[serde(rename_all = "lowercase")]
 enum Line {
     Add(KeypairRecord),
+    /// Replaces the record with the same id, in its place.
+    Change(KeypairRecord),
     Remove(String),
 }
 
@@ -79,6 +81,20 @@ impl Inner {
         self.keypairs.insert(place, keypair);
     }
 
+    /// Replaces the keypair with the same id and alias, in its place.
+    fn change(&mut self, keypair: Arc<Keypair>) {
+        let Some(&place) = self.by_id.get(&keypair.record.id) else { return };
+        if let Some(old) = self.keypairs.get(&place) {
+            for certificate in &old.certificates {
+                self.certificates.remove(&certificate.record.id);
+            }
+        }
+        for (index, certificate) in keypair.certificates.iter().enumerate() {
+            self.certificates.insert(certificate.record.id.clone(), (place, index));
+        }
+        self.keypairs.insert(place, keypair);
+    }
+
     fn remove(&mut self, id: &str) -> Option<Arc<Keypair>> {
         let place = self.by_id.remove(id)?;
         let keypair = self.keypairs.remove(&place)?;
@@ -107,6 +123,11 @@ impl Store {
                 Ok(Line::Add(record)) => {
                     places.insert(record.id.clone(), index);
                     records.insert(index, record);
+                }
+                Ok(Line::Change(record)) => {
+                    if let Some(place) = places.get(&record.id) {
+                        records.insert(*place, record);
+                    }
                 }
                 Ok(Line::Remove(id)) => {
                     places.remove(&id).map(|place| records.remove(&place));
@@ -150,17 +171,75 @@ impl Store {
         Ok(added)
     }
 
-    /// Replaces the keypair with that id by `new`; no effect if it no longer exists.
-    pub fn replace(&self, id: &str, new: Keypair) -> io::Result<()> {
+    /// Replaces the keypair with that id by `new`, a keypair with an id of its own; `None` if it no longer exists.
+    pub fn replace(&self, id: &str, new: Keypair) -> io::Result<Option<Arc<Keypair>>> {
         let mut lines = Vec::new();
         write_line(&mut lines, &Line::Remove(id.to_owned()))?;
         write_line(&mut lines, &Line::Add(new.full_record()))?;
         let mut inner = self.inner.write();
-        if inner.remove(id).is_some() {
-            self.file.lock().write_all(&lines)?;
-            inner.insert(Arc::new(new));
+        if !inner.by_id.contains_key(id) {
+            return Ok(None);
         }
-        Ok(())
+        self.file.lock().write_all(&lines)?;
+        inner.remove(id);
+        let new = Arc::new(new);
+        inner.insert(new.clone());
+        Ok(Some(new))
+    }
+
+    /// Changes the keypair with that id in its place; `None` if it does not exist. Neither id nor alias may change.
+    ///
+    /// # Errors
+    /// Those of `change`, or the state directory cannot be written; then the keypair is unchanged.
+    pub fn change<E: From<io::Error>>(
+        &self,
+        id: &str,
+        change: impl FnOnce(&Keypair) -> Result<Keypair, E>,
+    ) -> Result<Option<Arc<Keypair>>, E> {
+        let mut inner = self.inner.write();
+        let Some(old) = inner.at(inner.by_id.get(id)) else { return Ok(None) };
+        let new = Arc::new(change(old)?);
+        let mut line = Vec::new();
+        write_line(&mut line, &Line::Change(new.full_record()))?;
+        self.file.lock().write_all(&line)?;
+        inner.change(new.clone());
+        Ok(Some(new))
+    }
+
+    /// Removes the keypair with that id, and returns it with whether another keypair has the same key; `None` if it does
+    /// not exist.
+    pub fn remove(&self, id: &str) -> io::Result<Option<(Arc<Keypair>, bool)>> {
+        let mut line = Vec::new();
+        write_line(&mut line, &Line::Remove(id.to_owned()))?;
+        let mut inner = self.inner.write();
+        if !inner.by_id.contains_key(id) {
+            return Ok(None);
+        }
+        self.file.lock().write_all(&line)?;
+        let Some(removed) = inner.remove(id) else { return Ok(None) };
+        let shared = inner.keypairs.values().any(|other| other.record.key == removed.record.key);
+        Ok(Some((removed, shared)))
+    }
+
+    /// The keypair that has the certificate with that id, and the certificate's index there.
+    pub fn by_certificate(&self, id: &str) -> Option<(Arc<Keypair>, usize)> {
+        let inner = self.inner.read();
+        let (place, index) = inner.certificates.get(id)?;
+        Some((inner.keypairs.get(place)?.clone(), *index))
+    }
+
+    /// The keypairs whose alias or id contains `text` in any case, newest first: how many there are, and one page of them.
+    pub fn search(&self, text: &str, offset: usize, limit: usize) -> (usize, Vec<Arc<Keypair>>) {
+        let inner = self.inner.read();
+        if text.is_empty() {
+            return (inner.keypairs.len(), inner.keypairs.values().rev().skip(offset).take(limit).cloned().collect());
+        }
+        let text = text.to_lowercase();
+        let found = |keypair: &&Arc<Keypair>| {
+            keypair.record.alias.to_lowercase().contains(&text) || keypair.record.id.contains(&text)
+        };
+        let all: Vec<&Arc<Keypair>> = inner.keypairs.values().rev().filter(found).collect();
+        (all.len(), all.into_iter().skip(offset).take(limit).cloned().collect())
     }
 
     /// How many keypairs there are.
@@ -261,4 +340,32 @@ fn write_line(out: &mut Vec<u8>, line: &Line) -> io::Result<()> {
     serde_json::to_writer(&mut *out, line)?;
     out.push(b'\n');
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::records::tests::record;
+
+    /// What a file with these lines leaves, as `alias online`.
+    fn replayed(name: &str, lines: &[Line]) -> Vec<String> {
+        let folder = std::env::temp_dir().join(format!("stm-emulator-store-{}-{name}", std::process::id()));
+        let state = StateDir::open(&folder).unwrap();
+        let mut bytes = Vec::new();
+        lines.iter().for_each(|line| write_line(&mut bytes, line).unwrap());
+        state.write_secret(FILE, &bytes).unwrap();
+        let kept = Store::kept(&state).unwrap();
+        std::fs::remove_dir_all(&folder).unwrap();
+        kept.iter().map(|record| format!("{} {}", record.alias, record.online)).collect()
+    }
+
+    #[test]
+    fn a_change_keeps_the_place_in_the_list_and_a_removed_keypair_stays_removed() {
+        let offline = |alias: &str| KeypairRecord { online: false, ..record(alias) };
+        let (a, b) = (record("a"), record("b"));
+        let lines = [Line::Add(a.clone()), Line::Add(b.clone()), Line::Change(offline("a"))];
+        assert_eq!(replayed("change", &lines), ["a false", "b true"]);
+        let lines = [Line::Add(a), Line::Add(b), Line::Remove("id-a".to_owned()), Line::Change(offline("a"))];
+        assert_eq!(replayed("removed", &lines), ["b true"]);
+    }
 }

@@ -7,6 +7,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Instant;
 use time::OffsetDateTime;
 use time::format_description::well_known::Rfc3339;
+use tokio::sync::watch;
 
 /// One request of the API port.
 #[derive(Serialize, Clone, Debug)]
@@ -48,6 +49,8 @@ pub struct Traffic {
     connections: AtomicU64,
     handshakes: AtomicU64,
     failed_handshakes: AtomicU64,
+    /// Marked whenever an entry begins or ends.
+    news: watch::Sender<()>,
 }
 
 #[derive(Default)]
@@ -55,6 +58,29 @@ struct Log {
     entries: VecDeque<Entry>,
     /// Number of the first entry; requests are numbered over the whole run.
     first: u64,
+    /// The numbers of the entries that began or ended last, oldest first.
+    changed: VecDeque<u64>,
+    /// How many began or ended over the whole run.
+    changes: u64,
+}
+
+impl Log {
+    fn note(&mut self, number: u64) {
+        if self.changed.len() == CHANGES_KEPT {
+            self.changed.pop_front();
+        }
+        self.changed.push_back(number);
+        self.changes += 1;
+    }
+}
+
+/// Entries with their numbers, counted from 0 over the whole run.
+pub struct Changes {
+    pub entries: Vec<(u64, Entry)>,
+    /// The position after them, for the next call.
+    pub position: u64,
+    /// Whether more happened since the last position than is remembered.
+    pub gap: bool,
 }
 
 /// The content of `GET /stats`.
@@ -73,6 +99,9 @@ pub struct Stats {
 
 /// The largest number of entries in the log; the oldest are dropped first.
 const LOG_LIMIT: usize = 1_000_000;
+
+/// How many changes [`Traffic::changes`] can go back.
+const CHANGES_KEPT: usize = 1000;
 
 impl Traffic {
     /// A connection was accepted; returns its number.
@@ -93,7 +122,11 @@ impl Traffic {
             log.first += 1;
         }
         log.entries.push_back(entry);
-        Ticket { number: log.first + log.entries.len() as u64 - 1, started: Instant::now() }
+        let number = log.first + log.entries.len() as u64 - 1;
+        log.note(number);
+        drop(log);
+        self.news.send_replace(());
+        Ticket { number, started: Instant::now() }
     }
 
     /// A request has its response, or will never get one.
@@ -105,7 +138,37 @@ impl Traffic {
             entry.status = status;
             entry.fault = fault;
             entry.duration_ms = Some((ticket.started.elapsed().as_secs_f64() * 1e6).round() / 1e3);
+            log.note(ticket.number);
         }
+        drop(log);
+        self.news.send_replace(());
+    }
+
+    /// Marked as changed whenever a request begins or ends.
+    pub fn news(&self) -> watch::Receiver<()> {
+        self.news.subscribe()
+    }
+
+    /// The newest entries, newest first, and the position for [`Traffic::changes`].
+    pub fn newest(&self, limit: usize) -> (Vec<(u64, Entry)>, u64) {
+        let log = self.log.lock();
+        let numbered = log.entries.iter().enumerate().rev().take(limit);
+        (numbered.map(|(place, entry)| (log.first + place as u64, entry.clone())).collect(), log.changes)
+    }
+
+    /// At most `limit` entries that began or ended after a position, each once and as it is now.
+    pub fn changes(&self, position: u64, limit: usize) -> Changes {
+        let log = self.log.lock();
+        let known = log.changes - log.changed.len() as u64;
+        if position < known || position > log.changes {
+            return Changes { entries: Vec::new(), position: log.changes, gap: true };
+        }
+        let mut numbers: Vec<u64> = log.changed.iter().skip((position - known) as usize).take(limit).copied().collect();
+        let position = position + numbers.len() as u64;
+        numbers.sort_unstable();
+        numbers.dedup();
+        let entry = |number: u64| Some((number, log.entries.get(number.checked_sub(log.first)? as usize)?.clone()));
+        Changes { entries: numbers.into_iter().filter_map(entry).collect(), position, gap: false }
     }
 
     /// The log as JSON, oldest first.
@@ -168,5 +231,29 @@ mod tests {
         assert_eq!(traffic.log.lock().entries[0].status, Some(200));
         assert!(traffic.log.lock().entries[0].duration_ms.is_some());
         assert_eq!(traffic.stats(0, 0).requests["x"], 2);
+    }
+
+    #[test]
+    fn changes_after_a_position_come_once_each_and_a_reader_that_is_too_late_is_not_deceived() {
+        let traffic = Traffic::default();
+        let (_, start) = traffic.newest(10);
+        let first = traffic.begin(entry("/1"), "x".to_owned());
+        traffic.begin(entry("/2"), "x".to_owned());
+        traffic.end(first, Some(200), false);
+        let changes = traffic.changes(start, 10);
+        let seen: Vec<_> = changes.entries.iter().map(|(number, entry)| (*number, entry.status)).collect();
+        assert_eq!((seen, changes.gap), (vec![(0, Some(200)), (1, None)], false));
+        assert!(traffic.changes(changes.position, 10).entries.is_empty());
+        assert_eq!(traffic.changes(start, 1).position, start + 1);
+        // Cleared entries are not shown, and the numbers continue.
+        traffic.clear();
+        assert!(traffic.changes(start, 10).entries.is_empty());
+        traffic.begin(entry("/3"), "x".to_owned());
+        assert_eq!(traffic.changes(changes.position, 10).entries[0].0, 2);
+        for _ in 0..CHANGES_KEPT {
+            traffic.begin(entry("/4"), "x".to_owned());
+        }
+        assert!(traffic.changes(start, 10).gap);
+        assert!(traffic.changes(u64::MAX, 10).gap);
     }
 }

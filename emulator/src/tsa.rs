@@ -38,7 +38,7 @@ pub enum Fault {
 }
 
 /// The body of `PUT /tsa`.
-#[derive(Serialize, Deserialize, Clone, Copy, Default, Debug)]
+#[derive(Serialize, Deserialize, Clone, Copy, Default, PartialEq, Eq, Debug)]
 #[serde(deny_unknown_fields)]
 pub struct Disturbance {
     #[serde(default)]
@@ -60,13 +60,24 @@ impl Tsa {
         Tsa { stamper, disturbance: Mutex::default(), queries: AtomicU64::new(0) }
     }
 
+    pub fn disturbance(&self) -> Disturbance {
+        *self.disturbance.lock()
+    }
+
+    /// How many queries arrived so far.
+    pub fn queries(&self) -> u64 {
+        self.queries.load(Ordering::Relaxed)
+    }
+
     /// The current fault, and the number of queries.
     pub fn report(&self) -> Value {
-        let disturbance = *self.disturbance.lock();
-        json!({
-            "fault": disturbance.fault, "delay_ms": disturbance.delay_ms,
-            "queries": self.queries.load(Ordering::Relaxed),
-        })
+        let disturbance = self.disturbance();
+        json!({"fault": disturbance.fault, "delay_ms": disturbance.delay_ms, "queries": self.queries()})
+    }
+
+    /// Whether it fails or waits.
+    pub fn is_disturbed(&self) -> bool {
+        *self.disturbance.lock() != Disturbance::default()
     }
 
     /// Sets or ends a fault.

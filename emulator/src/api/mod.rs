@@ -62,7 +62,7 @@ impl Answer {
     }
 
     /// The web application, which the service's host serves for every path outside the API.
-    fn web_page() -> Answer {
+    pub fn web_page() -> Answer {
         let headers = vec![("content-type".to_owned(), "text/html; charset=utf-8".to_owned())];
         Answer { status: 200, headers, body: Bytes::from_static(WEB_PAGE.as_bytes()) }
     }

@@ -1,6 +1,8 @@
 //! Starts the emulator and talks to it as a client would: with curl, knowing nothing but the files it wrote.
 #![allow(dead_code)]
 
+mod console;
+
 use serde_json::Value;
 use std::io::{BufRead, BufReader};
 use std::path::{Path, PathBuf};

@@ -5,12 +5,12 @@ use std::borrow::Cow;
 use std::fmt::Write;
 
 /// Whether a terminal acts on a character, hides it or displaces it: control characters, and the characters of
-/// Unicode's category Cf that change direction, are invisible, or break lines.
+/// Unicode's category Cf that change direction, are invisible, or break lines. Also two that are not characters, which XML forbids.
 pub fn is_acted_on(character: char) -> bool {
     character.is_control()
         || matches!(character,
             '\u{ad}' | '\u{61c}' | '\u{180e}' | '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{206f}'
-            | '\u{feff}' | '\u{fff9}'..='\u{fffb}' | '\u{e0000}'..='\u{e007f}')
+            | '\u{feff}' | '\u{fff9}'..='\u{fffb}' | '\u{fffe}' | '\u{ffff}' | '\u{e0000}'..='\u{e007f}')
 }
 
 /// A name as one line, in which characters that a terminal acts on become `\u{..}`. It also contains no command of a
@@ -50,7 +50,7 @@ mod tests {
     fn what_a_terminal_acts_on_is_shown_by_its_number() {
         assert_eq!(shown("a\u{1b}[2Jb\r\n"), "a\\u{1b}[2Jb\\u{d}\\u{a}");
         assert_eq!(shown("\u{202e}gpj.exe\u{200b}"), "\\u{202e}gpj.exe\\u{200b}");
-        assert_eq!(shown("\u{9b}31m"), "\\u{9b}31m");
+        assert_eq!(shown("\u{9b}31m\u{fffe}"), "\\u{9b}31m\\u{fffe}");
     }
 
     #[test]

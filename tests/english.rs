@@ -191,6 +191,7 @@ fn pages_and_ready_made_files_are_plain_english() {
         ".github",
         ".cargo",
         "Cargo.toml",
+        "charts/Cargo.toml",
         "cli/Cargo.toml",
         "emulator/Cargo.toml",
         "deny.toml",

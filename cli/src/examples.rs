@@ -19,6 +19,7 @@ const EXAMPLES: &[(&[&str], &str)] = &[
     (&["signature", "show"], "signature show d6f2c6b0-6a5c-4c0f-9d5c-7a3c3a0f6f0e --wait"),
     (&["ledger", "list"], "ledger list --since 7d --keypair release-key"),
     (&["ledger", "summary"], "ledger summary --by day --chart"),
+    (&["ledger", "report"], "ledger report --html report.html --since 30d"),
     (&["ledger", "verify"], "ledger verify"),
     (&["ledger", "reconcile"], "ledger reconcile"),
     (&["config"], "config osslsigncode --keypair release-key --out osslsigncode.sh"),

@@ -16,6 +16,7 @@ mod ledger;
 mod module_file;
 mod on_path;
 mod print;
+mod report;
 mod smctl;
 
 use clap::{FromArgMatches, Parser, Subcommand};

@@ -3,7 +3,7 @@
 use super::file::{self, LedgerFile};
 use super::line::{Kind, Line, Outcome};
 use super::open::Refusal;
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Entry {
@@ -111,9 +111,36 @@ pub fn join(lines: impl Iterator<Item = Line>) -> Vec<Entry> {
 pub fn entries(ledger: &LedgerFile) -> Result<Vec<Entry>, Refusal> {
     let mut all = Vec::new();
     for path in ledger.files() {
-        all.extend(file::lines(&path)?.into_iter().filter_map(|(_, line)| line));
+        file::each_line(&path, |_, line| all.extend(line))?;
     }
     Ok(join(all.into_iter()))
+}
+
+/// Calls `with` with every entry of a ledger, each as soon as its outcome is read, and those without one at the end. Only the
+/// entries without an outcome are in memory meanwhile.
+pub fn visit(ledger: &LedgerFile, mut with: impl FnMut(Entry)) -> Result<(), Refusal> {
+    let mut open: BTreeMap<u64, Entry> = BTreeMap::new();
+    let files = ledger.files();
+    if files.is_empty() {
+        file::each_line(ledger.path(), |_, _| {})?;
+    }
+    for path in files {
+        file::each_line(&path, |_, line| match line {
+            Some(line) if line.line == Kind::Request => {
+                open.insert(line.n, Entry::of(line));
+            }
+            Some(line) if line.line == Kind::Reused => with(Entry::of(line)),
+            Some(line) if line.line == Kind::Completed => {
+                if let Some(mut entry) = line.of.and_then(|of| open.remove(&of)) {
+                    entry.complete(line);
+                    with(entry);
+                }
+            }
+            _ => {}
+        })?;
+    }
+    open.into_values().for_each(with);
+    Ok(())
 }
 
 #[cfg(test)]
@@ -131,5 +158,23 @@ mod tests {
             join([line(1, Kind::Head), line(2, Kind::Request), line(3, Kind::Request), end, reused, stray].into_iter());
         let said: Vec<_> = found.iter().map(|entry| (&*entry.keypair, entry.outcome_name(), entry.counts())).collect();
         assert_eq!(said, [("k2", "refused", false), ("k3", "unfinished", true), ("k5", "reused", false)]);
+    }
+    #[test]
+    fn a_visit_brings_every_entry_once_with_its_outcome() {
+        let folder = tempfile::tempdir().unwrap();
+        let file = LedgerFile::new(&folder.path().join("ledger"));
+        let add = |line| file.append(line, |_| Ok::<_, ()>(())).unwrap().unwrap().n;
+        let request = |keypair: &str| Line { line: Kind::Request, keypair: Some(keypair.into()), ..Line::default() };
+        let (first, _, third) = (add(request("a")), add(request("b")), add(request("c")));
+        for (of, outcome) in [(third, Outcome::Signed), (first, Outcome::Refused), (first, Outcome::Signed)] {
+            add(Line { line: Kind::Completed, of: Some(of), outcome: Some(outcome), ..Line::default() });
+        }
+        add(Line { outcome: Some(Outcome::Reused), line: Kind::Reused, ..request("d") });
+        let mut found = Vec::new();
+        visit(&file, |entry| found.push((entry.keypair.clone(), entry.outcome_name()))).unwrap();
+        let expected = [("c", "signed"), ("a", "refused"), ("d", "reused"), ("b", "unfinished")];
+        assert_eq!(found, expected.map(|(keypair, outcome)| (keypair.to_owned(), outcome)));
+        let missing = visit(&LedgerFile::new(&folder.path().join("none")), |_| {}).unwrap_err().to_string();
+        assert!(missing.contains("none is not there"), "{missing}");
     }
 }

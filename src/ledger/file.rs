@@ -11,7 +11,7 @@ use super::open::{self, Refusal};
 use super::spent::Spent;
 use crate::timestamp::timestamp;
 use std::fs::File;
-use std::io::{self, Read, Seek, SeekFrom, Write};
+use std::io::{self, BufRead, BufReader, Read, Seek, SeekFrom, Write};
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex};
 use std::time::SystemTime;
@@ -297,20 +297,34 @@ pub type Text = (Vec<u8>, Option<Line>);
 
 /// All lines of a file, for readers of the whole ledger.
 pub fn lines(path: &Path) -> Result<Vec<Text>, Refusal> {
-    let unreadable = |error: &io::Error| Refusal::io(&format!("{} cannot be read", path.display()), error);
-    let Some(mut file) = open::read(path)? else {
+    let mut lines = Vec::new();
+    each_line(path, |text, line| lines.push((text.to_vec(), line)))?;
+    Ok(lines)
+}
+
+/// Calls `with` with each line of a file as it is stored, and with its content if it is complete. One line at a time is in memory.
+pub fn each_line(path: &Path, mut with: impl FnMut(&[u8], Option<Line>)) -> Result<(), Refusal> {
+    let Some(file) = open::read(path)? else {
         let remedy = "check the path; the first signature makes the ledger";
         return Err(Refusal::new(format!("{} is not there", path.display()), remedy));
     };
-    let mut bytes = Vec::new();
-    file.read_to_end(&mut bytes).map_err(|error| unreadable(&error))?;
-    if !bytes.is_empty() && !bytes.starts_with(HEAD.as_bytes()) {
-        let cause = format!("{} is not a ledger of stm-pkcs11", path.display());
-        return Err(Refusal::new(cause, "name the file that STM_PKCS11_LEDGER names"));
+    let mut file = BufReader::with_capacity(1 << 16, file);
+    let (mut text, mut first) = (Vec::new(), true);
+    loop {
+        text.clear();
+        let read = file.read_until(b'\n', &mut text);
+        read.map_err(|error| Refusal::io(&format!("{} cannot be read", path.display()), &error))?;
+        if text.is_empty() {
+            return Ok(());
+        }
+        if first && !text.starts_with(HEAD.as_bytes()) {
+            let cause = format!("{} is not a ledger of stm-pkcs11", path.display());
+            return Err(Refusal::new(cause, "name the file that STM_PKCS11_LEDGER names"));
+        }
+        first = false;
+        let text = text.strip_suffix(b"\n").unwrap_or(&text);
+        with(text, Line::parse(text));
     }
-    let text = bytes.strip_suffix(b"\n").unwrap_or(&bytes);
-    let texts = text.split(|byte| *byte == b'\n').filter(|_| !bytes.is_empty());
-    Ok(texts.map(|text| (text.to_vec(), Line::parse(text))).collect())
 }
 
 /// Whether a line is the first of a file.

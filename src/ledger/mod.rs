@@ -218,6 +218,12 @@ impl Ledger {
         self.file.as_ref().map_or(Ok(Vec::new()), entry::entries)
     }
 
+    /// Calls `with` with every entry, in the order in which they ended, and at the end with those that did not. For ledgers of any
+    /// length: what has been visited is not kept in memory.
+    pub fn visit(&self, with: impl FnMut(Entry)) -> Result<(), Refusal> {
+        self.file.as_ref().map_or(Ok(()), |file| entry::visit(file, with))
+    }
+
     /// Verifies the whole ledger; `None` without one. `noted` is the hash from an earlier verification.
     pub fn verify(&self, noted: Option<&str>) -> Result<Option<Findings>, Refusal> {
         self.file.as_ref().map(|file| verify(file, noted)).transpose()

@@ -26,6 +26,8 @@ enum Command {
     List(List),
     /// Add them up by day, keypair, command or outcome
     Summary(Summary),
+    /// Draw them: a page for a browser, charts, or the summary of a job
+    Report(super::ledger_report::Report),
     /// Check that no line was changed, removed or inserted; prints the hash to pass to the next check
     Verify(Verify),
     /// Compare the ledger with the service's signature log; does not use up a signature
@@ -33,7 +35,7 @@ enum Command {
 }
 
 #[derive(clap::Args)]
-struct Place {
+pub struct Place {
     /// The ledger file; default: that of the settings
     #[arg(long, value_name = "PATH")]
     file: Option<PathBuf>,
@@ -104,26 +106,33 @@ pub fn run(arguments: &Arguments) -> Result<(), Failure> {
     match &arguments.command {
         Command::List(arguments) => list(arguments),
         Command::Summary(arguments) => summary(arguments),
+        Command::Report(arguments) => super::ledger_report::report(arguments),
         Command::Verify(arguments) => verify(arguments),
         Command::Reconcile(arguments) => reconcile(arguments),
     }
 }
 
-fn unreadable(refusal: Refusal) -> Failure {
+/// The failure of reading the ledger.
+pub fn unreadable(refusal: Refusal) -> Failure {
     Failure::new("read the ledger", refusal.cause(), refusal.remedy())
 }
 
 impl Place {
-    fn open(&self) -> Result<Ledger, Failure> {
+    /// Path and budget: those of the settings, or only the path that was named.
+    pub fn settings(&self) -> Result<LedgerSettings, Failure> {
         if let Some(path) = &self.file {
-            return Ok(Ledger::new(&LedgerSettings { path: Some(path.clone()), ..LedgerSettings::default() }));
+            return Ok(LedgerSettings { path: Some(path.clone()), ..LedgerSettings::default() });
         }
         let config = configuration();
         if config.ledger.path.is_none() {
             let remedy = "set STM_PKCS11_LEDGER to its path, or name it with --file";
             return Err(Failure::new("find the ledger", "the settings name none", remedy).exit(Exit::Settings));
         }
-        Ok(Ledger::new(&config.ledger))
+        Ok(config.ledger)
+    }
+
+    fn open(&self) -> Result<Ledger, Failure> {
+        self.settings().map(|settings| Ledger::new(&settings))
     }
 
     fn entries(&self, filter: &Filter) -> Result<Vec<Entry>, Failure> {

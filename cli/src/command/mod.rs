@@ -9,6 +9,7 @@ pub mod doctor;
 pub mod elsewhere;
 pub mod keypair;
 pub mod ledger;
+mod ledger_report;
 pub mod sample;
 pub mod sign;
 pub mod sign_file;

@@ -18,6 +18,14 @@ pub struct Filter {
 }
 
 impl Filter {
+    /// The conditions in words, one after the other; none if every entry meets them.
+    pub fn words(&self) -> Vec<String> {
+        let since = self.since.as_ref().map(|since| format!("since {since}"));
+        let keypair = self.keypair.as_ref().map(|name| format!("by the keypair {name}"));
+        let command = self.command.as_ref().map(|text| format!("by commands with {text}"));
+        [since, keypair, command].into_iter().flatten().collect()
+    }
+
     /// Whether the entry meets the conditions.
     pub fn fits(&self, entry: &Entry) -> bool {
         self.since.as_ref().is_none_or(|since| entry.time.as_str() >= since.as_str())

@@ -226,7 +226,7 @@ fn summary(arguments: &Summary) -> Result<(), Failure> {
         sums.iter().for_each(|sum| print::text(&csv::row(cells(sum).iter().map(String::as_str))));
     } else if arguments.chart {
         let rows: Vec<_> = sums.iter().map(|sum| (print::shown(&sum.key).into_owned(), sum.spent)).collect();
-        chart::bars(&rows).iter().for_each(|line| print::line(line));
+        chart::bars(&rows, print::terminal::width()).iter().for_each(|line| print::line(line));
     } else {
         let head = [arguments.by.name()].into_iter().chain(NAMES).map(str::to_uppercase).collect::<Vec<_>>();
         let head: Vec<&str> = head.iter().map(String::as_str).collect();

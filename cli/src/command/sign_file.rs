@@ -3,7 +3,6 @@
 use crate::account::Choice;
 use crate::codesign::{Existing, Options, Opus, Outcome, Pace, Plan, Signer, Target, Tool, Verified, Which, digest};
 use crate::print::{self, Exit, Failure, shown, table};
-use indicatif::{ProgressBar, ProgressStyle};
 use serde_json::{Value, json};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -182,11 +181,10 @@ fn sign(plan: &Plan<'_>, jobs: usize) -> Vec<Outcome> {
     let on_signal = Arc::clone(&stop);
     // What is begun is brought to its end: it may have been paid.
     let _ = ctrlc::set_handler(move || on_signal.store(true, Ordering::Relaxed));
-    let bar = ProgressBar::new(plan.tasks.len() as u64);
-    bar.set_style(ProgressStyle::with_template("{bar:30} {pos}/{len} {msg}").expect("the template is right"));
+    let bar = print::progress::bar(Some(plan.tasks.len() as u64), "{bar:30} {pos}/{len} {wide_msg}");
     bar.tick();
     let done = |outcome: &Outcome| {
-        bar.set_message(outcome.target.input.display().to_string());
+        bar.set_message(shown(&outcome.target.input.display().to_string()).into_owned());
         bar.inc(1);
     };
     let outcomes = plan.run(&Pace { jobs, stop_at_failure: false, stop: &stop }, &done);

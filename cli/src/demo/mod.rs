@@ -14,6 +14,7 @@ use base64::{Engine, prelude::BASE64_STANDARD};
 use cleanup::Cleanup;
 use client::Signs;
 use emulator::Emulator;
+use indicatif::DecimalBytes;
 use products::Products;
 use programs::{Bench, Key, PROGRAMS};
 use std::fs;
@@ -75,11 +76,11 @@ fn tell(arguments: &Arguments, cleanup: &Cleanup) -> Result<(), Failure> {
     try_programs(&bench)?;
 
     let (requests, signatures) = emulator.bill()?;
-    let seconds = start.elapsed().as_secs();
+    let took = humantime::format_duration(Duration::from_secs(start.elapsed().as_secs()));
     say(
         "billed",
         &format!(
-            "{} in {} to the service; {seconds} s in all",
+            "{} in {} to the service; {took} in all",
             counted(signatures, "signature"),
             counted(requests, "request")
         ),
@@ -115,9 +116,9 @@ fn sign_in_process(products: &Products, emulator: &Emulator, files: &Path) -> Re
         say(
             "signed",
             &format!(
-                "{} ({} kB) with {alias}; verified without the module, chain of {} to {name}",
+                "{} ({}) with {alias}; verified without the module, chain of {} to {name}",
                 short(&products.module),
-                data.len() / 1000,
+                DecimalBytes(data.len() as u64),
                 signed.certificates.len(),
             ),
         );

@@ -6,7 +6,7 @@ use stm_pkcs11::ledger::{Entry, timestamp};
 /// The conditions for an entry.
 #[derive(clap::Args)]
 pub struct Filter {
-    /// Made at this time or later: a date (2026-11-28, UTC), or so long ago (12h, 7d)
+    /// Made at this time or later: a date (2026-11-28, UTC), or so long ago (90m, 12h, 7d, 2w)
     #[arg(long, value_name = "WHEN", value_parser = since)]
     since: Option<String>,
     /// By this keypair: alias, or id
@@ -34,6 +34,9 @@ impl Filter {
     }
 }
 
+/// The longest time ago: a hundred years.
+const LONGEST: Duration = Duration::from_secs(100 * 366 * 86_400);
+
 /// A time in the ledger's notation, or the beginning of one: both are compared as text.
 fn since(text: &str) -> Result<String, String> {
     let wrong = || "expected a date such as 2026-11-28, or a time such as 12h or 7d".to_owned();
@@ -46,15 +49,8 @@ fn since(text: &str) -> Result<String, String> {
             && (1..=31).contains(&number(8..10));
         return if fits { Ok(text.to_owned()) } else { Err(wrong()) };
     }
-    let split = text.len().saturating_sub(1);
-    let hours = match text.get(split..) {
-        Some("h") => 1,
-        Some("d") => 24,
-        _ => return Err(wrong()),
-    };
-    let number: u32 = text[..split].parse().map_err(|_| wrong())?;
-    let ago = Duration::from_secs(u64::from(number) * hours * 3600);
-    SystemTime::now().checked_sub(ago).filter(|_| number <= 100_000).map(timestamp).ok_or_else(wrong)
+    let ago = humantime::parse_duration(text).ok().filter(|ago| *ago <= LONGEST).ok_or_else(wrong)?;
+    SystemTime::now().checked_sub(ago).map(timestamp).ok_or_else(wrong)
 }
 
 #[cfg(test)]
@@ -65,7 +61,8 @@ mod tests {
     fn a_date_or_a_time_ago_is_when() {
         assert_eq!(since("2026-11-28"), Ok("2026-11-28".into()));
         assert!(since("1h").unwrap() < timestamp(SystemTime::now()) && since("1h").unwrap() > since("1d").unwrap());
-        for wrong in ["", "h", "7", "7w", "-1d", "2026-13-01", "2026/11/28", "26-11-28", "99999999d", "é"] {
+        assert!(since("90m").unwrap() > since("1h 45m").unwrap() && since("2w").unwrap() > since("15d").unwrap());
+        for wrong in ["", "h", "7", "7x", "-1d", "2026-13-01", "2026/11/28", "26-11-28", "99999999d", "é"] {
             assert!(since(wrong).unwrap_err().contains("expected a date"), "{wrong}");
         }
     }

@@ -9,6 +9,7 @@ mod json;
 mod place;
 pub mod progress;
 pub mod table;
+pub mod terminal;
 
 pub use exit::Exit;
 pub use failure::Failure;

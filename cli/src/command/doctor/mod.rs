@@ -196,7 +196,8 @@ fn account(visit: &mut Visit, service: &Service) -> bool {
         None => visit.warning("clock", "the service does not tell its time", ""),
         Some(clock) => {
             let skew = SystemTime::now().duration_since(clock).unwrap_or_else(|ahead| ahead.duration());
-            let text = format!("{} s from the service's", skew.as_secs());
+            let text =
+                format!("{} from the service's", humantime::format_duration(Duration::from_secs(skew.as_secs())));
             if skew > SKEW {
                 visit.warning("clock", text, "set this machine's clock: timedatectl set-ntp true");
             } else {

@@ -134,6 +134,8 @@ pub struct TokenSettings {
     pub cache_file: Option<PathBuf>,
     /// The user's cache directory, if there is one.
     pub cache_dir: Option<PathBuf>,
+    /// Whether the processes of this user share the pauses that the service asks for.
+    pub shared_pace: bool,
     /// The user's home directory, if there is one.
     pub home: Option<PathBuf>,
     /// Whether the host may have rights that its caller does not have: see [`Sources::privileged`].

@@ -50,6 +50,7 @@ pub(super) fn token(sources: &mut Sources) -> TokenSettings {
         cache,
         cache_file,
         cache_dir: cache_dir(&reader),
+        shared_pace: reader.switch(&row::PACE),
         home: reader.sources.home.clone(),
         privileged: reader.sources.privileged,
         problems: Vec::new(),

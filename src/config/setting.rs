@@ -144,6 +144,8 @@ table! {
     OFFLINE_MODE = Setting::new(Token, "SM_PKCS11_OFFLINE_MODE", "offline_mode", "TRUE: the same as STM_PKCS11_CACHE=offline; STM_PKCS11_CACHE takes precedence").default("FALSE");
     DB_DSN = Setting::new(Token, "SM_PKCS11_DB_DSN", "cache_file", "file for the cached keypair list, or :memory: for none; unset: a file in the user's cache directory")
         .example("#cache_file = \"/var/cache/stm-pkcs11/production\"");
+    PACE = Setting::new(Token, "STM_PKCS11_PACE", "pace", "on: processes of one user share the pauses that the service asks for, and take turns while it limits the rate of \
+        requests, through a file in the user's cache directory; off: each for itself").default("on");
     CHAIN = Setting::new(Token, "STM_PKCS11_CHAIN", "chain", "on: show the certificates that issued those of the keypairs; off: do not").default("on");
     MODERN_SLOT = Setting::new(Token, "STM_PKCS11_MODERN_SLOT", "modern_slot", "on: a second slot for EdDSA and post-quantum keypairs; off: none").default("on");
     CONFIRM = Setting::new(Token, "STM_PKCS11_CONFIRM", "confirm", "record: check each signature in the service's signature log before it is returned (one more request); off: do not")

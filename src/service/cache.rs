@@ -104,6 +104,14 @@ impl Cache {
         }
     }
 
+    /// The file that a process locks while it asks the service; `None` if it stores nothing that others could wait for.
+    pub fn lock_path(&self, wanted: Wanted<'_>) -> Option<PathBuf> {
+        let place = self.place.as_ref()?;
+        let single = place.single(wanted);
+        let file = single.as_ref().and_then(|path| path.file_name()?.to_str()).unwrap_or("list");
+        Some(place.folder.join(format!("{file}.lock")))
+    }
+
     /// A list, with the doubts about single keypairs since it was written.
     fn with_doubts(&self, place: &Place, list: Stored) -> Option<Known> {
         let doubts = place.doubts();

@@ -21,6 +21,7 @@ mod derivation_cost;
 mod dialect;
 mod encrypted_key;
 mod failure;
+mod flight;
 #[cfg(feature = "fuzzing")]
 pub mod fuzzing;
 mod identity;
@@ -30,6 +31,8 @@ mod listing;
 mod lookup;
 mod model;
 mod observe;
+mod pace;
+mod pace_file;
 mod page;
 mod progress;
 mod provider;
@@ -39,6 +42,7 @@ mod request;
 mod resolve;
 mod retry;
 mod shape;
+mod shared_lock;
 mod sign;
 mod signature_record;
 mod single_flight;
@@ -47,6 +51,7 @@ mod subject;
 mod tls;
 mod transport;
 mod transport_error;
+mod turns;
 mod wanted;
 mod wire;
 
@@ -73,6 +78,7 @@ use chains::Chains;
 use connections::Connections;
 use credentials::Credentials;
 use dialect::{Dialect, Learned};
+use flight::Flight;
 use refused::Refused;
 use request::{Endpoint, Line, Request, segment};
 use serde_json::json;
@@ -86,6 +92,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::{Instant, SystemTime};
 use transport::Dialer;
+use turns::Turns;
 
 /// The table of requests, and of the fields read from the responses.
 pub fn contract() -> &'static [contract::Row] {
@@ -206,6 +213,7 @@ impl Service {
             met: Arc::clone(&self.met),
             observation: Arc::clone(&self.observation),
             dialect: Arc::clone(&self.dialect),
+            turns: Turns::new(self.pace_path(pin)),
         });
         Ok(Open { connections, endpoint })
     }
@@ -256,6 +264,14 @@ impl Service {
                 return Ok(self.without_doubts(&cache, known, deadline));
             }
             self.refused.still()?;
+            let flight = flight::join(cache.lock_path(wanted).as_deref(), deadline.at());
+            // Whoever asked may also have ended just before this process took the lock.
+            if !matches!(flight, Flight::Own(None))
+                && let Some(known) = cache.find(wanted)
+            {
+                Stats::add(&self.stats.cache_hits, 1);
+                return Ok(self.without_doubts(&cache, known, deadline));
+            }
             self.recall(&cache);
             let found = self
                 .ask(wanted, deadline)
@@ -431,6 +447,12 @@ impl Service {
     pub fn current_keypair(&self, id: &str, deadline: Deadline) -> Result<Option<Arc<Keypair>>, Failure> {
         let found = self.run(deadline, async |line| Ok(lookup::by_id(&line, id).await?.map(Arc::new)))?;
         Ok(found.map(|keypair| certificate_choice::choose(&self.settings.certificates, keypair)))
+    }
+
+    /// The file through which the processes with this identity share their pace; `None` if they do not.
+    fn pace_path(&self, pin: Option<&Secret>) -> Option<PathBuf> {
+        let dir = self.settings.cache_dir.as_ref().filter(|_| self.settings.shared_pace)?;
+        Some(dir.join("stm-pkcs11").join(cache_identity::identity(&self.settings, pin)).join("pace"))
     }
 
     /// The directory for the stored signatures of this identity; `None` if the user has no cache directory.

@@ -15,6 +15,7 @@ use super::stats::Stats;
 use super::subject::Subject;
 use super::transport::{self, Answer, Call};
 use super::transport_error::TransportError;
+use super::turns::Turns;
 use super::wire;
 use crate::plural::counted;
 use reqwest::{Client, Method, Url};
@@ -45,6 +46,8 @@ pub struct Endpoint {
     pub observation: Arc<Observation>,
     /// The requests that the service accepts.
     pub dialect: Arc<Dialect>,
+    /// The pace that the processes of this user keep together.
+    pub turns: Turns,
 }
 
 impl Endpoint {
@@ -205,6 +208,8 @@ impl Line {
         let begun = Instant::now();
         let mut attempt = 0;
         let mut last: Option<Failure> = None;
+        let turns = &self.endpoint.turns;
+        let mut turn = turns.first(self.deadline.at()).await;
         loop {
             attempt += 1;
             if let Some(progress) = &request.progress {
@@ -237,10 +242,20 @@ impl Line {
             let Some(pause) = retry::pause(attempt, asked, left, dice()) else {
                 return Err(given_up(failure, attempt, asked));
             };
-            log::info!("{failure}; attempt {} in {} ms", attempt + 1, pause.as_millis());
             Stats::add(&self.endpoint.stats.retries, 1);
+            let again = attempt + 1;
+            if retry::limits_rate(outcome) {
+                turns.refused(turn, asked);
+                log::info!("{failure}; attempt {again} follows");
+                turn = turns.wait(self.deadline.at()).await;
+            } else {
+                turn = None;
+            }
+            if turn.is_none() {
+                log::info!("{failure}; attempt {again} in {} ms", pause.as_millis());
+                tokio::time::sleep(pause).await;
+            }
             last = Some(failure);
-            tokio::time::sleep(pause).await;
         }
     }
 

@@ -82,6 +82,11 @@ pub fn again(outcome: Outcome, effect: Effect) -> bool {
     row.is_some_and(|row| if effect == Effect::Read { row.read } else { row.once })
 }
 
+/// Whether a gateway refused the request because there are too many of them, so that other processes had better wait as well.
+pub fn limits_rate(outcome: Outcome) -> bool {
+    status(outcome) == Some(429) || outcome == Outcome::Answered { status: 503, retry_after: true }
+}
+
 /// Whether an attempt with this outcome may have been executed. It was not if the status blames the request (4xx,
 /// except 408), or if the table repeats it.
 pub fn may_be_executed(outcome: Outcome) -> bool {

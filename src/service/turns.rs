@@ -1,0 +1,130 @@
+//! This process's part in the common pace: when it asks for a turn, and what it tells the others.
+//!
+//! A process that was never refused draws turns for its first requests only, since many processes may have started with it.
+//! One that knows of a refusal draws one for every request, until the refusal is old.
+
+use super::pace::Turn;
+use super::pace_file::PaceFile;
+use crate::plural::counted;
+use std::path::PathBuf;
+use std::sync::atomic::{AtomicBool, AtomicU8, Ordering::Relaxed};
+use std::time::{Duration, Instant};
+
+/// The number of requests of a process that draw turns in any case: a search and a signature.
+const FIRST: u8 = 2;
+/// A shorter wait is not logged.
+const NOTABLE: Duration = Duration::from_millis(100);
+
+#[derive(Debug)]
+pub struct Turns {
+    file: Option<PaceFile>,
+    /// How many requests have drawn turns, up to [`FIRST`].
+    begun: AtomicU8,
+    /// Whether the service refused a request lately, as far as this process knows.
+    limited: AtomicBool,
+}
+
+/// The generation of the turn that a request has; `None` if it has none.
+pub type Drawn = Option<u64>;
+
+impl Turns {
+    /// `path` is that of the file which the processes share; `None`: this process goes its own pace.
+    pub fn new(path: Option<PathBuf>) -> Self {
+        Self { file: path.map(PaceFile::new), begun: AtomicU8::new(0), limited: AtomicBool::new(false) }
+    }
+
+    /// Before a request: waits for its turn, if it needs one.
+    pub async fn first(&self, end: Instant) -> Drawn {
+        let begun = self.begun.fetch_update(Relaxed, Relaxed, |begun| (begun < FIRST).then_some(begun + 1)).is_ok();
+        if begun || self.limited.load(Relaxed) { self.wait(end).await } else { None }
+    }
+
+    /// Waits for the next turn. `None`, without waiting: there is no common pace, or the turn would use up more than half
+    /// of the time until `end`, which the request may need.
+    pub async fn wait(&self, end: Instant) -> Drawn {
+        loop {
+            let turn = self.draw(end)?;
+            if turn.wait.is_zero() {
+                return Some(turn.generation);
+            }
+            tokio::time::sleep(turn.wait).await;
+            if self.file.as_ref()?.change(|pace, _| pace.begin(turn))? {
+                return Some(turn.generation);
+            }
+        }
+    }
+
+    fn draw(&self, end: Instant) -> Option<Turn> {
+        let latest = end.saturating_duration_since(Instant::now()) / 2;
+        let (turn, limited, per_second) =
+            self.file.as_ref()?.change(|pace, now| (pace.turn(now, latest), pace.is_limited(), pace.per_second()))?;
+        self.limited.store(limited, Relaxed);
+        let turn = turn?;
+        if turn.wait >= NOTABLE {
+            let wait = turn.wait.as_millis();
+            log::info!(
+                "waiting {wait} ms for the other processes of this user: about {} a second",
+                counted(per_second, "request")
+            );
+        }
+        Some(turn)
+    }
+
+    /// The service refused a request, and asked for a pause: all processes keep it.
+    pub fn refused(&self, drawn: Drawn, asked: Option<Duration>) {
+        let Some(file) = &self.file else { return };
+        self.limited.store(true, Relaxed);
+        file.change(|pace, now| {
+            // A request without a turn was sent at this moment or before.
+            let generation = drawn.unwrap_or_else(|| pace.generation());
+            pace.refuse(now, generation, asked);
+        });
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn run<T>(work: impl Future<Output = T>) -> T {
+        tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap().block_on(work)
+    }
+
+    fn soon() -> Instant {
+        Instant::now() + Duration::from_secs(10)
+    }
+
+    #[test]
+    fn one_process_learns_from_the_refusal_of_another() {
+        let folder = tempfile::tempdir().unwrap();
+        let turns = || Turns::new(Some(folder.path().join("pace")));
+        let (one, other) = (turns(), turns());
+        let drawn = run(one.first(soon()));
+        assert!(drawn.is_some());
+        one.refused(drawn, Some(Duration::from_millis(200)));
+        let begun = Instant::now();
+        assert_ne!(run(other.first(soon())), drawn);
+        assert!(begun.elapsed() >= Duration::from_millis(150), "{:?}", begun.elapsed());
+    }
+
+    #[test]
+    fn later_requests_of_a_process_that_was_never_refused_draw_no_turn() {
+        let folder = tempfile::tempdir().unwrap();
+        let turns = Turns::new(Some(folder.path().join("pace")));
+        let drawn: Vec<_> = (0..4).map(|_| run(turns.first(soon())).is_some()).collect();
+        assert_eq!(drawn, [true, true, false, false]);
+        turns.refused(None, Some(Duration::ZERO));
+        assert!(run(turns.first(soon())).is_some());
+    }
+
+    #[test]
+    fn a_turn_that_comes_too_late_is_not_waited_for() {
+        let folder = tempfile::tempdir().unwrap();
+        let turns = Turns::new(Some(folder.path().join("pace")));
+        turns.refused(None, Some(Duration::from_secs(30)));
+        let begun = Instant::now();
+        assert_eq!(run(turns.first(soon())), None);
+        assert!(begun.elapsed() < Duration::from_secs(5));
+        assert_eq!(run(Turns::new(None).first(soon())), None, "without a file");
+    }
+}

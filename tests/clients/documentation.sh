@@ -3,6 +3,7 @@
 # needs: openssl openssl
 # needs: osslsigncode osslsigncode
 # needs: engine:pkcs11 libengine-pkcs11-openssl
+# needs except on bookworm: provider:pkcs11 pkcs11-provider
 # needs: jarsigner default-jdk-headless
 # needs: pkcs11-tool opensc
 # needs: curl curl

@@ -2,6 +2,7 @@
 # what: docs/clients: what each page says to type signs and verifies, for the price that it names
 # needs: openssl openssl
 # needs: engine:pkcs11 libengine-pkcs11-openssl
+# needs except on bookworm: provider:pkcs11 pkcs11-provider
 # needs: osslsigncode osslsigncode
 # needs: jarsigner default-jdk-headless
 # needs: keytool default-jdk-headless
@@ -31,6 +32,8 @@
 # needs: jq jq
 source "$(dirname "$0")/../lib/client.sh"
 source "$ROOT/tests/lib/python.sh"
+# shellcheck source=tests/lib/packages.sh
+source "$ROOT/tests/lib/packages.sh"
 
 python_with python-pkcs11 PyKCS11 'pyHanko[pkcs11]' pyhanko-cli 'esptool[hsm]'
 packages=$TARGET/test-node
@@ -75,8 +78,7 @@ blocks() {
 priced() {
     local line other
     line=$(sed -n 's/^<!-- signatures: \(.*\) -->$/\1/p' "$1")
-    # shellcheck disable=SC1091
-    other=$(. /etc/os-release && sed -n "s/.*; on ${VERSION_CODENAME:-none}: \([0-9]*\).*/\1/p" <<<"$line")
+    other=$(sed -n "s/.*; on $(codename): \([0-9]*\).*/\1/p" <<<"$line")
     echo "${other:-${line%%;*}}"
 }
 

@@ -40,7 +40,7 @@ by_pkcs11-tool() { # finds the certificate by its label, and the key by its id
 }
 
 # One line for each switch and value: the most requests of openssl, osslsigncode and pkcs11-tool, then the options. The first two list
-# all keypairs.
+# all keypairs, with libp11 before 0.4.13; that finds the keypair by its label.
 while read -r most_openssl most_osslsigncode most_tool options; do
     stop_service
     # shellcheck disable=SC2086 # options are words
@@ -67,7 +67,7 @@ done <<'SWITCHES'
 2 2 2 --unknown-parameter ignore
 2 2 2 --alias-match contains
 2 2 2 --alias-match ignore
-2 2 3 --alias-match refuse
+3 3 3 --alias-match refuse
 2 2 2 --total page
 2 2 2 --total missing
 3 3 3 --listed-certificates stubs

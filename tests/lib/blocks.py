@@ -4,9 +4,10 @@ blocks.py run PAGE: prints those that are run, in their order, as one script. bl
 nor marked with the reason why not.
 
 A block that cannot be run here has `<!-- not run: REASON -->` on the line before it; a page of which none can,
-`<!-- commands are not run: REASON -->` somewhere above the first. Blocks without a language are text, not commands.
+`<!-- commands are not run: REASON -->` somewhere above the first. `<!-- not on SUITE: REASON -->` leaves a block out on one Debian release. Blocks without a language are text, not commands.
 """
 
+import platform
 import re
 import sys
 
@@ -28,6 +29,9 @@ def blocks(path):
             text.append(line)
         elif line.startswith("## "):
             heading = line[3:].strip()
+        elif match := re.fullmatch(r"<!-- not on ([a-z]+): (.{10,}) -->\s*", line):
+            if match.group(1) == platform.freedesktop_os_release().get("VERSION_CODENAME"):
+                reason = match.group(2)
         elif match := re.fullmatch(r"<!-- (not run|commands are not run): (.{10,}) -->\s*", line):
             if match.group(1) == "not run":
                 reason = match.group(2)

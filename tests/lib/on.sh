@@ -45,6 +45,6 @@ on_suite() {
     mapfile -t -O "${#words[@]}" words < <(passed_on)
     in_root "$root" "${places[@]}" -- /usr/bin/env -i "${words[@]}" HOME=$home LANG=C.UTF-8 DEBIAN_FRONTEND=noninteractive \
         PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin:/stm/rust/bin \
-        CARGO_HOME=/stm/cargo CARGO_NET_OFFLINE=true RUSTC_WRAPPER='' CARGO_TARGET_DIR=/stm/target \
+        CARGO_HOME=/stm/cargo CARGO_NET_OFFLINE=true RUSTC_WRAPPER='' CARGO_TARGET_DIR=/stm/target IN_ROOT=1 \
         /bin/bash /stm/source/tests/run --no-build "$@" 8>&- </dev/null
 }

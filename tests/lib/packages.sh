@@ -3,15 +3,26 @@
 #
 #   # needs: PROBE PACKAGE
 #   # needs with VARIABLE: PROBE PACKAGE      only if the variable is set: without it the script does not run
+#   # needs except on SUITE: PROBE PACKAGE   only on other releases
 #   # not on SUITE: REASON                    the release has no such client; the script does not run there
+#   # not in a root: REASON                  not with tests/run --on
 #
 # PROBE is a command, `engine:NAME` or `provider:NAME` (of OpenSSL), `python:MODULE` or `file:PATH` (or a pattern); PACKAGE is Debian's; one that
 # ends with * is the newest whose name begins so.
 
+# The name of this machine's release.
+codename() {
+    # shellcheck disable=SC1091
+    (. /etc/os-release && echo "${VERSION_CODENAME:-none}")
+}
+
 # needs FILE: its "PROBE PACKAGE" lines.
 needs() {
-    local variable need
+    local variable suite need
     sed -n 's/^# needs: //p' "$1"
+    sed -n 's/^# needs except on \([a-z]*\): /\1 /p' "$1" | while read -r suite need; do
+        [[ $suite == "$(codename)" ]] || echo "$need"
+    done
     sed -n 's/^# needs with \([A-Z_]*\): /\1 /p' "$1" | while read -r variable need; do
         [[ -z ${!variable:-} ]] || echo "$need"
     done
@@ -19,8 +30,8 @@ needs() {
 
 # not_here FILE: why this release has no use for the script; nothing if it has.
 not_here() {
-    # shellcheck disable=SC1091
-    sed -n "s/^# not on $(. /etc/os-release && echo "${VERSION_CODENAME:-none}"): //p" "$1"
+    sed -n "s/^# not on $(codename): //p" "$1"
+    [[ ! ${IN_ROOT:-} ]] || sed -n "s/^# not in a root: //p" "$1"
 }
 
 present() { # PROBE
@@ -75,6 +86,6 @@ install() {
             [[ $package != *"*" ]] || package=$(apt-cache pkgnames "${package%"*"}" | sort -V | tail -n 1)
             packages+=("$package")
         done
-        apt-get install -y -qq --no-install-recommends "${packages[@]}"' install $packages >"$log" 2>&1 ||
+        $(command -v eatmydata) apt-get install -y -qq --no-install-recommends "${packages[@]}"' install $packages >"$log" 2>&1 ||
         tail -n 5 "$log"
 }

@@ -8,15 +8,14 @@ import ast
 import json
 import os
 import re
-import ssl
 import subprocess
 import sys
 import urllib.parse
-import urllib.request
 import xml.dom.minidom
 
 import yaml
 
+from emulated import Service
 from odd_aliases import ALIASES
 
 STATE, ROOT, MODULE = sys.argv[1:4]
@@ -29,25 +28,6 @@ checks = []
 def check(promise, good, reason=""):
     text = lambda value: str(value).encode("unicode_escape").decode()[:400]
     checks.append(("ok" if good else "FAIL", text(promise), text(reason)))
-
-
-class Service:
-    def __init__(self):
-        context = ssl.create_default_context(cafile=os.environ["SM_CA_FILE"])
-        context.load_cert_chain(f"{STATE}/client.pem")
-        self.opener = urllib.request.build_opener(urllib.request.ProxyHandler({}), urllib.request.HTTPSHandler(context=context))
-        self.base = os.environ["SM_HOST"].rstrip("/") + "/signingmanager/api/v1/"
-        self.admin = re.search(r"admin (\S+)", open(os.path.join(os.environ["SM_LOG_DIR"], "emulator.out")).read()).group(1)
-
-    def post(self, path, body):
-        headers = {"Content-Type": "application/json", "x-api-key": os.environ["SM_API_KEY"]}
-        request = urllib.request.Request(self.base + path, json.dumps(body).encode(), headers)
-        return json.load(self.opener.open(request))
-
-    def signed(self):
-        """The ids of the keypairs that signed so far."""
-        records = json.load(self.opener.open(self.admin + "/signatures"))
-        return [record.get("keypair_id") or record["keypair"]["id"] for record in records]
 
 
 def run(*command, **options):
@@ -285,13 +265,12 @@ def sign(client, alias, identity, text, service):
 
 
 def main():
-    service = Service()
+    service = Service(STATE)
     make_stubs()
     run("ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", "builder")
     keypairs = {}
     for alias in ALIASES:
-        body = {"alias": alias, "key_alg": "ECDSA", "properties": {"curve": "P-256"}, "key_storage": "HSM", "key_type": "TEST", "status": "ONLINE", "generate_cert": True}
-        keypairs[alias] = service.post("keypairs", body)["id"]
+        keypairs[alias] = service.create(alias)
     clients = [row["client"] for row in json.loads(run("stm-pkcs11", "config", "--json").stdout)]
     check("every client is tried", set(clients) == set(READERS) | set(SIGNERS) | WITHOUT, set(clients) ^ (set(READERS) | set(SIGNERS) | WITHOUT))
     # No keypair is called so: without an account nobody looks.

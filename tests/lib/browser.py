@@ -19,7 +19,7 @@ import time
 import urllib.parse
 
 from selenium import webdriver
-from selenium.common.exceptions import NoSuchElementException, StaleElementReferenceException
+from selenium.common.exceptions import StaleElementReferenceException, WebDriverException
 from selenium.webdriver.chrome.service import Service
 from selenium.webdriver.common.by import By
 from selenium.webdriver.common.keys import Keys
@@ -125,6 +125,23 @@ class Browser:
     def click(self, selector):
         self.one(selector).click()
 
+    def follow(self, selector):
+        """Clicks a link or a button that leads to another page, and waits for that page."""
+        def gone():
+            try:
+                return not before.is_enabled()
+            except StaleElementReferenceException:
+                return True
+        before = self.one("html")
+        self.click(selector)
+        self.until(gone)
+        self.until(lambda: self.run("return document.readyState") == "complete")
+
+    def keys(self, *names):
+        """Presses keys one after the other, such as `tab` and `enter`."""
+        for name in names:
+            webdriver.ActionChains(self.driver).send_keys(getattr(Keys, name.upper())).perform()
+
     def until(self, condition):
         """Waits until `condition()` is true, and returns its last value; a page that changes meanwhile is looked at again."""
         end, value = time.monotonic() + PATIENCE, None
@@ -133,7 +150,7 @@ class Browser:
                 value = condition()
                 if value:
                     return value
-            except (NoSuchElementException, StaleElementReferenceException):
+            except WebDriverException:  # an element that is not there, not there any more, or on a page that is just left
                 pass
             time.sleep(0.05)
         return value
@@ -207,7 +224,7 @@ class Browser:
         wanted = self.run(MARK_CONTROLS)
         reached, dim = set(), []
         for _ in range(2 * wanted + 20):
-            webdriver.ActionChains(self.driver).send_keys(Keys.TAB).perform()
+            self.keys("tab")
             number, visible, shown = self.run(FOCUSED)
             if number is None:
                 continue

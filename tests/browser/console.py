@@ -188,6 +188,15 @@ def without_scripts(browser):
     browser.scripts(True)
 
 
+# The alias or the search on a page; elements that no page of the console has; the last text to copy.
+LOOK = """
+const foreign = [...document.querySelectorAll('b, x, img, svg, style, iframe, object, embed, base, meta[http-equiv], script:not([src="/console/console.js"])')];
+if (typeof ran !== 'undefined') foreign.push(document.body);
+const copies = document.querySelectorAll('[data-copy]'), alias = document.querySelector('.facts dd'), query = document.querySelector('#q');
+return [query ? query.value : alias ? alias.textContent : null, foreign.map(e => e.outerHTML.slice(0, 200)), copies.length ? copies[copies.length - 1].textContent : null];
+"""
+
+
 def odd_names(browser):
     """Every alias is text: in lists, on its page, and in rows that arrive."""
     names = [*odd_aliases.ALIASES, *odd_aliases.MARKUP]
@@ -198,19 +207,19 @@ def odd_names(browser):
     missing = [name for name in names if shown(name.strip()) not in found]
     check(f"{len(names)} odd aliases are in the list as they are", not missing, missing)
     browser.examine("odd aliases")
-    foreign = "return [...document.querySelectorAll('b, x, img, svg, style, iframe, object, embed, base, meta[http-equiv], script:not([src=\"/console/console.js\"])')].map(e => e.outerHTML)"
-    found = {}
+    found, commands = {}, []
     for name, identity in keypairs.items():
         go(browser, f"/console/keypairs/{identity}")
-        good = [shown(name.strip()) in browser.texts(".facts dd"), not browser.run(foreign), browser.run("return typeof ran") == "undefined"]
-        if not all(good):
-            found[name] = good
-        # The command to copy has the alias in a form that a shell and OpenSSL read back.
-        words = subprocess.run(["sh", "-c", "printf '%s\\n' " + browser.texts("[data-copy]")[-1]], capture_output=True, text=True).stdout.split("\n")
-        uri = next(word for word in words if word.startswith("pkcs11:"))
-        if urllib.parse.unquote(uri.split("object=")[1].split(";type")[0]) != name.strip():
-            found[name] = uri
+        alias, foreign, command = browser.run(LOOK)
+        commands.append(command)
+        if alias != shown(name.strip()) or foreign:
+            found[name] = [alias, foreign]
     check("the page of each shows it, and nothing of it is markup", not found, found)
+    # The commands to copy have the aliases in a form that a shell and OpenSSL read back.
+    script = "".join(f"printf '%s\\n' {command}\n" for command in commands)
+    said = subprocess.run(["sh", "-c", script], capture_output=True, text=True).stdout.split("\n")
+    read = [urllib.parse.unquote(word.split("object=")[1].split(";type")[0]) for word in said if word.startswith("pkcs11:")]
+    check("the command of each signs with it", read == [name.strip() for name in names], read)
     go(browser, "/console/signatures")
     browser.until(lambda: "Live" in browser.text("[data-state]"))
     for name in odd_aliases.MARKUP:
@@ -219,11 +228,12 @@ def odd_names(browser):
     browser.until(lambda: last in browser.texts("td.name"))
     arrived = browser.texts("td.name")
     missing = [name for name in odd_aliases.MARKUP if shown(name.strip()) not in arrived]
-    check("in rows that arrive, they are text, too", not missing and not browser.run(foreign), missing)
+    check("in rows that arrive, they are text, too", not missing and not browser.run(LOOK)[1], missing)
     for name in odd_aliases.MARKUP:
         go(browser, "/console/keypairs?" + urllib.parse.urlencode({"q": name}))
-        if browser.one("#q").get_attribute("value") != name.strip() or browser.run(foreign):
-            check("a search for one shows it", False, name)
+        query, foreign, _ = browser.run(LOOK)
+        if query != name.strip() or foreign:
+            check("a search for one shows it", False, [query, foreign])
     browser.quiet("odd aliases")
 
 

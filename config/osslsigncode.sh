@@ -9,7 +9,6 @@ set -eu
 keypair='KEYPAIR'
 key='pkcs11:object=KEYPAIR;type=private'
 MODULE='/usr/lib/x86_64-linux-gnu/pkcs11/libstm_pkcs11.so'
-ENGINE=/usr/lib/x86_64-linux-gnu/engines-3/pkcs11.so
 TIMESTAMP=${TIMESTAMP-http://timestamp.digicert.com}
 
 work=$(mktemp -d)
@@ -18,7 +17,7 @@ stm-pkcs11 keypair certificate --leaf --out "$work/cert.pem" -- "$keypair"
 stm-pkcs11 keypair certificate --issuers --out "$work/chain.pem" -- "$keypair"
 
 for file in "$@"; do
-    osslsigncode sign -pkcs11engine "$ENGINE" -pkcs11module "$MODULE" -key "$key" \
+    osslsigncode sign -pkcs11module "$MODULE" -key "$key" \
         -certs "$work/cert.pem" -ac "$work/chain.pem" -h sha256 ${TIMESTAMP:+-ts "$TIMESTAMP"} \
         -in "$file" -out "$work/signed"
     # Replaces the file only when it is complete, and keeps its owner and mode.

@@ -1,5 +1,6 @@
 #!/usr/bin/env bash
 # what: aliases of every kind, times every client that `config` writes for: its file signs with that keypair, and runs nothing
+# not in a root: what `config` writes is quoted in the same way everywhere
 # needs: openssl openssl
 # needs: osslsigncode osslsigncode
 # needs: engine:pkcs11 libengine-pkcs11-openssl

@@ -1,5 +1,6 @@
 #!/usr/bin/env bash
 # what: the GitHub action: its steps, as a runner runs them, with a release archive and the emulated service
+# not in a root: the steps are shell, and the same everywhere
 # needs: osslsigncode osslsigncode
 # needs: jarsigner default-jdk-headless
 # needs: python:yaml python3-yaml

@@ -10,14 +10,13 @@
 source "$(dirname "$0")/../lib/client.sh"
 
 start_service
-engine=$(openssl version -e | cut -d'"' -f2)/pkcs11.so
 "$COMPANION" sample pe hello.exe
 
 # sign ALIAS OUT [OPTION...]
 sign() {
     local alias=$1 out=$2
     shift 2
-    osslsigncode sign -pkcs11engine "$engine" -pkcs11module "$MODULE" -h sha256 "$@" \
+    osslsigncode sign -pkcs11module "$MODULE" -h sha256 "$@" \
         -certs "$alias.pem" -ac "$alias-chain.pem" -key "pkcs11:object=$alias;type=private" -in hello.exe -out "$out"
 }
 

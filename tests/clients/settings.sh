@@ -1,5 +1,6 @@
 #!/usr/bin/env bash
 # what: missing and wrong settings: one line says which, why, and what to do; no secret is told
+# not in a root: the companion reads its settings in the same way everywhere
 # needs: openssl openssl
 # needs: engine:pkcs11 libengine-pkcs11-openssl
 # needs: curl curl

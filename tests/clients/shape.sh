@@ -1,5 +1,6 @@
 #!/usr/bin/env bash
 # what: doctor --shape: what the service's answers are made of, and nothing of what they say
+# not in a root: the companion alone runs here, and does the same everywhere
 # needs: curl curl
 # needs: jq jq
 source "$(dirname "$0")/../lib/client.sh"

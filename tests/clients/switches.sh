@@ -10,7 +10,6 @@ source "$(dirname "$0")/../lib/client.sh"
 
 start_service
 export PKCS11_MODULE_PATH=$MODULE
-engine=$(openssl version -e | cut -d'"' -f2)/pkcs11.so
 "$COMPANION" sample pe hello.exe
 text file
 certificates_of demo-rsa-2048
@@ -26,7 +25,7 @@ by_openssl() {
 }
 by_osslsigncode() {
     rm -f signed.exe
-    osslsigncode sign -pkcs11engine "$engine" -pkcs11module "$MODULE" -h sha256 -certs demo-rsa-3072.pem \
+    osslsigncode sign -pkcs11module "$MODULE" -h sha256 -certs demo-rsa-3072.pem \
         -ac demo-rsa-3072-chain.pem -key 'pkcs11:object=demo-rsa-3072;type=private' -in hello.exe -out signed.exe &&
         osslsigncode verify -CAfile "$ROOT_PEM" -in signed.exe
 }

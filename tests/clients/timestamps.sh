@@ -52,11 +52,10 @@ stamp query reply
 says "MD5 is refused" 'unrecognized or unsupported algorithm' openssl ts -reply -in reply -text
 
 # osslsigncode
-engine=$(openssl version -e | cut -d'"' -f2)/pkcs11.so
 "$COMPANION" sample pe hello.exe
 certificates_of demo-rsa-3072
 osslsigncode_signs() { # OUT
-    osslsigncode sign -pkcs11engine "$engine" -pkcs11module "$MODULE" -h sha256 -ts "$STM_EMULATOR_TSA" -certs demo-rsa-3072.pem \
+    osslsigncode sign -pkcs11module "$MODULE" -h sha256 -ts "$STM_EMULATOR_TSA" -certs demo-rsa-3072.pem \
         -ac demo-rsa-3072-chain.pem -key 'pkcs11:object=demo-rsa-3072;type=private' -in hello.exe -out "$1"
 }
 before=$(queries)

@@ -1,5 +1,6 @@
 #!/usr/bin/env bash
 # what: the emulator: the three calls of the service's own tutorial, as written there, for each algorithm
+# not in a root: the emulator alone runs here, and does the same everywhere
 # needs: curl curl
 # needs: jq jq
 # needs: openssl openssl

@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
 # what: signing goes on while the service limits, fails for a moment, or restarts; the user notices nothing but time
 # alone: it counts on the clock: how long a program waits for a service that restarts
+# not in a root: how the module waits for the service does not depend on the client
 # needs: osslsigncode osslsigncode
 # needs: jarsigner default-jdk-headless
 # needs: openssl openssl
@@ -10,7 +11,6 @@
 source "$(dirname "$0")/../lib/client.sh"
 
 start_service
-engine=$(openssl version -e | cut -d'"' -f2)/pkcs11.so
 "$COMPANION" sample pe hello.exe
 text file
 jar --create --file hello.jar file
@@ -22,7 +22,7 @@ keytool -importcert -noprompt -alias root -file "$ROOT_PEM" -keystore trust.p12 
 
 program() {
     rm -f signed.exe
-    osslsigncode sign -pkcs11engine "$engine" -pkcs11module "$MODULE" -h sha256 -certs demo-rsa-3072.pem \
+    osslsigncode sign -pkcs11module "$MODULE" -h sha256 -certs demo-rsa-3072.pem \
         -ac demo-rsa-3072-chain.pem -key "pkcs11:object=demo-rsa-3072;type=private" -in hello.exe -out signed.exe
 }
 archive() {

@@ -26,7 +26,7 @@ on_suite() {
         echo "making a root of $suite ..."
         make_root "$suite" "$root" >"$kept/debootstrap.log" 2>&1 8>&- || { tail -n 20 "$kept/debootstrap.log" >&2; return 1; }
     fi
-    cp --remove-destination "${STM_PKCS11_MODULE:-$TARGET/release/libstm_pkcs11.so}" "${STM_EMULATOR:-$TARGET/release/stm-emulator}" \
+    [[ " $* " == *" --only-install "* ]] || cp --remove-destination "${STM_PKCS11_MODULE:-$TARGET/release/libstm_pkcs11.so}" "${STM_EMULATOR:-$TARGET/release/stm-emulator}" \
         "${STM_PKCS11_COMPANION:-$TARGET/release/stm-pkcs11}" "$kept/target/release/" || return 1
 
     places=("$PWD=/stm/source" "$kept/target:=/stm/target")
@@ -43,8 +43,9 @@ on_suite() {
         words+=(STM_TEST_JSIGN=/stm/jsign)
     fi
     mapfile -t -O "${#words[@]}" words < <(passed_on)
-    in_root "$root" "${places[@]}" -- /usr/bin/env -i "${words[@]}" HOME=$home LANG=C.UTF-8 DEBIAN_FRONTEND=noninteractive \
+    # In place of this shell: a signal to it ends all that runs there.
+    exec "${ISOLATED[@]}" "$LIB/enter" "$root" "${places[@]}" -- /usr/bin/env -i "${words[@]}" HOME=$home LANG=C.UTF-8 DEBIAN_FRONTEND=noninteractive \
         PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin:/stm/rust/bin \
         CARGO_HOME=/stm/cargo CARGO_NET_OFFLINE=true RUSTC_WRAPPER='' CARGO_TARGET_DIR=/stm/target IN_ROOT=1 \
-        /bin/bash /stm/source/tests/run --no-build "$@" 8>&- </dev/null
+        /bin/bash /stm/source/tests/run --no-build "$@" </dev/null
 }

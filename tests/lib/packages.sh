@@ -65,11 +65,16 @@ as_root() {
     fi
 }
 
+# Whether this machine lets us install packages.
+may_install() {
+    [[ ! ${NO_INSTALL:-} ]] && command -v apt-get >/dev/null && as_root true
+}
+
 # install LOG "PROBE PACKAGE"-LINES: installs the packages when this machine lets us; what apt says goes to LOG.
 install() {
     local log=$1 packages
     packages=$(cut -d' ' -f2- <<<"$2" | tr ' ' '\n' | sort -u | tr '\n' ' ')
-    [[ ! ${NO_INSTALL:-} ]] && command -v apt-get >/dev/null && as_root true || return 0
+    may_install || return 0
     echo "installing $packages..."
     # A policy of 101 keeps the servers among them (nginx, stunnel) from being started: only a test starts them.
     # shellcheck disable=SC2016,SC2086 # for the inner shell; a list of words

@@ -177,12 +177,12 @@ fn openssl(bench: &Bench) -> Result<(), String> {
 fn osslsigncode(bench: &Bench) -> Result<(), String> {
     let root = bench.root.display().to_string();
     let module = bench.module.display().to_string();
-    let engine = engine_file().ok_or("the engine pkcs11.so was not found in openssl's engine directory")?;
+    engine_file().ok_or("the engine pkcs11.so was not found in openssl's engine directory")?;
     std::fs::write(bench.folder.join("hello.exe"), super::pe::program()).map_err(|error| error.to_string())?;
     for key in bench.keys {
         let signed = format!("hello-{}.exe", key.alias);
         let (certificate, issuers, key) = key.words();
-        let tool = ["osslsigncode", "sign", "-pkcs11engine", &engine, "-pkcs11module", &module, "-h", "sha256"];
+        let tool = ["osslsigncode", "sign", "-pkcs11module", &module, "-h", "sha256"];
         let what = ["-certs", &certificate, "-ac", &issuers, "-key", &key, "-in", "hello.exe", "-out", &signed];
         bench.run(&[&tool[..], &what].concat())?;
         bench.run(&["osslsigncode", "verify", "-CAfile", &root, "-in", &signed])?;

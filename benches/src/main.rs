@@ -25,8 +25,8 @@ Usage: stm-bench [--check] [--json FILE] [--markdown FILE] [CASE...]
                     need; under a minute
   --json FILE       writes the results as JSON
   --markdown FILE   writes the table to a file, too
-  CASE              startup, cold, warm, ledger, throughput, listing, crowd, hashing,
-                    footprint; all of them unless given
+  CASE              startup, cold, early, warm, ledger, throughput, listing, crowd,
+                    hashing, footprint; all of them unless given
 
 STM_PKCS11_MODULE and STM_EMULATOR name the library and the service's program;
 unless set, they are those beside this program. Times are reported and never

@@ -168,6 +168,13 @@ impl Module {
         signature
     }
 
+    /// `C_SignFinal`
+    pub fn sign_final(&self, session: CK_SESSION_HANDLE) {
+        let mut signature = [0; 1024];
+        let mut len = signature.len() as CK_ULONG;
+        call!(self, C_SignFinal(session, signature.as_mut_ptr(), &mut len));
+    }
+
     /// `C_VerifyInit` and `C_Verify`.
     pub fn verify(&self, session: CK_SESSION_HANDLE, kind: Kind, key: CK_OBJECT_HANDLE, data: &[u8], signature: &[u8]) {
         call!(self, C_VerifyInit(session, &mut plain(kind.mechanism), key));

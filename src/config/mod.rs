@@ -134,6 +134,8 @@ pub struct TokenSettings {
     pub cache_file: Option<PathBuf>,
     /// The user's cache directory, if there is one.
     pub cache_dir: Option<PathBuf>,
+    /// Whether a connection is opened as soon as a signature is likely.
+    pub early_connect: bool,
     /// Whether the processes of this user share the pauses that the service asks for.
     pub shared_pace: bool,
     /// The user's home directory, if there is one.

@@ -50,6 +50,7 @@ pub(super) fn token(sources: &mut Sources) -> TokenSettings {
         cache,
         cache_file,
         cache_dir: cache_dir(&reader),
+        early_connect: reader.switch(&row::EARLY_CONNECT),
         shared_pace: reader.switch(&row::PACE),
         home: reader.sources.home.clone(),
         privileged: reader.sources.privileged,

@@ -146,6 +146,8 @@ table! {
         .example("#cache_file = \"/var/cache/stm-pkcs11/production\"");
     PACE = Setting::new(Token, "STM_PKCS11_PACE", "pace", "on: processes of one user share the pauses that the service asks for, and take turns while it limits the rate of \
         requests, through a file in the user's cache directory; off: each for itself").default("on");
+    EARLY_CONNECT = Setting::new(Token, "STM_PKCS11_EARLY_CONNECT", "early_connect", "on: begin to connect when a private key is found by its name in the cache; off: connect for the first request")
+        .default("on");
     CHAIN = Setting::new(Token, "STM_PKCS11_CHAIN", "chain", "on: show the certificates that issued those of the keypairs; off: do not").default("on");
     MODERN_SLOT = Setting::new(Token, "STM_PKCS11_MODERN_SLOT", "modern_slot", "on: a second slot for EdDSA and post-quantum keypairs; off: none").default("on");
     CONFIRM = Setting::new(Token, "STM_PKCS11_CONFIRM", "confirm", "record: check each signature in the service's signature log before it is returned (one more request); off: do not")

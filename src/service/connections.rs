@@ -12,19 +12,27 @@
 //! watches an idle connection. If the server has closed it, the next request notices, and is sent over a new one if
 //! none of it was sent (`retry.rs`).
 
+use super::early::Stash;
 use super::failure::{Failure, Kind};
 use super::transport::Dialer;
 use crate::lock::Mutex;
-use reqwest::Client;
+use reqwest::{Client, Url};
+use std::future::poll_fn;
+use std::pin::pin;
 use std::sync::Arc;
+use std::task::Poll;
+use std::time::{Duration, Instant};
 use tokio::runtime::{Builder, Runtime};
 
 /// The most connections of one account: each needs four descriptors, and many hosts allow a process 1024.
 const MOST: usize = 64;
+/// How long an early connection is kept for a signature that does not follow.
+const UNUSED: Duration = Duration::from_secs(10);
 
 struct Connection {
     // Dropped in this order: connections close while their event loop still exists.
     client: Client,
+    stash: Arc<Stash>,
     runtime: Runtime,
 }
 
@@ -32,6 +40,8 @@ struct Connection {
 pub struct Connections {
     dialer: Dialer,
     state: Mutex<State>,
+    /// The connection that is opened before the first request, and since when.
+    early: Mutex<Option<(Arc<Connection>, Instant)>>,
 }
 
 #[derive(Default)]
@@ -60,7 +70,7 @@ pub struct Taken<'a> {
 
 impl Connections {
     pub fn new(dialer: Dialer) -> Self {
-        Self { dialer, state: Mutex::default() }
+        Self { dialer, state: Mutex::default(), early: Mutex::default() }
     }
 
     /// A free connection, or a new one. Shares one in use if [`MOST`] exist, or if none can be opened.
@@ -98,7 +108,70 @@ impl Connections {
         let runtime = runtime.map_err(|error| {
             Failure::new(Kind::Resources, format!("no event loop: {error}"), "raise the limit of open files")
         })?;
-        Ok(Connection { client: self.dialer.client()?, runtime })
+        let stash = Arc::new(Stash::default());
+        Ok(Connection { client: self.dialer.client(&stash)?, stash, runtime })
+    }
+
+    /// Begins to open the first connection, without waiting for it. Does nothing if there is one.
+    ///
+    /// # Errors
+    /// There are not enough resources for a connection.
+    pub fn open_early(&self, url: Url) -> Result<(), Failure> {
+        {
+            let mut state = self.state.lock();
+            if state.made > 0 {
+                return Ok(());
+            }
+            state.made += 1;
+        }
+        let made = self.make();
+        let mut state = self.state.lock();
+        let connection = match made {
+            Ok(connection) => Arc::new(connection),
+            Err(failure) => {
+                state.made -= 1;
+                return Err(failure);
+            }
+        };
+        state.all.push(Arc::clone(&connection));
+        connection.stash.arm();
+        let request = connection.client.get(url).send();
+        // It fails as soon as the connection is under way.
+        connection.runtime.block_on(async {
+            let mut request = pin!(request);
+            poll_fn(|context| Poll::Ready(drop(request.as_mut().poll(context)))).await;
+        });
+        state.free.push(Arc::clone(&connection));
+        *self.early.lock() = Some((connection, Instant::now()));
+        Ok(())
+    }
+
+    /// Drives the early connection as far as it goes without waiting; returns whether there is more to do. One that nobody took
+    /// within [`UNUSED`] is closed.
+    pub fn drive_early(&self) -> bool {
+        // Another thread drives it.
+        let Some(mut early) = self.early.try_lock() else { return true };
+        let Some((connection, since)) = &*early else { return false };
+        if since.elapsed() < UNUSED {
+            let drive = || poll_fn(|context| Poll::Ready(connection.stash.drive(context)));
+            connection.runtime.block_on(async {
+                drive().await;
+                // The event loop looks what has arrived.
+                tokio::task::yield_now().await;
+                drive().await;
+            });
+            return true;
+        }
+        let runtime = connection.runtime.enter();
+        connection.stash.clear();
+        drop(runtime);
+        *early = None;
+        false
+    }
+
+    /// A request has taken the early connection, or will open its own.
+    pub fn forget_early(&self) {
+        *self.early.lock() = None;
     }
 }
 

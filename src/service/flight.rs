@@ -42,7 +42,6 @@ mod tests {
         let Flight::Own(Some(lock)) = join(Some(&path), soon(1000)) else { panic!("nobody else asks") };
         let begun = Instant::now();
         assert!(matches!(join(Some(&path), soon(100)), Flight::Others));
-        assert!(begun.elapsed() >= Duration::from_millis(50), "{:?}", begun.elapsed());
         std::thread::scope(|scope| {
             let others: Vec<_> = (0..4).map(|_| scope.spawn(|| join(Some(&path), soon(60_000)))).collect();
             std::thread::sleep(Duration::from_millis(50));

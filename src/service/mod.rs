@@ -19,6 +19,7 @@ mod credentials;
 mod deadline;
 mod derivation_cost;
 mod dialect;
+mod early;
 mod encrypted_key;
 mod failure;
 mod flight;
@@ -118,6 +119,10 @@ pub struct Service {
     /// Whether the last list was shorter than the service's own count.
     short: AtomicBool,
     open: RwLock<Option<Arc<Open>>>,
+    /// Whether the first connection is being opened before a request needs it.
+    early: AtomicBool,
+    /// Whether the parent of this process had connections.
+    forked: AtomicBool,
     /// Whether a thread is opening the line.
     opening: Mutex<bool>,
     opened: Condvar,
@@ -145,6 +150,8 @@ impl Service {
             refused: Refused::default(),
             short: AtomicBool::new(false),
             open: RwLock::default(),
+            early: AtomicBool::new(false),
+            forked: AtomicBool::new(false),
             opening: Mutex::default(),
             opened: Condvar::default(),
             pin: Mutex::default(),
@@ -231,6 +238,9 @@ impl Service {
         Stats::add(&self.stats.operations, 1);
         let deadline = self.obtain(deadline)?;
         let open = self.line(deadline)?;
+        if self.early.swap(false, Ordering::Relaxed) {
+            open.connections.forget_early();
+        }
         run_on(&open, deadline, work).map_err(|failure| self.without_key(failure))
     }
 
@@ -561,6 +571,41 @@ impl Service {
     pub fn adopt(&self) {
         // Never dropped: that could write to the parent's sockets.
         std::mem::forget(self.open.write().take());
+        self.early.store(false, Ordering::Relaxed);
+        self.forked.store(true, Ordering::Relaxed);
+    }
+
+    /// A signature will probably follow: begins to open a connection, if there is none, without waiting for it. Failures are those of
+    /// the request that follows, which opens its own.
+    pub fn expect_signature(&self) {
+        let settings = &*self.settings;
+        let secrets = [&settings.api_key, &settings.client_cert_password, &settings.proxy];
+        // A program that prints a secret may take long, and a name server as well.
+        if !settings.early_connect
+            || !resolve::is_aside()
+            || self.forked.load(Ordering::Relaxed)
+            || secrets.into_iter().flatten().any(|secret| !secret.is_known())
+            || self.refused.still().is_err()
+        {
+            return;
+        }
+        let Ok(open) = self.line(self.deadline()) else { return };
+        let begun = guarded(|| open.connections.open_early(open.endpoint.base.clone()).is_ok());
+        if begun {
+            self.early.store(true, Ordering::Relaxed);
+            self.drive_early();
+        }
+    }
+
+    /// Drives the connection that [`Service::expect_signature`] began, without waiting.
+    pub fn drive_early(&self) {
+        if !self.early.load(Ordering::Relaxed) {
+            return;
+        }
+        let Some(open) = self.open.read().clone() else { return };
+        if !guarded(|| open.connections.drive_early()) {
+            self.early.store(false, Ordering::Relaxed);
+        }
     }
 
     /// The number of requests so far, and of bytes received.
@@ -592,6 +637,14 @@ impl Drop for Opening<'_> {
 /// Adds the keypair's alias to a failed sign request, whose path has only its id.
 fn named(failure: Failure, keypair: &Keypair) -> Failure {
     Failure { cause: format!("keypair {}: {}", keypair.alias, failure.cause), ..failure }
+}
+
+/// Runs work on an event loop that nobody waits for; false if it cannot run on this thread.
+fn guarded(work: impl FnOnce() -> bool) -> bool {
+    let mut work = Some(work);
+    let mut done = false;
+    let run = || quietly(|| done = work.take().is_some_and(|work| work()));
+    catch_unwind(AssertUnwindSafe(run)).is_ok() && done
 }
 
 /// Runs work on an open line. A thread that is ending may have lost its thread-locals, without which the event loop

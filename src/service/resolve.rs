@@ -20,6 +20,11 @@ pub fn permit_threads(permitted: bool) {
     PERMITTED.store(permitted, Ordering::Relaxed);
 }
 
+/// Whether a lookup keeps nobody waiting: it gets a thread of its own.
+pub fn is_aside() -> bool {
+    PERMITTED.load(Ordering::Relaxed) && host::spawner().is_some()
+}
+
 pub struct Resolver;
 
 type Found = io::Result<Vec<SocketAddr>>;
@@ -30,7 +35,7 @@ fn look_up(name: &str) -> Found {
 
 /// Resolves on a separate thread, or on this one if none can be started.
 async fn aside(name: String, look_up: fn(&str) -> Found) -> Found {
-    let spawner = host::spawner().filter(|_| PERMITTED.load(Ordering::Relaxed));
+    let spawner = host::spawner().filter(|_| is_aside());
     let Some(spawn) = spawner else { return look_up(&name) };
     let (tell, told) = oneshot::channel();
     let for_thread = name.clone();

@@ -5,6 +5,7 @@
 
 use super::credentials::Credentials;
 use super::deadline::Deadline;
+use super::early::{EarlyLayer, Stash};
 use super::failure::{Failure, Kind};
 use super::resolve::Resolver;
 use super::retry::{self, Outcome};
@@ -102,8 +103,8 @@ impl Dialer {
     }
 
     /// A client without a connection. All clients share TLS sessions, so another connection needs only a short
-    /// handshake.
-    pub fn client(&self) -> Result<Client, Failure> {
+    /// handshake. Its first connection may come from `stash`.
+    pub fn client(&self, stash: &Arc<Stash>) -> Result<Client, Failure> {
         let mut builder = Client::builder()
             .tls_backend_preconfigured(self.tls.clone())
             .http1_only()
@@ -114,6 +115,7 @@ impl Dialer {
             .user_agent(user_agent())
             .default_headers(self.headers.clone())
             .dns_resolver(Arc::new(Resolver))
+            .connector_layer(EarlyLayer(Arc::clone(stash)))
             .connect_timeout(self.connect_timeout)
             .pool_idle_timeout(IDLE)
             .pool_max_idle_per_host(usize::MAX)

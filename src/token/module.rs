@@ -85,9 +85,11 @@ impl Module {
         Ok(self.sessions.open(Arc::clone(slot), Arc::clone(&self.handles), flags & CKF_RW_SESSION != 0))
     }
 
-    /// The session behind a handle, or `CKR_SESSION_HANDLE_INVALID`.
+    /// The session behind a handle, or `CKR_SESSION_HANDLE_INVALID`. Each call drives the connection that a search began to open.
     pub fn session(&self, handle: CK_SESSION_HANDLE) -> Result<Arc<Session>> {
-        self.sessions.get(handle)
+        let session = self.sessions.get(handle)?;
+        session.slot.account.drive_early();
+        Ok(session)
     }
 
     /// `C_CloseSession`: also destroys its session objects.

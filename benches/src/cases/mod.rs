@@ -2,6 +2,7 @@
 
 mod cold;
 mod crowd;
+mod early;
 mod footprint;
 mod hashing;
 mod ledger;
@@ -25,6 +26,7 @@ pub struct Case {
 pub const CASES: &[Case] = &[
     Case { name: "startup", run: startup::run },
     Case { name: "cold", run: cold::run },
+    Case { name: "early", run: early::run },
     Case { name: "warm", run: warm::run },
     Case { name: "ledger", run: ledger::run },
     Case { name: "throughput", run: throughput::run },
@@ -42,6 +44,7 @@ pub const BODIES: &[(&str, Body)] = &[
     ("startup", startup::body),
     ("cold-module", cold::module_body),
     ("cold-bare", cold::bare_body),
+    ("early", early::body),
     ("warm", warm::body),
     ("ledger", ledger::body),
     ("throughput", throughput::body),

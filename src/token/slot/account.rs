@@ -13,8 +13,9 @@ use crate::config::{Login, TokenSettings};
 use crate::error::Result;
 use crate::lock::{Mutex, RwLock};
 use crate::service::{Deadline, Keypair, NewKeypair, Service, Wanted};
+use crate::token::object::vendor::{CKA_STM_ALIAS, CKA_STM_KEYPAIR_ID};
 use crate::token::object::{Handles, Object, Template};
-use cryptoki_sys::{CK_SLOT_ID, CKA_ID};
+use cryptoki_sys::{CK_SLOT_ID, CKA_CLASS, CKA_ID, CKA_LABEL, CKO_PRIVATE_KEY};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -30,6 +31,13 @@ pub struct Account {
     catalog: RwLock<Arc<Catalog>>,
     /// The number of logins and logouts. Locked while a new catalog is built, but never during a request.
     renewal: Mutex<u64>,
+}
+
+/// Whether a program that searches with this template will probably sign: it looks for a private key by its name. Programs that
+/// list keys do not know names.
+fn announces_signature(template: &Template<'_>) -> bool {
+    let named = [CKA_ID, CKA_LABEL, CKA_STM_ALIAS, CKA_STM_KEYPAIR_ID];
+    template.number(CKA_CLASS) == Ok(Some(CKO_PRIVATE_KEY)) && named.iter().any(|name| template.get(*name).is_some())
 }
 
 impl Account {
@@ -82,7 +90,15 @@ impl Account {
         if ask && found.is_empty() {
             not_found::tell(template, &catalog, &self.service);
         }
+        if ask && found.len() == 1 && announces_signature(template) {
+            self.service.expect_signature();
+        }
         Ok(found)
+    }
+
+    /// Drives the connection that a search began to open, without waiting.
+    pub(in crate::token) fn drive_early(&self) {
+        self.service.drive_early();
     }
 
     fn fetch(&self, slot: CK_SLOT_ID, need: &Need, template: &Template<'_>, deadline: Deadline) -> Result<()> {

@@ -82,6 +82,25 @@ service_test!(hosts_that_no_proxy_names_are_reached_without_it, |emulator: &Emul
     assert_eq!(emulator.signs(), 1);
 });
 
+service_test!(further_connections_of_a_process_resume_its_tls_session, |emulator: &Emulator| {
+    let p11 = P11::start();
+    let session = p11.open(0);
+    let key = find(&p11, session).expect("the key");
+    emulator.call("PUT", "/latency", r#"{"sign_ms": 1000}"#);
+    // Each thread needs a connection of its own; the session's tickets came with the first.
+    std::thread::scope(|scope| {
+        for _ in 0..3 {
+            scope.spawn(|| {
+                let session = p11.open(0);
+                p11.sign(session, CKM_ECDSA, key, &DIGEST).expect("a signature");
+            });
+        }
+    });
+    let stats: serde_json::Value = serde_json::from_str(&emulator.call("GET", "/stats", "")).expect("JSON");
+    assert_eq!((&stats["tls_handshakes"], &stats["tls_resumed"]), (&3.into(), &2.into()));
+    p11.finish();
+});
+
 service_test!(a_service_that_restarts_in_the_middle_is_waited_for, |emulator: &Emulator| {
     let relay = Relay::to(emulator.host.trim_start_matches("https://"));
     let p11 = start(&[("SM_HOST", &format!("https://{}", relay.address))]);

@@ -54,8 +54,8 @@ async fn connection(stream: TcpStream, peer: SocketAddr, number: u64, acceptor: 
     // Without this, the second packet of every response would wait for the acknowledgement of the first.
     let _ = stream.set_nodelay(true);
     let handshake = tokio::time::timeout(HANDSHAKE_TIMEOUT, acceptor.accept(stream)).await;
-    let Ok(Ok(stream)) = handshake else { return shared.traffic.handshake(false) };
-    shared.traffic.handshake(true);
+    let Ok(Ok(stream)) = handshake else { return shared.traffic.handshake(None) };
+    shared.traffic.handshake(stream.get_ref().1.handshake_kind());
     let client_certificate = stream.get_ref().1.peer_certificates().is_some();
     let dead = Arc::new(Notify::new());
     let connection = Arc::new(Connection { shared, number, peer: peer.ip(), client_certificate, dead: dead.clone() });

@@ -8,6 +8,7 @@ use std::time::Instant;
 use time::OffsetDateTime;
 use time::format_description::well_known::Rfc3339;
 use tokio::sync::watch;
+use tokio_rustls::rustls::HandshakeKind;
 
 /// One request of the API port.
 #[derive(Serialize, Clone, Debug)]
@@ -48,6 +49,7 @@ pub struct Traffic {
     kinds: Mutex<BTreeMap<String, u64>>,
     connections: AtomicU64,
     handshakes: AtomicU64,
+    resumed_handshakes: AtomicU64,
     failed_handshakes: AtomicU64,
     /// Marked whenever an entry begins or ends.
     news: watch::Sender<()>,
@@ -89,6 +91,8 @@ pub struct Stats {
     /// TCP connections accepted on the API port.
     pub connections: u64,
     pub tls_handshakes: u64,
+    /// Those among them that resumed an earlier session.
+    pub tls_resumed: u64,
     pub tls_failures: u64,
     /// Requests, by method and kind of path.
     pub requests: BTreeMap<String, u64>,
@@ -109,9 +113,13 @@ impl Traffic {
         self.connections.fetch_add(1, Ordering::Relaxed) + 1
     }
 
-    pub fn handshake(&self, succeeded: bool) {
-        let counter = if succeeded { &self.handshakes } else { &self.failed_handshakes };
+    /// Counts a handshake; `None` if it failed.
+    pub fn handshake(&self, kind: Option<HandshakeKind>) {
+        let counter = if kind.is_some() { &self.handshakes } else { &self.failed_handshakes };
         counter.fetch_add(1, Ordering::Relaxed);
+        if kind == Some(HandshakeKind::Resumed) {
+            self.resumed_handshakes.fetch_add(1, Ordering::Relaxed);
+        }
     }
 
     pub fn begin(&self, entry: Entry, kind: String) -> Ticket {
@@ -187,6 +195,7 @@ impl Traffic {
         Stats {
             connections: self.connections.load(Ordering::Relaxed),
             tls_handshakes: self.handshakes.load(Ordering::Relaxed),
+            tls_resumed: self.resumed_handshakes.load(Ordering::Relaxed),
             tls_failures: self.failed_handshakes.load(Ordering::Relaxed),
             requests: self.kinds.lock().clone(),
             keypairs,

@@ -42,8 +42,9 @@ pub fn start(state: &Path) -> Result<String, Box<dyn Error>> {
         child.wait()?;
         return Err(said(&mut log, begins).into());
     }
+    let console = line.split_whitespace().next_back().unwrap_or_default();
     Ok(format!(
-        "{line}settings: . '{}'\nlog: {}\nstop it with: kill {}",
+        "{line}settings: . '{}'\nconsole, for a browser: {console}\nlog: {}\nstop it with: kill {}",
         state.join("client.env").display(),
         path.display(),
         child.id()

@@ -91,6 +91,7 @@ fn in_the_background_it_returns_when_it_is_ready_and_says_how_to_stop_it() {
     assert_eq!(std::fs::read_to_string(format!("{state}/pid")).unwrap().trim(), pid);
     // It goes on when the process that started it is gone, and its settings are the shell's line.
     let settings = line("settings: ");
+    assert!(line("console, for a browser: ").starts_with("http://127.0.0.1:"));
     let ask = format!("{settings} && test \"$STM_EMULATOR_ADMIN\" = {admin} && curl -sSf $STM_EMULATOR_ADMIN/stats");
     let asked = Command::new("sh").arg("-c").arg(ask).output().unwrap();
     assert!(asked.status.success(), "{}", String::from_utf8_lossy(&asked.stderr));

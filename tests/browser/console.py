@@ -1,9 +1,10 @@
 """A visitor of the emulator's console: creates, signs beside it, breaks the service, and is attacked by pages of other sites."""
 
+import contextlib
 import http.server
-import json
 import os
 import re
+import shutil
 import struct
 import subprocess
 import threading
@@ -161,6 +162,38 @@ def keyboard(browser):
     go(browser, "/")
     browser.keys("tab", "enter")
     check("the first key skips to the content", browser.driver.current_url.endswith("#content"), browser.driver.current_url)
+
+
+def copying(browser):
+    go(browser, "/")
+    browser.command("Browser.grantPermissions", origin=ADMIN, permissions=["clipboardReadWrite", "clipboardSanitizedWrite"])
+    button = "[aria-label='Copy SM_CLIENT_CERT_FILE']"
+    browser.click(button)
+    copied = browser.until(lambda: browser.text(button) == "Copied") and browser.run("return navigator.clipboard.readText()")
+    check("a button copies a variable", copied == os.environ["SM_CLIENT_CERT_FILE"], copied)
+
+
+def restart():
+    """An emulator that ends and begins again, at the same address, while a page is open."""
+    shutil.copytree(STATE, "restarted", ignore=shutil.ignore_patterns("lock", "pid"))
+    with contextlib.ExitStack() as end:
+        def start(address):
+            process = subprocess.Popen([os.environ["EMULATOR"], "--state", "restarted", "--admin", address], stdout=subprocess.PIPE, text=True)
+            end.callback(process.wait, timeout=30)
+            end.callback(process.terminate)
+            return process, process.stdout.readline().split()[-1]
+
+        process, address = start("127.0.0.1:0")
+        browser = end.enter_context(Browser(address))
+        browser.open(address + "/console/requests")
+        browser.until(lambda: "Live" in browser.text("[data-state]"))
+        process.terminate()
+        check("an open page does not keep the emulator from ending", process.wait(timeout=30) == 0)
+        lost = browser.until(lambda: "The connection is lost" in browser.text("[data-state]"))
+        check("  and says that the connection is lost", lost, browser.text("main"))
+        _, again = start(urllib.parse.urlsplit(address).netloc)
+        missing = browser.until(lambda: "Some rows are missing here" in browser.text("[data-state]"))
+        check("after a restart it says that rows may be missing", again == address and missing, browser.text("main"))
 
 
 def without_scripts(browser):
@@ -339,6 +372,8 @@ with Browser(ADMIN) as visitor:
     visit(visitor)
     secrets(visitor)
     keyboard(visitor)
+    copying(visitor)
     without_scripts(visitor)
     odd_names(visitor)
 attacks()
+restart()

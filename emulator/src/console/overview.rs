@@ -29,7 +29,7 @@ fn content(console: &Console, with_secrets: bool) -> Markup {
             (variables(console, with_secrets))
         }
         section aria-labelledby="counts" {
-            h2 id="counts" { "So far" }
+            h2 id="counts" { "So far, when this page was loaded" }
             (counts([
                 ("Keypairs", stats.keypairs.to_string()),
                 ("Signatures in the log", stats.signatures.to_string()),

@@ -23,15 +23,14 @@ for (const source of document.querySelectorAll("[data-copy]")) {
 
 // Tables that grow while the page is open: the server sends rows as data, and text stays text.
 const tables = new Map([...document.querySelectorAll("table[data-live]")].map(table => [table.dataset.live, table]));
-const states = document.querySelectorAll("[data-state]");
+// One for all tables of a page.
+const state = document.querySelector("[data-state]");
 let last = tables.size ? tables.values().next().value.dataset.after : "";
 let stream = null;
 
 function say(text) {
-    for (const state of states) {
-        state.textContent = text;
-        state.hidden = !text;
-    }
+    state.textContent = text;
+    state.hidden = !text;
 }
 
 function put({ table: name, id, cells }) {

@@ -8,6 +8,10 @@ fn main() {
         // long after dlclose.
         println!("cargo:rustc-cdylib-link-arg=-Wl,-z,nodelete");
     }
+    if target == "macos" {
+        // Not the absolute path of the directory in which it was built. A library with thread-local variables stays mapped.
+        println!("cargo:rustc-cdylib-link-arg=-Wl,-install_name,@rpath/libstm_pkcs11.dylib");
+    }
     if target == "windows" {
         version_resource();
     }

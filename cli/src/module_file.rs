@@ -5,7 +5,13 @@ use std::path::{Path, PathBuf};
 
 /// The module that was named, or else is found beside this program or where packages put it.
 pub fn find(named: Option<&Path>) -> Result<PathBuf, Failure> {
-    const NAME: &str = if cfg!(windows) { "stm_pkcs11.dll" } else { "libstm_pkcs11.so" };
+    const NAME: &str = if cfg!(windows) {
+        "stm_pkcs11.dll"
+    } else if cfg!(target_os = "macos") {
+        "libstm_pkcs11.dylib"
+    } else {
+        "libstm_pkcs11.so"
+    };
     if let Some(named) = named {
         return std::path::absolute(named).ok().filter(|path| path.is_file()).ok_or_else(|| {
             Failure::new(format!("find {}", named.display()), "there is no such file", "check the path of --module")

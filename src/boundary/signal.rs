@@ -41,13 +41,41 @@ impl Guard {
 #[cfg(unix)]
 impl Drop for Guard {
     fn drop(&mut self) {
-        // SAFETY: `Guard::new` initialised the sets; a wait of no duration consumes a pending signal and never blocks.
+        // SAFETY: `Guard::new` initialised the sets, and blocked the signal.
         unsafe {
             if !self.pending {
-                let at_once = libc::timespec { tv_sec: 0, tv_nsec: 0 };
-                while libc::sigtimedwait(&self.pipe, std::ptr::null_mut(), &at_once) == libc::SIGPIPE {}
+                consume(&self.pipe);
             }
             libc::pthread_sigmask(libc::SIG_SETMASK, &self.before, std::ptr::null_mut());
+        }
+    }
+}
+
+/// Consumes a pending SIGPIPE, and does not wait for one.
+///
+/// # Safety
+///
+/// `pipe` is an initialised set of SIGPIPE alone, which this thread blocks.
+#[cfg(all(unix, not(target_vendor = "apple")))]
+unsafe fn consume(pipe: &libc::sigset_t) {
+    let at_once = libc::timespec { tv_sec: 0, tv_nsec: 0 };
+    // SAFETY: the set is initialised, as the caller says; no information about the signal is asked for.
+    while unsafe { libc::sigtimedwait(pipe, std::ptr::null_mut(), &at_once) } == libc::SIGPIPE {}
+}
+
+/// Apple's systems do not have `sigtimedwait`; `sigwait` returns at once if the signal is pending.
+///
+/// # Safety
+///
+/// `pipe` is an initialised set of SIGPIPE alone, which this thread blocks.
+#[cfg(target_vendor = "apple")]
+unsafe fn consume(pipe: &libc::sigset_t) {
+    // SAFETY: the sets are initialised: one by the caller, one by the call that fills it.
+    unsafe {
+        let mut waiting = std::mem::zeroed();
+        let mut signal = 0;
+        if libc::sigpending(&mut waiting) == 0 && libc::sigismember(&waiting, libc::SIGPIPE) == 1 {
+            libc::sigwait(pipe, &mut signal);
         }
     }
 }

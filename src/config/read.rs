@@ -195,13 +195,14 @@ fn asked_cache(reader: &mut Reader<'_>) -> (CacheMode, Option<PathBuf>) {
     (mode, path)
 }
 
-/// The XDG base directory; `%LOCALAPPDATA%` on Windows.
+/// The XDG base directory; `%LOCALAPPDATA%` on Windows; `~/Library/Caches` on macOS.
 fn cache_dir(reader: &Reader<'_>) -> Option<PathBuf> {
     if reader.sources.privileged {
         return None;
     }
     let named = reader.sources.directory(if cfg!(windows) { "LOCALAPPDATA" } else { "XDG_CACHE_HOME" });
-    named.or_else(|| reader.sources.home.as_ref().map(|home| home.join(".cache")))
+    let usual = if cfg!(target_os = "macos") { "Library/Caches" } else { ".cache" };
+    named.or_else(|| reader.sources.home.as_ref().map(|home| home.join(usual)))
 }
 
 /// The service authenticates users by client certificate, API key, or both, depending on the account. At least one is

@@ -32,6 +32,7 @@ on_suite() {
     places=("$PWD=/stm/source" "$kept/target:=/stm/target")
     # packaging/package asks cargo for the list of components.
     rust=$(rustc --print sysroot) cargo=${CARGO_HOME:-$HOME/.cargo}
+    mkdir -p "$cargo/registry"
     places+=("$rust=/stm/rust" "$cargo/registry=/stm/cargo/registry")
     [[ ! -e $cargo/config.toml ]] || places+=("$cargo/config.toml=/stm/cargo/config.toml")
     # Where pip and npm find their registries.

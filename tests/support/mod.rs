@@ -35,8 +35,10 @@ pub fn target_dir() -> PathBuf {
 
 /// The library under test: `STM_PKCS11_MODULE`, else the one that cargo built for this test.
 pub fn module_path() -> PathBuf {
-    std::env::var_os("STM_PKCS11_MODULE")
-        .map_or_else(|| target_dir().join("deps").join("libstm_pkcs11.so"), PathBuf::from)
+    std::env::var_os("STM_PKCS11_MODULE").map_or_else(
+        || target_dir().join("deps").join(format!("libstm_pkcs11{}", std::env::consts::DLL_SUFFIX)),
+        PathBuf::from,
+    )
 }
 
 /// Runs `body` in a separate process with these variables and an otherwise empty environment.

@@ -6,6 +6,7 @@ mod cases;
 mod link;
 mod measure;
 mod module;
+mod pictures;
 mod raw;
 mod report;
 mod service;
@@ -13,20 +14,26 @@ mod settings;
 
 use bench::Bench;
 use report::Report;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 const HELP: &str = "\
 Measures the stm-pkcs11 module against an emulated service on this machine.
 
-Usage: stm-bench [--check] [--json FILE] [--markdown FILE] [CASE...]
+Usage: stm-bench [--check] [--json FILE] [--markdown FILE] [--commit ID] [--plots ROOT] [CASE...]
+       stm-bench --plots ROOT --from FILE
 
   --check           only what counts of requests, connections and signatures
                     need; under a minute
   --json FILE       writes the results as JSON
   --markdown FILE   writes the table to a file, too
-  CASE              startup, cold, early, warm, ledger, throughput, listing, crowd,
-                    hashing, footprint; all of them unless given
+  --commit ID       what is measured, for the results
+  --plots ROOT      draws the pictures: of a whole run into the repository at ROOT,
+                    docs/performance, with the pages that have the results;
+                    of some cases only into target/bench/plots below ROOT
+  --from FILE       draws the results of an earlier run, and measures nothing
+  CASE              startup, cold, early, warm, distance, ledger, throughput, listing, crowd, hashing,
+                    footprint; all of them unless given
 
 STM_PKCS11_MODULE and STM_EMULATOR name the library and the service's program;
 unless set, they are those beside this program. Times are reported and never
@@ -52,7 +59,18 @@ fn main() -> ExitCode {
             return ExitCode::from(2);
         }
     };
-    measure(options)
+    match (&options.plots, &options.from) {
+        (Some(root), Some(path)) => {
+            let text = std::fs::read(path).unwrap_or_else(|error| panic!("{}: {error}", path.display()));
+            draw(root, &serde_json::from_slice(&text).expect("the results of a run"));
+            ExitCode::SUCCESS
+        }
+        (None, Some(_)) => {
+            eprintln!("stm-bench: --from requires --plots");
+            ExitCode::from(2)
+        }
+        _ => measure(options),
+    }
 }
 
 fn measure(options: Options) -> ExitCode {
@@ -64,6 +82,7 @@ fn measure(options: Options) -> ExitCode {
         dir: tempfile::tempdir().expect("a folder"),
     };
     let mut machine = machine();
+    machine.extend(options.commit.iter().map(|commit| format!("commit {commit}")));
     for case in cases::CASES.iter().filter(|case| options.cases.is_empty() || options.cases.contains(&case.name)) {
         (case.run)(&mut bench);
     }
@@ -76,13 +95,35 @@ fn measure(options: Options) -> ExitCode {
         }
     };
     write(&options.markdown, &markdown);
-    write(&options.json, &format!("{:#}\n", bench.report.json(&machine)));
+    let mut results = bench.report.json(&machine);
+    if options.cases.is_empty() && !options.check {
+        results["tables"] = markdown.into();
+    }
+    write(&options.json, &format!("{results:#}\n"));
+    if let Some(root) = &options.plots {
+        draw(root, &results);
+    }
     let wrong = bench.report.wrong();
     wrong.iter().for_each(|line| eprintln!("WRONG {line}"));
     ExitCode::from(u8::from(!wrong.is_empty()))
 }
 
+/// Draws the pictures. Those of a whole run, which has tables, are those of the documentation.
+fn draw(root: &Path, results: &serde_json::Value) {
+    let drawn = match results["tables"].as_str() {
+        None => pictures::write(results, &root.join("target/bench/plots")),
+        Some(tables) => pictures::write(results, &root.join("docs/performance"))
+            .and_then(|()| pictures::fill(&root.join("docs/performance.md"), results, None))
+            .and_then(|()| pictures::fill(&root.join("benches/RESULTS.md"), results, Some(tables)))
+            .and_then(|()| std::fs::write(root.join("benches/results.json"), format!("{results:#}\n"))),
+    };
+    drawn.unwrap_or_else(|error| panic!("the pictures below {}: {error}", root.display()));
+}
+
 struct Options {
+    commit: Option<String>,
+    plots: Option<PathBuf>,
+    from: Option<PathBuf>,
     check: bool,
     json: Option<PathBuf>,
     markdown: Option<PathBuf>,
@@ -91,13 +132,17 @@ struct Options {
 
 impl Options {
     fn read(arguments: Vec<String>) -> Result<Option<Self>, String> {
-        let mut options = Self { check: false, json: None, markdown: None, cases: Vec::new() };
+        let mut options =
+            Self { commit: None, plots: None, from: None, check: false, json: None, markdown: None, cases: Vec::new() };
         let mut arguments = arguments.into_iter();
         while let Some(argument) = arguments.next() {
-            let mut file = || arguments.next().map(PathBuf::from).ok_or(format!("{argument} needs a file"));
+            let mut file = || arguments.next().map(PathBuf::from).ok_or(format!("{argument} requires a value"));
             match argument.as_str() {
                 "--help" | "-h" => return Ok(None),
                 "--check" => options.check = true,
+                "--commit" => options.commit = Some(file()?.display().to_string()),
+                "--plots" => options.plots = Some(file()?),
+                "--from" => options.from = Some(file()?),
                 "--json" => options.json = Some(file()?),
                 "--markdown" => options.markdown = Some(file()?),
                 name => match cases::CASES.iter().find(|case| case.name == name) {

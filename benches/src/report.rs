@@ -103,6 +103,8 @@ fn figure(value: f64) -> String {
 #[derive(Default)]
 pub struct Report {
     sections: Vec<(&'static str, Vec<Row>, Vec<String>)>,
+    /// The points of pictures: the name of the picture, of its line, and where the point is.
+    points: Vec<(&'static str, &'static str, f64, f64)>,
 }
 
 const HEAD: [&str; 6] = ["what", "measured", "beside", "ratio", "target", "met"];
@@ -126,6 +128,11 @@ impl Report {
         let text = text.into();
         eprintln!("   {text}");
         self.last().2.push(text);
+    }
+
+    /// Adds a point to a line of a picture (`pictures.rs`).
+    pub fn point(&mut self, picture: &'static str, line: &'static str, x: f64, y: f64) {
+        self.points.push((picture, line, x, y));
     }
 
     fn last(&mut self) -> &mut (&'static str, Vec<Row>, Vec<String>) {
@@ -168,7 +175,16 @@ impl Report {
             })
         };
         let section = |(name, rows, remarks): &(&str, Vec<Row>, Vec<String>)| json!({"name": name, "results": rows.iter().map(row).collect::<Vec<_>>(), "remarks": remarks});
-        json!({"machine": machine, "sections": self.sections.iter().map(section).collect::<Vec<_>>()})
+        let mut pictures = json!({});
+        for (picture, line, x, y) in &self.points {
+            let points = &mut pictures[picture][line];
+            if points.is_null() {
+                *points = json!([]);
+            }
+            points.as_array_mut().expect("points").push(json!([x, y]));
+        }
+        let sections = self.sections.iter().map(section).collect::<Vec<_>>();
+        json!({"machine": machine, "sections": sections, "pictures": pictures})
     }
 }
 
@@ -212,6 +228,14 @@ mod tests {
         assert!(report.wrong().is_empty());
         report.add(Row::count("requests", 3, Target::Exactly(2)));
         assert_eq!(report.wrong().len(), 1);
+    }
+
+    #[test]
+    fn points_are_in_the_lines_of_their_pictures() {
+        let mut report = Report::default();
+        report.point("fleet", "bound", 1.0, 2.0);
+        report.point("fleet", "bound", 3.0, 4.0);
+        assert_eq!(report.json(&[])["pictures"], json!({"fleet": {"bound": [[1.0, 2.0], [3.0, 4.0]]}}));
     }
 
     #[test]

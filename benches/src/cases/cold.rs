@@ -15,17 +15,17 @@ use std::path::Path;
 use std::time::Duration;
 
 /// The key of this case: RSA would measure the service.
-const KIND: Kind = KINDS[1];
+pub const KIND: Kind = KINDS[1];
 
 /// Round trip of the link.
 const ROUND_TRIP: Duration = Duration::from_millis(20);
 
 /// One way to sign.
-struct Way {
+pub struct Way {
     what: &'static str,
     settings: Vec<(String, String)>,
     bare: bool,
-    totals: Series,
+    pub totals: Series,
     phases: Vec<Value>,
     counts: Option<Counts>,
 }
@@ -35,7 +35,8 @@ impl Way {
         Self { what, settings, bare: false, totals: Series::default(), phases: Vec::new(), counts: None }
     }
 
-    fn phase(&self, name: &str) -> f64 {
+    /// The median of a phase, in milliseconds.
+    pub fn phase(&self, name: &str) -> f64 {
         self.phases.iter().map(|phases| number(phases, name)).collect::<Series>().median()
     }
 }
@@ -73,7 +74,8 @@ pub fn run(bench: &mut Bench) {
     behind_link(bench, &service, &home);
 }
 
-fn ways(service: &Service, settings: &[(String, String)]) -> [Way; 4] {
+/// The bare client, and the module without and with a cached list, and with another file.
+pub fn ways(service: &Service, settings: &[(String, String)]) -> [Way; 4] {
     [
         Way { bare: true, ..Way::new("bare client", settings.to_vec()) },
         Way::new("cache off", with(settings, &[NO_CACHE])),
@@ -102,7 +104,7 @@ fn behind_link(bench: &mut Bench, service: &Service, home: &Path) {
 }
 
 /// All ways in turn, round by round, so that a disturbance affects all of them.
-fn measure(bench: &Bench, service: &Service, home: &Path, ways: &mut [Way], rounds: usize) {
+pub fn measure(bench: &Bench, service: &Service, home: &Path, ways: &mut [Way], rounds: usize) {
     let id = service.keypair_id(KIND.alias);
     // Fills the module's cache, and the kernel's cache with every file.
     for way in &*ways {

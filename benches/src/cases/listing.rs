@@ -41,6 +41,8 @@ fn list(bench: &mut Bench, service: &Service, count: usize) {
     // Pages are requested as long as they are full: after a full last page, there is one more, empty request.
     let pages = (count / PAGE + 1) as u64;
     report.add(Row::count(format!("{count}: requests"), requests, Target::Exactly(pages)));
+    report.point("listing", "module", count as f64, requests as f64);
+    report.point("listing", "pages", count as f64, count.div_ceil(PAGE) as f64);
     let found = median(&module, "found") as u64;
     report.add(Row::count(format!("{count}: private keys found"), found, Target::Exactly(count as u64)));
     let row = Row::new(format!("{count}: first search, median"), median(&module, "list"), "ms");
@@ -109,6 +111,7 @@ fn from_disk(bench: &mut Bench, service: &Service, count: usize, settings: &[(St
     bench.report.add(Row::new(format!("{count}: first search, cache written"), writes.median(), "ms"));
     bench.report.add(Row::new(format!("{count}: first search of the next process"), reads.median(), "ms"));
     bench.report.add(Row::count(format!("{count}: requests of the next process"), requests, Target::Exactly(0)));
+    bench.report.point("listing", "cached", count as f64, requests as f64);
 }
 
 /// Measures the module: all private keys, then lookups in memory.

@@ -2,6 +2,7 @@
 
 mod cold;
 mod crowd;
+mod distance;
 mod early;
 mod footprint;
 mod hashing;
@@ -28,6 +29,7 @@ pub const CASES: &[Case] = &[
     Case { name: "cold", run: cold::run },
     Case { name: "early", run: early::run },
     Case { name: "warm", run: warm::run },
+    Case { name: "distance", run: distance::run },
     Case { name: "ledger", run: ledger::run },
     Case { name: "throughput", run: throughput::run },
     Case { name: "listing", run: listing::run },

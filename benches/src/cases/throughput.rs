@@ -66,7 +66,9 @@ fn report(bench: &mut Bench, threads: u64, clients: &[&str], all: &[Results]) {
     let of = |name: &str| clients.iter().position(|client| *client == name).map(|place| &all[place]);
     let Some(module) = of("module") else { return };
     let mut row = Row::new(format!("{threads} threads: signatures a second"), module.rate.median(), "/s");
+    bench.report.point("throughput", "module", threads as f64, module.rate.median());
     if let Some(bare) = of("bare") {
+        bench.report.point("throughput", "bare", threads as f64, bare.rate.median());
         row = row.beside("bare client", bare.rate.median());
         if threads > 1 {
             row = row.target(Target::TimesAtLeast(0.97));

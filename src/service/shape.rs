@@ -8,7 +8,7 @@ use super::request::Request;
 impl Service {
     /// Shows every exchange to `observer` from now on. Only the first observer counts.
     pub fn observe(&self, observer: Observer) {
-        self.observation.begin(observer);
+        self.lines.observation.begin(observer);
     }
 
     /// Reads a path below the API, for the observer.
@@ -17,6 +17,6 @@ impl Service {
     /// As for any other request, and if the response is not JSON.
     pub fn read(&self, path: &str, query: &[(&'static str, &str)]) -> Result<(), Failure> {
         let request = query.iter().fold(Request::list(path), |request, (name, value)| request.with(name, *value));
-        self.run(self.deadline(), async |line| line.knock(&request).await.map(drop))
+        self.lines.run(self.deadline(), async |line| line.knock(&request).await.map(drop))
     }
 }

@@ -28,6 +28,19 @@ check "  and again" make_packages "$WORK/out2"
 same "  with the same bytes" "$(cd out && sha256sum -- *)" "$(cd out2 && sha256sum -- *)"
 same "  three for Debian and an archive" "$(wc -l <made)" 4
 
+# What a release has beside them.
+release() {
+    HOME=$USER_HOME "$ROOT/packaging/release" "$WORK/out" "$1"
+}
+check "a release has its components and checksums" release "v$(sed -n 's/^version = "\(.*\)"/\1/p' "$ROOT/Cargo.toml" | head -1)"
+sums_agree() {
+    cd out && sha256sum --check --quiet SHA256SUMS && [[ $(wc -l <SHA256SUMS) -eq $(find . -type f ! -name SHA256SUMS | wc -l) ]]
+}
+check "  and the checksums are those of all its files" sums_agree
+same "  and the components have licences" "$(jq '[.components[] | select(.licenses[0].expression == "NONE")] | length' out/sbom.cdx.json)" 0
+refuses "  and another tag than the version is refused" release v99.0.0
+same "  because it is another" "$(grep -c 'the tag is v99.0.0, and the version in Cargo.toml is' "$SAID")" 1
+
 # What it needs of the system is what it says.
 deb=$(grep '/stm-pkcs11_' made)
 needs=$(objdump -T built/libstm_pkcs11.so built/stm-pkcs11 | grep -oE 'GLIBC_[0-9.]+' | sort -uV | tail -1)

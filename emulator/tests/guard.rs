@@ -88,13 +88,13 @@ fn a_page_of_another_site_changes_nothing_and_reads_nothing_on_any_path() {
     emulator.sign("ec", "SHA256WithECDSA", &[1; 32]);
     let (targets, token) = (targets(&emulator), emulator.token());
     let before = picture(&emulator);
-    let log = emulator.log();
-    assert!(!log.is_empty());
     let port = emulator.admin.rsplit(':').next().unwrap().to_owned();
     let name = emulator.keypair("ec")["id"].as_str().unwrap().to_owned();
     let name = &name[..13];
     let secrets = [emulator.setting("SM_API_KEY"), emulator.setting("SM_CLIENT_CERT_PASSWORD"), token.clone()];
     let form = "content-type: application/x-www-form-urlencoded";
+    let log = emulator.log();
+    assert!(!log.is_empty());
     let attacks: [(&str, Vec<String>); 9] = [
         (
             "a form on another site",

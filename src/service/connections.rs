@@ -139,7 +139,11 @@ impl Connections {
         // It fails as soon as the connection is under way.
         connection.runtime.block_on(async {
             let mut request = pin!(request);
-            poll_fn(|context| Poll::Ready(drop(request.as_mut().poll(context)))).await;
+            poll_fn(|context| {
+                let _ = request.as_mut().poll(context);
+                Poll::Ready(())
+            })
+            .await;
         });
         state.free.push(Arc::clone(&connection));
         *self.early.lock() = Some((connection, Instant::now()));

@@ -65,7 +65,9 @@ mod tests {
             for _ in 0..4 {
                 scope.spawn(|| {
                     let file = PaceFile::new(path.clone());
-                    (0..25).for_each(|_| drop(file.change(|pace, now| pace.turn(now, Duration::MAX)).unwrap()));
+                    for _ in 0..25 {
+                        file.change(|pace, now| pace.turn(now, Duration::MAX)).unwrap();
+                    }
                 });
             }
         });

@@ -19,15 +19,18 @@ start_service
 
 signable .
 
-# Version 2.5, that of Debian 12, knows no scripts.
-formats=(cab msi cat)
+# Version 2.5, that of Debian 12, signs neither scripts nor catalogues.
+formats=(cab msi)
 if [[ $(osslsigncode --version | sed -n 's/^osslsigncode 2\.\([0-9]*\).*/\1/p') -ge 6 ]]; then
-    formats+=(ps1)
+    formats+=(ps1 cat)
 else
     certificates_of demo-rsa-3072
-    refuses "this version refuses a script" osslsigncode sign -pkcs11module "$MODULE" -certs demo-rsa-3072.pem \
-        -key 'pkcs11:object=demo-rsa-3072;type=private' -in release.ps1 -out refused.ps1
-    same "  and says why" "$(grep -c 'Unrecognized file type' "$SAID")" 1
+    for format in ps1 cat; do
+        refuses "this version refuses a .$format file" osslsigncode sign -pkcs11module "$MODULE" -certs demo-rsa-3072.pem \
+            -key 'pkcs11:object=demo-rsa-3072;type=private' -in "release.$format" -out refused
+        cp "$SAID" told
+        says "  and says why" 'Unrecognized file type' cat told
+    done
 fi
 
 for alias in demo-rsa-3072 demo-ec-p256; do

@@ -2,6 +2,7 @@
 
 use cryptoki_sys::*;
 use libloading::{Library, Symbol};
+use std::ffi::CString;
 use std::path::PathBuf;
 use std::ptr::null_mut;
 
@@ -55,13 +56,20 @@ impl Module {
 
     /// `C_Initialize`, without locking functions but for several threads.
     pub fn initialize(&self) {
+        self.initialize_with("");
+    }
+
+    /// `C_Initialize` with settings, which take precedence over the environment.
+    pub fn initialize_with(&self, settings: &str) {
+        let text = CString::new(settings).expect("no NUL");
+        let reserved = if settings.is_empty() { null_mut() } else { text.as_ptr().cast_mut().cast() };
         let mut arguments = CK_C_INITIALIZE_ARGS {
             CreateMutex: None,
             DestroyMutex: None,
             LockMutex: None,
             UnlockMutex: None,
             flags: CKF_OS_LOCKING_OK,
-            pReserved: null_mut(),
+            pReserved: reserved,
         };
         call!(self, C_Initialize((&raw mut arguments).cast()));
     }

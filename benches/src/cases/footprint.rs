@@ -5,6 +5,7 @@ use crate::measure::{descriptors, memory, threads};
 use crate::module::{KINDS, Module};
 use crate::report::{Row, Target};
 use serde_json::{Value, json};
+use std::time::Duration;
 
 /// Reports.
 pub fn run(bench: &mut Bench) {
@@ -45,10 +46,21 @@ pub fn body(_: &[String]) -> Value {
         // Waited for one by one, because the kernel may not have finished with the threads at the end of a scope.
         signing.into_iter().for_each(|thread| thread.join().expect("a thread that signs"));
     });
-    let working = threads() - threads_before;
+    let working = more_threads(threads_before);
     module.finalize();
     json!({
-        "memory": grown, "threads": working, "threads left": threads() - threads_before,
+        "memory": grown, "threads": working, "threads left": more_threads(threads_before),
         "descriptors left": descriptors() - descriptors_before,
     })
+}
+
+/// How many more threads there are than `before`. The kernel may list one that was joined for a moment longer.
+fn more_threads(before: usize) -> usize {
+    for _ in 0..100 {
+        if threads() <= before {
+            break;
+        }
+        std::thread::sleep(Duration::from_millis(10));
+    }
+    threads().saturating_sub(before)
 }

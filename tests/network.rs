@@ -82,7 +82,7 @@ service_test!(hosts_that_no_proxy_names_are_reached_without_it, |emulator: &Emul
     assert_eq!(emulator.signs(), 1);
 });
 
-service_test!(further_connections_of_a_process_resume_its_tls_session, |emulator: &Emulator| {
+service_test!(further_connections_of_a_process_resume_its_session, |emulator: &Emulator| {
     let p11 = P11::start();
     let session = p11.open(0);
     let key = find(&p11, session).expect("the key");

@@ -169,7 +169,7 @@ same "  a link" "$(readlink link.exe)" linked.exe
 cp unsigned/program.exe twice.exe
 spends 1 "a file that is named twice is signed once" "${sign_file[@]}" --keypair demo-rsa-3072 twice.exe ./twice.exe
 
-# An osslsigncode that has no extract-data, as those before 2.6: the content is read from a worthless signature of a copy.
+# An osslsigncode that has no extract-data, as those before 2.8: the content is read from a worthless signature of a copy.
 mkdir old aged
 real=$(command -v osslsigncode)
 cat >old/osslsigncode <<OLD
@@ -186,7 +186,16 @@ for name in program.exe release.msi release.cab release.cat; do
     spends 1 "$name is signed with an older osslsigncode" env PATH="$PWD/old:$PATH" "${sign_file[@]}" --keypair demo-ec-p256 "aged/$name"
     check "  and verifies" verifies "aged/$name"
 done
-[[ -n $jsign ]] || in_vain "a script is not" 'version 2.6 or later signs them' env PATH="$PWD/old:$PATH" "${sign_file[@]}" --keypair demo-ec-p256 unsigned/release.ps1
+if [[ -n $jsign ]]; then
+    cp unsigned/release.ps1 aged
+    # shellcheck disable=SC2016 # for the inner shell
+    spends 1 "a script is signed by jsign, beside an older osslsigncode that cannot verify it" \
+        bash -c '"$@" >unverified 2>&1' - env PATH="$PWD/old:$PATH" "${sign_file[@]}" --keypair demo-ec-p256 aged/release.ps1
+    says "  and says that nobody has verified the file" 'no program here verifies a PowerShell script; its signature was verified' cat unverified
+    check "  which a newer one does" verifies aged/release.ps1
+else
+    in_vain "a script is not" 'version 2.8 or later signs them' env PATH="$PWD/old:$PATH" "${sign_file[@]}" --keypair demo-ec-p256 unsigned/release.ps1
+fi
 
 # What scripts read
 schema sign-file "${sign_file[@]}" --keypair demo-rsa-3072 --dry-run --json --skip-signed unsigned/program.exe demo-rsa-3072/program.jar

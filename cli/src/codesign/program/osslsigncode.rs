@@ -2,7 +2,7 @@
 //! here, so that it needs neither an OpenSSL engine nor a provider.
 
 use super::process::{Said, command, run};
-use super::{Job, Look, Made, Tool, Trust, Use, Verified};
+use super::{Job, Look, Made, Tool, Trust, Use, Verified, present};
 use crate::account::describe::pem;
 use crate::codesign::cms::{self, StampAttribute, Unsigned};
 use crate::codesign::kind::Kind;
@@ -30,16 +30,19 @@ fn knows(program: &Path, word: &str) -> bool {
 }
 
 pub fn can(program: &Path, wanted: &Use<'_>) -> Result<(), String> {
-    // Scripts and packages came with version 2.6, together with this command.
-    let is_new = matches!(wanted.kind, Kind::PowerShell | Kind::Appx);
-    match (knows(program, EXTRACT_DATA), is_new, knows(program, "attach-signature")) {
-        (true, ..) | (false, false, true) => Ok(()),
-        (false, true, true) => Err("is too old for files of this kind: version 2.6 or later signs them".to_owned()),
-        (false, _, false) => Err("does not run, or is too old: version 2.5 or later is needed".to_owned()),
+    match (knows_kind(program, wanted.kind), knows(program, "attach-signature")) {
+        (true, true) => Ok(()),
+        (false, true) => Err("is too old for files of this kind: version 2.8 or later signs them".to_owned()),
+        (_, false) => Err("does not run, or is too old: version 2.5 or later is needed".to_owned()),
     }
 }
 
-/// Since version 2.6.
+/// Whether this version reads files of a kind: scripts came with version 2.8, together with [`EXTRACT_DATA`], and packages with 2.6.
+pub fn knows_kind(program: &Path, kind: Kind) -> bool {
+    !matches!(kind, Kind::PowerShell | Kind::Appx) || knows(program, EXTRACT_DATA)
+}
+
+/// Since version 2.8.
 const EXTRACT_DATA: &str = "extract-data";
 
 pub fn sign(program: &Path, job: &Job<'_>) -> Result<Made, Failure> {
@@ -147,6 +150,9 @@ fn attach(program: &Path, job: &Job<'_>, message: &[u8]) -> Result<Option<Verifi
 }
 
 pub fn verify(program: &Path, file: &Path, trust: &Trust<'_>) -> Result<Verified, Failure> {
+    if !knows_kind(program, trust.kind) {
+        return present(trust.kind, file, "another program");
+    }
     let mut command = command(program, ["verify"]);
     match trust.stamps {
         true => command.arg("-TSA-CAfile").arg(trust.anchors),

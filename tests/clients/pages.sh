@@ -72,9 +72,9 @@ text given/bundle/rootfs.img
 printf '[update]\ncompatible=Test Board\nversion=1\n\n[image.rootfs]\nfilename=rootfs.img\n' >given/bundle/manifest.raucm
 "$PYTHON" "$ROOT/tests/lib/blank_pdf.py" given/document.pdf
 
-# blocks PAGE HEADING: the code under a heading
+# blocks PAGE HEADING: the commands under a heading; tests/clients/go.sh compiles those in Go
 blocks() {
-    awk -v heading="## $2" '/^## / { on = ($0 == heading) } /^```/ { code = on && !code; next } code' "$1"
+    awk -v heading="## $2" '/^## / { on = ($0 == heading) } /^```/ { open = !open; code = open && on && $0 == "```sh"; next } code' "$1"
 }
 
 # priced PAGE: the signatures that its commands use up: `<!-- signatures: NUMBER -->`, with `; on SUITE: NUMBER` where a release's client differs.

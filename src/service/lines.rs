@@ -181,7 +181,7 @@ impl Lines {
         }
     }
 
-    /// Drives the connection that [`Service::expect_signature`] began, without waiting.
+    /// Drives the connection that [`Lines::expect_signature`] began, without waiting.
     pub fn drive_early(&self) {
         if !self.early.load(Ordering::Relaxed) {
             return;

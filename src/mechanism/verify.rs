@@ -1,6 +1,6 @@
 //! Verifies signatures with the public key. Every signature of the service passes through here before it is returned.
 //! So the common algorithms use aws-lc-rs (tens of microseconds), and the rare ones the `rsa`, `ed25519-dalek` and
-//! `slh-dsa` crates. Known attacks on the `rsa` crate concern private keys, which do not exist here.
+//! `slh-dsa` crates. RUSTSEC-2023-0071 on the `rsa` crate concerns private keys, which do not exist here (SECURITY.md, "Accepted advisories").
 
 use super::digest::Digest;
 use super::key::{Material, PublicKey};

@@ -38,6 +38,9 @@ sums_agree() {
 }
 check "  and the checksums are those of all its files" sums_agree
 same "  and the components have licences" "$(jq '[.components[] | select(.licenses[0].expression == "NONE")] | length' out/sbom.cdx.json)" 0
+same "  and say which advisory does not apply to one of them" \
+    "$(jq -r '.components[]."bom-ref" as $part | .vulnerabilities[] | select(.affects[].ref == $part) | "\(.id) \(.analysis.state)"' out/sbom.cdx.json)" \
+    'RUSTSEC-2023-0071 not_affected'
 refuses "  and another tag than the version is refused" release v99.0.0
 same "  because it is another" "$(grep -c 'the tag is v99.0.0, and the version in Cargo.toml is' "$SAID")" 1
 

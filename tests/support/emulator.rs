@@ -166,7 +166,7 @@ fn dechunk(mut body: &str) -> String {
 }
 
 /// The emulator's program: `STM_EMULATOR`, else the one built beside the test, else built now.
-fn binary() -> PathBuf {
+pub fn binary() -> PathBuf {
     if let Some(path) = std::env::var_os("STM_EMULATOR") {
         return path.into();
     }

@@ -21,7 +21,7 @@ fn main() {
     }
 }
 
-/// Name and version in the form that Windows shows (the "Details" of the file), compiled by MinGW's resource compiler.
+/// Name and version in the form that Windows shows (the "Details" of the file), compiled by the resource compiler of MinGW or LLVM.
 fn version_resource() {
     let variable = |name: &str| std::env::var(name).unwrap_or_default();
     let folder = std::path::PathBuf::from(variable("OUT_DIR"));
@@ -37,13 +37,27 @@ fn version_resource() {
     );
     let (source, object) = (folder.join("version.rc"), folder.join("version.o"));
     let written = std::fs::write(&source, text).is_ok();
-    let compiler = ["x86_64-w64-mingw32-windres", "windres"].into_iter().find(|name| {
-        let run = std::process::Command::new(name).arg("-i").arg(&source).arg("-o").arg(&object).status();
-        written && run.is_ok_and(|status| status.success())
-    });
-    match compiler {
-        Some(_) => println!("cargo:rustc-cdylib-link-arg={}", object.display()),
-        None => println!("cargo:warning=windres is not there: the DLL tells no version"),
+    // Each machine has its own object format, and the linker refuses those of others.
+    let machine = match variable("CARGO_CFG_TARGET_ARCH").as_str() {
+        "x86" => "i686-w64-mingw32",
+        "aarch64" => "aarch64-w64-mingw32",
+        _ => "x86_64-w64-mingw32",
+    };
+    let mingw = format!("{machine}-windres");
+    let llvm = format!("--target={machine}");
+    let compilers: [(&str, &[&str]); 2] = [(&mingw, &[]), ("llvm-windres", &["--no-preprocess", &llvm])];
+    let compiled = written
+        && compilers.into_iter().any(|(name, arguments)| {
+            let mut command = std::process::Command::new(name);
+            command.args(arguments).args(["-O", "coff"]).arg("-i").arg(&source).arg("-o").arg(&object);
+            command.status().is_ok_and(|status| status.success())
+        });
+    if compiled {
+        println!("cargo:rustc-cdylib-link-arg={}", object.display());
+    } else {
+        println!(
+            "cargo:warning={mingw} and llvm-windres are not installed, or failed: the DLL has no version resource"
+        );
     }
 }
 

@@ -19,6 +19,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Instant;
+use tokio::runtime::Handle;
 
 /// An open line: connections, and the shared state of requests.
 pub struct Open {
@@ -241,27 +242,39 @@ impl Drop for Opening<'_> {
     }
 }
 
+/// Whether the event loop can run on this thread. A thread that is ending may have lost its thread-locals, and so has the main thread
+/// when `exit` calls the handlers of other libraries; the event loop would panic there, and print that on stderr.
+fn has_thread_locals() -> bool {
+    !Handle::try_current().is_err_and(|error| error.is_thread_local_destroyed())
+}
+
 /// Runs work on an event loop that nobody waits for; false if it cannot run on this thread.
 fn guarded(work: impl FnOnce() -> bool) -> bool {
+    if !has_thread_locals() {
+        return false;
+    }
     let mut work = Some(work);
     let mut done = false;
     let run = || quietly(|| done = work.take().is_some_and(|work| work()));
     catch_unwind(AssertUnwindSafe(run)).is_ok() && done
 }
 
-/// Runs work on an open line. A thread that is ending may have lost its thread-locals, without which the event loop
-/// cannot run. That is a failure of this call, not of the host.
+/// Runs work on an open line. If the event loop cannot run on this thread, that is a failure of this call, not of the host.
 fn run_on<T, F>(open: &Open, deadline: Deadline, work: impl FnOnce(Line) -> F) -> Result<T, Failure>
 where
     F: Future<Output = Result<T, Failure>>,
 {
+    let ending = || {
+        let cause = "the request could not be run on this thread (is the thread or the process ending?)";
+        Err(Failure::new(Kind::Cancelled, cause, ""))
+    };
+    if !has_thread_locals() {
+        return ending();
+    }
     let connection = open.connections.take()?;
     let endpoint = Arc::clone(&open.endpoint);
     let line = Line { client: connection.client().clone(), endpoint, deadline, budget: Arc::default() };
     let work = transport::on_the_heap(|| work(line));
     let run = || quietly(|| connection.block_on(work));
-    catch_unwind(AssertUnwindSafe(run)).unwrap_or_else(|_| {
-        let cause = "the request could not be run on this thread (is the thread or the process ending?)";
-        Err(Failure::new(Kind::Cancelled, cause, ""))
-    })
+    catch_unwind(AssertUnwindSafe(run)).unwrap_or_else(|_| ending())
 }

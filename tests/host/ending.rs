@@ -4,9 +4,10 @@ use super::*;
 use crate::support::{Emulator, module_path};
 use crate::{ck, service_test};
 use libloading::os::unix::{Library, RTLD_LOCAL, RTLD_NOW};
+use std::os::fd::AsRawFd;
 use std::ptr::null_mut;
 use std::sync::OnceLock;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
 service_test!(finalising_while_other_threads_sign_ends_their_calls_properly, [], [], |emulator: &Emulator| {
@@ -167,5 +168,52 @@ service_test!(calls_from_a_threads_last_destructors_are_answered, |_emulator: &E
     })
     .join()
     .expect("no panic");
+    assert_eq!(signs(p11), Ok(()));
+});
+
+/// What is written to stderr while `body` runs.
+fn stderr_of(emulator: &Emulator, body: impl FnOnce()) -> String {
+    let path = emulator.dir.join("stderr-of-body");
+    let file = std::fs::File::create(&path).expect("a file");
+    let own = unsafe { libc::dup(2) };
+    assert_eq!(unsafe { libc::dup2(file.as_raw_fd(), 2) }, 2);
+    body();
+    assert_eq!(unsafe { libc::dup2(own, 2) }, 2);
+    std::fs::read_to_string(path).expect("text")
+}
+
+/// What a signature and the end of the session return at the end of a thread.
+static SIGNED: AtomicU64 = AtomicU64::new(CKR_OK);
+static CLOSED: AtomicU64 = AtomicU64::new(CKR_GENERAL_ERROR);
+
+struct ClosesAtThreadEnd(&'static P11, CK_SESSION_HANDLE);
+
+impl Drop for ClosesAtThreadEnd {
+    fn drop(&mut self) {
+        SIGNED.store(signs(self.0).err().unwrap_or(CKR_OK), Ordering::Relaxed);
+        CLOSED.store(ck!(self.0, C_CloseSession(self.1)), Ordering::Relaxed);
+    }
+}
+
+thread_local!(static CLOSES: std::cell::RefCell<Option<ClosesAtThreadEnd>> = const { std::cell::RefCell::new(None) });
+
+// OpenSSL's provider closes its sessions in an exit handler, when the main thread's thread-locals are gone.
+service_test!(calls_at_the_end_of_a_thread_leave_no_panic_on_stderr, |emulator: &Emulator| {
+    let p11: &'static P11 = Box::leak(Box::new(P11::start()));
+    // A key that the cache of an earlier run knows has its connection opened early.
+    assert_eq!(signs(p11), Ok(()));
+    p11.finish();
+    assert_eq!(ck!(p11, C_Initialize(null_mut())), CKR_OK);
+    let said = stderr_of(emulator, || {
+        std::thread::spawn(move || {
+            let session = p11.open(0);
+            CLOSES.with(|closes| *closes.borrow_mut() = Some(ClosesAtThreadEnd(p11, session)));
+            find(p11, session).expect("the key");
+        })
+        .join()
+        .expect("no panic");
+    });
+    assert_eq!((SIGNED.load(Ordering::Relaxed), CLOSED.load(Ordering::Relaxed)), (CKR_FUNCTION_CANCELED, CKR_OK));
+    assert!(said.contains("is the thread or the process ending?") && !said.contains("panicked"), "{said}");
     assert_eq!(signs(p11), Ok(()));
 });

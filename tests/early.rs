@@ -43,6 +43,14 @@ fn keep_busy(p11: &P11, session: CK_SESSION_HANDLE, key: CK_OBJECT_HANDLE, calls
     }
 }
 
+/// Finds the key in the cache, and waits until the connection is open that this begins.
+fn find_and_connect(emulator: &Emulator, p11: &P11, session: CK_SESSION_HANDLE) -> CK_OBJECT_HANDLE {
+    let before = handshakes(emulator);
+    let key = p11.private_key(session, EC);
+    keep_busy(p11, session, key, 1000, || handshakes(emulator) > before);
+    key
+}
+
 fn sockets() -> usize {
     let links = std::fs::read_dir("/proc/self/fd").expect("/proc").flatten();
     links
@@ -57,8 +65,7 @@ service_test!(a_search_by_name_opens_the_connection_that_the_signature_uses, |em
     let before = handshakes(emulator);
     emulator.clear();
     let session = p11.open(0);
-    let key = p11.private_key(session, EC);
-    keep_busy(&p11, session, key, 1000, || handshakes(emulator) > before);
+    let key = find_and_connect(emulator, &p11, session);
     assert_eq!((handshakes(emulator), emulator.requests().len()), (before + 1, 0), "nothing but the handshake");
     p11.sign(session, CKM_ECDSA_SHA256, key, b"data").expect("a signature");
     p11.sign(session, CKM_ECDSA_SHA256, key, b"data").expect("a signature");
@@ -99,10 +106,8 @@ service_test!(a_connection_that_nobody_uses_is_closed_by_the_end_of_the_run_or_a
     fill_the_cache(&p11);
     let none = sockets();
     for ends in [true, false] {
-        let before = handshakes(emulator);
         let session = p11.open(0);
-        let key = p11.private_key(session, EC);
-        keep_busy(&p11, session, key, 1000, || handshakes(emulator) > before);
+        let key = find_and_connect(emulator, &p11, session);
         assert_eq!(sockets(), none + 1);
         if ends {
             p11.finish();
@@ -127,8 +132,7 @@ service_test!(
         fill_the_cache(&p11);
         let before = handshakes(emulator);
         let session = p11.open(0);
-        let key = p11.private_key(session, EC);
-        keep_busy(&p11, session, key, 1000, || handshakes(emulator) > before);
+        let key = find_and_connect(emulator, &p11, session);
         // SAFETY: the child calls the library and exits, as servers that fork do; this test has no other threads.
         let child = unsafe { libc::fork() };
         if child == 0 {
@@ -226,9 +230,7 @@ service_test!(
         let relay = Relay::start(emulator, &[Serve::Pass, Serve::CloseSilent]);
         let (p11, session) = cached_behind(&relay);
         emulator.clear();
-        let before = handshakes(emulator);
-        let key = p11.private_key(session, EC);
-        keep_busy(&p11, session, key, 1000, || handshakes(emulator) > before);
+        let key = find_and_connect(emulator, &p11, session);
         thread::sleep(Duration::from_secs(2));
         p11.sign(session, CKM_ECDSA_SHA256, key, b"data").expect("a signature");
         assert_eq!((emulator.signs(), relay.accepted.load(Ordering::SeqCst)), (1, 3));

@@ -6,9 +6,10 @@ mod support;
 
 use cryptoki_sys::*;
 use std::path::PathBuf;
-use std::process::{Child, Command, Stdio};
+use std::process::Child;
 use stm_pkcs11::config::LedgerSettings;
 use stm_pkcs11::ledger::{Entry, Findings, Ledger, Outcome};
+use support::crowd::{REJECTED, is_one, one, sign_once};
 use support::{Emulator, P11};
 
 const RSA: &str = "demo-rsa-2048";
@@ -279,35 +280,9 @@ service_test!(
     }
 );
 
-/// Set in a process that signs once and ends: 0 with a signature, 3 where the budget refused it.
-const ONE: &str = "STM_PKCS11_TEST_ONE";
-
-fn sign_once() -> ! {
-    let p11 = P11::start();
-    let session = p11.open(0);
-    let key = p11.private_key(session, EC);
-    let signed = p11.sign(session, CKM_ECDSA_SHA256, key, b"data");
-    p11.finish();
-    let status = match signed {
-        Ok(_) => 0,
-        Err(CKR_FUNCTION_REJECTED) => 3,
-        Err(rv) => {
-            eprintln!("C_Sign: {rv:#x}");
-            1
-        }
-    };
-    std::process::exit(status)
-}
-
-/// Two hundred processes at once that run the test `name` again, which calls [`sign_once`] there.
+/// Two hundred processes at once that run the test `name` again.
 fn crowd(name: &str) -> Vec<Child> {
-    (0..200).map(|_| one(name)).collect()
-}
-
-fn one(name: &str) -> Child {
-    let mut command = Command::new(std::env::current_exe().expect("the test knows its own path"));
-    command.args([name, "--exact", "--nocapture", "--test-threads=1"]).env(ONE, "1").env("SM_LOG_LEVEL", "ERROR");
-    command.stdout(Stdio::null()).stderr(Stdio::piped()).spawn().expect("a process")
+    (0..200).map(|_| one(name, "ERROR")).collect()
 }
 
 service_test!(
@@ -315,7 +290,7 @@ service_test!(
     [("STM_PKCS11_LEDGER", "~/ledger"), ("STM_PKCS11_BUDGET", "150/day"), ("STM_PKCS11_TIMEOUT", "300")],
     [],
     |emulator: &Emulator| {
-        if std::env::var_os(ONE).is_some() {
+        if is_one() {
             sign_once();
         }
         let ended: Vec<_> = crowd("two_hundred_processes_at_once_spend_exactly_the_budget")
@@ -325,10 +300,10 @@ service_test!(
         let count = |status| ended.iter().filter(|output| output.status.code() == Some(status)).count();
         let odd: Vec<_> = ended
             .iter()
-            .filter(|output| !matches!(output.status.code(), Some(0 | 3)))
+            .filter(|output| !matches!(output.status.code(), Some(0 | REJECTED)))
             .map(|output| String::from_utf8_lossy(&output.stderr))
             .collect();
-        assert_eq!((count(0), count(3)), (150, 50), "{odd:?}");
+        assert_eq!((count(0), count(REJECTED)), (150, 50), "{odd:?}");
         assert_eq!(emulator.signs(), 150);
         let said = |output: &&std::process::Output| {
             let text = String::from_utf8_lossy(&output.stderr).into_owned();
@@ -347,14 +322,14 @@ service_test!(
     [("STM_PKCS11_LEDGER", "~/ledger"), ("STM_PKCS11_BUDGET", "150/day"), ("STM_PKCS11_TIMEOUT", "300")],
     [],
     |emulator: &Emulator| {
-        if std::env::var_os(ONE).is_some() {
+        if is_one() {
             sign_once();
         }
         emulator.call("PUT", "/latency", r#"{"sign_ms": 2500}"#);
         let name = "of_processes_that_are_killed_at_random_nothing_is_lost_and_what_is_unfinished_is_told";
         let (mut children, mut killed, mut dice) = (Vec::new(), Vec::new(), std::process::id() as usize);
         for number in 0..200 {
-            children.push(one(name));
+            children.push(one(name, "ERROR"));
             // One of five is killed while they start: anyone, or one that has a line, between append and answer.
             if number % 5 != 4 || !path().exists() {
                 continue;
@@ -381,7 +356,7 @@ service_test!(
             let own: Vec<_> = all.iter().filter(|entry| entry.pid == *id).map(Entry::outcome_name).collect();
             match output.status.code() {
                 Some(0) => assert_eq!(own, ["signed"]),
-                Some(3) => assert_eq!(own, [""; 0]),
+                Some(REJECTED) => assert_eq!(own, [""; 0]),
                 status => panic!("{status:?}: {}", String::from_utf8_lossy(&output.stderr)),
             }
         }

@@ -61,10 +61,8 @@ impl Guard {
             }
         }
         let own = format!("http://{host}");
-        for (name, value) in header(ORIGIN.as_str()).into_iter().map(|value| ("Origin", value)) {
-            if !value.eq_ignore_ascii_case(&own) {
-                return Err(Refusal::Origin(format!("{name}: {value}")));
-            }
+        if let Some(value) = header(ORIGIN.as_str()).iter().find(|value| !value.eq_ignore_ascii_case(&own)) {
+            return Err(Refusal::Origin(format!("Origin: {value}")));
         }
         let sites = header("sec-fetch-site");
         if let Some(value) = sites.iter().find(|value| !["same-origin", "none"].contains(&value.as_str())) {

@@ -1,9 +1,10 @@
 //! An entry: a sign request and its outcome, from two lines; or a reused signature, from one.
 
-use super::file::{self, LedgerFile};
-use super::line::{Kind, Line, Outcome};
+use super::file::LedgerFile;
+use super::line::{self, Kind, Line, Outcome};
 use super::open::Refusal;
-use std::collections::{BTreeMap, HashMap};
+use std::collections::BTreeMap;
+use std::path::PathBuf;
 
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Entry {
@@ -86,60 +87,61 @@ impl Entry {
     }
 }
 
-/// Joins lines to entries, in order.
-pub fn join(lines: impl Iterator<Item = Line>) -> Vec<Entry> {
-    let mut entries: Vec<Entry> = Vec::new();
-    let mut places = HashMap::new();
-    for line in lines {
+/// Puts entries together from their lines, in the order of the ledger.
+#[derive(Debug, Default)]
+pub struct Joining {
+    /// Requests without an outcome so far, by the number of their line.
+    open: BTreeMap<u64, Entry>,
+}
+
+impl Joining {
+    /// Takes the next line; returns the entry that it ends.
+    pub fn add(&mut self, line: Line) -> Option<Entry> {
         match line.line {
-            Kind::Head => {}
-            Kind::Request | Kind::Reused => {
-                places.insert(line.n, entries.len());
-                entries.push(Entry::of(line));
+            Kind::Head => None,
+            Kind::Reused => Some(Entry::of(line)),
+            Kind::Request => {
+                self.open.insert(line.n, Entry::of(line));
+                None
             }
             Kind::Completed => {
-                if let Some(place) = line.of.and_then(|of| places.get(&of)) {
-                    entries[*place].complete(line);
-                }
+                let mut entry = self.open.remove(&line.of?)?;
+                entry.complete(line);
+                Some(entry)
             }
         }
     }
-    entries
+
+    /// The requests that have no outcome, the oldest first.
+    pub fn unfinished(self) -> impl Iterator<Item = Entry> {
+        self.open.into_values()
+    }
 }
 
-/// All entries of a ledger, the oldest first.
+/// All entries of a ledger, the oldest first; none if there is no ledger.
 pub fn entries(ledger: &LedgerFile) -> Result<Vec<Entry>, Refusal> {
-    let mut all = Vec::new();
-    for path in ledger.files() {
-        file::each_line(&path, |_, line| all.extend(line))?;
-    }
-    Ok(join(all.into_iter()))
+    let mut entries = Vec::new();
+    visit_files(ledger.files(), |entry| entries.push(entry))?;
+    entries.sort_by_key(|entry| entry.n);
+    Ok(entries)
 }
 
 /// Calls `with` with every entry of a ledger, each as soon as its outcome is read, and those without one at the end. Only the
 /// entries without an outcome are in memory meanwhile.
-pub fn visit(ledger: &LedgerFile, mut with: impl FnMut(Entry)) -> Result<(), Refusal> {
-    let mut open: BTreeMap<u64, Entry> = BTreeMap::new();
-    let files = ledger.files();
-    if files.is_empty() {
-        file::each_line(ledger.path(), |_, _| {})?;
-    }
+pub fn visit(ledger: &LedgerFile, with: impl FnMut(Entry)) -> Result<(), Refusal> {
+    visit_files(ledger.all_files()?, with)
+}
+
+fn visit_files(files: Vec<PathBuf>, mut with: impl FnMut(Entry)) -> Result<(), Refusal> {
+    let mut joining = Joining::default();
     for path in files {
-        file::each_line(&path, |_, line| match line {
-            Some(line) if line.line == Kind::Request => {
-                open.insert(line.n, Entry::of(line));
+        line::each(&path, |_, line| {
+            if let Some(entry) = line.and_then(|line| joining.add(line)) {
+                with(entry);
             }
-            Some(line) if line.line == Kind::Reused => with(Entry::of(line)),
-            Some(line) if line.line == Kind::Completed => {
-                if let Some(mut entry) = line.of.and_then(|of| open.remove(&of)) {
-                    entry.complete(line);
-                    with(entry);
-                }
-            }
-            _ => {}
         })?;
     }
-    open.into_values().for_each(with);
+    joining.unfinished().for_each(with);
     Ok(())
 }
 
@@ -154,11 +156,15 @@ mod tests {
             Line { of: Some(2), outcome: Some(Outcome::Refused), why: Some("no".into()), ..line(4, Kind::Completed) };
         let stray = Line { of: Some(99), outcome: Some(Outcome::Signed), ..line(6, Kind::Completed) };
         let reused = Line { outcome: Some(Outcome::Reused), ..line(5, Kind::Reused) };
-        let found =
-            join([line(1, Kind::Head), line(2, Kind::Request), line(3, Kind::Request), end, reused, stray].into_iter());
+        let mut joining = Joining::default();
+        let lines = [line(1, Kind::Head), line(2, Kind::Request), line(3, Kind::Request), end, reused, stray];
+        let mut found: Vec<_> = lines.into_iter().filter_map(|line| joining.add(line)).collect();
+        found.extend(joining.unfinished());
+        found.sort_by_key(|entry| entry.n);
         let said: Vec<_> = found.iter().map(|entry| (&*entry.keypair, entry.outcome_name(), entry.counts())).collect();
         assert_eq!(said, [("k2", "refused", false), ("k3", "unfinished", true), ("k5", "reused", false)]);
     }
+
     #[test]
     fn a_visit_brings_every_entry_once_with_its_outcome() {
         let folder = tempfile::tempdir().unwrap();

@@ -4,23 +4,21 @@
 //! overwritten. The next file continues the old one, with the number of the next line, the totals and the hash of the
 //! last line. A process may end at any moment, even in the middle of a line. The next process then begins a new line.
 
+use super::end::End;
 use super::kept_file::KeptFile;
-use super::line::{self, HEAD, Kind, Line};
+use super::line::{self, Line};
 use super::lock::{Lock, LockFile, PATIENCE, beside};
 use super::open::{self, Refusal};
 use super::spent::Spent;
 use crate::timestamp::timestamp;
 use std::fs::File;
-use std::io::{self, BufRead, BufReader, Read, Seek, SeekFrom, Write};
+use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex};
 use std::time::SystemTime;
 
 /// The length after which a new file begins, in bytes.
 const LONGEST: u64 = 16 << 20;
-
-/// The number of bytes that are read first from the end of a file: a few lines.
-const GLANCE: u64 = 4096;
 
 /// The ledger at a path.
 #[derive(Debug, Clone)]
@@ -37,26 +35,6 @@ struct Left {
     lock: Option<LockFile>,
     /// The file and its end after our last line. Where another process wrote since, or renamed it, it is opened and read again.
     file: Option<(KeptFile, End)>,
-}
-
-/// Where the next line begins.
-#[derive(Debug, Clone, PartialEq, Eq)]
-struct End {
-    /// The number of the last complete line; 0 before the first.
-    n: u64,
-    spent: Spent,
-    /// The hash of the last line, complete or not.
-    hash: String,
-    /// Whether the last line is incomplete: it has no line feed.
-    torn: bool,
-    /// The length of the file, in bytes.
-    length: u64,
-}
-
-impl End {
-    fn none() -> Self {
-        Self { n: 0, spent: Spent::default(), hash: line::hash(b""), torn: false, length: 0 }
-    }
 }
 
 impl LedgerFile {
@@ -132,6 +110,15 @@ impl LedgerFile {
         files.push(self.path.clone());
         files.retain(|path| path.symlink_metadata().is_ok());
         files
+    }
+
+    /// The same, for readers of the whole ledger.
+    ///
+    /// # Errors
+    /// There are none.
+    pub fn all_files(&self) -> Result<Vec<PathBuf>, Refusal> {
+        let files = self.files();
+        if files.is_empty() { Err(line::missing(&self.path)) } else { Ok(files) }
     }
 
     /// The numbers of the renamed files, in order.
@@ -227,52 +214,11 @@ impl LedgerFile {
 
     /// Reads the end of a file, and no more than necessary. A file that does not begin like a ledger is refused.
     fn end(&self, file: &mut File) -> Result<End, Refusal> {
-        self.try_end(file).map_err(|error| self.unreadable(&error))?.ok_or_else(|| {
+        End::read(file).map_err(|error| self.unreadable(&error))?.ok_or_else(|| {
             let cause = format!("{} is not a ledger of stm-pkcs11 and was left unchanged", self.path.display());
             Refusal::new(cause, "set STM_PKCS11_LEDGER to another path, or move that file away")
         })
     }
-
-    fn try_end(&self, file: &mut File) -> io::Result<Option<End>> {
-        let length = file.metadata()?.len();
-        if length == 0 {
-            return Ok(Some(End::none()));
-        }
-        let mut head = vec![0; HEAD.len().min(length as usize)];
-        file.seek(SeekFrom::Start(0))?;
-        file.read_exact(&mut head)?;
-        if head != HEAD.as_bytes() {
-            return Ok(None);
-        }
-        let mut glance = GLANCE;
-        loop {
-            let begin = length.saturating_sub(glance);
-            let mut bytes = Vec::with_capacity(glance.min(length) as usize + 1);
-            file.seek(SeekFrom::Start(begin))?;
-            Read::by_ref(file).take(length - begin).read_to_end(&mut bytes)?;
-            if let Some(end) = last(&bytes, begin == 0, length) {
-                return Ok(Some(end));
-            }
-            if begin == 0 {
-                return Ok(None);
-            }
-            glance = glance.saturating_mul(16);
-        }
-    }
-}
-
-/// The end of a file from its last bytes; `None` if they do not contain a complete line.
-fn last(bytes: &[u8], whole: bool, length: u64) -> Option<End> {
-    let torn = bytes.last() != Some(&b'\n');
-    let text = if torn { bytes } else { &bytes[..bytes.len() - 1] };
-    let mut lines: Vec<&[u8]> = text.split(|byte| *byte == b'\n').collect();
-    if !whole {
-        // It may have begun before these bytes.
-        lines.remove(0);
-    }
-    let hash = line::hash(lines.last()?);
-    let found = lines.iter().rev().find_map(|text| Line::parse(text))?;
-    Some(End { n: found.n, spent: found.spent, hash, torn, length })
 }
 
 /// Writes all of a line, or nothing if the disk is full. Called under the lock.
@@ -292,48 +238,10 @@ fn write(file: &mut File, text: &str, length: u64) -> io::Result<()> {
     }
 }
 
-/// A line as stored, and its content if it is complete.
-pub type Text = (Vec<u8>, Option<Line>);
-
-/// All lines of a file, for readers of the whole ledger.
-pub fn lines(path: &Path) -> Result<Vec<Text>, Refusal> {
-    let mut lines = Vec::new();
-    each_line(path, |text, line| lines.push((text.to_vec(), line)))?;
-    Ok(lines)
-}
-
-/// Calls `with` with each line of a file as it is stored, and with its content if it is complete. One line at a time is in memory.
-pub fn each_line(path: &Path, mut with: impl FnMut(&[u8], Option<Line>)) -> Result<(), Refusal> {
-    let Some(file) = open::read(path)? else {
-        let remedy = "check the path; the first signature makes the ledger";
-        return Err(Refusal::new(format!("{} is not there", path.display()), remedy));
-    };
-    let mut file = BufReader::with_capacity(1 << 16, file);
-    let (mut text, mut first) = (Vec::new(), true);
-    loop {
-        text.clear();
-        let read = file.read_until(b'\n', &mut text);
-        read.map_err(|error| Refusal::io(&format!("{} cannot be read", path.display()), &error))?;
-        if text.is_empty() {
-            return Ok(());
-        }
-        if first && !text.starts_with(HEAD.as_bytes()) {
-            let cause = format!("{} is not a ledger of stm-pkcs11", path.display());
-            return Err(Refusal::new(cause, "name the file that STM_PKCS11_LEDGER names"));
-        }
-        first = false;
-        let text = text.strip_suffix(b"\n").unwrap_or(&text);
-        with(text, Line::parse(text));
-    }
-}
-
-/// Whether a line is the first of a file.
-pub fn is_head(line: &Line) -> bool {
-    line.line == Kind::Head
-}
-
 #[cfg(test)]
 mod tests {
+    use super::super::end::GLANCE;
+    use super::super::line::{HEAD, Kind};
     use super::*;
     use std::fs;
 
@@ -341,6 +249,15 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let file = LedgerFile { path: folder.path().join("ledger"), longest, left: Arc::default() };
         (folder, file)
+    }
+
+    /// A line as it is stored, with its content if it is complete.
+    type Stored = (Vec<u8>, Option<Line>);
+
+    fn lines(path: &Path) -> Result<Vec<Stored>, Refusal> {
+        let mut lines = Vec::new();
+        line::each(path, |text, line| lines.push((text.to_vec(), line)))?;
+        Ok(lines)
     }
 
     fn add(file: &LedgerFile) -> Line {

@@ -1,10 +1,13 @@
 //! A line of the ledger: one JSON object.
 
 use super::caller::Caller;
+use super::open::{self, Refusal};
 use super::spent::Spent;
 use data_encoding::HEXLOWER;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
+use std::io::{BufRead, BufReader};
+use std::path::Path;
 
 /// The beginning of the first line of every ledger.
 pub const HEAD: &str = "{\"ledger\":\"stm-pkcs11\",";
@@ -178,6 +181,33 @@ impl Line {
     /// Parses a line; `None` if it is not a complete line of a ledger.
     pub fn parse(text: &[u8]) -> Option<Self> {
         serde_json::from_slice(text).ok().filter(|line: &Self| line.n > 0)
+    }
+}
+
+/// The refusal of a ledger that does not exist.
+pub fn missing(path: &Path) -> Refusal {
+    Refusal::new(format!("{} is not there", path.display()), "check the path; the first signature makes the ledger")
+}
+
+/// Calls `with` with each line of a file as it is stored, and with its content if it is complete. One line at a time is in memory.
+pub fn each(path: &Path, mut with: impl FnMut(&[u8], Option<Line>)) -> Result<(), Refusal> {
+    let file = open::read(path)?.ok_or_else(|| missing(path))?;
+    let mut file = BufReader::with_capacity(1 << 16, file);
+    let (mut text, mut first) = (Vec::new(), true);
+    loop {
+        text.clear();
+        let read = file.read_until(b'\n', &mut text);
+        read.map_err(|error| Refusal::io(&format!("{} cannot be read", path.display()), &error))?;
+        if text.is_empty() {
+            return Ok(());
+        }
+        if first && !text.starts_with(HEAD.as_bytes()) {
+            let cause = format!("{} is not a ledger of stm-pkcs11", path.display());
+            return Err(Refusal::new(cause, "name the file that STM_PKCS11_LEDGER names"));
+        }
+        first = false;
+        let text = text.strip_suffix(b"\n").unwrap_or(&text);
+        with(text, Line::parse(text));
     }
 }
 

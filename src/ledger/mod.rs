@@ -10,6 +10,7 @@
 
 mod budget;
 mod caller;
+mod end;
 mod entry;
 mod file;
 mod kept_file;

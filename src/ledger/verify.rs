@@ -3,8 +3,8 @@
 //! The chain reveals lines that were changed, removed or inserted. It reveals truncation at the end only to users who
 //! noted the last hash before ([`Findings::head`]).
 
-use super::entry::{self, Entry};
-use super::file::{self, LedgerFile};
+use super::entry::{Entry, Joining};
+use super::file::LedgerFile;
 use super::line::{self, Kind, Line, Outcome};
 use super::open::Refusal;
 use super::spent::Spent;
@@ -107,27 +107,25 @@ impl Walk {
 /// Verifies a whole ledger. `noted` is a hash from an earlier verification.
 pub fn verify(ledger: &LedgerFile, noted: Option<&str>) -> Result<Findings, Refusal> {
     let mut walk = Walk::default();
-    let mut all = Vec::new();
+    let mut joining = Joining::default();
     let mut seen = noted.map(|noted| noted == line::hash(b""));
-    let files = ledger.files();
-    if files.is_empty() {
-        file::lines(ledger.path())?;
-    }
-    for path in files {
-        for (place, (text, line)) in (1..).zip(file::lines(&path)?) {
-            let name = path.file_name().map(Path::new).unwrap_or(&path).display().to_string();
-            walk.line(&format!("{name} line {place}"), &text, line.as_ref());
-            if (place == 1) != line.as_ref().is_some_and(file::is_head) {
+    for path in ledger.all_files()? {
+        let name = path.file_name().map(Path::new).unwrap_or(&path).display().to_string();
+        let mut place = 0;
+        line::each(&path, |text, line| {
+            place += 1;
+            walk.line(&format!("{name} line {place}"), text, line.as_ref());
+            if (place == 1) != line.as_ref().is_some_and(|line| line.line == Kind::Head) {
                 walk.wrong(&format!("{name} line {place}"), "only the first line of a file is a first line");
             }
             seen = seen.map(|seen| seen || noted == Some(&walk.hash));
-            all.extend(line);
-        }
+            line.and_then(|line| joining.add(line));
+        })?;
     }
     let mut findings = walk.findings;
     findings.head = walk.hash;
     findings.has_noted = seen;
-    findings.unfinished = entry::join(all.into_iter()).into_iter().filter(|entry| entry.outcome.is_none()).collect();
+    findings.unfinished = joining.unfinished().collect();
     Ok(findings)
 }
 

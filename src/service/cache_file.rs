@@ -141,15 +141,19 @@ pub fn now() -> u64 {
 }
 
 fn open(path: &Path) -> io::Result<File> {
+    options().read(true).open(path)
+}
+
+/// Opens a file of the cache directory: never through a link, and never blocking. A new one is for its owner alone.
+pub fn options() -> OpenOptions {
     let mut options = OpenOptions::new();
-    options.read(true);
     #[cfg(unix)]
     {
         use rustix::fs::OFlags;
         use std::os::unix::fs::OpenOptionsExt;
-        options.custom_flags((OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::NOCTTY).bits() as i32);
+        options.mode(0o600).custom_flags((OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::NOCTTY).bits() as i32);
     }
-    options.open(path)
+    options
 }
 
 /// Whether only this user can have written it.

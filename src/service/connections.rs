@@ -117,36 +117,23 @@ impl Connections {
     /// # Errors
     /// There are not enough resources for a connection.
     pub fn open_early(&self, url: Url) -> Result<(), Failure> {
-        {
-            let mut state = self.state.lock();
-            if state.made > 0 {
-                return Ok(());
-            }
-            state.made += 1;
+        let mut early = self.early.lock();
+        if self.state.lock().made > 0 {
+            return Ok(());
         }
-        let made = self.make();
-        let mut state = self.state.lock();
-        let connection = match made {
-            Ok(connection) => Arc::new(connection),
-            Err(failure) => {
-                state.made -= 1;
-                return Err(failure);
-            }
-        };
-        state.all.push(Arc::clone(&connection));
+        let taken = self.take()?;
+        let connection = Arc::clone(&taken.connection);
         connection.stash.arm();
-        let request = connection.client.get(url).send();
-        // It fails as soon as the connection is under way.
-        connection.runtime.block_on(async {
-            let mut request = pin!(request);
+        // Polled once: it fails as soon as the connection is under way.
+        taken.block_on(async {
+            let mut request = pin!(connection.client.get(url).send());
             poll_fn(|context| {
                 let _ = request.as_mut().poll(context);
                 Poll::Ready(())
             })
             .await;
         });
-        state.free.push(Arc::clone(&connection));
-        *self.early.lock() = Some((connection, Instant::now()));
+        *early = Some((connection, Instant::now()));
         Ok(())
     }
 
@@ -156,21 +143,28 @@ impl Connections {
         // Another thread drives it.
         let Some(mut early) = self.early.try_lock() else { return true };
         let Some((connection, since)) = &*early else { return false };
-        if since.elapsed() < UNUSED {
-            let drive = || poll_fn(|context| Poll::Ready(connection.stash.drive(context)));
+        if since.elapsed() >= UNUSED {
+            let entered = connection.runtime.enter();
+            connection.stash.clear();
+            drop(entered);
+            *early = None;
+            return false;
+        }
+        if connection.stash.is_connecting() {
+            let drive = || {
+                poll_fn(|context| {
+                    connection.stash.drive(context);
+                    Poll::Ready(())
+                })
+            };
             connection.runtime.block_on(async {
                 drive().await;
                 // The event loop looks what has arrived.
                 tokio::task::yield_now().await;
                 drive().await;
             });
-            return true;
         }
-        let runtime = connection.runtime.enter();
-        connection.stash.clear();
-        drop(runtime);
-        *early = None;
-        false
+        true
     }
 
     /// A request has taken the early connection, or will open its own.

@@ -40,13 +40,18 @@ impl Stash {
         self.armed.store(true, Relaxed);
     }
 
-    /// Drives the connection without waiting. Returns whether there is more to do.
-    pub fn drive(&self, context: &mut Context<'_>) -> bool {
+    pub fn is_connecting(&self) -> bool {
+        matches!(*self.content.lock(), Some(Content::Connecting(_)))
+    }
+
+    /// Drives the connection without waiting.
+    pub fn drive(&self, context: &mut Context<'_>) {
         let mut content = self.content.lock();
-        let Some(Content::Connecting(connecting)) = &mut *content else { return false };
-        let Poll::Ready(made) = connecting.as_mut().poll(context) else { return true };
-        *content = Some(Content::Open(made));
-        false
+        if let Some(Content::Connecting(connecting)) = &mut *content
+            && let Poll::Ready(made) = connecting.as_mut().poll(context)
+        {
+            *content = Some(Content::Open(made));
+        }
     }
 
     /// Closes the connection, if no request has taken it.
@@ -185,9 +190,14 @@ mod tests {
             stash.arm();
             assert!(connector.call(()).await.is_err());
             for _ in 0..drives {
-                poll_fn(|context| Poll::Ready(stash.drive(context))).await;
+                poll_fn(|context| {
+                    stash.drive(context);
+                    Poll::Ready(())
+                })
+                .await;
                 tokio::task::yield_now().await;
             }
+            assert_eq!(stash.is_connecting(), drives < 2);
             let number = connector.call(()).await.unwrap().number;
             (number, made.load(Relaxed))
         })

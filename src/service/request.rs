@@ -243,16 +243,12 @@ impl Line {
                 return Err(given_up(failure, attempt, asked));
             };
             Stats::add(&self.endpoint.stats.retries, 1);
-            let again = attempt + 1;
-            if retry::limits_rate(outcome) {
-                turns.refused(turn, asked);
-                log::info!("{failure}; attempt {again} follows");
-                turn = turns.wait(self.deadline.at()).await;
-            } else {
-                turn = None;
-            }
+            log::info!("{failure}; attempt {} in at least {} ms", attempt + 1, asked.unwrap_or(pause).as_millis());
+            turn = match retry::limits_rate(outcome) {
+                true => turns.after_refusal(turn, asked, self.deadline.at()).await,
+                false => None,
+            };
             if turn.is_none() {
-                log::info!("{failure}; attempt {again} in {} ms", pause.as_millis());
                 tokio::time::sleep(pause).await;
             }
             last = Some(failure);

@@ -5,7 +5,7 @@
 //! (`CKF_LIBRARY_CANT_CREATE_OS_THREADS`) or none can be started, the calling thread resolves the name, and may exceed
 //! the deadline. An address in `SM_HOST`, or a name in `/etc/hosts`, avoids this.
 
-use crate::host;
+use crate::host::{self, Spawner};
 use reqwest::dns::{Addrs, Name, Resolve, Resolving};
 use std::io;
 use std::net::{SocketAddr, ToSocketAddrs};
@@ -20,9 +20,13 @@ pub fn permit_threads(permitted: bool) {
     PERMITTED.store(permitted, Ordering::Relaxed);
 }
 
+fn spawner() -> Option<Spawner> {
+    host::spawner().filter(|_| PERMITTED.load(Ordering::Relaxed))
+}
+
 /// Whether a lookup keeps nobody waiting: it gets a thread of its own.
 pub fn is_aside() -> bool {
-    PERMITTED.load(Ordering::Relaxed) && host::spawner().is_some()
+    spawner().is_some()
 }
 
 pub struct Resolver;
@@ -35,8 +39,7 @@ fn look_up(name: &str) -> Found {
 
 /// Resolves on a separate thread, or on this one if none can be started.
 async fn aside(name: String, look_up: fn(&str) -> Found) -> Found {
-    let spawner = host::spawner().filter(|_| is_aside());
-    let Some(spawn) = spawner else { return look_up(&name) };
+    let Some(spawn) = spawner() else { return look_up(&name) };
     let (tell, told) = oneshot::channel();
     let for_thread = name.clone();
     let work = move || drop(tell.send(look_up(&for_thread)));

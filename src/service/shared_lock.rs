@@ -1,9 +1,10 @@
 //! Locks between the processes of one user: files in the cache directory, which nobody else can open.
 //!
 //! The system releases a lock when its process ends, however it ends. So a lock is never stale. Whoever cannot use the file
-//! goes on without it: the locks save requests, and protect nothing.
+//! continues without it: the locks save requests, and protect nothing.
 
-use std::fs::{File, OpenOptions, TryLockError};
+use super::cache_file::options;
+use std::fs::{File, TryLockError};
 use std::io;
 use std::path::Path;
 use std::time::{Duration, Instant};
@@ -82,17 +83,9 @@ fn open(path: &Path) -> io::Result<File> {
     }
 }
 
-/// Only a regular file of this user alone, never through a link, and never blocking.
+/// Only a regular file of this user alone, which nobody else can open.
 fn try_open(path: &Path) -> io::Result<File> {
-    let mut options = OpenOptions::new();
-    options.read(true).write(true).create(true).truncate(false);
-    #[cfg(unix)]
-    {
-        use rustix::fs::OFlags;
-        use std::os::unix::fs::OpenOptionsExt;
-        options.mode(0o600).custom_flags((OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::NOCTTY).bits() as i32);
-    }
-    let file = options.open(path)?;
+    let file = options().read(true).write(true).create(true).truncate(false).open(path)?;
     let meta = file.metadata()?;
     #[cfg(unix)]
     let private = {

@@ -3,7 +3,7 @@
 //! A process that was never refused draws turns for its first requests only, since many processes may have started with it.
 //! One that knows of a refusal draws one for every request, until the refusal is old.
 
-use super::pace::Turn;
+use super::pace::Pace;
 use super::pace_file::PaceFile;
 use crate::plural::counted;
 use std::path::PathBuf;
@@ -36,49 +36,48 @@ impl Turns {
     /// Before a request: waits for its turn, if it needs one.
     pub async fn first(&self, end: Instant) -> Drawn {
         let begun = self.begun.fetch_update(Relaxed, Relaxed, |begun| (begun < FIRST).then_some(begun + 1)).is_ok();
-        if begun || self.limited.load(Relaxed) { self.wait(end).await } else { None }
+        if begun || self.limited.load(Relaxed) { self.wait(end, |_, _| {}).await } else { None }
     }
 
-    /// Waits for the next turn. `None`, without waiting: there is no common pace, or the turn would use up more than half
-    /// of the time until `end`, which the request may need.
-    pub async fn wait(&self, end: Instant) -> Drawn {
-        loop {
-            let turn = self.draw(end)?;
-            if turn.wait.is_zero() {
-                return Some(turn.generation);
-            }
-            tokio::time::sleep(turn.wait).await;
-            if self.file.as_ref()?.change(|pace, _| pace.begin(turn))? {
-                return Some(turn.generation);
-            }
-        }
-    }
-
-    fn draw(&self, end: Instant) -> Option<Turn> {
-        let latest = end.saturating_duration_since(Instant::now()) / 2;
-        let (turn, limited, per_second) =
-            self.file.as_ref()?.change(|pace, now| (pace.turn(now, latest), pace.is_limited(), pace.per_second()))?;
-        self.limited.store(limited, Relaxed);
-        let turn = turn?;
-        if turn.wait >= NOTABLE {
-            let wait = turn.wait.as_millis();
-            log::info!(
-                "waiting {wait} ms for the other processes of this user: about {} a second",
-                counted(per_second, "request")
-            );
-        }
-        Some(turn)
-    }
-
-    /// The service refused a request, and asked for a pause: all processes keep it.
-    pub fn refused(&self, drawn: Drawn, asked: Option<Duration>) {
-        let Some(file) = &self.file else { return };
-        self.limited.store(true, Relaxed);
-        file.change(|pace, now| {
+    /// The service refused a request, and asked for a pause: all processes keep it, and this one waits for its next turn.
+    pub async fn after_refusal(&self, drawn: Drawn, asked: Option<Duration>, end: Instant) -> Drawn {
+        self.wait(end, |pace, now| {
             // A request without a turn was sent at this moment or before.
             let generation = drawn.unwrap_or_else(|| pace.generation());
             pace.refuse(now, generation, asked);
-        });
+        })
+        .await
+    }
+
+    /// Tells the others the news, and waits for the next turn. `None`, without waiting: there is no common pace, or the turn would use
+    /// up more than half of the time until `end`, which the request may need.
+    async fn wait(&self, end: Instant, news: impl FnOnce(&mut Pace, u64)) -> Drawn {
+        let file = self.file.as_ref()?;
+        let now = Instant::now();
+        let latest = now + end.saturating_duration_since(now) / 2;
+        let mut news = Some(news);
+        loop {
+            let left = latest.saturating_duration_since(Instant::now());
+            let (turn, limited, per_second) = file.change(|pace, now| {
+                if let Some(news) = news.take() {
+                    news(pace, now);
+                }
+                (pace.turn(now, left), pace.is_limited(), pace.per_second())
+            })?;
+            self.limited.store(limited, Relaxed);
+            let turn = turn?;
+            if turn.wait.is_zero() {
+                return Some(turn.generation);
+            }
+            if turn.wait >= NOTABLE {
+                let (wait, rate) = (turn.wait.as_millis(), counted(per_second, "request"));
+                log::info!("waiting {wait} ms for the other processes of this user: about {rate} a second");
+            }
+            tokio::time::sleep(turn.wait).await;
+            if file.change(|pace, _| pace.begin(turn))? {
+                return Some(turn.generation);
+            }
+        }
     }
 }
 
@@ -94,6 +93,13 @@ mod tests {
         Instant::now() + Duration::from_secs(10)
     }
 
+    impl Turns {
+        /// A refusal after which this process has no time to wait.
+        fn told(&self, asked: Duration) {
+            assert_eq!(run(self.after_refusal(None, Some(asked), Instant::now())), None);
+        }
+    }
+
     #[test]
     fn one_process_learns_from_the_refusal_of_another() {
         let folder = tempfile::tempdir().unwrap();
@@ -101,7 +107,10 @@ mod tests {
         let (one, other) = (turns(), turns());
         let drawn = run(one.first(soon()));
         assert!(drawn.is_some());
-        one.refused(drawn, Some(Duration::from_millis(200)));
+        let begun = Instant::now();
+        assert_ne!(run(one.after_refusal(drawn, Some(Duration::from_millis(200)), soon())), drawn);
+        assert!(begun.elapsed() >= Duration::from_millis(150), "{:?}", begun.elapsed());
+        one.told(Duration::from_millis(200));
         let begun = Instant::now();
         assert_ne!(run(other.first(soon())), drawn);
         assert!(begun.elapsed() >= Duration::from_millis(150), "{:?}", begun.elapsed());
@@ -113,7 +122,7 @@ mod tests {
         let turns = Turns::new(Some(folder.path().join("pace")));
         let drawn: Vec<_> = (0..4).map(|_| run(turns.first(soon())).is_some()).collect();
         assert_eq!(drawn, [true, true, false, false]);
-        turns.refused(None, Some(Duration::ZERO));
+        turns.told(Duration::ZERO);
         assert!(run(turns.first(soon())).is_some());
     }
 
@@ -121,7 +130,7 @@ mod tests {
     fn a_turn_that_comes_too_late_is_not_waited_for() {
         let folder = tempfile::tempdir().unwrap();
         let turns = Turns::new(Some(folder.path().join("pace")));
-        turns.refused(None, Some(Duration::from_secs(30)));
+        turns.told(Duration::from_secs(30));
         let begun = Instant::now();
         assert_eq!(run(turns.first(soon())), None);
         assert!(begun.elapsed() < Duration::from_secs(5));

@@ -5,6 +5,7 @@
 #![allow(clippy::missing_safety_doc, clippy::macro_metavars_in_unsafe, unsafe_code)]
 
 pub mod check;
+pub mod crowd;
 pub mod emulator;
 pub mod p11;
 pub mod template;

@@ -38,7 +38,7 @@ pub fn can(program: &Path, wanted: &Use<'_>) -> Result<(), String> {
 }
 
 /// Whether this version reads files of a kind: scripts came with version 2.8, together with [`EXTRACT_DATA`], and packages with 2.6.
-pub fn knows_kind(program: &Path, kind: Kind) -> bool {
+fn knows_kind(program: &Path, kind: Kind) -> bool {
     !matches!(kind, Kind::PowerShell | Kind::Appx) || knows(program, EXTRACT_DATA)
 }
 

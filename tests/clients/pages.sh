@@ -38,6 +38,11 @@
 # needs: gcc gcc
 # needs: pkg-config pkg-config
 # needs: file:/usr/include/xmlsec1/xmlsec/xmlsec.h libxmlsec1-dev
+# needs except on bookworm: ukify systemd-ukify
+# needs except on bookworm: file:/usr/lib/systemd/boot/efi/linuxx64.efi.stub systemd-boot-efi
+# needs except on bookworm: file:/usr/lib/x86_64-linux-gnu/libtss2-esys.so.0 libtss2-esys-3.0.2-0t64
+# needs except on bookworm: file:/usr/lib/x86_64-linux-gnu/libtss2-rc.so.0 libtss2-rc0t64
+# needs: objcopy binutils
 # needs: g++ g++
 # needs: curl curl
 # needs: jq jq
@@ -101,6 +106,11 @@ for page in "$ROOT"/docs/clients/*.md; do
     done
     # Tried by tests/windows/run.
     [[ $name != windows ]] || continue
+    not_on=$(sed -n "s/^<!-- not on $(codename): \(.*\) -->$/\1/p" "$page")
+    if [[ $not_on ]]; then
+        echo "$name.md is not tried: $not_on"
+        continue
+    fi
     if [[ $name == jsign && -z ${STM_TEST_JSIGN:-} ]]; then
         echo "jsign.md is not tried: no package registry has jsign; set STM_TEST_JSIGN to its folder"
         continue

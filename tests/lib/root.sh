@@ -32,9 +32,10 @@ keyring_of() {
     echo "${named:-/usr/share/keyrings/debian-archive-keyring.gpg}"
 }
 
-# make_root SUITE FOLDER: a minimal system in FOLDER, unless it is there, which reads packages as this machine does.
+# make_root SUITE FOLDER [ARCHITECTURE]: a minimal system in FOLDER, unless it is there, which reads packages as this machine does; of another
+# architecture if it is named.
 make_root() {
-    local suite=$1 folder=$2 made=$2.new program pocket mirror='' keyring='' address file proxy=''
+    local suite=$1 folder=$2 architecture=${3:-} made=$2.new program pocket mirror='' keyring='' address file proxy=''
     [[ ! -e $folder ]] || return 0
     for program in debootstrap apt-get; do
         command -v $program >/dev/null || { echo "$program is missing; install it with this machine's package manager" >&2; return 1; }
@@ -47,7 +48,7 @@ make_root() {
     mkdir -p "$made"
     # With container=lxc debootstrap needs no device nodes of its own.
     "${ISOLATED[@]}" env container=lxc ${proxy:+http_proxy="$proxy"} \
-        debootstrap --variant=minbase --include=ca-certificates,eatmydata --keyring="$keyring" "$suite" "$made" "$mirror" || {
+        debootstrap ${architecture:+--arch="$architecture"} --variant=minbase --include=ca-certificates,eatmydata --keyring="$keyring" "$suite" "$made" "$mirror" || {
         echo "debootstrap could not make $suite from $mirror; its messages are above" >&2
         return 1
     }

@@ -46,7 +46,8 @@ pub struct Mechanism {
 macro_rules! mechanisms {
     ($($(#[$condition:meta])? $mechanism_type:ident $scheme:expr;)*) => {
         /// Every mechanism in listing order: those that hash before those that sign a digest (a client that picks the
-        /// first should not have to hash), then digests, then key pair generation. Two kinds are missing because the
+        /// first should not have to hash), then digests, then key pair generation. PSS of a digest comes before PSS
+        /// that hashes: node-webcrypto-p11 picks the last, and cannot use the former. Two kinds are missing because the
         /// service cannot perform them: `CKM_RSA_X_509` (it always pads) and `CKM_HASH_ML_DSA*` (it has no such
         /// algorithm).
         pub static MECHANISMS: &[Mechanism] = &[$($(#[$condition])? Mechanism {
@@ -70,6 +71,7 @@ mechanisms! {
     CKM_SHA3_384_RSA_PKCS Pkcs1(Some(Sha3_384));
     CKM_SHA3_512_RSA_PKCS Pkcs1(Some(Sha3_512));
     CKM_SHA3_224_RSA_PKCS Pkcs1(Some(Sha3_224));
+    CKM_RSA_PKCS_PSS Pss(None);
     CKM_SHA256_RSA_PKCS_PSS Pss(Some(Sha256));
     CKM_SHA384_RSA_PKCS_PSS Pss(Some(Sha384));
     CKM_SHA512_RSA_PKCS_PSS Pss(Some(Sha512));
@@ -93,7 +95,6 @@ mechanisms! {
     #[cfg(feature = "slh-dsa")]
     CKM_SLH_DSA SlhDsa;
     CKM_RSA_PKCS Pkcs1(None);
-    CKM_RSA_PKCS_PSS Pss(None);
     CKM_ECDSA Ecdsa(None);
     CKM_SHA256 Hash(Sha256);
     CKM_SHA384 Hash(Sha384);
@@ -239,11 +240,18 @@ mod tests {
 
     #[test]
     fn mechanisms_that_hash_come_before_raw_ones_and_digests_after_both() {
-        let raw = |m: &Mechanism| matches!(m.scheme, Pkcs1(None) | Pss(None) | Ecdsa(None));
+        let raw = |m: &Mechanism| matches!(m.scheme, Pkcs1(None) | Ecdsa(None));
         let first_raw = MECHANISMS.iter().position(raw).unwrap();
         let last_sign = MECHANISMS.iter().rposition(|m| m.is_sign() && !raw(m)).unwrap();
         let first_digest = MECHANISMS.iter().position(Mechanism::is_digest).unwrap();
         assert!(last_sign < first_raw && first_raw < first_digest);
+    }
+
+    #[test]
+    fn raw_pss_comes_before_pss_that_hashes_and_after_pkcs1_that_hashes() {
+        let place = |wanted: fn(Scheme) -> bool| MECHANISMS.iter().position(|m| wanted(m.scheme)).unwrap();
+        assert!(place(|scheme| scheme == Pss(None)) < place(|scheme| matches!(scheme, Pss(Some(_)))));
+        assert!(place(|scheme| matches!(scheme, Pkcs1(Some(_)))) < place(|scheme| scheme == Pss(None)));
     }
 
     #[test]
@@ -258,7 +266,7 @@ mod tests {
     #[test]
     fn mechanisms_are_single_part_where_the_standard_says_so() {
         let single = MECHANISMS.iter().filter(|m| m.is_sign() && m.single_part()).map(|m| m.mechanism_type);
-        assert_eq!(single.collect::<Vec<_>>(), [CKM_RSA_PKCS, CKM_RSA_PKCS_PSS, CKM_ECDSA]);
+        assert_eq!(single.collect::<Vec<_>>(), [CKM_RSA_PKCS_PSS, CKM_RSA_PKCS, CKM_ECDSA]);
     }
 
     #[test]

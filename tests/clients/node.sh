@@ -4,19 +4,18 @@
 # signs: files
 # needs: node nodejs
 # needs: npm npm
+# needs: g++ g++
+# needs: make make
+# needs: python3 python3
 # needs: openssl openssl
 # needs: curl curl
 # needs: jq jq
 source "$(dirname "$0")/../lib/client.sh"
+# shellcheck source=tests/lib/node.sh
+source "$ROOT/tests/lib/node.sh"
 
-# One folder of packages for all runs; npm builds pkcs11js with the C++ compiler.
-packages=$TARGET/test-node
-(
-    flock 9
-    [[ -d $packages/node_modules/pkcs11js ]] ||
-        HOME=$USER_HOME npm install --silent --no-fund --no-audit --prefix "$packages" pkcs11js@2 9>&-
-) 9>"$TARGET/test-node.lock"
-export NODE_PATH=$packages/node_modules MODULE
+node_with pkcs11js@2
+export MODULE
 start_service
 text file
 changed file changed-file

@@ -44,21 +44,18 @@
 # needs except on bookworm: file:/usr/lib/x86_64-linux-gnu/libtss2-rc.so.0 libtss2-rc0t64
 # needs: objcopy binutils
 # needs: g++ g++
+# needs: make make
 # needs: curl curl
 # needs: jq jq
 source "$(dirname "$0")/../lib/client.sh"
 source "$ROOT/tests/lib/python.sh"
+# shellcheck source=tests/lib/node.sh
+source "$ROOT/tests/lib/node.sh"
 # shellcheck source=tests/lib/packages.sh
 source "$ROOT/tests/lib/packages.sh"
 
 python_with python-pkcs11 PyKCS11 'pyHanko[pkcs11]' pyhanko-cli 'esptool[hsm]'
-packages=$TARGET/test-node
-(
-    flock 9
-    [[ -d $packages/node_modules/pkcs11js ]] ||
-        HOME=$USER_HOME npm install --silent --no-fund --no-audit --prefix "$packages" pkcs11js@2 9>&-
-) 9>"$TARGET/test-node.lock"
-export NODE_PATH=$packages/node_modules
+node_with pkcs11js@2 node-webcrypto-p11@2
 
 start_service
 export MODULE KEYPAIR=demo-rsa-3072 STM_PKCS11_TIMESTAMP=$STM_EMULATOR_TSA

@@ -35,6 +35,10 @@ source "$ROOT/tests/lib/service.sh"
 # shellcheck source=tests/lib/files.sh
 source "$ROOT/tests/lib/files.sh"
 
+# shellcheck source=tests/lib/java.sh
+source "$ROOT/tests/lib/java.sh"
+quick_java "$WORK/java-programs"
+
 # Processes that the script started and that must not outlive it: add with `CHILDREN+=($!)`.
 CHILDREN=()
 

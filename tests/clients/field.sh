@@ -21,6 +21,7 @@
 # with the right alias, with one that is not there, with signatures that are refused, and with a stand-in that prints what scripts
 # look for and signs nothing. `tests/clients/field.sh NAME` runs those whose names begin so.
 source "$(dirname "$0")/../lib/client.sh"
+source "$ROOT/tests/lib/signable.sh"
 
 start_service
 export STM_PKCS11_CACHE=off STM_PKCS11_TIMESTAMP=$STM_EMULATOR_TSA RAUC_PKCS11_MODULE=$MODULE SM_LOG_OUTPUT=file
@@ -164,6 +165,22 @@ as_given() { # FOLDER SCRIPT: what the script was given is as it was
     done
 }
 
+# too_old SCRIPT ALIAS: it is given a file that the installed osslsigncode is too old for. It fails with the version that is not, and spends nothing.
+too_old() {
+    local script=$1 name folder
+    name=$(basename "$script")
+    folder=$WORK/run/$name-$2
+    export ALIAS=$2 SM_KEYPAIR_ALIAS=$2
+    prepare "$script" "$folder"
+    forget_requests
+    refuses "$name: with osslsigncode before 2.8 the script notices" field "$folder" "$script" links
+    cp "$SAID" refused
+    says "  and says which version signs the file" 'osslsigncode .* is too old for files of this kind: version 2.8 or later signs them' cat refused
+    says "  and where it is" 'install osslsigncode 2.8 or later .*bookworm-backports' cat refused
+    same "  and nothing is spent" "$(made)" 0
+    check "  and nothing is changed" as_given "$folder" "$script"
+}
+
 # field_test SCRIPT ALIAS
 field_test() {
     local script=$1 name folder expected
@@ -213,15 +230,20 @@ field_test() {
 for alias in demo-rsa-3072 demo-ec-p384; do
     certificates_of "$alias"
 done
-ran=0
+ran=0 own_path=$PATH
 for script in "$ROOT/tests/field/${1:-}"*; do
     need=$(head_of "$script" needs)
+    PATH=$own_path
     if [[ $need == jsign ]]; then
         # No package registry has jsign.
         [[ ${STM_TEST_JSIGN:-} ]] || { echo "not run: $(basename "$script"), STM_TEST_JSIGN is not set"; continue; }
-        PATH=$PATH:$STM_TEST_JSIGN
+        PATH=$own_path:$STM_TEST_JSIGN
     fi
     ran=$((ran + 1))
+    if head_of "$script" given | grep -q '^ps1 ' && ! osslsigncode_since 2.8 && ! command -v jsign >/dev/null; then
+        too_old "$script" demo-rsa-3072
+        continue
+    fi
     field_test "$script" demo-rsa-3072
     # Where the algorithm of the key matters to the script itself.
     case $(head_of "$script" checked) in

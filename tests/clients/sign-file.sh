@@ -59,8 +59,19 @@ leaves_nothing() {
 
 # One unsigned file of each kind: unsigned/*
 signable unsigned
-kinds=(program.exe release.msi release.cab release.cat release.ps1 program.jar app.apk)
+vsix unsigned/demo.vsix
+kinds=(program.exe release.msi release.cab release.cat program.jar app.apk)
 [[ -z $jsign ]] || kinds+=(release.vbs demo.nupkg demo.appx)
+# A script, if a program here signs it. Version 2.5 of osslsigncode, that of Debian 12, does not.
+script=release.ps1
+if [[ $jsign ]] || osslsigncode_reads release.ps1; then kinds+=(release.ps1); else script=release.cat; fi
+# to_verify NAME: what verify-file says to do about such a file, if no program here verifies it.
+to_verify() {
+    case $1 in
+        *.vbs | *.nupkg) echo 'verify the file on the system that uses it' ;;
+        *) echo 'install osslsigncode 2.8 or later' ;;
+    esac
+}
 
 for alias in demo-rsa-3072 demo-ec-p256; do
     appx_for "$alias" unsigned/demo.appx
@@ -78,27 +89,48 @@ for alias in demo-rsa-3072 demo-ec-p256; do
         printf '%s\t%s\t%s\t%s\t%s\n' "$(jq -r '.[0].kind' plan.json)" "$(jq -r '.[0].program' plan.json)" \
             "$([[ $name == *.apk ]] && echo 'has none' || echo yes)" "$asked" "$made" >>matrix
         check "  and verifies up to the root by another program" verifies "$file"
-        [[ $name == *.apk || $name == *.vbs ]] || check "  and is stamped" is_stamped "$file"
+        [[ $name == *.apk ]] || check "  and is stamped" is_stamped "$file"
         altered "$file" changed
         refuses "  and a changed file is refused" verifies changed/"$name"
         same "  its mode is kept" "$(stat -c %a "$file")" 640
         in_vain "  it is not signed again" 'the file is signed already' "${sign_file[@]}" --keypair "$alias" "$file"
-        case $name in
-            *.vbs | *.nupkg) ;;
-            *)
-                check "  verify-file accepts it" "$COMPANION" verify-file --ca-file "$ROOT_PEM" "$file"
-                refuses "  verify-file refuses a changed one" "$COMPANION" verify-file --ca-file "$ROOT_PEM" "changed/$name"
-                refuses "  verify-file refuses an unsigned one" "$COMPANION" verify-file --ca-file "$ROOT_PEM" "unsigned/$name"
-                ;;
-        esac
+        if osslsigncode_reads "$name"; then
+            check "  verify-file accepts it" "$COMPANION" verify-file --ca-file "$ROOT_PEM" "$file"
+            refuses "  verify-file refuses a changed one" "$COMPANION" verify-file --ca-file "$ROOT_PEM" "changed/$name"
+        else
+            refuses "  verify-file does not vouch for it" "$COMPANION" verify-file --ca-file "$ROOT_PEM" "$file"
+            cp "$SAID" refused
+            says "  and says why" 'why: no program here verifies an? ' cat refused
+            says "  and what to do" "to do: $(to_verify "$name")" cat refused
+        fi
+        refuses "  verify-file refuses an unsigned one" "$COMPANION" verify-file --ca-file "$ROOT_PEM" "unsigned/$name"
+        cp "$SAID" refused
+        says "  and says why" 'the file is not signed' cat refused
     done
     leaves_nothing
 done
 if [[ -z $jsign ]]; then
-    echo 'scripts other than PowerShell, NuGet and APPX are not tried: they need jsign; set STM_TEST_JSIGN to its folder'
-    if ! command -v jsign >/dev/null; then
-        in_vain "a NuGet package without jsign is refused" 'jsign is not installed' "${sign_file[@]}" --keypair demo-rsa-3072 unsigned/demo.nupkg
-    fi
+    echo 'scripts other than PowerShell and NuGet packages are not signed: they need jsign; set STM_TEST_JSIGN to its folder'
+fi
+
+# A file that no program here signs is refused before another one is signed.
+# refused_file PROMISE PATTERN REMEDY FILE [WORD...]: with these words before the command.
+refused_file() {
+    local promise=$1 pattern=$2 remedy=$3 file=$4
+    shift 4
+    in_vain "$promise" "$pattern" "$@" "${sign_file[@]}" --keypair demo-rsa-3072 --out refused-files unsigned/program.exe "$file"
+    says "  and what to do: $remedy" "to do: .*$remedy" cat refused
+    same "  and writes nothing" "$(ls refused-files)" ''
+}
+mkdir refused-files
+if ! command -v jsign >/dev/null; then
+    refused_file "a NuGet package without jsign is refused" 'jsign is not installed' 'install the package of .*jsign' unsigned/demo.nupkg
+    refused_file "  and so is a Windows script" 'jsign is not installed' 'install the package of .*jsign' unsigned/release.vbs
+    appx_for demo-rsa-3072 unsigned/demo.appx
+    for name in release.ps1 demo.appx; do
+        osslsigncode_reads "$name" || refused_file "this osslsigncode is too old for $name" 'osslsigncode .* is too old for files of this kind: version 2.8 or later signs them' \
+            'install osslsigncode 2.8 or later .*bookworm-backports.*, or jsign 7.0 or later' "unsigned/$name"
+    done
 fi
 
 # What verify-file tells
@@ -116,6 +148,9 @@ spends 3 "programs under any names are signed" "${sign_file[@]}" --keypair demo-
 for file in named/*; do check "  $file verifies" osslsigncode_verifies "$file"; done
 mkdir -p tree/inner && cp unsigned/program.exe unsigned/release.ps1 tree && cp unsigned/program.exe tree/inner && text tree/readme.txt
 in_vain "a directory is refused without --recursive" 'use --recursive' "${sign_file[@]}" --keypair demo-rsa-3072 tree
+[[ $script == release.ps1 ]] || in_vain "  and as a whole where a script in it cannot be signed" 'version 2.8 or later signs them' "${sign_file[@]}" --keypair demo-rsa-3072 --recursive tree
+[[ $script == release.ps1 ]] || mv tree/release.ps1 tree/release.txt
+[[ $script == release.ps1 ]] || cp "unsigned/$script" tree
 spends 3 "a directory is signed with --recursive" "${sign_file[@]}" --keypair demo-rsa-3072 --recursive tree
 spends 0 "  and skipped as a whole with --skip-signed" "${sign_file[@]}" --keypair demo-rsa-3072 --recursive --skip-signed tree
 
@@ -149,9 +184,11 @@ for name in program.exe release.cab release.msi program.jar; do
     spends 1 "  --force leaves one" "${sign_file[@]}" --keypair demo-ec-p256 --force "two-$name"
     same "  the new one" "$("$COMPANION" verify-file --ca-file "$ROOT_PEM" --json "two-$name" | jq -r '.[0].signatures | map(.signer | contains("demo-ec-p256")) | tostring')" '[true]'
 done
-in_vain "a second signature is not added to a script" 'room for one signature' "${sign_file[@]}" --keypair demo-ec-p256 --append demo-rsa-3072/release.ps1
+for name in release.cat "$script"; do
+    in_vain "a second signature is not added to $name" 'room for one signature' "${sign_file[@]}" --keypair demo-ec-p256 --append "demo-rsa-3072/$name"
+done
 mkdir out
-spends 2 "--out leaves the originals" "${sign_file[@]}" --keypair demo-rsa-3072 --out out unsigned/program.exe unsigned/release.ps1
+spends 2 "--out leaves the originals" "${sign_file[@]}" --keypair demo-rsa-3072 --out out unsigned/program.exe "unsigned/$script"
 check "  as they were" cmp unsigned/program.exe named/../unsigned/program.exe
 refuses "  unsigned" osslsigncode_verifies unsigned/program.exe
 check "  and writes signed ones" osslsigncode_verifies out/program.exe
@@ -169,9 +206,9 @@ same "  a link" "$(readlink link.exe)" linked.exe
 cp unsigned/program.exe twice.exe
 spends 1 "a file that is named twice is signed once" "${sign_file[@]}" --keypair demo-rsa-3072 twice.exe ./twice.exe
 
-# An osslsigncode that has no extract-data, as those before 2.8: the content is read from a worthless signature of a copy.
-mkdir old aged
+# Programs that lack what a later version has: each says so of itself, and sign-file reads it before it spends anything.
 real=$(command -v osslsigncode)
+mkdir old old-jsign old-apksigner aged
 cat >old/osslsigncode <<OLD
 #!/bin/sh
 case \$1 in
@@ -180,21 +217,42 @@ case \$1 in
     *) exec $real "\$@" ;;
 esac
 OLD
-chmod +x old/osslsigncode
+printf '#!/bin/sh\necho "commands: sign (default), timestamp"; echo "timestamp:"; echo "signs executable files, MSI and scripts (PowerShell)"\n' >old-jsign/jsign
+# shellcheck disable=SC2016 # for the inner shell
+printf '#!/bin/sh\n[ "$2" = --help ] && echo "--min-sdk-version --v1-signing-enabled --v2-signing-enabled --v3-signing-enabled"\n' >old-apksigner/apksigner
+chmod +x old*/*
+# Before 2.8 osslsigncode has no extract-data: the content is read from a worthless signature of a copy.
+certificates_of demo-ec-p256
+cp demo-ec-p256.pub aged.pub
+cp demo-ec-p256.pem aged.pem
 for name in program.exe release.msi release.cab release.cat; do
     cp "unsigned/$name" aged
     spends 1 "$name is signed with an older osslsigncode" env PATH="$PWD/old:$PATH" "${sign_file[@]}" --keypair demo-ec-p256 "aged/$name"
     check "  and verifies" verifies "aged/$name"
 done
+appx_for demo-ec-p256 unsigned/demo.appx
+for name in release.ps1 demo.appx; do
+    if [[ -n $jsign ]]; then
+        cp "unsigned/$name" aged
+        # shellcheck disable=SC2016 # for the inner shell
+        spends 1 "$name is signed by jsign, beside an older osslsigncode that cannot verify it" \
+            bash -c '"$@" >unverified 2>&1' - env PATH="$PWD/old:$PATH" "${sign_file[@]}" --keypair demo-ec-p256 "aged/$name"
+        says "  and says that nobody has verified the file" 'no program here verifies an? .*; its signature was verified' cat unverified
+        check "  which it is nevertheless" verifies "aged/$name"
+    else
+        refused_file "$name is not" 'version 2.8 or later signs them' 'install osslsigncode 2.8 or later' "unsigned/$name" env PATH="$PWD/old:$PATH"
+    fi
+    in_vain "$name is refused where --tool names the older one" 'version 2.8 or later signs them' env PATH="$PWD/old:$PATH" \
+        "${sign_file[@]}" --keypair demo-ec-p256 --tool osslsigncode "unsigned/$name"
+done
+refused_file "a NuGet package is refused with a jsign that does not know it" 'jsign .* is too old for files of this kind: its help does not name NuGet' \
+    'install jsign 7.0 or later' unsigned/demo.nupkg env PATH="$PWD/old-jsign:$PATH"
+refused_file "a Visual Studio extension is refused, since no version of jsign signs it" 'does not sign files of this kind: its help does not name VSIX' \
+    'sign the extension on Windows' unsigned/demo.vsix env PATH="$PWD/old-jsign:$PATH"
+refused_file "an Android package is refused with an apksigner that does not know scheme v4" 'apksigner .* is too old: it does not know --v4-signing-enabled' \
+    'install the Android build tools, 30.0 or later' unsigned/app.apk env PATH="$PWD/old-apksigner:$PATH"
 if [[ -n $jsign ]]; then
-    cp unsigned/release.ps1 aged
-    # shellcheck disable=SC2016 # for the inner shell
-    spends 1 "a script is signed by jsign, beside an older osslsigncode that cannot verify it" \
-        bash -c '"$@" >unverified 2>&1' - env PATH="$PWD/old:$PATH" "${sign_file[@]}" --keypair demo-ec-p256 aged/release.ps1
-    says "  and says that nobody has verified the file" 'no program here verifies a PowerShell script; its signature was verified' cat unverified
-    check "  which a newer one does" verifies aged/release.ps1
-else
-    in_vain "a script is not" 'version 2.8 or later signs them' env PATH="$PWD/old:$PATH" "${sign_file[@]}" --keypair demo-ec-p256 unsigned/release.ps1
+    refused_file "  and with the jsign of today" 'does not sign files of this kind: its help does not name VSIX' 'sign the extension on Windows' unsigned/demo.vsix
 fi
 
 # What scripts read

@@ -40,6 +40,15 @@ appx_for() {
     (cd appx && zip -q -X ../"$2" AppxManifest.xml AppxBlockMap.xml '[Content_Types].xml')
 }
 
+# vsix FILE: a Visual Studio extension, which no program signs so far.
+vsix() {
+    mkdir -p vsix
+    echo '<PackageManifest xmlns="http://schemas.microsoft.com/developer/vsx-schema/2011"/>' >vsix/extension.vsixmanifest
+    echo '<?xml version="1.0" encoding="utf-8"?><Types xmlns="http://schemas.openxmlformats.org/package/2006/content-types"><Default Extension="vsixmanifest" ContentType="text/xml"/></Types>' \
+        >'vsix/[Content_Types].xml'
+    (cd vsix && zip -q -X ../"$1" '[Content_Types].xml' extension.vsixmanifest)
+}
+
 # catalogue FILE: one member: a signed message of PKCS#7 without signers around a list of digests.
 catalogue() {
     cat >catalogue.cnf <<'CNF'
@@ -111,39 +120,72 @@ verifies() {
                 grep -qF "$(openssl dgst -sha256 -binary "unsigned/$(basename "$1")" | openssl base64)" properties &&
                 cmp <(unzip -p "$1" demo.nuspec) <(unzip -p "unsigned/$(basename "$1")" demo.nuspec)
             ;;
-        *.vbs) vbs_verifies "$1" ;;
-        *) osslsigncode_verifies "$1" ;;
+        *) if osslsigncode_reads "$1"; then osslsigncode_verifies "$1"; else message_verifies "$1"; fi ;;
     esac
 }
 
-# The signature of a script is a message in its last lines, each after "'' SIG '' ". It is of the text in UTF-16 with its number of
-# characters behind it.
-vbs_verifies() { # FILE
-    local folder=${1%/*} body=script.body attributes
-    sed -n "s/^'' SIG '' //p" "$1" | tr -d '\r' | grep -v 'signature block' | base64 -d >script.p7
-    head -c "$(stat -c %s unsigned/release.vbs)" "$1" >"$body"
-    openssl asn1parse -inform DER -in script.p7 >script.asn1
-    # The digest in the message, the signed attributes, and the signature: at depths 7 and 5 of the message.
-    grep -q "d=7 .*OCTET STRING .*:$({ iconv -t UTF-16LE "$body" && printf '\x10\0\0\0'; } | sha256sum | cut -d' ' -f1 | tr a-f A-F)" script.asn1 || return 1
-    attributes=$(sed -nE 's/^ *([0-9]+):d=5 .*cont \[ 0 \].*/\1/p' script.asn1 | tail -1)
-    openssl asn1parse -inform DER -in script.p7 -strparse "$attributes" -noout -out script.set
-    python3 - "$attributes" <<'PYTHON'
-import sys
-message, at = open("script.p7", "rb").read(), int(sys.argv[1])
-def whole(at):
-    first = message[at + 1]
-    head, length = (2, first) if first < 128 else (2 + first - 128, int.from_bytes(message[at + 2:at + 2 + first - 128], "big"))
-    return head, length
-head, length = whole(at)
-open("script.set", "wb").write(b"\x31" + message[at + 1:at + head + length])
-at += head + length
-head, length = whole(at)  # the signature algorithm
-at += head + length
-head, length = whole(at)
-open("script.sig", "wb").write(message[at + head:at + head + length])
-PYTHON
+# osslsigncode_since VERSION: whether the installed one is that version or a later one.
+osslsigncode_since() {
+    local installed
+    installed=$(osslsigncode --version | sed -n 's/^osslsigncode \([0-9.]*[0-9]\).*/\1/p')
+    [[ $(printf '%s\n' "$1" "$installed" | sort -V | sed -n 1p) == "$1" ]]
+}
+
+# osslsigncode_reads FILE: whether the installed version signs and verifies such a file. Packages came with version 2.7, scripts with 2.8;
+# sign-file requires 2.8 for both.
+osslsigncode_reads() {
+    case $1 in
+        *.vbs | *.nupkg) false ;;
+        *.ps1 | *.appx) osslsigncode_since 2.8 ;;
+        *) true ;;
+    esac
+}
+
+# message_of FILE: the message that is the signature of a script or a package, in message.p7. In a script it is in comments at the end.
+message_of() {
+    local comment
+    case $1 in
+        *.appx) unzip -p "$1" AppxSignature.p7x | tail -c +5 >message.p7 ;; # behind "PKCX"
+        *)
+            comment='# '
+            [[ $1 != *.vbs ]] || comment="'' SIG '' "
+            sed -n "/^${comment}.*Begin signature block/,/^${comment}.*End signature block/s/^$comment//p" "$1" | tr -d '\r' |
+                grep -v 'signature block' | base64 -d >message.p7
+            ;;
+    esac
+}
+
+# message_verifies FILE: whether the message in it is of the file, has a good signature of the keypair that its folder is called after, and the
+# issuers of its certificate. For files that the installed osslsigncode does not read.
+message_verifies() {
+    local folder=${1%/*} digest
+    message_of "$1" && digest=$(python3 "$ROOT/tests/lib/indirect.py" message.p7) || return 1
+    case $1 in
+        *.ps1) same_text "$digest" <(head -c "$(stat -c %s unsigned/release.ps1)" "$1" | iconv -t UTF-16LE) ;;
+        # With the number of its characters behind it.
+        *.vbs) same_text "$digest" <(head -c "$(stat -c %s unsigned/release.vbs)" "$1" | iconv -t UTF-16LE && printf '\x10\0\0\0') ;;
+        # Digests of all before the signature, of the list of types, and of the list of blocks.
+        *.appx)
+            digests_of_appx "$1" >appx.digests
+            [[ $digest == 41505058*41585043"$(sed -n 1p appx.digests)"41584344*41584354"$(sed -n 2p appx.digests)"4158424d"$(sed -n 3p appx.digests)"* ]]
+            ;;
+    esac || return 1
     [[ -e $folder.pub ]] || certificates_of "$folder"
-    openssl dgst -sha256 -verify "$folder.pub" -signature script.sig script.set
+    openssl pkcs7 -inform DER -in message.p7 -print_certs -out message.pem
+    openssl verify -purpose any -CAfile "$ROOT_PEM" -untrusted message.pem "$folder.pem" || return 1
+    openssl dgst -sha256 -verify "$folder.pub" -signature message.p7.sig message.p7.set
+}
+same_text() { # SHA-256 FILE
+    [[ $1 == "$(sha256sum <"$2" | cut -d' ' -f1)" ]]
+}
+digests_of_appx() {
+    python3 - "$1" <<'PYTHON'
+import hashlib, sys, zipfile
+with zipfile.ZipFile(sys.argv[1]) as package, open(sys.argv[1], "rb") as file:
+    before = file.read(package.getinfo("AppxSignature.p7x").header_offset)
+    for part in before, package.read("[Content_Types].xml"), package.read("AppxBlockMap.xml"):
+        print(hashlib.sha256(part).hexdigest())
+PYTHON
 }
 
 is_stamped() { # FILE
@@ -158,6 +200,12 @@ is_stamped() { # FILE
             grep -Eq 'id-smime-aa-timeStampToken|:1.3.6.1.4.1.311.3.3.1' signature.asn1
             ;;
         *)
+            if ! osslsigncode_reads "$1"; then
+                message_of "$1"
+                openssl asn1parse -inform DER -in message.p7 >message.asn1
+                grep -q ':1.3.6.1.4.1.311.3.3.1' message.asn1
+                return
+            fi
             osslsigncode verify -CAfile "$ROOT_PEM" -TSA-CAfile "$ROOT_PEM" -in "$1" >verified 2>&1
             grep -q 'Timestamp Server Signature verification: ok' verified
             ;;

@@ -71,6 +71,12 @@ impl Kind {
         self.row().name
     }
 
+    /// "an APPX or MSIX package"
+    pub fn with_article(self) -> String {
+        let name = self.name();
+        format!("{} {name}", if name.starts_with(['A', 'E', 'I', 'O', 'U']) { "an" } else { "a" })
+    }
+
     /// The programs that sign it on this system, the preferred one first.
     pub fn tools(self) -> &'static [Tool] {
         if cfg!(windows) { self.row().windows } else { self.row().elsewhere }

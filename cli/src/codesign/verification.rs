@@ -30,18 +30,15 @@ pub fn verify(path: &Path, anchors: &Anchors) -> Result<Verification, Failure> {
     let work =
         tempfile::tempdir().map_err(|error| Failure::new(what(), error, "make room in the temporary directory"))?;
     let trust = anchors.trust(kind, work.path());
-    let mut missing = None;
     for tool in kind.tools() {
-        let Some(found): Option<Found> = tool.find() else {
-            missing = missing.or(Some(tool.program()));
-            continue;
-        };
+        let Some(found): Option<Found> = tool.find() else { continue };
         let verified = found.verify(path, &trust).map_err(|failure| failure.about(what()))?;
         if verified == Verified::Wholly {
             let signatures = signatures::read(kind, path, work.path())?;
             return Ok(Verification { kind, signatures, program: found.program.name });
         }
     }
-    let install = missing.map_or("verify it where the file is used", |program| program.install);
-    Err(Failure::new(what(), format!("no program here verifies a {}", kind.name()), install))
+    let install = kind.tools().iter().find_map(|tool| tool.to_verify(kind));
+    let why = format!("no program here verifies {}", kind.with_article());
+    Err(Failure::new(what(), why, install.unwrap_or("verify the file on the system that uses it")))
 }

@@ -2,22 +2,24 @@
 
 use super::java::{self, spent};
 use super::process::{command, run};
-use super::{Job, Made, Trust, Use, Verified};
+use super::{Job, Made, Trust, Unfit, Use, Verified};
 use crate::print::Failure;
 use std::fs;
 use std::path::Path;
 use stm_pkcs11::mechanism::Digest;
 
-pub fn can(_: &Path, wanted: &Use<'_>) -> Result<(), String> {
+pub fn can(program: &Path, wanted: &Use<'_>) -> Result<(), Unfit> {
     java::can(wanted)?;
-    let options = wanted.options;
-    if options.opus.description.is_some() || options.opus.url.is_some() {
-        return Err("has no place for a description or a URL".to_owned());
+    java::without_description(wanted)?;
+    if wanted.options.digest != Digest::Sha256 {
+        return Err(Unfit::new("chooses the hash function by itself", "leave out --hash"));
     }
-    if options.digest != Digest::Sha256 {
-        return Err("chooses the hash function by itself: leave --hash out".to_owned());
+    let package = "the Android build tools, 30.0 or later";
+    let help = java::help(program, &["sign", "--help"], package)?;
+    match SCHEMES.iter().filter(|word| word.starts_with("--")).find(|option| !help.contains(**option)) {
+        Some(option) => Err(Unfit::new(format!("is too old: it does not know {option}"), format!("install {package}"))),
+        None => Ok(()),
     }
-    Ok(())
 }
 
 /// Scheme v2, which all versions of Android since 7 (2016) accept: one signature. A signature of scheme v1 or v3 would be one more.

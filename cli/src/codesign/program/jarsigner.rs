@@ -3,7 +3,7 @@
 
 use super::java::{self, spent};
 use super::process::{command, run};
-use super::{Job, Made, Trust, Use, Verified};
+use super::{Job, Made, Trust, Unfit, Use, Verified};
 use crate::codesign::archive::{self, Entry};
 use crate::codesign::cms::{self, StampAttribute};
 use crate::codesign::options::{Existing, java_hash_name};
@@ -13,16 +13,10 @@ use std::path::{Path, PathBuf};
 
 const REMEDY: &str = "read what the module says above; stm-pkcs11 doctor checks each step";
 
-pub fn can(program: &Path, wanted: &Use<'_>) -> Result<(), String> {
+pub fn can(program: &Path, wanted: &Use<'_>) -> Result<(), Unfit> {
     java::can(wanted)?;
-    if wanted.options.opus.description.is_some() || wanted.options.opus.url.is_some() {
-        return Err("has no place for a description or a URL".to_owned());
-    }
-    match run(command(program, ["-help"])) {
-        Ok(said) if said.ok => Ok(()),
-        Ok(said) => Err(format!("does not run: {}", said.why())),
-        Err(failure) => Err(failure.why().to_owned()),
-    }
+    java::without_description(wanted)?;
+    java::help(program, &["-help"], "a Java development kit").map(drop)
 }
 
 pub fn sign(program: &Path, job: &Job<'_>) -> Result<Made, Failure> {

@@ -1,7 +1,7 @@
 //! What Java's programs have in common: they load the module, by a configuration of SunPKCS11, and know a keypair by its alias.
 
 use super::process::{Said, command, run};
-use super::{Job, Trust, Use};
+use super::{Job, Trust, Unfit, Use};
 use crate::codesign::options::Options;
 use crate::codesign::signer::Signer;
 use crate::language::Language;
@@ -15,11 +15,34 @@ use stm_pkcs11::config::LedgerSettings;
 use stm_pkcs11::ledger::Ledger;
 
 /// Whether the module is there, and the alias can be said to Java.
-pub fn can(wanted: &Use<'_>) -> Result<(), String> {
+pub fn can(wanted: &Use<'_>) -> Result<(), Unfit> {
     let module = module(wanted.signer, wanted.options)
-        .map_err(|failure| format!("loads the module: {}; {}", failure.why(), failure.remedy()))?;
-    library(&module).map_err(|what| format!("cannot load a module with {what} in its path"))?;
-    alias(wanted.signer.alias()).map(drop).map_err(|what| format!("cannot name a keypair with {what} in its alias"))
+        .map_err(|failure| Unfit::new(format!("cannot load the module: {}", failure.why()), failure.remedy()))?;
+    library(&module).map_err(|what| {
+        Unfit::new(format!("cannot load a module with {what} in its path"), "move it, or name another with --module")
+    })?;
+    alias(wanted.signer.alias()).map(drop).map_err(|what| {
+        Unfit::new(format!("cannot name a keypair with {what} in its alias"), "choose another keypair with --keypair")
+    })
+}
+
+/// Refuses a description and a URL, for a format that has no field for them.
+pub fn without_description(wanted: &Use<'_>) -> Result<(), Unfit> {
+    let opus = &wanted.options.opus;
+    match opus.description.is_some() || opus.url.is_some() {
+        true => Err(Unfit::new("cannot store a description or a URL in the file", "leave out --description and --url")),
+        false => Ok(()),
+    }
+}
+
+/// What `program` says to `words` for help. A failure is that it does not run.
+pub fn help(program: &Path, words: &[&str], package: &str) -> Result<String, Unfit> {
+    let remedy = || format!("check that {} {} runs, or install {package}", program.display(), words.join(" "));
+    match run(command(program, words)) {
+        Ok(said) if said.ok => Ok(said.text),
+        Ok(said) => Err(Unfit::new(format!("does not run: {}", said.why()), remedy())),
+        Err(failure) => Err(Unfit::new(format!("does not run: {}", failure.why()), remedy())),
+    }
 }
 
 fn module(signer: &Signer, options: &Options) -> Result<PathBuf, Failure> {

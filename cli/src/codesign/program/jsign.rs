@@ -2,20 +2,51 @@
 //! that fails costs no second signature.
 
 use super::java::{self, spent};
-use super::process::{command, run};
+use super::process::command;
 use super::second_run;
-use super::{Job, Made, Tool, Trust, Use, Verified, present};
+use super::{Job, Made, Tool, Trust, Unfit, Use, Verified, present};
+use crate::codesign::kind::Kind;
 use crate::codesign::options::{Existing, java_hash_name};
 use crate::print::Failure;
 use std::fs;
 use std::path::Path;
 
-pub fn can(program: &Path, wanted: &Use<'_>) -> Result<(), String> {
+/// The release with all commands and kinds that are used here.
+const RELEASE: &str = "jsign 7.0 or later, from https://github.com/ebourg/jsign";
+
+pub fn can(program: &Path, wanted: &Use<'_>) -> Result<(), Unfit> {
     java::can(wanted)?;
-    let help = run(command(program, ["--help"])).map_err(|failure| failure.why().to_owned())?;
-    match help.text.contains("timestamp") {
-        true => Ok(()),
-        false => Err("is too old: it has no command timestamp".to_owned()),
+    let help = java::help(program, &["--help"], RELEASE)?;
+    if !help.contains("timestamp:") {
+        return Err(Unfit::new("is too old: it has no command timestamp", format!("install {RELEASE}")));
+    }
+    match (help.contains(named(wanted.kind)), wanted.kind) {
+        (true, _) => Ok(()),
+        (false, Kind::Vsix) => {
+            let remedy = "sign the extension on Windows, with a program for this format such as dotnet/sign";
+            Err(Unfit::new("does not sign files of this kind: its help does not name VSIX", remedy))
+        }
+        (false, kind) => {
+            let why = format!("is too old for files of this kind: its help does not name {}", named(kind));
+            Err(Unfit::new(why, format!("install {RELEASE}")))
+        }
+    }
+}
+
+/// The word by which its help names the files of a kind.
+fn named(kind: Kind) -> &'static str {
+    match kind {
+        Kind::Pe => "executable",
+        Kind::Msi => "MSI",
+        Kind::Cab => "CAB",
+        Kind::Cat => "CAT",
+        Kind::PowerShell => "PowerShell",
+        Kind::WindowsScript => "VBScript",
+        Kind::Appx => "APPX",
+        Kind::NuGet => "NuGet",
+        Kind::Vsix => "VSIX",
+        Kind::Jar => "JAR",
+        Kind::Apk => "APK",
     }
 }
 

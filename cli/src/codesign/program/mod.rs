@@ -41,8 +41,9 @@ pub struct Program {
     find: fn() -> Option<PathBuf>,
     /// How to get it, as an instruction.
     pub install: &'static str,
-    /// Whether it can sign files of a kind so; else why not.
-    can: fn(&Path, &Use<'_>) -> Result<(), String>,
+    /// Whether the installed version can sign files of a kind with these options. Anything that would fail after the first signature
+    /// of a run must fail here.
+    can: fn(&Path, &Use<'_>) -> Result<(), Unfit>,
     /// What it reads from the file before anything is spent: a file that it cannot read is refused by then. The directory is for
     /// whatever it writes.
     prepare: fn(&Path, &Look<'_>) -> Result<Vec<u8>, Failure>,
@@ -109,6 +110,20 @@ pub struct Use<'a> {
     pub kind: Kind,
     pub signer: &'a Signer,
     pub options: &'a Options,
+}
+
+/// Why an installed program does not sign a file.
+pub struct Unfit {
+    /// Follows the program's name.
+    why: String,
+    /// The fix, as an imperative.
+    remedy: String,
+}
+
+impl Unfit {
+    fn new(why: impl Into<String>, remedy: impl Into<String>) -> Unfit {
+        Unfit { why: why.into(), remedy: remedy.into() }
+    }
 }
 
 /// A file before it is signed.
@@ -204,13 +219,24 @@ impl Tool {
         let program = self.program();
         Some(Found { program, path: (program.find)()? })
     }
+
+    /// The fix where it does not verify files of a kind because it is missing or too old; `None` where another version would not either.
+    pub fn to_verify(self, kind: Kind) -> Option<&'static str> {
+        match (self, self.find()) {
+            (Tool::Jsign, _) => None,
+            (_, None) => Some(self.program().install),
+            (Tool::Osslsigncode, Some(found)) if !osslsigncode::knows_kind(&found.path, kind) => {
+                Some(osslsigncode::NEWER)
+            }
+            _ => None,
+        }
+    }
 }
 
 impl Found {
     /// The program that signs files of a kind so: the first that is installed and can, or the one that `options` names.
     pub fn choose(wanted: &Use<'_>) -> Result<Found, Failure> {
-        let article = if wanted.kind.name().starts_with(['A', 'E', 'I', 'O', 'U']) { "an" } else { "a" };
-        let what = || format!("sign {article} {}", wanted.kind.name());
+        let what = || format!("sign {}", wanted.kind.with_article());
         let tools = wanted.kind.tools();
         if let Some(tool) = wanted.options.tool.filter(|tool| !tools.contains(tool)) {
             let names: Vec<&str> = tools.iter().map(|tool| tool.program().name).collect();
@@ -222,15 +248,18 @@ impl Found {
             let Some(found) = tool.find() else { continue };
             match (found.program.can)(&found.path, wanted) {
                 Ok(()) => return Ok(found),
-                Err(why) => unfit.push(format!("{} ({}) {why}", found.program.name, found.path.display())),
+                Err(Unfit { why, remedy }) => {
+                    unfit.push((format!("{} ({}) {why}", found.program.name, found.path.display()), remedy));
+                }
             }
         }
         let first = wanted.options.tool.unwrap_or(tools[0]).program();
         let why = match unfit.is_empty() {
             true => format!("{} is not installed, nor is any other program that can", first.name),
-            false => unfit.join("\n"),
+            false => unfit.iter().map(|(why, _)| why.as_str()).collect::<Vec<_>>().join("\n"),
         };
-        Err(Failure::new(what(), why, first.install))
+        let remedy = unfit.into_iter().next().map_or_else(|| first.install.to_owned(), |(_, remedy)| remedy);
+        Err(Failure::new(what(), why, remedy))
     }
 
     pub fn sign(&self, job: &Job<'_>) -> Result<Made, Failure> {

@@ -2,7 +2,7 @@
 //! here, so that it needs neither an OpenSSL engine nor a provider.
 
 use super::process::{Said, command, run};
-use super::{Job, Look, Made, Tool, Trust, Use, Verified, present};
+use super::{Job, Look, Made, Tool, Trust, Unfit, Use, Verified, present};
 use crate::account::describe::pem;
 use crate::codesign::cms::{self, StampAttribute, Unsigned};
 use crate::codesign::kind::Kind;
@@ -29,16 +29,26 @@ fn knows(program: &Path, word: &str) -> bool {
     found
 }
 
-pub fn can(program: &Path, wanted: &Use<'_>) -> Result<(), String> {
+/// The fix for a version that does not know scripts or packages.
+pub const NEWER: &str = "install osslsigncode 2.8 or later (for Debian 12 it is in bookworm-backports)";
+
+pub fn can(program: &Path, wanted: &Use<'_>) -> Result<(), Unfit> {
     match (knows_kind(program, wanted.kind), knows(program, "attach-signature")) {
         (true, true) => Ok(()),
-        (false, true) => Err("is too old for files of this kind: version 2.8 or later signs them".to_owned()),
-        (_, false) => Err("does not run, or is too old: version 2.5 or later is needed".to_owned()),
+        (false, true) => {
+            let remedy = if wanted.options.tool.is_none() { ", or jsign 7.0 or later" } else { "" };
+            let why = "is too old for files of this kind: version 2.8 or later signs them";
+            Err(Unfit::new(why, format!("{NEWER}{remedy}")))
+        }
+        (_, false) => {
+            let remedy = "install osslsigncode 2.5 or later, and check that osslsigncode --help runs";
+            Err(Unfit::new("does not run, or is too old: sign-file requires version 2.5 or later", remedy))
+        }
     }
 }
 
-/// Whether this version reads files of a kind: scripts came with version 2.8, together with [`EXTRACT_DATA`], and packages with 2.6.
-fn knows_kind(program: &Path, kind: Kind) -> bool {
+/// Whether this version reads files of a kind: packages came with version 2.7, and scripts with 2.8, together with [`EXTRACT_DATA`].
+pub fn knows_kind(program: &Path, kind: Kind) -> bool {
     !matches!(kind, Kind::PowerShell | Kind::Appx) || knows(program, EXTRACT_DATA)
 }
 

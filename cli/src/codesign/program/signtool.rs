@@ -4,7 +4,7 @@
 use super::java::{run_with_module, spent};
 use super::process::{command, run};
 use super::second_run;
-use super::{Job, Made, Trust, Use, Verified, present};
+use super::{Job, Made, Trust, Unfit, Use, Verified, present};
 use crate::codesign::options::{Existing, hash_name};
 use crate::language::Language;
 use crate::module_file;
@@ -12,10 +12,10 @@ use crate::print::Failure;
 use std::fs;
 use std::path::Path;
 
-pub fn can(_: &Path, wanted: &Use<'_>) -> Result<(), String> {
+pub fn can(_: &Path, wanted: &Use<'_>) -> Result<(), Unfit> {
     match module_file::find(wanted.options.module.as_deref()) {
         Ok(_) => Ok(()),
-        Err(failure) => Err(format!("loads the module: {}; {}", failure.why(), failure.remedy())),
+        Err(failure) => Err(Unfit::new(format!("cannot load the module: {}", failure.why()), failure.remedy())),
     }
 }
 

@@ -179,12 +179,10 @@ fn places_of_the_builder() -> Vec<String> {
         home.clone(),
         variable("TMPDIR"),
     ];
-    places
-        .into_iter()
-        .flatten()
-        .filter(|place| place.len() > 1)
-        .map(|place| format!("{}/", place.trim_end_matches('/')))
-        .collect()
+    let places = places.into_iter().flatten().filter(|place| place.len() > 1);
+    // Compilers for Windows may write the paths of this machine with its separators.
+    let spellings = places.map(|place| format!("{}/", place.trim_end_matches('/')));
+    spellings.flat_map(|place| [place.replace('/', "\\"), place]).collect()
 }
 
 /// The texts of `data` that contain `place`, at most `limit` characters of each.

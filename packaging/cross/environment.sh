@@ -37,15 +37,18 @@ cross_tools() {
 
 # cross_environment TARGET DIRECTORY: exports what cargo needs to build for the target. Paths of this machine become /build, /cargo and /rust.
 cross_environment() {
-    local target=$1 tools name upper zig
+    local target=$1 tools name upper zig cargo=${CARGO_HOME:-$HOME/.cargo} c
     tools=$(realpath "$2")
     name=${target//-/_}
     upper=${name^^}
     local flags=(
-        "--remap-path-prefix=${CARGO_HOME:-$HOME/.cargo}=/cargo"
+        "--remap-path-prefix=$cargo=/cargo"
         "--remap-path-prefix=$(rustc --print sysroot)=/rust"
         "--remap-path-prefix=$PWD=/build"
     )
+    # The C of aws-lc names its files in errors. Its build script replaces their paths only with `opt-level = "s"`, not with ours.
+    c=$(sed -n 's/^AWS_LC_SYS_CFLAGS = "\(.*\)"$/\1/p' .cargo/config.toml)
+    export AWS_LC_SYS_CFLAGS="$c -ffile-prefix-map=$cargo=/cargo"
     case $target in
         # A module in a musl program uses that program's libc.
         *-musl) flags+=('-C' 'target-feature=-crt-static') ;;

@@ -44,8 +44,7 @@ on_suite() {
         words+=(STM_TEST_JSIGN=/stm/jsign)
     fi
     mapfile -t -O "${#words[@]}" words < <(passed_on)
-    # In place of this shell: a signal to it ends all that runs there.
-    exec "${ISOLATED[@]}" "$LIB/enter" "$root" "${places[@]}" -- /usr/bin/env -i "${words[@]}" HOME=$home LANG=C.UTF-8 DEBIAN_FRONTEND=noninteractive \
+    in_root "$root" "${places[@]}" -- /usr/bin/env -i "${words[@]}" HOME=$home LANG=C.UTF-8 DEBIAN_FRONTEND=noninteractive \
         PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin:/stm/rust/bin \
         CARGO_HOME=/stm/cargo CARGO_NET_OFFLINE=true RUSTC_WRAPPER='' CARGO_TARGET_DIR=/stm/target IN_ROOT=1 \
         /bin/bash /stm/source/tests/run --no-build "$@" </dev/null

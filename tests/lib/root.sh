@@ -15,6 +15,18 @@ isolate() {
     return 1
 }
 
+# contained COMMAND...: runs it so. unshare ignores the signals that end a run, but nothing in its namespaces outlives it: when this shell gets
+# one of them, all that runs there ends.
+contained() {
+    local status=0
+    trap 'kill -KILL "$CONTAINED" 2>/dev/null; exit 143' HUP INT TERM
+    "${ISOLATED[@]}" "$@" <&0 &
+    CONTAINED=$!
+    wait "$CONTAINED" || status=$?
+    trap - HUP INT TERM
+    return $status
+}
+
 # Where apt on this machine reads its own release: lines of "POCKET ADDRESS FILE"; POCKET is main, updates or security.
 own_sources() {
     local own
@@ -47,12 +59,12 @@ make_root() {
     remove_root "$made"
     mkdir -p "$made"
     # With container=lxc debootstrap needs no device nodes of its own.
-    "${ISOLATED[@]}" env container=lxc ${proxy:+http_proxy="$proxy"} \
+    contained env container=lxc ${proxy:+http_proxy="$proxy"} \
         debootstrap ${architecture:+--arch="$architecture"} --variant=minbase --include=ca-certificates,eatmydata --keyring="$keyring" "$suite" "$made" "$mirror" || {
         echo "debootstrap could not make $suite from $mirror; its messages are above" >&2
         return 1
     }
-    "${ISOLATED[@]}" "$LIB/furnish" "$suite" "$made" "$keyring" < <(own_sources) && mv "$made" "$folder"
+    contained "$LIB/furnish" "$suite" "$made" "$keyring" < <(own_sources) && mv "$made" "$folder"
 }
 
 # remove_root FOLDER
@@ -62,5 +74,5 @@ remove_root() {
 
 # in_root FOLDER [PLACE=PATH]... -- COMMAND...: COMMAND in the root, with each PLACE of this machine at PATH: read-only, or writable with PLACE:=PATH.
 in_root() {
-    "${ISOLATED[@]}" "$LIB/enter" "$@"
+    contained "$LIB/enter" "$@"
 }

@@ -16,6 +16,8 @@ pub struct Host {
     pub quietly: fn(&mut dyn FnMut()),
     /// Whether the kernel started this program with more rights than its caller has.
     pub raised: fn() -> bool,
+    /// The id of this process.
+    pub process: fn() -> u32,
 }
 
 /// Set without a lock, because a forked child could inherit a locked one.
@@ -48,6 +50,11 @@ pub fn is_privileged() -> bool {
 #[cfg(unix)]
 pub fn user() -> u32 {
     rustix::process::geteuid().as_raw()
+}
+
+/// The id of this process. A forked child has its own.
+pub fn process() -> u32 {
+    HOST.get().map_or_else(std::process::id, |host| (host.process)())
 }
 
 /// Runs code that may write to a connection or pipe whose peer has closed it.

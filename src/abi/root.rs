@@ -14,6 +14,7 @@
 //! count after it has released everything. The child's copy of the memory shows these writes in order. So if the child
 //! reads 0, every lock in its copy is free.
 
+use crate::boundary::process;
 use crate::error::{Audience, Error, Result};
 use crate::lock::RwLock;
 use crate::token::Module;
@@ -39,7 +40,7 @@ static ROOT: AtomicPtr<Cell> = AtomicPtr::new(std::ptr::null_mut());
 impl Cell {
     fn new(lenient: bool, module: Option<Arc<Module>>) -> Self {
         Self {
-            process: std::process::id(),
+            process: process::id(),
             lenient: AtomicBool::new(lenient),
             inside: AtomicUsize::new(0),
             heir: AtomicU64::new(0),
@@ -102,7 +103,7 @@ fn stored() -> (*mut Cell, Option<&'static Cell>, bool) {
     let pointer = ROOT.load(Ordering::Acquire);
     // SAFETY: cells are leaked, so every pointer that was ever stored stays valid.
     let cell = unsafe { pointer.as_ref() };
-    (pointer, cell, cell.is_some_and(|cell| cell.process == std::process::id()))
+    (pointer, cell, cell.is_some_and(|cell| cell.process == process::id()))
 }
 
 /// The cell of this process; in a forked child that may continue, the parent's run is adopted first.
@@ -119,7 +120,7 @@ fn cell() -> Result<&'static Cell> {
 
 /// In a forked child: adopts the parent's run, or waits for the thread that is adopting it.
 fn adopt(pointer: *mut Cell, parents: &'static Cell) -> Result<()> {
-    let child = std::process::id();
+    let child = process::id();
     let known = parents.heir.load(Ordering::Acquire);
     if known == Outcome::UnderWay.of(child) {
         // Adopting takes no longer than storing a pointer.

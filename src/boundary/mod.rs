@@ -11,6 +11,7 @@ mod guard;
 #[cfg(windows)]
 mod pin;
 mod privilege;
+pub mod process;
 mod signal;
 mod start;
 mod thread;

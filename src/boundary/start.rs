@@ -14,6 +14,7 @@ pub fn start(reserved: Option<&str>, threads: bool) -> (Module, bool) {
         spawn: super::thread::spawn,
         quietly: super::signal::without_sigpipe,
         raised: super::privilege::raised,
+        process: super::process::id,
     });
     permit_threads(threads);
     let config = config::load(reserved);

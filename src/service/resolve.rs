@@ -72,6 +72,7 @@ mod tests {
             spawn: |work| std::thread::Builder::new().spawn(work),
             quietly: |body| body(),
             raised: || false,
+            process: std::process::id,
         });
         permit_threads(true);
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();

@@ -16,6 +16,8 @@ pub fn without_sigpipe(body: &mut dyn FnMut()) {
 struct Guard {
     before: libc::sigset_t,
     pipe: libc::sigset_t,
+    /// Whether the host blocks it: then it stays blocked.
+    blocked: bool,
     /// Whether it was already pending: then it belongs to the host, and stays pending.
     pending: bool,
 }
@@ -26,14 +28,13 @@ impl Guard {
         // SAFETY: the sets are ours and initialised by the calls; the mask belongs to this thread.
         unsafe {
             let mut pipe = std::mem::zeroed();
-            let mut waiting = std::mem::zeroed();
             let mut before = std::mem::zeroed();
             libc::sigemptyset(&mut pipe);
             libc::sigaddset(&mut pipe, libc::SIGPIPE);
-            libc::sigemptyset(&mut waiting);
-            libc::sigpending(&mut waiting);
             libc::pthread_sigmask(libc::SIG_BLOCK, &pipe, &mut before);
-            Self { before, pipe, pending: libc::sigismember(&waiting, libc::SIGPIPE) == 1 }
+            let blocked = libc::sigismember(&before, libc::SIGPIPE) == 1;
+            // A signal that is not blocked is not pending, so most hosts need not be asked.
+            Self { before, pipe, blocked, pending: blocked && is_pending() }
         }
     }
 }
@@ -46,8 +47,20 @@ impl Drop for Guard {
             if !self.pending {
                 consume(&self.pipe);
             }
-            libc::pthread_sigmask(libc::SIG_SETMASK, &self.before, std::ptr::null_mut());
+            if !self.blocked {
+                libc::pthread_sigmask(libc::SIG_SETMASK, &self.before, std::ptr::null_mut());
+            }
         }
+    }
+}
+
+/// Whether a SIGPIPE waits until this thread no longer blocks it.
+#[cfg(unix)]
+fn is_pending() -> bool {
+    // SAFETY: the call fills the set.
+    unsafe {
+        let mut waiting = std::mem::zeroed();
+        libc::sigpending(&mut waiting) == 0 && libc::sigismember(&waiting, libc::SIGPIPE) == 1
     }
 }
 
@@ -70,13 +83,10 @@ unsafe fn consume(pipe: &libc::sigset_t) {
 /// `pipe` is an initialised set of SIGPIPE alone, which this thread blocks.
 #[cfg(target_vendor = "apple")]
 unsafe fn consume(pipe: &libc::sigset_t) {
-    // SAFETY: the sets are initialised: one by the caller, one by the call that fills it.
-    unsafe {
-        let mut waiting = std::mem::zeroed();
-        let mut signal = 0;
-        if libc::sigpending(&mut waiting) == 0 && libc::sigismember(&waiting, libc::SIGPIPE) == 1 {
-            libc::sigwait(pipe, &mut signal);
-        }
+    let mut signal = 0;
+    if is_pending() {
+        // SAFETY: the set is initialised, as the caller says.
+        unsafe { libc::sigwait(pipe, &mut signal) };
     }
 }
 
@@ -94,6 +104,27 @@ mod tests {
             libc::pthread_sigmask(libc::SIG_BLOCK, std::ptr::null(), &mut mask);
             assert_eq!(libc::sigismember(&mask, libc::SIGPIPE), 0);
             libc::signal(libc::SIGPIPE, old);
+        }
+    }
+
+    #[test]
+    fn a_signal_that_the_host_blocks_stays_blocked_and_one_that_waits_stays_pending() {
+        // SAFETY: the thread is the test's own; it ends with the signal blocked and consumed.
+        unsafe {
+            let mut pipe = std::mem::zeroed();
+            libc::sigemptyset(&mut pipe);
+            libc::sigaddset(&mut pipe, libc::SIGPIPE);
+            libc::pthread_sigmask(libc::SIG_BLOCK, &pipe, std::ptr::null_mut());
+            let raise = || assert_eq!(libc::pthread_kill(libc::pthread_self(), libc::SIGPIPE), 0);
+            without_sigpipe(&mut || raise());
+            assert!(!is_pending(), "it was raised by the write");
+            raise();
+            without_sigpipe(&mut || raise());
+            assert!(is_pending(), "it is the host's");
+            let mut mask = std::mem::zeroed();
+            libc::pthread_sigmask(libc::SIG_BLOCK, std::ptr::null(), &mut mask);
+            assert_eq!(libc::sigismember(&mask, libc::SIGPIPE), 1);
+            consume(&pipe);
         }
     }
 }

@@ -18,7 +18,7 @@ impl ProcessCount {
     }
 
     fn change(&self, change: impl Fn(u32) -> Option<u32>) -> Option<u32> {
-        let process = std::process::id();
+        let process = crate::host::process();
         let count = |packed: u64| if (packed >> 32) as u32 == process { packed as u32 } else { 0 };
         let changed = self.0.fetch_update(Relaxed, Relaxed, |packed| {
             change(count(packed)).map(|count| u64::from(process) << 32 | u64::from(count))

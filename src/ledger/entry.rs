@@ -147,6 +147,8 @@ fn visit_files(files: Vec<PathBuf>, mut with: impl FnMut(Entry)) -> Result<(), R
 
 #[cfg(test)]
 mod tests {
+    use super::super::Ending;
+    use super::super::draft::{Draft, Fields, Subject};
     use super::*;
 
     #[test]
@@ -169,13 +171,15 @@ mod tests {
     fn a_visit_brings_every_entry_once_with_its_outcome() {
         let folder = tempfile::tempdir().unwrap();
         let file = LedgerFile::new(&folder.path().join("ledger"));
-        let add = |line| file.append(line, |_| Ok::<_, ()>(())).unwrap().unwrap().n;
-        let request = |keypair: &str| Line { line: Kind::Request, keypair: Some(keypair.into()), ..Line::default() };
-        let (first, _, third) = (add(request("a")), add(request("b")), add(request("c")));
+        let add = |draft: &Draft| file.append(draft, |_| Ok::<_, ()>(())).unwrap().unwrap().0;
+        let caller = Fields::default();
+        let subject = |keypair| Subject { keypair, keypair_id: "1", sig_alg: "SHA256WithRSA", hash: &[7; 32] };
+        let request = |keypair| add(&Draft::of_subject(Kind::Request, &caller, &subject(keypair)));
+        let (first, _, third) = (request("a"), request("b"), request("c"));
         for (of, outcome) in [(third, Outcome::Signed), (first, Outcome::Refused), (first, Outcome::Signed)] {
-            add(Line { line: Kind::Completed, of: Some(of), outcome: Some(outcome), ..Line::default() });
+            add(&Draft::completed(of, &Ending::of(outcome), 0));
         }
-        add(Line { outcome: Some(Outcome::Reused), line: Kind::Reused, ..request("d") });
+        add(&Draft::reused(&caller, &subject("d"), None, 256));
         let mut found = Vec::new();
         visit(&file, |entry| found.push((entry.keypair.clone(), entry.outcome_name()))).unwrap();
         let expected = [("c", "signed"), ("a", "refused"), ("d", "reused"), ("b", "unfinished")];

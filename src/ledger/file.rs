@@ -4,9 +4,10 @@
 //! overwritten. The next file continues the old one, with the number of the next line, the totals and the hash of the
 //! last line. A process may end at any moment, even in the middle of a line. The next process then begins a new line.
 
+use super::draft::{Draft, Place};
 use super::end::End;
 use super::kept_file::KeptFile;
-use super::line::{self, Line};
+use super::line;
 use super::lock::{Lock, LockFile, PATIENCE, beside};
 use super::open::{self, Refusal};
 use super::spent::Spent;
@@ -47,46 +48,41 @@ impl LedgerFile {
         &self.path
     }
 
-    /// Appends a line. `decide` gets the totals of this day, and sets those after the line; if it refuses, nothing is
-    /// written. This function sets the line's number, time and hash.
+    /// Appends a line; returns its number and the date that it counts for. `decide` gets the totals of this day, and sets those
+    /// after the line; if it refuses, nothing is written.
     pub fn append<E>(
         &self,
-        mut line: Line,
+        draft: &Draft,
         decide: impl FnOnce(&mut Spent) -> Result<(), E>,
-    ) -> Result<Result<Line, E>, Refusal> {
+    ) -> Result<Result<(u64, String), E>, Refusal> {
         let left = self.left.try_lock().map(|mut left| std::mem::take(&mut *left)).unwrap_or_default();
         let lock = Lock::take(&self.path, left.lock, PATIENCE)?;
-        let left = left.file.filter(|(file, end)| self.is_as_we_left_it(file, end, &line));
+        let left = left.file.filter(|(file, end)| self.is_as_we_left_it(file, end, draft));
         let (lock, (mut file, end)) = match left {
             Some(left) => (lock, left),
             None => (lock.at(&self.path)?, self.open()?),
         };
-        line.time = timestamp(SystemTime::now());
-        line.spent = end.spent.clone();
-        line.spent.advance(&line.time[..10]);
-        if let Err(refused) = decide(&mut line.spent) {
+        let time = timestamp(SystemTime::now());
+        let mut spent = end.spent.clone();
+        spent.advance(&time[..10]);
+        if let Err(refused) = decide(&mut spent) {
             self.leave(lock, file, end);
             return Ok(Err(refused));
         }
-        line.n = end.n + 1;
-        line.prev = end.hash;
-        let own = line.text();
-        let text = format!("{}{own}\n", if end.torn { "\n" } else { "" });
-        write(&mut file, &text, end.length).map_err(|error| self.unwritable(&error))?;
-        let length = end.length + text.len() as u64;
-        let hash = line::hash(own.as_bytes());
-        self.leave(lock, file, End { n: line.n, spent: line.spent.clone(), hash, torn: false, length });
-        Ok(Ok(line))
+        let end = add(&mut file, end, draft, &time, spent).map_err(|error| self.unwritable(&error))?;
+        let written = (end.n, end.spent.date.clone());
+        self.leave(lock, file, end);
+        Ok(Ok(written))
     }
 
     /// Whether it is still the file that the line belongs to, with our last line at its end. Under the lock, which keeps others
     /// from writing meanwhile. An outcome belongs to the file of its request, even if somebody has moved that.
-    fn is_as_we_left_it(&self, file: &KeptFile, end: &End, line: &Line) -> bool {
+    fn is_as_we_left_it(&self, file: &KeptFile, end: &End, draft: &Draft) -> bool {
         // Windows does not say whether it is still the same file.
         cfg!(unix)
             && end.length < self.longest
             && file.length() == Some(end.length)
-            && (line.of.is_some() || file.is_at(&self.path))
+            && (draft.completes() || file.is_at(&self.path))
     }
 
     fn leave(&self, lock: Lock, file: KeptFile, end: End) {
@@ -177,7 +173,7 @@ impl LedgerFile {
             let _ = new.as_file().set_permissions(meta.permissions());
         }
         let head = self.head()?;
-        new.write_all(format!("{}\n", head.text()).as_bytes()).map_err(|error| self.unwritable(&error))?;
+        new.write_all(&head).map_err(|error| self.unwritable(&error))?;
         new.persist_noclobber(&self.path).map_err(|error| self.unwritable(&error.error))?;
         let gone = || Refusal::new(format!("{} was removed this moment", self.path.display()), "retry");
         let mut file = open::append(&self.path)?.ok_or_else(gone)?;
@@ -188,13 +184,13 @@ impl LedgerFile {
     /// Writes the first line into an empty file.
     fn begin(&self, mut file: File) -> Result<(File, End), Refusal> {
         let head = self.head()?;
-        write(&mut file, &format!("{}\n", head.text()), 0).map_err(|error| self.unwritable(&error))?;
+        write(&mut file, &head, 0).map_err(|error| self.unwritable(&error))?;
         let end = self.end(&mut file)?;
         Ok((file, end))
     }
 
     /// The first line of the next file: it continues the youngest of the older ones.
-    fn head(&self) -> Result<Line, Refusal> {
+    fn head(&self) -> Result<Vec<u8>, Refusal> {
         let before = self.older().last().map(|number| self.numbered(*number));
         let (follows, end) = match &before {
             None => (None, End::none()),
@@ -209,7 +205,10 @@ impl LedgerFile {
         let time = timestamp(SystemTime::now());
         let mut spent = end.spent;
         spent.advance(&time[..10]);
-        Ok(Line { n: end.n + 1, time, spent, prev: end.hash, ..Line::head(follows) })
+        let place = Place { n: end.n + 1, time: &time, spent: &spent, prev: &end.hash };
+        let mut text = Draft::head(follows.as_deref()).at(&place);
+        text.push(b'\n');
+        Ok(text)
     }
 
     /// Reads the end of a file, and no more than necessary. A file that does not begin like a ledger is refused.
@@ -221,10 +220,23 @@ impl LedgerFile {
     }
 }
 
-/// Writes all of a line, or nothing if the disk is full. Called under the lock.
-fn write(file: &mut File, text: &str, length: u64) -> io::Result<()> {
+/// Writes a line at the end of a file; returns its new end. Called under the lock.
+fn add(file: &mut File, end: End, draft: &Draft, time: &str, spent: Spent) -> io::Result<End> {
+    let n = end.n + 1;
+    let mut text = draft.at(&Place { n, time, spent: &spent, prev: &end.hash });
+    let hash = line::hash(&text);
+    text.push(b'\n');
+    if end.torn {
+        text.insert(0, b'\n');
+    }
+    write(file, &text, end.length)?;
+    Ok(End { n, spent, hash, torn: false, length: end.length + text.len() as u64 })
+}
+
+/// Writes all of a text, or nothing if the disk is full. Called under the lock.
+fn write(file: &mut File, text: &[u8], length: u64) -> io::Result<()> {
     let written = loop {
-        match file.write(text.as_bytes()) {
+        match file.write(text) {
             Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
             written => break written,
         }
@@ -240,8 +252,9 @@ fn write(file: &mut File, text: &str, length: u64) -> io::Result<()> {
 
 #[cfg(test)]
 mod tests {
+    use super::super::draft::{Fields, Subject};
     use super::super::end::GLANCE;
-    use super::super::line::{HEAD, Kind};
+    use super::super::line::{HEAD, Kind, Line};
     use super::*;
     use std::fs;
 
@@ -260,13 +273,26 @@ mod tests {
         Ok(lines)
     }
 
-    fn add(file: &LedgerFile) -> Line {
-        let line = Line { line: Kind::Request, ..Line::default() };
-        let added = file.append(line, |spent| {
+    fn request() -> Draft {
+        let subject = Subject { keypair: "k", keypair_id: "1", sig_alg: "SHA256WithRSA", hash: &[7; 32] };
+        Draft::of_subject(Kind::Request, &Fields::default(), &subject)
+    }
+
+    /// Adds a request; returns its number and date.
+    fn spend(file: &LedgerFile) -> (u64, String) {
+        let added = file.append(&request(), |spent| {
             spent.add();
             Ok::<_, ()>(())
         });
         added.unwrap().unwrap()
+    }
+
+    /// Adds a request; returns its line as it is stored.
+    fn add(file: &LedgerFile) -> Line {
+        let (n, date) = spend(file);
+        let line = lines(file.path()).unwrap().pop().unwrap().1.unwrap();
+        assert_eq!((line.n, &line.spent.date), (n, &date));
+        line
     }
 
     #[test]
@@ -296,7 +322,7 @@ mod tests {
         let length = fs::metadata(file.path()).unwrap().len() as usize;
         fs::remove_file(file.path()).unwrap();
         fs::write(file.path(), vec![b'x'; length]).unwrap();
-        assert!(file.append(Line::default(), |_| Ok::<_, ()>(())).is_err());
+        assert!(file.append(&request(), |_| Ok::<_, ()>(())).is_err());
         assert_eq!(fs::read(file.path()).unwrap(), vec![b'x'; length]);
     }
 
@@ -305,7 +331,7 @@ mod tests {
         let (_folder, file) = ledger(LONGEST);
         add(&file);
         let before = fs::read(file.path()).unwrap();
-        assert_eq!(file.append(Line::default(), |_| Err("no")).unwrap(), Err("no"));
+        assert_eq!(file.append(&request(), |_| Err("no")).unwrap(), Err("no"));
         assert_eq!(fs::read(file.path()).unwrap(), before);
     }
 
@@ -339,7 +365,7 @@ mod tests {
         let (folder, file) = ledger(LONGEST);
         for content in [&b"my diary\n"[..], b"{", b"\n", b"{\"ledger\":\"other\",\"n\":1}\n", &HEAD.as_bytes()[..9]] {
             fs::write(file.path(), content).unwrap();
-            let refused = file.append(Line::default(), |_| Ok::<_, ()>(())).unwrap_err().to_string();
+            let refused = file.append(&request(), |_| Ok::<_, ()>(())).unwrap_err().to_string();
             assert!(refused.contains("is not a ledger of stm-pkcs11 and was left unchanged"), "{refused}");
             assert_eq!(fs::read(file.path()).unwrap(), content);
         }
@@ -359,13 +385,13 @@ mod tests {
         let (folder, file) = ledger(LONGEST);
         let target = folder.path().join("target");
         std::os::unix::fs::symlink(&target, file.path()).unwrap();
-        let refused = file.append(Line::default(), |_| Ok::<_, ()>(())).unwrap_err().to_string();
+        let refused = file.append(&request(), |_| Ok::<_, ()>(())).unwrap_err().to_string();
         assert!(refused.contains("is a symbolic link; set STM_PKCS11_LEDGER"), "{refused}");
         assert!(!target.exists());
         fs::remove_file(file.path()).unwrap();
         let made = std::process::Command::new("mkfifo").arg(file.path()).status().unwrap();
         assert!(made.success());
-        let refused = file.append(Line::default(), |_| Ok::<_, ()>(())).unwrap_err().to_string();
+        let refused = file.append(&request(), |_| Ok::<_, ()>(())).unwrap_err().to_string();
         assert!(refused.contains("is not a regular file"), "{refused}");
     }
 
@@ -418,7 +444,7 @@ mod tests {
         let (_folder, file) = ledger(20_000);
         std::thread::scope(|scope| {
             for _ in 0..8 {
-                scope.spawn(|| (0..25).for_each(|_| drop(add(&file))));
+                scope.spawn(|| (0..25).for_each(|_| drop(spend(&file))));
             }
         });
         assert_eq!(file.spent().unwrap().unwrap().total, 200);

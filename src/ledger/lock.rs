@@ -45,30 +45,28 @@ impl Lock {
 
     /// Takes the lock of the ledger at `path`; `kept` is the file that an earlier lock left.
     pub fn take(path: &Path, kept: Option<LockFile>, patience: Duration) -> Result<Self, Refusal> {
-        let place = beside(path, "lock");
-        let process = std::process::id();
+        let process = crate::host::process();
         let mut kept = kept.filter(|kept| kept.process == process);
-        let begun = Instant::now();
+        let mut begun = None;
         let mut pause = Duration::from_micros(50);
         loop {
             // Looked at before it is locked: a lock on a file of the host, which the descriptor may be by now, would be the host's.
             // One that was removed excludes nobody.
             let file = match kept.take().filter(|kept| kept.file.length().is_some()) {
                 Some(kept) => kept.file,
-                None => {
-                    KeptFile::new(open::lock(&place, path)?).map_err(|error| Refusal::io(&unseen(&place), &error))?
-                }
+                None => open(path)?,
             };
             match file.try_lock() {
                 Ok(()) => return Ok(Self { file: Some(LockFile { file, process }) }),
-                Err(TryLockError::WouldBlock) if begun.elapsed() < patience => {}
+                Err(TryLockError::WouldBlock) if begun.get_or_insert_with(Instant::now).elapsed() < patience => {}
                 Err(TryLockError::WouldBlock) => {
+                    let place = beside(path, "lock");
                     let cause =
                         format!("another process has held its lock {} for {} s", place.display(), patience.as_secs());
                     return Err(Refusal::new(cause, "find the process with fuser or lsof, and end it"));
                 }
                 Err(TryLockError::Error(error)) => {
-                    let cause = format!("its lock {} cannot be taken ({error})", place.display());
+                    let cause = format!("its lock {} cannot be taken ({error})", beside(path, "lock").display());
                     return Err(Refusal::new(cause, "put the ledger on a file system that has locks"));
                 }
             }
@@ -79,8 +77,11 @@ impl Lock {
     }
 }
 
-fn unseen(place: &Path) -> String {
-    format!("{} cannot be looked at", place.display())
+/// Opens the lock file of the ledger at `path`, and creates it if necessary.
+fn open(path: &Path) -> Result<KeptFile, Refusal> {
+    let place = beside(path, "lock");
+    let unseen = |error| Refusal::io(&format!("{} cannot be looked at", place.display()), &error);
+    KeptFile::new(open::lock(&place, path)?).map_err(unseen)
 }
 
 impl Drop for Lock {

@@ -10,6 +10,7 @@
 
 mod budget;
 mod caller;
+mod draft;
 mod end;
 mod entry;
 mod file;
@@ -22,8 +23,9 @@ mod spent;
 mod verify;
 
 pub use caller::Caller;
+pub use draft::Subject;
 pub use entry::Entry;
-pub use line::{Outcome, Subject};
+pub use line::Outcome;
 pub use open::Refusal;
 pub use spent::Spent;
 pub use verify::{Findings, verify};
@@ -31,8 +33,9 @@ pub use verify::{Findings, verify};
 pub use crate::timestamp::timestamp;
 
 use crate::config::{LedgerSettings, Limit, Period};
+use draft::{Draft, Fields};
 use file::LedgerFile;
-use line::{Kind, Line, cut};
+use line::Kind;
 use once_cell::race::OnceBox;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering::Relaxed};
@@ -42,7 +45,8 @@ use std::time::Instant;
 pub struct Ledger {
     file: Option<LedgerFile>,
     budget: Vec<Limit>,
-    caller: OnceBox<Caller>,
+    /// The fields about the caller: they are the same in all lines.
+    caller: OnceBox<Fields>,
     tally: Tally,
     /// Whether the log says already that signatures are made without a record.
     complained: AtomicBool,
@@ -98,8 +102,8 @@ impl Ledger {
         }
     }
 
-    fn caller(&self) -> &Caller {
-        self.caller.get_or_init(|| Box::new(Caller::of_process()))
+    fn caller(&self) -> &Fields {
+        self.caller.get_or_init(|| Box::new(Fields::of_caller(&Caller::of_process())))
     }
 
     /// Reserves one signature of the budget, and records the request.
@@ -115,7 +119,7 @@ impl Ledger {
             return Err(format!(
                 "STM_PKCS11_BUDGET={most} is spent, so the request was not sent (this process, {} with number {}, has made \
                  {}); raise the budget, or sign in several processes",
-                self.caller().process,
+                Caller::of_process().process,
                 std::process::id(),
                 budget::signatures(most)
             ));
@@ -130,8 +134,8 @@ impl Ledger {
 
     fn append(&self, subject: &Subject<'_>) -> Result<Option<(u64, String)>, String> {
         let Some(file) = &self.file else { return Ok(None) };
-        let line = Line::of_subject(Kind::Request, self.caller(), subject);
-        let appended = file.append(line, |spent| match budget::exhausted(&self.budget, spent) {
+        let draft = Draft::of_subject(Kind::Request, self.caller(), subject);
+        let appended = file.append(&draft, |spent| match budget::exhausted(&self.budget, spent) {
             None => {
                 spent.add();
                 Ok(())
@@ -139,7 +143,7 @@ impl Ledger {
             Some(limit) => Err((*limit, spent.clone())),
         });
         match appended {
-            Ok(Ok(line)) => Ok(Some((line.n, line.spent.date))),
+            Ok(Ok(line)) => Ok(Some(line)),
             Ok(Err((limit, spent))) => Err(budget::message(&limit, &spent, &entry::entries(file).unwrap_or_default())),
             Err(refusal) if self.budget.is_empty() => {
                 if !self.complained.swap(true, Relaxed) {
@@ -163,13 +167,8 @@ impl Ledger {
     pub fn reused(&self, subject: &Subject<'_>, signature_id: Option<&str>, bytes: usize) {
         Tally::add(&self.tally.reused);
         let Some(file) = &self.file else { return };
-        let line = Line {
-            outcome: Some(Outcome::Reused),
-            signature_id: signature_id.map(cut),
-            bytes: Some(bytes as u64),
-            ..Line::of_subject(Kind::Reused, self.caller(), subject)
-        };
-        if let Err(refusal) = file.append(line, |_| Ok::<_, ()>(())) {
+        let draft = Draft::reused(self.caller(), subject, signature_id, bytes as u64);
+        if let Err(refusal) = file.append(&draft, |_| Ok::<_, ()>(())) {
             log::error!(
                 "STM_PKCS11_LEDGER: {}, so a reused signature is not recorded; {}",
                 refusal.cause(),
@@ -246,18 +245,8 @@ impl Reservation<'_> {
             Tally::add(&self.ledger.tally.given_back);
         }
         let (Some(file), Some((of, date))) = (&self.ledger.file, &self.line) else { return };
-        let line = Line {
-            line: Kind::Completed,
-            of: Some(*of),
-            outcome: Some(ending.outcome),
-            why: ending.why.as_deref().map(cut),
-            signature_id: ending.signature_id.as_deref().map(cut),
-            ms: Some(self.begun.elapsed().as_millis() as u64),
-            attempts: Some(ending.attempts),
-            bytes: ending.bytes,
-            ..Line::default()
-        };
-        let appended = file.append(line, |spent| {
+        let draft = Draft::completed(*of, ending, self.begun.elapsed().as_millis() as u64);
+        let appended = file.append(&draft, |spent| {
             if !counts {
                 spent.give_back(date);
             }

@@ -6,7 +6,7 @@
 //! It is used only if it belongs to the user, matches the request exactly, and is recent enough. The caller verifies
 //! the signature again. Nothing here fails: a file that cannot be read or written counts as missing.
 
-use super::line::Subject;
+use super::draft::Subject;
 use crate::log::make_folder;
 use data_encoding::HEXLOWER;
 use serde::{Deserialize, Serialize};

@@ -3,6 +3,7 @@
 use crate::report::Report;
 use crate::service::Service;
 use serde_json::Value;
+use std::ffi::OsStr;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 
@@ -44,8 +45,15 @@ impl Bench {
 
     /// A separate process that measures something, and prints it as JSON.
     pub fn process(&self, home: &Path, settings: &[(String, String)], arguments: &[&str]) -> Command {
-        let mut command = Command::new(std::env::current_exe().expect("the path of this program"));
-        command.arg(CHILD).args(arguments);
+        let program = std::env::current_exe().expect("the path of this program");
+        let mut command = self.host(program.as_os_str(), home, settings);
+        command.arg(CHILD).args(arguments).stdin(Stdio::null()).stdout(Stdio::piped());
+        command
+    }
+
+    /// A program that loads the module with these settings, and with none of the caller's own.
+    pub fn host(&self, program: &OsStr, home: &Path, settings: &[(String, String)]) -> Command {
+        let mut command = Command::new(program);
         for (name, _) in std::env::vars_os() {
             let text = name.to_string_lossy();
             if text.starts_with("SM_") || text.starts_with("STM_PKCS11_") || text.to_lowercase().ends_with("_proxy") {
@@ -54,7 +62,6 @@ impl Bench {
         }
         command.env_remove("XDG_CACHE_HOME").env_remove("XDG_CONFIG_HOME").env("HOME", home);
         command.env("STM_PKCS11_MODULE", &self.module).envs(settings.iter().cloned());
-        command.stdin(Stdio::null()).stdout(Stdio::piped());
         command
     }
 

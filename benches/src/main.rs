@@ -32,8 +32,8 @@ Usage: stm-bench [--check] [--json FILE] [--markdown FILE] [--commit ID] [--plot
                     docs/performance, with the pages that have the results;
                     of some cases only into target/bench/plots below ROOT
   --from FILE       draws the results of an earlier run, and measures nothing
-  CASE              startup, cold, early, warm, distance, ledger, throughput, listing, crowd, hashing,
-                    footprint; all of them unless given
+  CASE              startup, cold, early, commands, warm, distance, ledger, throughput, listing, crowd,
+                    hashing, footprint; all of them unless given
 
 STM_PKCS11_MODULE and STM_EMULATOR name the library and the service's program;
 unless set, they are those beside this program. Times are reported and never
@@ -88,7 +88,7 @@ fn measure(options: Options) -> ExitCode {
     }
     machine.push(format!("load average after the run: {}", measure::load()));
     let markdown = bench.report.markdown(&machine);
-    println!("{markdown}");
+    println!("{markdown}\n{}", bench.report.verdict());
     let write = |path: &Option<PathBuf>, text: &str| {
         if let Some(path) = path {
             std::fs::write(path, text).unwrap_or_else(|error| panic!("{}: {error}", path.display()));
@@ -111,7 +111,10 @@ fn measure(options: Options) -> ExitCode {
 /// Draws the pictures. Those of a whole run, which has tables, are those of the documentation.
 fn draw(root: &Path, results: &serde_json::Value) {
     let drawn = match results["tables"].as_str() {
-        None => pictures::write(results, &root.join("target/bench/plots")),
+        None => {
+            let target = std::env::var_os("CARGO_TARGET_DIR").map_or_else(|| root.join("target"), PathBuf::from);
+            pictures::write(results, &target.join("bench/plots"))
+        }
         Some(tables) => pictures::write(results, &root.join("docs/performance"))
             .and_then(|()| pictures::fill(&root.join("docs/performance.md"), results, None))
             .and_then(|()| pictures::fill(&root.join("benches/RESULTS.md"), results, Some(tables)))

@@ -66,9 +66,13 @@ impl Row {
         })
     }
 
+    fn is_count(&self) -> bool {
+        matches!(self.target, Some(Target::Exactly(_) | Target::NoMoreThan(_)))
+    }
+
     /// Times depend on the machine and its other work; counts do not.
     fn wrong(&self) -> bool {
-        matches!(self.target, Some(Target::Exactly(_) | Target::NoMoreThan(_))) && self.met() == Some(false)
+        self.is_count() && self.met() == Some(false)
     }
 
     fn cells(&self) -> [String; 6] {
@@ -145,6 +149,28 @@ impl Report {
         rows.filter(|(_, row)| row.wrong())
             .map(|(name, row)| format!("{name}: {}", row.cells()[..5].join(" ")))
             .collect()
+    }
+
+    /// A line for each result that has a target of time, rate or size, and one for all counts.
+    pub fn verdict(&self) -> String {
+        let mut text = String::new();
+        let (mut right, mut counts) = (0, 0);
+        for (name, rows, _) in &self.sections {
+            for row in rows {
+                let Some(met) = row.met() else { continue };
+                if row.is_count() {
+                    counts += 1;
+                    right += usize::from(met);
+                    continue;
+                }
+                let [what, measured, _, ratio, target, _] = row.cells();
+                let said = if met { "met   " } else { "MISSED" };
+                let ratio = if ratio.is_empty() { String::new() } else { format!(", ratio {ratio}") };
+                let _ = writeln!(text, "{said}  {name}: {what}: {measured}{ratio}, target {target}");
+            }
+        }
+        let _ = writeln!(text, "{right} of {counts} counts are right");
+        text
     }
 
     /// Markdown, which is also readable in a terminal.
@@ -228,6 +254,22 @@ mod tests {
         assert!(report.wrong().is_empty());
         report.add(Row::count("requests", 3, Target::Exactly(2)));
         assert_eq!(report.wrong().len(), 1);
+    }
+
+    #[test]
+    fn the_verdict_has_each_area_with_ratio_and_target() {
+        let mut report = Report::default();
+        report.section("Warm");
+        report.add(Row::new("sign", 1.2, "ms").beside("raw", 1.0).target(Target::TimesAtMost(1.25)));
+        report.add(Row::new("more", 0.05, "ms").target(Target::AtMost(0.04)));
+        report.add(Row::new("no target", 7.0, "ms"));
+        report.add(Row::count("requests", 2, Target::Exactly(2)));
+        assert_eq!(
+            report.verdict(),
+            "met     Warm: sign: 1.200 ms, ratio 1.200, target <= 1.25 x\n\
+             MISSED  Warm: more: 0.05000 ms, target <= 0.04 ms\n\
+             1 of 1 counts are right\n"
+        );
     }
 
     #[test]

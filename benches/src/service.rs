@@ -96,13 +96,19 @@ impl Service {
 
     /// The id of the keypair with this alias.
     pub fn keypair_id(&self, alias: &str) -> String {
+        self.keypair(alias)["id"].as_str().expect("an id").to_owned()
+    }
+
+    /// The certificate of the keypair with this alias, DER in Base64.
+    pub fn certificate(&self, alias: &str) -> String {
+        self.keypair(alias)["certificates"][0]["cert"].as_str().expect("a certificate").to_owned()
+    }
+
+    fn keypair(&self, alias: &str) -> Value {
         let text = fs::read_to_string(self.dir.join("keypairs.jsonl")).expect("keypairs.jsonl");
-        let records = text.lines().filter_map(|line| serde_json::from_str::<Value>(line).ok());
-        let mut ids = records.filter_map(|line| {
-            let record = &line["add"];
-            (record["alias"] == alias).then(|| record["id"].as_str().expect("an id").to_owned())
-        });
-        ids.next().unwrap_or_else(|| panic!("no keypair {alias}"))
+        let mut lines = text.lines().filter_map(|line| serde_json::from_str::<Value>(line).ok());
+        let found = lines.find(|line| line["add"]["alias"] == alias);
+        found.unwrap_or_else(|| panic!("no keypair {alias}"))["add"].take()
     }
 
     /// Every `POST .../sign` takes this much longer from now on.

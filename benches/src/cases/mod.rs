@@ -1,6 +1,7 @@
 //! The cases. Each has a part that runs in separate processes, in which the module is loaded.
 
 mod cold;
+mod commands;
 mod crowd;
 mod distance;
 mod early;
@@ -28,6 +29,7 @@ pub const CASES: &[Case] = &[
     Case { name: "startup", run: startup::run },
     Case { name: "cold", run: cold::run },
     Case { name: "early", run: early::run },
+    Case { name: "commands", run: commands::run },
     Case { name: "warm", run: warm::run },
     Case { name: "distance", run: distance::run },
     Case { name: "ledger", run: ledger::run },

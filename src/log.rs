@@ -4,6 +4,7 @@
 //! file. A repeated error is counted on stderr, and complete in a log file. Text from outside cannot control a terminal
 //! or a pipeline. A failed write is ignored. No lock is waited for long, and a forked child has a lock of its own.
 
+mod copy;
 mod own;
 mod repeats;
 mod stream;
@@ -12,12 +13,13 @@ use crate::config::{LogOutput, LogSettings};
 use crate::shown::shown;
 use crate::timestamp::timestamp;
 use crate::trusted_file::{self, Refusal};
+use copy::ErrorCopy;
 use log::{Level, LevelFilter, Log, Metadata, Record};
 use own::Own;
 use repeats::{Repeats, Verdict};
 use std::collections::HashSet;
 use std::fs::File;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::SystemTime;
 use stream::{Number, Stream};
@@ -37,6 +39,9 @@ struct Logger {
 struct State {
     output: LogOutput,
     file: Option<Arc<File>>,
+    /// The directory for log files.
+    folder: Option<PathBuf>,
+    errors: ErrorCopy,
     level: LevelFilter,
     repeats: Repeats,
     /// Notices that were written in this run and earlier ones.
@@ -50,6 +55,8 @@ impl State {
         Self {
             output,
             file: None,
+            folder: None,
+            errors: ErrorCopy::Off,
             level: LevelFilter::Error,
             repeats: Repeats::new(),
             noticed: HashSet::with_hasher(FixedHasher),
@@ -67,6 +74,8 @@ impl State {
         Self {
             output: self.output.clone(),
             file: self.file.clone(),
+            folder: self.folder.clone(),
+            errors: self.errors.clone(),
             repeats: Repeats::new(),
             noticed: self.noticed.clone(),
             ..*self
@@ -86,6 +95,7 @@ pub fn start(settings: &LogSettings) {
     if let Some(mut state) = LOGGER.own.state() {
         state.level = settings.level;
         state.output = settings.output.clone();
+        state.folder.clone_from(&settings.folder);
         state.repeats.take();
         state.file = None;
         state.stdout.begin();
@@ -110,6 +120,24 @@ pub fn start(settings: &LogSettings) {
     settings.notices.iter().for_each(|notice| log::warn!(target: NOTICE, "{notice}"));
     settings.warnings.iter().for_each(|warning| log::warn!("{warning}"));
     settings.notes.iter().for_each(|note| log::info!("{note}"));
+}
+
+/// From now on errors are also appended to the file of this name in the directory for log files.
+pub fn copy_errors_to(name: &'static str) {
+    if let Some(mut state) = LOGGER.own.state()
+        && matches!(state.errors, ErrorCopy::Off)
+    {
+        state.errors = ErrorCopy::Named(name);
+    }
+}
+
+/// Appends a failure to a file of this name in a directory for log files, as errors are written there. Nothing happens if
+/// that is not possible, or if the settings discard the log.
+pub fn append_error(settings: &LogSettings, name: &'static str, message: &str) {
+    if settings.output != LogOutput::Discard {
+        let line = dated(Level::Error, &one_line(&crate::redact::text(message)));
+        ErrorCopy::Named(name).write(settings.folder.as_ref(), None, &line);
+    }
 }
 
 /// Writes how many errors were counted but not written. Called by `C_Finalize`.
@@ -170,6 +198,11 @@ impl Log for Logger {
         panic_point!("log");
         if matches!(state.output, LogOutput::Discard) {
             return;
+        }
+        if level == Level::Error {
+            let State { errors, folder, output, .. } = &mut *state;
+            let log = if let LogOutput::File(path) = &*output { Some(&**path) } else { None };
+            errors.write(folder.as_ref(), log, &dated(level, &message));
         }
         let to_file = match (&state.output, &state.file) {
             (LogOutput::File(_), Some(file)) => {

@@ -33,6 +33,14 @@ const EXAMPLES: &[(&[&str], &str)] = &[
     (&["windows", "status"], "windows status"),
     #[cfg(windows)]
     (&["windows", "certsync"], "windows certsync release-key"),
+    #[cfg(windows)]
+    (&["windows", "certdesync"], "windows certdesync release-key"),
+    #[cfg(windows)]
+    (&["windows", "ksp", "register"], "windows ksp register"),
+    #[cfg(windows)]
+    (&["windows", "ksp", "list"], "windows ksp list"),
+    #[cfg(windows)]
+    (&["windows", "ksp", "unregister"], "windows ksp unregister"),
     (&["credentials", "save"], "credentials save"),
     (&["credentials", "delete"], "credentials delete"),
     (&["smctl", "healthcheck"], "smctl healthcheck --user"),

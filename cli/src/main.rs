@@ -96,6 +96,9 @@ fn main() -> ExitCode {
         Ok(()) => ExitCode::SUCCESS,
         Err(failure) => {
             print::note(&failure.to_string());
+            if for_smctl {
+                smctl::log(&failure);
+            }
             ExitCode::from(failure.status() as u8)
         }
     }

@@ -1,5 +1,6 @@
 //! Runs programs that print a secret: a password manager, or a client of a cloud's vault.
 
+use crate::encoding;
 use std::io::Read;
 use std::process::{Child, ChildStdout, Command, Stdio};
 use std::time::{Duration, Instant};
@@ -44,7 +45,7 @@ fn gather(child: &mut Child, patience: Duration) -> Result<Zeroizing<String>, St
             Ok(None) => std::thread::sleep(Duration::from_millis(5)),
         }
     }
-    let text = std::str::from_utf8(&printed).map_err(|_| "printed something that is not text")?;
+    let text = encoding::decode(&printed).ok_or("printed something that is not text")?;
     Ok(Zeroizing::new(text.trim_end_matches(['\n', '\r']).to_owned()))
 }
 

@@ -10,7 +10,13 @@ pub(super) fn parse(value: &str) -> Result<String, String> {
     let bare = !value.contains("://");
     let url = if bare { format!("https://{value}") } else { value.to_owned() };
     let Some(rest) = url.get(..8).filter(|scheme| scheme.eq_ignore_ascii_case("https://")).map(|_| &url[8..]) else {
-        return Err("use an https:// URL; the module sends credentials over TLS only".into());
+        let over_http = value.get(..7).is_some_and(|scheme| scheme.eq_ignore_ascii_case("http://"));
+        let host = value.get(7..).unwrap_or_default().split('/').next().unwrap_or_default();
+        let instead = match over_http && is_plain(value) && !host.is_empty() {
+            true => format!("use https://{host}"),
+            false => "use an https:// URL".to_owned(),
+        };
+        return Err(format!("{instead}; the module sends credentials over TLS only"));
     };
     if !url.bytes().all(|byte| byte.is_ascii_graphic()) {
         return Err("write the host in ASCII (an international name as xn--...)".into());
@@ -79,7 +85,10 @@ mod tests {
     #[test]
     fn what_is_more_or_less_than_a_host_is_refused_with_the_remedy() {
         for (value, words) in [
-            ("http://h.example", "use an https:// URL"),
+            ("http://h.example", "use https://h.example; "),
+            ("HTTP://h.example:8443/signingmanager", "use https://h.example:8443; "),
+            ("http://me:secret@h.example", "use an https:// URL"),
+            ("http://secret", "use an https:// URL"),
             ("ftp://h.example", "use an https:// URL"),
             ("https://me@h.example", "user name and password"),
             ("https://:secret@h.example", "user name and password"),

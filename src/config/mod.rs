@@ -153,6 +153,8 @@ pub struct LogSettings {
     /// The least severe level that is written.
     pub level: log::LevelFilter,
     pub output: LogOutput,
+    /// The directory for log files, whether or not `output` is one; `None` if the process may write none.
+    pub folder: Option<PathBuf>,
     /// Warnings to log when the log is ready.
     pub warnings: Vec<String>,
     /// Warnings to log at every level, once in a process.

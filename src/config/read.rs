@@ -284,7 +284,7 @@ mod tests {
     fn mistakes_name_the_setting_the_value_its_origin_and_the_remedy() {
         assert_eq!(
             problems(&[("SM_HOST", "http://h.example"), ("SM_API_KEY", "k")]),
-            "SM_HOST is invalid ('http://h.example', from the environment); use an https:// URL; the module sends credentials \
+            "SM_HOST is invalid ('http://h.example', from the environment); use https://h.example; the module sends credentials \
              over TLS only"
         );
         let text = problems(&[("SM_API_KEY", "k")]);

@@ -105,10 +105,11 @@ pub(super) fn log(sources: &mut Sources) -> LogSettings {
     let output = reader.choice(&row::LOG_OUTPUT, OUTPUTS);
     let to_file = output == Output::File || (output == Output::Default && (folder.is_some() || named));
     let home = reader.sources.home.as_ref().map(|home| home.join(".signingmanager").join("logs"));
-    let output = match (output, folder.or(home)) {
+    let folder = folder.or(home).filter(|_| !reader.sources.privileged);
+    let output = match (output, &folder) {
         (Output::Stdout, _) => LogOutput::Stdout,
         (Output::Discard, _) => LogOutput::Discard,
-        (_, Some(folder)) if to_file && !reader.sources.privileged => LogOutput::File(folder.join(name)),
+        (_, Some(folder)) if to_file => LogOutput::File(folder.join(name)),
         _ => LogOutput::Stderr,
     };
     let mut notices = std::mem::take(&mut reader.sources.notices);
@@ -120,7 +121,7 @@ pub(super) fn log(sources: &mut Sources) -> LogSettings {
     }
     let mut warnings: Vec<String> = reader.problems.iter().map(ToString::to_string).collect();
     warnings.append(&mut reader.sources.warnings);
-    LogSettings { level, output, warnings, notices, notes: Vec::new() }
+    LogSettings { level, output, folder, warnings, notices, notes: Vec::new() }
 }
 
 #[cfg(test)]

@@ -40,7 +40,7 @@ impl Module {
             // One lookup answers for both slots of an account.
             let ask = asked.is_none_or(|asked| !Arc::ptr_eq(asked, &slot.account));
             asked = Some(&slot.account);
-            let found = slot.account.find(slot.id, slot.kind, &template, ask)?;
+            let found = slot.account.find_or_suggest(slot.id, slot.kind, &template, ask)?;
             if let Some(key) = found.iter().find_map(|object| key(slot, object)) {
                 return Ok(Some(key));
             }

@@ -6,6 +6,7 @@
 
 use super::entry::{bytes, call, deliver, key as find, put, text};
 use super::ksp_handles::{Object, free, keep, key, provider};
+use super::registration::VENDORS;
 use super::{blob, ksp_list as list, ksp_refuse as refuse, property};
 use crate::error::{Error, Result};
 use crate::mechanism::{DIGESTS, Digest};
@@ -14,6 +15,9 @@ use cryptoki_sys::*;
 use std::ffi::c_void;
 use windows_sys::Win32::Security::Cryptography::*;
 use windows_sys::core::PCWSTR;
+
+/// The log file of the vendor's provider, which scripts print after a failure.
+const VENDORS_LOG: &str = "smksp.log";
 
 static TABLE: NCRYPT_KEY_STORAGE_FUNCTION_TABLE = NCRYPT_KEY_STORAGE_FUNCTION_TABLE {
     Version: BCRYPT_INTERFACE_VERSION { MajorVersion: 1, MinorVersion: 0 },
@@ -67,8 +71,13 @@ unsafe extern "system" fn open_provider(handle: *mut NCRYPT_PROV_HANDLE, name: P
         if handle.is_null() {
             return Err(CKR_ARGUMENTS_BAD.into());
         }
-        // SAFETY: by CNG's contract, `name` is null or UTF-16 with a zero at its end, and `handle` is null or writable.
-        unsafe { put(handle, keep(Object::Provider(text(name)?))) }
+        // SAFETY: by CNG's contract, `name` is null or UTF-16 with a zero at its end.
+        let name = unsafe { text(name) }?;
+        if VENDORS.iter().any(|vendor| vendor.eq_ignore_ascii_case(&name)) {
+            crate::log::copy_errors_to(VENDORS_LOG);
+        }
+        // SAFETY: by CNG's contract, `handle` is null or writable.
+        unsafe { put(handle, keep(Object::Provider(name))) }
     })
 }
 
@@ -92,6 +101,10 @@ unsafe extern "system" fn open_key(
         }
         // SAFETY: by CNG's contract, `name` is null or UTF-16 with a zero at its end.
         let alias = unsafe { text(name) }?;
+        if alias.trim().is_empty() {
+            let cause = "the name of the key container is empty; use the alias of a keypair (/kc ALIAS)";
+            return Err(Error::loud(CKR_KEY_HANDLE_INVALID, cause));
+        }
         let found = find(&alias, None)?;
         if blob::kind(found.public_key()).is_none() {
             let cause = format!("Windows signs with RSA and ECDSA only, and {alias} is {}", found.public_key().name());

@@ -1,5 +1,6 @@
 //! The file of `signtool /dmdf`: JSON that names the keypair to sign with.
 
+use crate::encoding;
 use crate::error::{Error, Result};
 use crate::nearest::nearest;
 use cryptoki_sys::CKR_ARGUMENTS_BAD;
@@ -20,9 +21,8 @@ pub fn read(bytes: &[u8]) -> Result<Metadata> {
         let cause = format!("the file of /dmdf {what}; it is JSON such as {{\"keypair\": \"release-key\"}}");
         Error::loud(CKR_ARGUMENTS_BAD, cause)
     };
-    // Editors on Windows write a byte order mark.
-    let text = bytes.strip_prefix(b"\xef\xbb\xbf").unwrap_or(bytes);
-    let Ok(Value::Object(object)) = serde_json::from_slice(text) else {
+    let text = encoding::decode(bytes).ok_or_else(|| wrong("is neither UTF-8 nor UTF-16".into()))?;
+    let Ok(Value::Object(object)) = serde_json::from_str(&text) else {
         return Err(wrong("is not a JSON object".into()));
     };
     if let Some(unknown) = object.keys().find(|key| !KEYS.contains(&key.as_str())) {
@@ -34,6 +34,7 @@ pub fn read(bytes: &[u8]) -> Result<Metadata> {
     let text = |key: &str| match object.get(key) {
         None => Ok(None),
         Some(Value::String(text)) if !text.trim().is_empty() => Ok(Some(text.trim().to_owned())),
+        Some(Value::String(_)) => Err(wrong(format!("has an empty '{key}'"))),
         Some(_) => Err(wrong(format!("has a '{key}' that is not a string"))),
     };
     let keypair = text("keypair")?.ok_or_else(|| wrong("names no keypair".into()))?;
@@ -57,8 +58,30 @@ mod tests {
             (r#"{"key_pair": "x"}"#, "did you mean 'keypair'?"),
             (r#"{"colour": "x"}"#, "it knows keypair and token"),
             (r#"{"keypair": 7}"#, "not a string"),
+            (r#"{"keypair": " "}"#, "has an empty 'keypair'"),
         ] {
             assert!(read(text).expect_err(text).contains(words), "{text}");
         }
+    }
+
+    #[test]
+    fn a_file_of_any_shell_is_read() {
+        let text = "{\"keypair\": \"Schlüssel 鍵\"}\r\n";
+        let units = || text.encode_utf16();
+        let little: Vec<u8> = units().flat_map(u16::to_le_bytes).collect();
+        let big: Vec<u8> = units().flat_map(u16::to_be_bytes).collect();
+        let marked = |mark: &[u8], bytes: &[u8]| [mark, bytes].concat();
+        for bytes in [
+            text.as_bytes().to_vec(),
+            marked(b"\xef\xbb\xbf", text.as_bytes()),
+            marked(b"\xff\xfe", &little),
+            marked(b"\xfe\xff", &big),
+            little,
+            big,
+        ] {
+            assert_eq!(read(&bytes).map(|read| read.keypair).ok().as_deref(), Some("Schlüssel 鍵"), "{bytes:x?}");
+        }
+        let latin = read(b"{\"keypair\": \"Schl\xfcssel\"}").expect_err("Latin-1");
+        assert!(latin.cause.contains("neither UTF-8 nor UTF-16"), "{}", latin.cause);
     }
 }

@@ -1,7 +1,7 @@
 //! Windows-only entry points: a key storage provider for CNG ([`ksp`]), which `signtool /csp` and all other programs
 //! with Windows keys use, and the callback of `signtool /dlib` ([`digest_sign`]). Both are thin layers over
-//! [`crate::token`], and find keys and sign exactly like PKCS#11. The companion uses [`registration`] and [`store`] to
-//! register the provider and its keys with Windows.
+//! [`crate::token`], and find keys and sign exactly like PKCS#11. The companion uses [`registration`], [`image_file`] and
+//! [`link`] to register the provider and its keys with Windows.
 
 #![allow(unsafe_code)]
 
@@ -11,6 +11,9 @@ mod digest_sign;
 #[cfg(windows)]
 mod entry;
 #[cfg(windows)]
+pub mod image_file;
+pub mod image_name;
+#[cfg(windows)]
 mod ksp;
 #[cfg(windows)]
 mod ksp_handles;
@@ -18,6 +21,9 @@ mod ksp_handles;
 mod ksp_list;
 #[cfg(windows)]
 mod ksp_refuse;
+#[cfg(windows)]
+pub mod link;
+pub mod mark;
 mod metadata;
 #[cfg(windows)]
 mod process_heap;
@@ -26,4 +32,4 @@ mod property;
 pub mod registration;
 mod status;
 #[cfg(windows)]
-pub mod store;
+mod store;

@@ -1,11 +1,16 @@
 //! Registers the key storage provider with Windows: by an administrator, once for each machine. Windows loads a
-//! provider by a bare file name, so the library must be in its System32 directory.
+//! provider by a bare file name, so the library must be in its System32 directory
+//! ([`image_file`](super::image_file)). Each of these calls may be repeated, also after one that was interrupted.
 
+use super::image_name;
 use std::io;
 use std::ptr::{null, null_mut};
 use windows_sys::Win32::Foundation::{ERROR_NO_MORE_ITEMS, ERROR_SUCCESS};
 use windows_sys::Win32::Security::Cryptography::*;
 use windows_sys::Win32::System::Registry::*;
+
+/// The vendor's names of its provider, which scripts write behind signtool's `/csp`.
+pub const VENDORS: [&str; 2] = ["DigiCert Signing Manager KSP", "DigiCert Software Trust Manager KSP"];
 
 /// `NCRYPT_KEY_STORAGE_ALGORITHM`: the only function of the interface.
 const FUNCTION: &str = "KEY_STORAGE";
@@ -16,6 +21,9 @@ pub struct Refused(pub i32);
 
 impl Refused {
     const DENIED: u32 = 0xc000_0022;
+    /// What is to be added is there.
+    const COLLISION: u32 = 0xc000_0035;
+    const NOT_FOUND: u32 = 0xc000_0225;
 
     /// Whether an administrator could do what this user may not.
     pub fn is_denied(self) -> bool {
@@ -28,7 +36,7 @@ impl std::fmt::Display for Refused {
         match self.0.cast_unsigned() {
             0xc000_0002 => write!(f, "not implemented"),
             Self::DENIED => write!(f, "access denied"),
-            0xc000_0225 => write!(f, "not found"),
+            Self::NOT_FOUND => write!(f, "not found"),
             status => write!(f, "status {status:#010x}"),
         }
     }
@@ -43,8 +51,40 @@ fn done(status: i32) -> Result<(), Refused> {
     if status >= 0 { Ok(()) } else { Err(Refused(status)) }
 }
 
-/// Registers the provider under a name; `image` is the library's bare file name. Replaces an existing provider.
+/// The same, for a call that adds something, which may be there.
+fn added(status: i32) -> Result<(), Refused> {
+    done(status).or_else(|why| if why.0.cast_unsigned() == Refused::COLLISION { Ok(()) } else { Err(why) })
+}
+
+/// Registers the provider under a name; `image` is the library's bare file name. Replaces an existing provider; one of
+/// ours is switched to the image in one step, so that programs find it at any time.
 pub fn register(name: &str, image: &str) -> Result<(), Refused> {
+    let ours = image_of(name).is_some_and(|registered| image_name::is_ours(&registered));
+    if !(ours && switch(name, image).is_ok()) {
+        write(name, image)?;
+    }
+    let (name, function) = (wide(name), wide(FUNCTION));
+    let (name, function, null) = (name.as_ptr(), function.as_ptr(), null());
+    let interface = NCRYPT_KEY_STORAGE_INTERFACE;
+    // SAFETY: all texts have a terminator.
+    unsafe {
+        added(BCryptAddContextFunction(CRYPT_LOCAL, null, interface, function, CRYPT_PRIORITY_BOTTOM))?;
+        added(BCryptAddContextFunctionProvider(CRYPT_LOCAL, null, interface, function, name, CRYPT_PRIORITY_BOTTOM))
+    }
+}
+
+/// Lets a registered name lead to another image.
+pub fn switch(name: &str, image: &str) -> io::Result<()> {
+    let (path, value, image) = (wide(&format!(r"{PROVIDERS}\{name}\UM")), wide(IMAGE), wide(image));
+    let bytes = size_of_val(&image[..]) as u32;
+    // SAFETY: texts with a terminator; the value has as many bytes as are said.
+    let set = unsafe {
+        RegSetKeyValueW(HKEY_LOCAL_MACHINE, path.as_ptr(), value.as_ptr(), REG_SZ, image.as_ptr().cast(), bytes)
+    };
+    if set == ERROR_SUCCESS { Ok(()) } else { Err(io::Error::from_raw_os_error(set.cast_signed())) }
+}
+
+fn write(name: &str, image: &str) -> Result<(), Refused> {
     let (name, mut image, mut function) = (wide(name), wide(image), wide(FUNCTION));
     let mut functions = [function.as_mut_ptr()];
     let mut interface = CRYPT_INTERFACE_REG {
@@ -58,24 +98,11 @@ pub fn register(name: &str, image: &str) -> Result<(), Refused> {
         CRYPT_IMAGE_REG { pszImage: image.as_mut_ptr(), cInterfaces: 1, rgpInterfaces: interfaces.as_mut_ptr() };
     let provider =
         CRYPT_PROVIDER_REG { cAliases: 0, rgpszAliases: null_mut(), pUM: &raw mut user_mode, pKM: null_mut() };
-    let (name, function) = (name.as_ptr(), functions[0].cast_const());
-    let null = null();
-    // SAFETY: all texts have a terminator, and all structures live until the calls are over.
-    unsafe {
-        done(BCryptRegisterProvider(name, CRYPT_OVERWRITE, &provider))?;
-        done(BCryptAddContextFunction(
-            CRYPT_LOCAL,
-            null,
-            NCRYPT_KEY_STORAGE_INTERFACE,
-            function,
-            CRYPT_PRIORITY_BOTTOM,
-        ))?;
-        let interface = NCRYPT_KEY_STORAGE_INTERFACE;
-        done(BCryptAddContextFunctionProvider(CRYPT_LOCAL, null, interface, function, name, CRYPT_PRIORITY_BOTTOM))
-    }
+    // SAFETY: all texts have a terminator, and all structures live until the call is over.
+    done(unsafe { BCryptRegisterProvider(name.as_ptr(), CRYPT_OVERWRITE, &provider) })
 }
 
-/// Unregisters the provider with this name.
+/// Unregisters the provider with this name, if it is registered.
 pub fn unregister(name: &str) -> Result<(), Refused> {
     let (name, function) = (wide(name), wide(FUNCTION));
     let null = null();
@@ -84,7 +111,24 @@ pub fn unregister(name: &str) -> Result<(), Refused> {
         let interface = NCRYPT_KEY_STORAGE_INTERFACE;
         // It may be registered without being in the list.
         BCryptRemoveContextFunctionProvider(CRYPT_LOCAL, null, interface, function.as_ptr(), name.as_ptr());
-        done(BCryptUnregisterProvider(name.as_ptr()))
+        match done(BCryptUnregisterProvider(name.as_ptr())) {
+            Err(Refused(status)) if status.cast_unsigned() == Refused::NOT_FOUND => Ok(()),
+            other => other,
+        }
+    }
+}
+
+/// Whether programs find a provider under this name.
+pub fn opens(name: &str) -> bool {
+    let name = wide(name);
+    let mut provider = 0;
+    // SAFETY: the name has a terminator; every opened handle is closed.
+    unsafe {
+        let opened = NCryptOpenStorageProvider(&mut provider, name.as_ptr(), 0) == 0;
+        if opened {
+            NCryptFreeObject(provider);
+        }
+        opened
     }
 }
 
@@ -99,21 +143,27 @@ pub struct Provider {
 
 /// The registry key of all providers: a key for each, which contains one for the library.
 const PROVIDERS: &str = r"SYSTEM\CurrentControlSet\Control\Cryptography\Providers";
+/// The value with the library's bare file name.
+const IMAGE: &str = "Image";
 
 /// All registered providers; those whose library cannot be read are left out.
 pub fn providers() -> io::Result<Vec<Provider>> {
-    let key = Key::open(PROVIDERS)?;
+    let key = match Key::open(PROVIDERS) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
+        key => key?,
+    };
     let mut providers = Vec::new();
     for place in 0.. {
         let Some(name) = key.child(place)? else { break };
-        let image = image(&name);
+        let image = image_of(&name);
         providers.extend(image.map(|image| Provider { name, image }));
     }
     Ok(providers)
 }
 
-fn image(name: &str) -> Option<String> {
-    let (path, value) = (wide(&format!(r"{PROVIDERS}\{name}\UM")), wide("Image"));
+/// The image that a name is registered with.
+fn image_of(name: &str) -> Option<String> {
+    let (path, value) = (wide(&format!(r"{PROVIDERS}\{name}\UM")), wide(IMAGE));
     let mut text = [0_u16; 260];
     let mut bytes = size_of_val(&text) as u32;
     let out = text.as_mut_ptr().cast();

@@ -1,8 +1,8 @@
-//! Windows' certificate store: a keypair's certificate with a link to its key, for programs that sign with certificates
-//! from the store (`signtool /sha1`, `Set-AuthenticodeSignature`, mage, NuGet). The link is the provider's name and the
-//! alias.
+//! Windows' certificate stores, and the properties of the certificates in them.
 
+use super::registration::wide;
 use std::io;
+use std::ptr::{from_ref, null, null_mut};
 use windows_sys::Win32::Security::Cryptography::*;
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -11,106 +11,6 @@ pub enum Owner {
     User,
     /// The machine, for services: requires an administrator.
     Machine,
-}
-
-/// A certificate, and the location of its key.
-pub struct Entry<'a> {
-    /// DER.
-    pub certificate: &'a [u8],
-    /// DER of its issuers, the nearest first, without self-signed ones.
-    pub issuers: &'a [&'a [u8]],
-    /// The keypair's alias: the name of the key container.
-    pub alias: &'a str,
-    /// Name of the key storage provider.
-    pub provider: &'a str,
-}
-
-#[derive(Debug, PartialEq, Eq)]
-pub struct Linked {
-    /// SHA-1 of the certificate, by which Windows' programs find it: 40 hexadecimal digits.
-    pub thumbprint: String,
-    /// Whether the certificate is new in the store.
-    pub new: bool,
-}
-
-/// Whether programs find the provider under this name.
-pub fn provider_opens(name: &str) -> bool {
-    let name = super::registration::wide(name);
-    let mut provider = 0;
-    // SAFETY: the name has a terminator; every opened handle is closed.
-    unsafe {
-        let opened = NCryptOpenStorageProvider(&mut provider, name.as_ptr(), 0) == 0;
-        if opened {
-            NCryptFreeObject(provider);
-        }
-        opened
-    }
-}
-
-/// Adds a certificate to `Personal`, with its link and a friendly name, and its issuers to `Intermediate Certification
-/// Authorities`. Updates existing ones.
-pub fn link(entry: &Entry<'_>, owner: Owner) -> io::Result<Linked> {
-    let issuers = Store::open("CA", owner)?;
-    for issuer in entry.issuers {
-        issuers.put(issuer)?;
-    }
-    let (context, new) = Store::open("MY", owner)?.put(entry.certificate)?;
-    let mut container = super::registration::wide(entry.alias);
-    let mut provider = super::registration::wide(entry.provider);
-    let name = CRYPT_INTEGER_BLOB { cbData: (container.len() * 2) as u32, pbData: container.as_mut_ptr().cast() };
-    let machine = if owner == Owner::Machine { CRYPT_MACHINE_KEYSET } else { 0 };
-    let key = CRYPT_KEY_PROV_INFO {
-        pwszContainerName: container.as_mut_ptr(),
-        pwszProvName: provider.as_mut_ptr(),
-        // A CNG key, without a CryptoAPI key specification.
-        dwProvType: 0,
-        dwFlags: machine,
-        cProvParam: 0,
-        rgProvParam: std::ptr::null_mut(),
-        dwKeySpec: 0,
-    };
-    context.set(CERT_FRIENDLY_NAME_PROP_ID, &name)?;
-    context.set(CERT_KEY_PROV_INFO_PROP_ID, &key)?;
-    Ok(Linked { thumbprint: context.thumbprint()?, new })
-}
-
-/// A certificate in `Personal` that is linked to a CNG key.
-pub struct Link {
-    /// DER.
-    pub certificate: Vec<u8>,
-    /// Name of the key container.
-    pub alias: String,
-    /// Name of the key storage provider.
-    pub provider: String,
-}
-
-/// Removes the certificates in `Personal` for which `chosen` is true; returns their aliases.
-pub fn unlink(owner: Owner, chosen: impl Fn(&Link) -> bool) -> io::Result<Vec<String>> {
-    let store = Store::open("MY", owner)?;
-    let mut removed = Vec::new();
-    let mut found: Vec<(Context, String)> = Vec::new();
-    let mut last = std::ptr::null();
-    loop {
-        // SAFETY: the store is open; the last context is freed by the call.
-        let next = unsafe { CertEnumCertificatesInStore(store.0, last) };
-        if next.is_null() {
-            break;
-        }
-        last = next;
-        // SAFETY: a separate, counted context.
-        let context = Context(unsafe { CertDuplicateCertificateContext(next) });
-        if let Some(link) = context.link()
-            && chosen(&link)
-        {
-            found.push((context, link.alias));
-        }
-    }
-    for (context, alias) in found {
-        // SAFETY: the call frees the context, which is passed on.
-        done(unsafe { CertDeleteCertificateFromStore(context.give()) })?;
-        removed.push(alias);
-    }
-    Ok(removed)
 }
 
 fn done(result: i32) -> io::Result<()> {
@@ -146,11 +46,11 @@ unsafe fn text(start: *const u16) -> String {
 }
 
 /// A store that is closed when it is no longer needed.
-struct Store(HCERTSTORE);
+pub(super) struct Store(HCERTSTORE);
 
 impl Store {
-    fn open(name: &str, owner: Owner) -> io::Result<Self> {
-        let name = super::registration::wide(name);
+    pub(super) fn open(name: &str, owner: Owner) -> io::Result<Self> {
+        let name = wide(name);
         let place = match owner {
             Owner::User => CERT_SYSTEM_STORE_CURRENT_USER_ID,
             Owner::Machine => CERT_SYSTEM_STORE_LOCAL_MACHINE_ID,
@@ -161,21 +61,78 @@ impl Store {
         if store.is_null() { Err(io::Error::last_os_error()) } else { Ok(Self(store)) }
     }
 
-    /// Adds a certificate; returns whether it is new.
-    fn put(&self, der: &[u8]) -> io::Result<(Context, bool)> {
-        // SAFETY: the store is open.
-        let add = |how| unsafe { add(self.0, der, how) };
-        match add(CERT_STORE_ADD_NEW) {
-            Ok(context) => Ok((context, true)),
-            Err(_) => add(CERT_STORE_ADD_USE_EXISTING).map(|context| (context, false)),
+    /// A copy of the certificate in this store, with all its properties, or else of the certificate by itself; and whether
+    /// the store does not have it yet. What is set on a copy counts once it is [saved](Store::save).
+    pub(super) fn copy(&self, der: &[u8]) -> io::Result<(Copy, bool)> {
+        let memory = Self::in_memory()?;
+        let found = self.contexts().into_iter().find(|context| context.der() == der);
+        let new = found.is_none();
+        let context = match found {
+            Some(context) => memory.add(&context, CERT_STORE_ADD_ALWAYS)?,
+            // SAFETY: the store is open.
+            None => unsafe { add(memory.0, der, CERT_STORE_ADD_ALWAYS) }?,
+        };
+        Ok((Copy { context, _memory: memory }, new))
+    }
+
+    /// Puts a copy into the store, in place of the same certificate, with its properties: in one step, so that programs find
+    /// it at any time.
+    pub(super) fn save(&self, copy: &Copy) -> io::Result<()> {
+        self.add(&copy.context, CERT_STORE_ADD_REPLACE_EXISTING).map(drop)
+    }
+
+    fn in_memory() -> io::Result<Self> {
+        // SAFETY: a store in memory has no further parameter.
+        let store = unsafe { CertOpenStore(CERT_STORE_PROV_MEMORY, 0, 0, CERT_STORE_CREATE_NEW_FLAG, null()) };
+        if store.is_null() { Err(io::Error::last_os_error()) } else { Ok(Self(store)) }
+    }
+
+    fn add(&self, context: &Context, how: u32) -> io::Result<Context> {
+        let mut added = null_mut();
+        // SAFETY: the store is open and the context is valid; the new context is written to.
+        done(unsafe { CertAddCertificateContextToStore(self.0, context.0, how, &mut added) }).map(|()| Context(added))
+    }
+
+    /// Its certificates, each with a context of its own.
+    pub(super) fn contexts(&self) -> Vec<Context> {
+        let mut contexts = Vec::new();
+        let mut last = null();
+        loop {
+            // SAFETY: the store is open; the call frees the last context.
+            let next = unsafe { CertEnumCertificatesInStore(self.0, last) };
+            if next.is_null() {
+                return contexts;
+            }
+            last = next;
+            // SAFETY: the context is valid; the duplicate is counted separately.
+            contexts.push(Context(unsafe { CertDuplicateCertificateContext(next) }));
         }
     }
 }
 
 impl Drop for Store {
     fn drop(&mut self) {
-        // SAFETY: it is open, and closed once; contexts outlive their store.
-        unsafe { CertCloseStore(self.0, 0) };
+        // SAFETY: it is open, and closed once; contexts outlive their store. What was changed is written before: a store that
+        // has nothing to write refuses, which does not matter.
+        unsafe {
+            CertControlStore(self.0, 0, CERT_STORE_CTRL_COMMIT, null());
+            CertCloseStore(self.0, 0);
+        }
+    }
+}
+
+/// A certificate with its properties, outside of the store that it is saved in.
+pub(super) struct Copy {
+    // Dropped before its store.
+    context: Context,
+    _memory: Store,
+}
+
+impl std::ops::Deref for Copy {
+    type Target = Context;
+
+    fn deref(&self) -> &Context {
+        &self.context
     }
 }
 
@@ -188,38 +145,98 @@ impl Context {
         std::mem::ManuallyDrop::new(self).0
     }
 
+    pub(super) fn der(&self) -> &[u8] {
+        // SAFETY: the context is valid, and has its DER for as long as it lives.
+        unsafe { std::slice::from_raw_parts((*self.0).pbCertEncoded, (*self.0).cbCertEncoded as usize) }
+    }
+
+    /// Removes it from its store.
+    pub(super) fn remove(self) -> io::Result<()> {
+        // SAFETY: the call frees the context, which is passed on.
+        done(unsafe { CertDeleteCertificateFromStore(self.give()) })
+    }
+
+    /// Links it to a CNG key.
+    pub(super) fn set_link(&self, alias: &str, provider: &str, machine: bool) -> io::Result<()> {
+        let (mut container, mut provider) = (wide(alias), wide(provider));
+        let key = CRYPT_KEY_PROV_INFO {
+            pwszContainerName: container.as_mut_ptr(),
+            pwszProvName: provider.as_mut_ptr(),
+            // A CNG key, without a CryptoAPI key specification.
+            dwProvType: 0,
+            dwFlags: if machine { CRYPT_MACHINE_KEYSET } else { 0 },
+            cProvParam: 0,
+            rgProvParam: null_mut(),
+            dwKeySpec: 0,
+        };
+        self.set(CERT_KEY_PROV_INFO_PROP_ID, &key)
+    }
+
+    /// Sets the friendly name.
+    pub(super) fn set_name(&self, name: &str) -> io::Result<()> {
+        self.set_text(CERT_FRIENDLY_NAME_PROP_ID, name)
+    }
+
+    /// Sets the description.
+    pub(super) fn describe(&self, text: &str) -> io::Result<()> {
+        self.set_text(CERT_DESCRIPTION_PROP_ID, text)
+    }
+
+    /// Its description; `None` if it has none.
+    pub(super) fn description(&self) -> Option<String> {
+        let (room, bytes) = self.get(CERT_DESCRIPTION_PROP_ID)?;
+        // SAFETY: the buffer has room for as many units.
+        let units = unsafe { std::slice::from_raw_parts(room.as_ptr().cast::<u16>(), bytes / 2) };
+        let end = units.iter().position(|unit| *unit == 0).unwrap_or(units.len());
+        Some(String::from_utf16_lossy(&units[..end])).filter(|text| !text.is_empty())
+    }
+
+    /// Takes link, friendly name and description away.
+    pub(super) fn clear(&self) -> io::Result<()> {
+        [CERT_KEY_PROV_INFO_PROP_ID, CERT_FRIENDLY_NAME_PROP_ID, CERT_DESCRIPTION_PROP_ID].iter().try_for_each(
+            |property| {
+                // SAFETY: the context is valid; without a value the property is removed.
+                done(unsafe { CertSetCertificateContextProperty(self.0, *property, 0, null()) })
+            },
+        )
+    }
+
+    fn set_text(&self, property: u32, text: &str) -> io::Result<()> {
+        let mut text = wide(text);
+        let blob = CRYPT_INTEGER_BLOB { cbData: (text.len() * 2) as u32, pbData: text.as_mut_ptr().cast() };
+        self.set(property, &blob)
+    }
+
     fn set<T>(&self, property: u32, value: &T) -> io::Result<()> {
         // SAFETY: the context is valid, and the value has the property's type; Windows copies it.
-        done(unsafe { CertSetCertificateContextProperty(self.0, property, 0, std::ptr::from_ref(value).cast()) })
+        done(unsafe { CertSetCertificateContextProperty(self.0, property, 0, from_ref(value).cast()) })
     }
 
-    /// Its link to a key; `None` if it has none, and for CryptoAPI keys.
-    fn link(&self) -> Option<Link> {
+    /// A property, aligned for any structure, and its length in bytes; `None` if the certificate does not have it.
+    fn get(&self, property: u32) -> Option<(Vec<u64>, usize)> {
         let mut bytes = 0;
         // SAFETY: the context is valid; without a buffer the call only returns the length.
-        let sized = unsafe {
-            CertGetCertificateContextProperty(self.0, CERT_KEY_PROV_INFO_PROP_ID, std::ptr::null_mut(), &mut bytes)
-        };
-        if sized == 0 {
+        done(unsafe { CertGetCertificateContextProperty(self.0, property, null_mut(), &mut bytes) }).ok()?;
+        let mut room = vec![0_u64; (bytes as usize).div_ceil(8)];
+        // SAFETY: the call writes at most as many bytes as there is room.
+        let read = unsafe { CertGetCertificateContextProperty(self.0, property, room.as_mut_ptr().cast(), &mut bytes) };
+        done(read).ok().map(|()| (room, bytes as usize))
+    }
+
+    /// Alias and provider of its link to a key; `None` if it has none, and for CryptoAPI keys.
+    pub(super) fn link(&self) -> Option<(String, String)> {
+        let (room, bytes) = self.get(CERT_KEY_PROV_INFO_PROP_ID)?;
+        if bytes < size_of::<CRYPT_KEY_PROV_INFO>() {
             return None;
         }
-        // Words, so that the structure at the beginning is aligned.
-        let mut room = vec![0_u64; (bytes as usize).div_ceil(8)];
-        let out = room.as_mut_ptr();
-        // SAFETY: the call writes at most as many bytes as there is room; the structure and its texts are inside the
-        // buffer.
+        // SAFETY: the structure is at the beginning, and its texts are inside the buffer.
         unsafe {
-            done(CertGetCertificateContextProperty(self.0, CERT_KEY_PROV_INFO_PROP_ID, out.cast(), &mut bytes)).ok()?;
-            let info = &*out.cast::<CRYPT_KEY_PROV_INFO>();
-            let context = &*self.0;
-            let certificate =
-                std::slice::from_raw_parts(context.pbCertEncoded, context.cbCertEncoded as usize).to_vec();
-            let cng = info.dwProvType == 0;
-            cng.then(|| Link { certificate, alias: text(info.pwszContainerName), provider: text(info.pwszProvName) })
+            let info = &*room.as_ptr().cast::<CRYPT_KEY_PROV_INFO>();
+            (info.dwProvType == 0).then(|| (text(info.pwszContainerName), text(info.pwszProvName)))
         }
     }
 
-    fn thumbprint(&self) -> io::Result<String> {
+    pub(super) fn thumbprint(&self) -> io::Result<String> {
         let mut hash = [0_u8; 20];
         let mut len = hash.len() as u32;
         // SAFETY: the context is valid; the call writes at most as many bytes as there is room.

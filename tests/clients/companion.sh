@@ -221,7 +221,7 @@ finds() {
 
 finds "no host" settings 'SM_HOST is not set.*set it to' -uSM_HOST
 finds "an empty host" settings 'SM_HOST is empty.*unset the variable' SM_HOST=
-finds "a host without https" settings 'use an https:// URL' SM_HOST=http://h.example
+finds "a host without https" settings 'use https://h\.example' SM_HOST=http://h.example
 finds "a host that asks for no client certificate" settings 'set SM_HOST to https://clientauth\.one' SM_HOST=https://one.digicert.com
 finds "no credentials" settings 'SM_API_KEY and SM_CLIENT_CERT_FILE are not set' -uSM_API_KEY -uSM_CLIENT_CERT_FILE
 finds "a value that is none" settings "STM_PKCS11_TIMEOUT.*'soon'.*seconds" STM_PKCS11_TIMEOUT=soon

@@ -4,6 +4,7 @@
  *   doors misses DLL ALIAS                                     looks an alias up that is not there, in the four ways of signtool
  *   doors dlib DLL METADATA DIGEST SIGNATURE [CERTIFICATE]     with a certificate the plain callback, else the one that brings it
  *   doors rounds DLL ALIAS DIGEST                              loads, signs and frees twenty times
+ *   doors link CERTIFICATE ALIAS PROVIDER                      puts it into the user's store with a link, as another program does
  *
  * A line "ok WHAT" or "FAIL WHAT" for each promise; status 1 if one failed. */
 #include <windows.h>
@@ -241,11 +242,25 @@ static void rounds(const char *dll, const char *alias, const char *digest_file) 
     promise("twenty times loaded, signed with and freed", good == 20);
 }
 
+static void linked(const char *file, const char *alias, const char *provider) {
+    static WCHAR container[64], name[64];
+    DWORD length = 0;
+    BYTE *der = content(file, &length);
+    CRYPT_KEY_PROV_INFO link = {lstrcpynW(container, wide(alias), 64), lstrcpynW(name, wide(provider), 64), 0, 0, 0, NULL, 0};
+    HCERTSTORE store = CertOpenStore(CERT_STORE_PROV_SYSTEM_W, 0, 0, CERT_SYSTEM_STORE_CURRENT_USER, L"MY");
+    PCCERT_CONTEXT certificate = NULL;
+    promise("the certificate is in the store", CertAddEncodedCertificateToStore(store, X509_ASN_ENCODING, der, length, CERT_STORE_ADD_ALWAYS, &certificate));
+    promise("  with a link", CertSetCertificateContextProperty(certificate, CERT_KEY_PROV_INFO_PROP_ID, 0, &link));
+    CertFreeCertificateContext(certificate);
+    CertCloseStore(store, 0);
+}
+
 int main(int count, char **words) {
     if (count > 6 && !strcmp(words[1], "ksp")) ksp(words[2], words[3], words[4], words[5], words[6]);
     else if (count > 3 && !strcmp(words[1], "misses")) misses(words[2], words[3]);
     else if (count > 5 && !strcmp(words[1], "dlib")) dlib(words[2], words[3], words[4], words[5], count > 6 ? words[6] : NULL);
     else if (count > 4 && !strcmp(words[1], "rounds")) rounds(words[2], words[3], words[4]);
+    else if (count > 4 && !strcmp(words[1], "link")) linked(words[2], words[3], words[4]);
     else return 2;
     fflush(stdout);
     return failed;

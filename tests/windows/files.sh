@@ -4,7 +4,7 @@
 
 # Programs on the PATH are found there, as on Windows.
 mkdir -p programs out
-cp signtool.exe stm-pkcs11.exe stm_pkcs11.dll MFC42.dll ncrypt.dll mssign32.dll mssign32_2017.dll bcryptprimitives.dll programs/
+cp signtool.exe stm-pkcs11.exe stm_pkcs11.dll MFC42.dll ncrypt.dll cngreg.dll mssign32.dll mssign32_2017.dll bcryptprimitives.dll programs/
 cp stm-pkcs11.exe programs/smctl.exe
 WINEPATH=$(/usr/lib/wine/wine64 winepath -w "$WORK/programs" 2>/dev/null | tr -d '\r\n')
 export WINEPATH

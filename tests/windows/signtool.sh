@@ -32,16 +32,15 @@ library ncrypt.dll "$parts"/ncrypt.{c,def} -ladvapi32
 library mssign32.dll "$parts"/{mssign32,subject,message,keylink,hook,der,hash}.c "$parts/mssign32.def" ./ncrypt.dll -lcrypt32 -lbcrypt
 export WINEDLLOVERRIDES="$WINEDLLOVERRIDES;mssign32,mssign32_2017,ncrypt=n;wintrust=b"
 
-# The provider, as a registration leaves it on Windows; wine's own takes the call and does nothing.
 provider='Release Keys'
-check "the provider's library lies where Windows looks for it" windows ./stm-pkcs11.exe windows register --name "$provider"
-known "$provider"
+check "the provider is registered" windows ./stm-pkcs11.exe windows register --name "$provider"
 
 # A certificate of no keypair: what is in a signature that has another came from the callback.
 openssl req -x509 -newkey rsa:2048 -nodes -keyout any.key -subj /CN=any -addext extendedKeyUsage=codeSigning -outform DER -out any.cer \
     2>/dev/null
 export STANDIN_CERTIFICATE=any.cer
 "$COMPANION" sample pe hello.exe
+iconv -t UTF-16 <<<'{"keypair": "demo-rsa-3072"}' >powershell.json
 for alias in demo-rsa-3072 demo-ec-p256; do
     openssl x509 -in "$alias.pem" -outform DER -out "$alias.cer"
     printf '{"keypair": "%s"}\r\n' "$alias" >"$alias.json"
@@ -78,6 +77,9 @@ says "signtool of an older SDK signs by /dlib with the certificate that it is gi
     signtool signtool_2017.exe /fd SHA256 /f demo-rsa-3072.cer /dlib stm_pkcs11.dll /dmdf demo-rsa-3072.json
 verifies demo-rsa-3072-issuers.pem demo-rsa-3072
 costs "  for one signature and one look" 1 2
+says "signtool /dlib reads a file that PowerShell's > wrote" '^Successfully signed' \
+    signtool signtool.exe /fd SHA256 /dlib stm_pkcs11.dll /dmdf powershell.json
+costs "  for one signature and one look" 1 2
 cp hello.exe one.exe && cp hello.exe two.exe && cp hello.exe three.exe
 check "signtool signs three files in one run" windows ./signtool.exe sign /fd SHA384 /dlib stm_pkcs11.dll /dmdf demo-ec-p256.json one.exe \
     two.exe three.exe
@@ -98,12 +100,15 @@ done
 
 missing="there is no keypair 'demo-rsa-307'"
 refuses "signtool /csp with an alias that is not there" signtool signtool.exe /fd SHA256 /csp "$provider" /kc demo-rsa-307 /f demo-rsa-3072.cer
-told "  and its output names it" "$missing"
-costs "  for one look" 0 1
+told "  and its output suggests one" "$missing.*did you mean 'demo-rsa-3072'"
+costs "  for one look and the list" 0 2
+refuses "signtool /csp with an alias in other letters" signtool signtool.exe /fd SHA256 /csp "$provider" /kc DEMO-RSA-3072 /f demo-rsa-3072.cer
+told "  and its output has the right one" "there is no keypair 'DEMO-RSA-3072', but there is 'demo-rsa-3072': aliases are case-sensitive"
+costs "  for one look and the list" 0 2
 printf '{"keypair": "demo-rsa-307"}' >missing.json
 refuses "signtool /dlib with an alias that is not there" signtool signtool.exe /fd SHA256 /dlib stm_pkcs11.dll /dmdf missing.json
-told "  and its output names it" "$missing"
-costs "  for one look" 0 1
+told "  and its output suggests one" "$missing.*did you mean 'demo-rsa-3072'"
+costs "  for one look and the list" 0 2
 refuses "signtool /csp with the certificate of another keypair" \
     signtool signtool.exe /fd SHA256 /csp "$provider" /kc demo-rsa-3072 /f demo-ec-p256.cer
 check "  and it says so" grep -a 'does not match the public key' wine.err

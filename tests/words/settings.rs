@@ -21,7 +21,7 @@ pub const SETTINGS: Group = Group {
         entry(
             "SM_HOST is not an https:// URL",
             Find(KEY),
-            "use an https:// URL",
+            "use https://clientauth.example",
             "The module does not send credentials without TLS, and no setting changes that.",
         )
         .with(&[("SM_HOST", "http://clientauth.example")]),

@@ -119,6 +119,10 @@ impl Choice {
 impl Account {
     /// The keypair with an alias, or else with an id.
     pub fn keypair(&self, name: &str) -> Result<Arc<Keypair>, Failure> {
+        if name.trim().is_empty() {
+            let remedy = "name a keypair; the variable with the alias may be unset";
+            return Err(Failure::new("find the keypair", "the alias is empty", remedy).exit(Exit::Usage));
+        }
         let what = || format!("find the keypair {name}");
         let look = |wanted| self.service.keypairs(wanted, self.service.deadline());
         for wanted in [Wanted::Alias(name), Wanted::Id(name)] {

@@ -64,6 +64,15 @@ enum Smctl {
     Other(Vec<String>),
 }
 
+/// The log file of the vendor's program, which scripts print after a failure.
+const LOG: &str = "smctl.log";
+
+/// Appends a failure to the file that scripts print.
+pub fn log(failure: &Failure) {
+    let line = format!("{}: {}; {}", failure.what(), failure.why().replace('\n', "; "), failure.remedy());
+    stm_pkcs11::log::append_error(&stm_pkcs11::config::load(None).log, LOG, &line);
+}
+
 /// The command with the ways of the vendor's command line: see [`cobra`].
 pub fn command(command: Command) -> Command {
     cobra::like(command)

@@ -111,18 +111,12 @@ pub fn run(arguments: &Arguments) -> Result<(), Failure> {
 #[cfg(windows)]
 mod system {
     use super::*;
-    use crate::command::windows::{self, Removal};
+    use crate::command::windows;
 
     /// Names that scripts write behind signtool's `/csp`.
     const NAMES: [&str; 2] = windows::VENDORS;
 
     pub fn certsync(arguments: &Certsync) -> Result<(), Failure> {
-        if arguments.keypair_alias.iter().any(|alias| alias.trim().is_empty()) {
-            let why = "--keypair-alias is empty";
-            return Err(
-                Failure::new("link certificates", why, "name a keypair, or leave the flag out").exit(Exit::Usage)
-            );
-        }
         let kind = arguments.keypair_type.map(|kind| match kind {
             KeypairType::Production => "PRODUCTION",
             KeypairType::Test => "TEST",
@@ -144,11 +138,9 @@ mod system {
         if matches!(arguments.certificate_status, Status::Revoke | Status::Invalid) {
             return Err(refused("--certificate-status", "use expired or all"));
         }
-        windows::certdesync(&Removal {
-            alias: arguments.keypair_alias.as_deref(),
-            expired_only: arguments.certificate_status == Status::Expired,
-            machine: arguments.store == Store::System,
-        })
+        let alias: Vec<String> = arguments.keypair_alias.iter().cloned().collect();
+        let expired_only = arguments.certificate_status == Status::Expired;
+        windows::certdesync(&windows::Certdesync::new(&alias, expired_only, arguments.store == Store::System), None)
     }
 
     pub fn register() -> Result<(), Failure> {

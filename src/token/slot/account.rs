@@ -96,6 +96,33 @@ impl Account {
         Ok(found)
     }
 
+    /// As [`Account::find`], for a caller that fails without the key: if there is none, the list of all keypairs is requested,
+    /// so that the message suggests an alias.
+    pub fn find_or_suggest(
+        &self,
+        slot: CK_SLOT_ID,
+        kind: SlotKind,
+        template: &Template<'_>,
+        ask: bool,
+    ) -> Result<Vec<Arc<Object>>> {
+        let deadline = self.service.deadline();
+        if ask {
+            self.fetch(slot, &Need::of(template, kind, &self.layout.id_prefix), template, deadline)?;
+            // An alias of the account's other slot is known.
+            let is_known = not_found::alias(template).is_some_and(|alias| self.catalog().alias_since(alias).is_some());
+            if !is_known && self.fetch_all(deadline).is_err() {
+                log::debug!("there is no list to suggest an alias from");
+            }
+        }
+        self.find(slot, kind, template, false).inspect(|found| {
+            if ask && found.is_empty() {
+                not_found::tell(template, &self.catalog(), &self.service);
+            } else if found.len() == 1 && announces_signature(template) {
+                self.service.expect_signature();
+            }
+        })
+    }
+
     /// Drives the connection that a search began to open, without waiting.
     pub(in crate::token) fn drive_early(&self) {
         self.service.drive_early();

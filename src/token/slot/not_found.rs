@@ -10,10 +10,15 @@ use cryptoki_sys::*;
 /// The fix for a key that cannot be parsed.
 const UNREADABLE: &str = "have a certificate issued for it, or report what the service gives";
 
+/// The alias that a template names.
+pub fn alias<'a>(template: &Template<'a>) -> Option<&'a str> {
+    template.get(CKA_LABEL).and_then(|label| std::str::from_utf8(label).ok())
+}
+
 /// Logs an error for an alias that matched nothing, if the template is for a private key and no keypair has the alias.
 pub fn tell(template: &Template<'_>, catalog: &Catalog, service: &Service) {
     let private = template.number(CKA_CLASS) == Ok(Some(CKO_PRIVATE_KEY));
-    let Some(alias) = template.get(CKA_LABEL).and_then(|label| std::str::from_utf8(label).ok()) else { return };
+    let Some(alias) = alias(template) else { return };
     if !private || alias.is_empty() || catalog.alias_since(alias).is_some() {
         return;
     }

@@ -45,6 +45,8 @@ static ULONG_PTR made(DWORD kind, struct table *table, ULONG_PTR provider, ULONG
 
 SECURITY_STATUS WINAPI NCryptOpenStorageProvider(NCRYPT_PROV_HANDLE *out, LPCWSTR name, DWORD flags) {
     static const WCHAR place[] = L"SYSTEM\\CurrentControlSet\\Control\\Cryptography\\Providers\\";
+    static const WCHAR list[] =
+        L"SYSTEM\\CurrentControlSet\\Control\\Cryptography\\Configuration\\Local\\Default\\00010001\\KEY_STORAGE";
     WCHAR path[512], image[MAX_PATH];
     DWORD size = sizeof image;
     if (lstrlenW(name) > 256)
@@ -53,6 +55,9 @@ SECURITY_STATUS WINAPI NCryptOpenStorageProvider(NCRYPT_PROV_HANDLE *out, LPCWST
     lstrcatW(path, name);
     lstrcatW(path, L"\\UM");
     if (RegGetValueW(HKEY_LOCAL_MACHINE, path, L"Image", RRF_RT_REG_SZ, NULL, image, &size))
+        return NTE_NOT_FOUND;
+    /* As BCryptResolveProviders: a provider that is not in the list of the interface is not found. */
+    if (RegGetValueW(HKEY_LOCAL_MACHINE, list, name, RRF_RT_REG_DWORD, NULL, NULL, NULL))
         return NTE_NOT_FOUND;
     HMODULE library = LoadLibraryW(image);
     get_interface get = library ? (get_interface)(void *)GetProcAddress(library, "GetKeyStorageInterface") : NULL;

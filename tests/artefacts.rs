@@ -72,6 +72,7 @@ fn is_of_the_system(system: System, library: &str) -> bool {
                     "shell32.dll",
                     "user32.dll",
                     "userenv.dll",
+                    "version.dll",
                     "ws2_32.dll",
                 ]
                 .contains(&library)

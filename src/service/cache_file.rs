@@ -146,6 +146,7 @@ fn open(path: &Path) -> io::Result<File> {
 
 /// Opens a file of the cache directory: never through a link, and never blocking. A new one is for its owner alone.
 pub fn options() -> OpenOptions {
+    #[cfg_attr(not(unix), expect(unused_mut, reason = "only unix has more to set"))]
     let mut options = OpenOptions::new();
     #[cfg(unix)]
     {

@@ -214,7 +214,7 @@ fn link(keypair: &Keypair, provider: &str, owner: Owner) -> Result<Linked, Failu
     })
 }
 
-/// Removes links of ours whose certificate is no longer the keypair's default or has expired, and those of keypairs that are
+/// Removes links of ours whose certificate has expired or has been replaced as the keypair's default, and those of keypairs that are
 /// OFFLINE now. Only of these keypairs; of others, what has expired, if `all` of an account are wanted.
 fn retire(
     owner: Owner,
@@ -235,7 +235,7 @@ fn retire(
             Some(keypair) if keypair.default_certificate().is_some_and(|record| record.der == link.certificate) => {
                 (unfit(keypair, false) == Some(Unfit::Offline)).then_some("the keypair is OFFLINE")
             }
-            Some(_) => Some("it is no longer the keypair's default"),
+            Some(_) => Some("the keypair has another default certificate"),
         }
     };
     let superfluous: Vec<(&Link, &'static str)> =

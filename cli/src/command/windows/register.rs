@@ -1,4 +1,4 @@
-//! Registers and unregisters the provider. Programs that are signing go on: the library's file is never overwritten, and a
+//! Registers and unregisters the provider. Programs continue to sign: the library's file is never overwritten, and a
 //! name leads to another build in one step.
 
 use super::{ADMINISTRATOR, WINDOWS_SAYS, provider};

@@ -6,6 +6,7 @@
 # needs: osslsigncode osslsigncode
 # needs: jarsigner default-jdk-headless
 # needs: keytool default-jdk-headless
+# needs: ant ant
 # needs: apksigner apksigner
 # needs: pkcs11-tool opensc
 # needs: certtool gnutls-bin

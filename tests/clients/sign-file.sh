@@ -362,8 +362,10 @@ mkdir -p "$TARGET/test-logs"
 [[ -z $jsign ]] || sort -u matrix | awk -F'\t' '{ key = $1 FS $2 FS $3; if (!(key in most) || $4 > most[key]) most[key] = $4; spent[key] = $5 }
     END { for (key in most) print key FS most[key] FS spent[key] }' | sort >"$TARGET/test-logs/sign-file.matrix"
 if [[ -n $jsign ]]; then
-    same "the README's table of kinds is the one of this run" "$("$ROOT/tests/matrix" --kinds)" \
-        "$(awk '/<!-- kinds: end/ { on = 0 } on; /<!-- kinds: written/ { on = 1 }' "$ROOT/README.md")"
+    awk '/<!-- kinds: end/ { on = 0 } on; /<!-- kinds: written/ { on = 1 }' "$ROOT/README.md" >kinds
+    # Beside an older osslsigncode jsign signs scripts and packages, with one request more.
+    osslsigncode_reads release.ps1 || sed -i -E '/^\| (APPX|PowerShell) /s/ osslsigncode (.*) 2 \| 1 \|$/ jsign \1 3 | 1 |/' kinds
+    same "the README's table of kinds is the one of this run" "$("$ROOT/tests/matrix" --kinds)" "$(cat kinds)"
 fi
 
 keeps_secrets

@@ -78,11 +78,7 @@ impl LedgerFile {
     /// Whether it is still the file that the line belongs to, with our last line at its end. Under the lock, which keeps others
     /// from writing meanwhile. An outcome belongs to the file of its request, even if somebody has moved that.
     fn is_as_we_left_it(&self, file: &KeptFile, end: &End, draft: &Draft) -> bool {
-        // Windows does not say whether it is still the same file.
-        cfg!(unix)
-            && end.length < self.longest
-            && file.length() == Some(end.length)
-            && (draft.completes() || file.is_at(&self.path))
+        end.length < self.longest && file.length() == Some(end.length) && (draft.completes() || file.is_at(&self.path))
     }
 
     fn leave(&self, lock: Lock, file: KeptFile, end: End) {

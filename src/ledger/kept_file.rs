@@ -1,6 +1,6 @@
 //! A file that stays open between two lines.
 
-use std::fs::{File, Metadata};
+use std::fs::File;
 use std::io;
 use std::ops::{Deref, DerefMut};
 use std::path::Path;
@@ -14,54 +14,80 @@ pub struct KeptFile {
     identity: Identity,
 }
 
-/// Device and inode; on Windows, where nobody closes another's handles and an open file cannot be replaced, nothing.
+/// Which file it is.
 #[cfg(unix)]
-type Identity = (u64, u64);
-#[cfg(not(unix))]
-type Identity = ();
-
-#[cfg(unix)]
-fn identity(meta: &Metadata) -> Identity {
-    use std::os::unix::fs::MetadataExt;
-    (meta.dev(), meta.ino())
+#[derive(Debug, PartialEq)]
+struct Identity {
+    device: u64,
+    inode: u64,
 }
 
-#[cfg(not(unix))]
-fn identity(_: &Metadata) -> Identity {}
-
-/// Whether the file still has a name.
 #[cfg(unix)]
-fn is_linked(meta: &Metadata) -> bool {
-    std::os::unix::fs::MetadataExt::nlink(meta) > 0
+impl Identity {
+    fn of_metadata(meta: &std::fs::Metadata) -> Self {
+        use std::os::unix::fs::MetadataExt;
+        Self { device: meta.dev(), inode: meta.ino() }
+    }
+
+    fn of(file: &File) -> io::Result<Self> {
+        Ok(Self::of_metadata(&file.metadata()?))
+    }
+
+    fn is_at(&self, path: &Path) -> bool {
+        path.symlink_metadata().is_ok_and(|meta| Self::of_metadata(&meta) == *self)
+    }
+
+    fn is_of(&self, file: &File) -> bool {
+        Self::of(file).is_ok_and(|identity| identity == *self)
+    }
+
+    fn length(&self, file: &File) -> Option<u64> {
+        use std::os::unix::fs::MetadataExt;
+        let meta = file.metadata().ok()?;
+        (Self::of_metadata(&meta) == *self && meta.nlink() > 0).then_some(meta.len())
+    }
 }
 
-#[cfg(not(unix))]
-fn is_linked(_: &Metadata) -> bool {
-    true
+/// Volume and index, for which the system needs an open file. Nobody closes another's handles here.
+#[cfg(windows)]
+#[derive(Debug)]
+struct Identity(same_file::Handle);
+
+#[cfg(windows)]
+impl Identity {
+    fn of(file: &File) -> io::Result<Self> {
+        Ok(Self(same_file::Handle::from_file(file.try_clone()?)?))
+    }
+
+    fn is_at(&self, path: &Path) -> bool {
+        same_file::Handle::from_path(path).is_ok_and(|other| other == self.0)
+    }
+
+    fn is_of(&self, _: &File) -> bool {
+        true
+    }
+
+    fn length(&self, file: &File) -> Option<u64> {
+        Some(file.metadata().ok()?.len())
+    }
 }
 
 impl KeptFile {
     /// # Errors
     /// The system does not say which file it is.
     pub fn new(file: File) -> io::Result<Self> {
-        let identity = identity(&file.metadata()?);
+        let identity = Identity::of(&file)?;
         Ok(Self { file: Some(file), identity })
     }
 
     /// Length in bytes; `None` if the descriptor is another file now, or the file was removed.
     pub fn length(&self) -> Option<u64> {
-        let meta = self.metadata().ok()?;
-        (identity(&meta) == self.identity && is_linked(&meta)).then_some(meta.len())
+        self.identity.length(self)
     }
 
     /// Whether the path, which may be a link, is this file.
     pub fn is_at(&self, path: &Path) -> bool {
-        path.symlink_metadata().is_ok_and(|meta| identity(&meta) == self.identity)
-    }
-
-    /// Whether the descriptor is still this file.
-    fn is_open(&self) -> bool {
-        self.metadata().is_ok_and(|meta| identity(&meta) == self.identity)
+        self.identity.is_at(path)
     }
 }
 
@@ -81,20 +107,32 @@ impl DerefMut for KeptFile {
 
 impl Drop for KeptFile {
     fn drop(&mut self) {
-        if !self.is_open() {
+        if !self.identity.is_of(self) {
             std::mem::forget(self.file.take());
         }
     }
 }
 
-#[cfg(all(test, unix))]
+#[cfg(test)]
 mod tests {
     use super::*;
     use std::fs;
-    use std::os::fd::{AsRawFd, OwnedFd};
 
     #[test]
+    fn a_file_that_was_moved_away_and_replaced_is_noticed() {
+        let folder = tempfile::tempdir().unwrap();
+        let (path, moved) = (folder.path().join("file"), folder.path().join("moved"));
+        let kept = KeptFile::new(File::create(&path).unwrap()).unwrap();
+        fs::rename(&path, &moved).unwrap();
+        assert!(!kept.is_at(&path) && kept.is_at(&moved));
+        File::create(&path).unwrap();
+        assert!(!kept.is_at(&path) && kept.is_at(&moved));
+    }
+
+    #[test]
+    #[cfg(unix)]
     fn a_descriptor_that_the_host_gave_to_another_file_is_noticed_and_left_open() {
+        use std::os::fd::{AsRawFd, OwnedFd};
         let folder = tempfile::tempdir().unwrap();
         let (ours, theirs) = (folder.path().join("ours"), folder.path().join("theirs"));
         let mut kept = KeptFile::new(File::create(&ours).unwrap()).unwrap();
@@ -111,6 +149,7 @@ mod tests {
     }
 
     #[test]
+    #[cfg(unix)]
     fn a_file_that_was_removed_has_no_length() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("file");

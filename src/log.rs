@@ -199,7 +199,7 @@ impl Log for Logger {
         if matches!(state.output, LogOutput::Discard) {
             return;
         }
-        if level == Level::Error {
+        if level == Level::Error && !matches!(state.errors, ErrorCopy::Off) {
             let State { errors, folder, output, .. } = &mut *state;
             let log = if let LogOutput::File(path) = &*output { Some(&**path) } else { None };
             errors.write(folder.as_ref(), log, &dated(level, &message));

@@ -3,26 +3,20 @@
 use std::time::SystemTime;
 use time::OffsetDateTime;
 
-/// RFC 3339 in UTC with milliseconds; its first ten characters are the date. Without `format!`, because a signature waits for it.
+/// RFC 3339 in UTC with milliseconds; its first ten characters are the date.
 pub fn timestamp(time: SystemTime) -> String {
     let time = OffsetDateTime::from(time);
     let (date, clock) = (time.date(), time.time());
-    let mut text = *b"0000-00-00T00:00:00.000Z";
-    for (place, value) in [
-        (0..4, date.year().unsigned_abs()),
-        (5..7, u8::from(date.month()).into()),
-        (8..10, date.day().into()),
-        (11..13, clock.hour().into()),
-        (14..16, clock.minute().into()),
-        (17..19, clock.second().into()),
-        (20..23, clock.millisecond().into()),
-    ] {
-        text[place].iter_mut().rev().fold(value, |rest, digit| {
-            *digit = b'0' + (rest % 10) as u8;
-            rest / 10
-        });
-    }
-    String::from_utf8_lossy(&text).into_owned()
+    format!(
+        "{:04}-{:02}-{:02}T{:02}:{:02}:{:02}.{:03}Z",
+        date.year(),
+        u8::from(date.month()),
+        date.day(),
+        clock.hour(),
+        clock.minute(),
+        clock.second(),
+        clock.millisecond()
+    )
 }
 
 #[cfg(test)]

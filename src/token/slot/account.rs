@@ -85,15 +85,7 @@ impl Account {
         if ask {
             self.fetch(slot, &Need::of(template, kind, &self.layout.id_prefix), template, self.service.deadline())?;
         }
-        let catalog = self.catalog();
-        let found = catalog.find(slot, template);
-        if ask && found.is_empty() {
-            not_found::tell(template, &catalog, &self.service);
-        }
-        if ask && found.len() == 1 && announces_signature(template) {
-            self.service.expect_signature();
-        }
-        Ok(found)
+        Ok(self.known(slot, template, ask))
     }
 
     /// As [`Account::find`], for a caller that fails without the key: if there is none, the list of all keypairs is requested,
@@ -105,8 +97,8 @@ impl Account {
         template: &Template<'_>,
         ask: bool,
     ) -> Result<Vec<Arc<Object>>> {
-        let deadline = self.service.deadline();
         if ask {
+            let deadline = self.service.deadline();
             self.fetch(slot, &Need::of(template, kind, &self.layout.id_prefix), template, deadline)?;
             // An alias of the account's other slot is known.
             let is_known = not_found::alias(template).is_some_and(|alias| self.catalog().alias_since(alias).is_some());
@@ -114,13 +106,20 @@ impl Account {
                 log::debug!("there is no list to suggest an alias from");
             }
         }
-        self.find(slot, kind, template, false).inspect(|found| {
-            if ask && found.is_empty() {
-                not_found::tell(template, &self.catalog(), &self.service);
-            } else if found.len() == 1 && announces_signature(template) {
-                self.service.expect_signature();
-            }
-        })
+        Ok(self.known(slot, template, ask))
+    }
+
+    /// What is known by now. If it was asked for, a missing key is logged, and a single private key announces a signature.
+    fn known(&self, slot: CK_SLOT_ID, template: &Template<'_>, asked: bool) -> Vec<Arc<Object>> {
+        let catalog = self.catalog();
+        let found = catalog.find(slot, template);
+        if asked && found.is_empty() {
+            not_found::tell(template, &catalog, &self.service);
+        }
+        if asked && found.len() == 1 && announces_signature(template) {
+            self.service.expect_signature();
+        }
+        found
     }
 
     /// Drives the connection that a search began to open, without waiting.

@@ -1,11 +1,9 @@
 //! Takes certificates and links that certsync made out of a certificate store.
 
-use super::{Place, aliases, store_remedy};
-use crate::account::describe;
+use super::{Place, aliases, has_expired, store_remedy};
 use crate::print::{self, Failure};
 use clap::ValueEnum;
-use stm_pkcs11::windows::link::{self, Link};
-use stm_pkcs11::x509::Certificate;
+use stm_pkcs11::windows::link;
 
 #[derive(clap::Args)]
 pub struct Certdesync {
@@ -35,11 +33,6 @@ impl Certdesync {
     }
 }
 
-/// Whether a certificate has expired; no if it cannot be read.
-pub(super) fn has_expired(link: &Link) -> bool {
-    Certificate::parse(link.certificate.clone()).is_ok_and(|read| read.not_after() < describe::now())
-}
-
 /// Removes what certsync put there, and nothing else. `provider`: only links to this provider.
 pub fn certdesync(wanted: &Certdesync, provider: Option<&str>) -> Result<(), Failure> {
     let owner = wanted.place.owner();
@@ -47,7 +40,7 @@ pub fn certdesync(wanted: &Certdesync, provider: Option<&str>) -> Result<(), Fai
     let removed = link::unlink(owner, |link| {
         (aliases.is_empty() || aliases.contains(&link.alias.as_str()))
             && provider.is_none_or(|provider| provider.eq_ignore_ascii_case(&link.provider))
-            && (wanted.certificate_status == Status::All || has_expired(link))
+            && (wanted.certificate_status == Status::All || has_expired(&link.certificate))
     });
     let removed =
         removed.map_err(|why| Failure::new("remove certificates from the store", why, store_remedy(owner)))?;

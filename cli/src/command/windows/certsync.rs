@@ -1,15 +1,14 @@
 //! Puts the certificates of keypairs into a certificate store, with links to their keys, and takes out what has been
 //! replaced.
 
-use super::certdesync::has_expired;
-use super::{Place, aliases, provider, store_remedy};
+use super::{Place, aliases, has_expired, provider, store_remedy};
 use crate::account::{Account, Choice, describe, refused};
 use crate::print::{self, Exit, Failure, table};
 use data_encoding::HEXLOWER;
 use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
 use std::sync::Arc;
-use stm_pkcs11::service::{Keypair, KeypairCertificate, Wanted};
+use stm_pkcs11::service::{Keypair, Wanted};
 use stm_pkcs11::windows::link::{self, Entry, Link, Linked, Owner};
 use stm_pkcs11::windows::registration;
 use stm_pkcs11::x509::Certificate;
@@ -187,14 +186,10 @@ impl Unfit {
 }
 
 fn unfit(keypair: &Keypair, keep: bool) -> Option<Unfit> {
-    let expired = |record: &KeypairCertificate| {
-        let read = Certificate::parse(record.der.clone());
-        read.is_ok_and(|read| read.not_after() < describe::now())
-    };
     match keypair.default_certificate() {
         None => Some(Unfit::NoCertificate),
         _ if !matches!(keypair.key_alg.to_uppercase().as_str(), "RSA" | "EC" | "ECDSA") => Some(Unfit::KeyType),
-        Some(record) if !keep && expired(record) => Some(Unfit::Expired),
+        Some(record) if !keep && has_expired(&record.der) => Some(Unfit::Expired),
         _ if !keypair.online() => Some(Unfit::Offline),
         _ => None,
     }
@@ -229,9 +224,9 @@ fn retire(
             return None;
         }
         match keypairs.iter().find(|keypair| keypair.id == mark.keypair) {
-            _ if has_expired(link) && all => Some("it has expired"),
+            _ if has_expired(&link.certificate) && all => Some("it has expired"),
             None => None,
-            Some(_) if has_expired(link) => Some("it has expired"),
+            Some(_) if has_expired(&link.certificate) => Some("it has expired"),
             Some(keypair) if keypair.default_certificate().is_some_and(|record| record.der == link.certificate) => {
                 (unfit(keypair, false) == Some(Unfit::Offline)).then_some("the keypair is OFFLINE")
             }

@@ -12,10 +12,12 @@ pub use certdesync::{Certdesync, certdesync};
 pub use certsync::{Certsync, certsync};
 pub use register::{list, register_unless_there, unregister_all};
 
+use crate::account::describe;
 use crate::print::{Exit, Failure};
 use clap::{Subcommand, ValueEnum};
 use std::path::PathBuf;
 use stm_pkcs11::windows::link::Owner;
+use stm_pkcs11::x509::Certificate;
 
 #[derive(clap::Args)]
 pub struct Arguments {
@@ -104,6 +106,11 @@ const WINDOWS_SAYS: &str = "look up the message of Windows";
 /// What to do if Windows refuses to change a store.
 fn store_remedy(owner: Owner) -> &'static str {
     if owner == Owner::Machine { ADMINISTRATOR } else { WINDOWS_SAYS }
+}
+
+/// Whether a certificate in DER has expired; no if it cannot be read.
+fn has_expired(certificate: &[u8]) -> bool {
+    Certificate::parse(certificate.to_vec()).is_ok_and(|read| read.not_after() < describe::now())
 }
 
 /// Refuses an alias that is empty, as that of an unset variable is.

@@ -9,6 +9,7 @@ mod programs;
 mod verify;
 
 use crate::account::describe::pem;
+use crate::language::Language;
 use crate::print::{self, Failure};
 use base64::{Engine, prelude::BASE64_STANDARD};
 use cleanup::Cleanup;
@@ -85,7 +86,9 @@ fn tell(arguments: &Arguments, cleanup: &Cleanup) -> Result<(), Failure> {
             counted(requests, "request")
         ),
     );
-    next_steps(&products, &place, arguments.serve);
+    let kept = !place.temporary || arguments.serve;
+    let state = if kept { &place.path } else { Path::new("my-service") };
+    next_steps(&products.module, &products.emulator, state, arguments.serve).iter().for_each(|line| print::line(line));
     while arguments.serve && cleanup.is_running() {
         std::thread::sleep(Duration::from_millis(200));
     }
@@ -213,23 +216,33 @@ fn packages<'a>(of_programs: impl Iterator<Item = &'a str>) -> String {
     all.into_iter().collect::<Vec<_>>().join(" ")
 }
 
-fn next_steps(products: &Products, place: &Place, serving: bool) {
-    let module = short(&products.module);
-    let state = match (place.temporary, serving) {
-        (false, _) | (_, true) => place.path.display().to_string(),
-        (true, false) => "my-service".to_owned(),
-    };
-    print::line("next:");
+/// The commands that a user types next. `state`: the emulator's directory. All paths may have any characters.
+fn next_steps(module: &Path, emulator: &Path, state: &Path, serving: bool) -> Vec<String> {
+    let module = std::path::absolute(module).unwrap_or_else(|_| module.to_owned());
+    let directory = word(&state.display().to_string());
+    let mut lines = vec!["next:".to_owned()];
     if !serving {
-        print::line(&format!("  {} --state {state} --seed demo &", short(&products.emulator)));
+        // A bare file name would be looked for on the PATH.
+        let emulator = std::path::absolute(emulator).unwrap_or_else(|_| emulator.to_owned());
+        lines.push(format!("  {} --state {directory} --seed demo &", word(&emulator.display().to_string())));
     }
-    print::line(&format!("  source {state}/client.env          # four variables; a real account needs the same four"));
-    print::line(&format!("  export PKCS11_MODULE_PATH=$PWD/{module}"));
-    print::line("  openssl dgst -sha256 -engine pkcs11 -keyform engine \\");
-    print::line("      -sign 'pkcs11:object=demo-ec-p256;type=private' -out README.sig README.md");
+    let environment = word(&state.join("client.env").display().to_string());
+    lines.extend([
+        format!("  source {environment}          # four variables; a real account needs the same four"),
+        format!("  export PKCS11_MODULE_PATH={}", word(&module.display().to_string())),
+        "  openssl dgst -sha256 -engine pkcs11 -keyform engine \\".to_owned(),
+        "      -sign 'pkcs11:object=demo-ec-p256;type=private' -out README.sig README.md".to_owned(),
+    ]);
     if serving {
-        print::line("the service keeps running; Ctrl-C ends it");
+        lines.push("the service keeps running; Ctrl-C ends it".to_owned());
     }
+    lines
+}
+
+/// A word of a shell's command, in quotes only where it needs them.
+fn word(text: &str) -> String {
+    let plain = text.chars().all(|c| c.is_ascii_alphanumeric() || "/._-+".contains(c));
+    if plain { text.to_owned() } else { Language::Shell.write(text).unwrap_or_else(|_| text.to_owned()) }
 }
 
 /// The emulator's directory: the user's, or a temporary one.
@@ -285,5 +298,17 @@ mod tests {
     fn what_is_to_be_installed_is_one_command_with_each_package_once() {
         let all = packages(PROGRAMS.iter().map(|program| program.package));
         assert_eq!(all, "default-jdk-headless libengine-pkcs11-openssl opensc openssl osslsigncode");
+    }
+
+    #[test]
+    fn what_to_type_next_names_paths_that_are_right_wherever_they_are() {
+        let steps = next_steps(Path::new("/a b/m.so"), Path::new("/it's/emulator"), Path::new("my-service"), false);
+        assert_eq!(steps[1], r"  '/it'\''s/emulator' --state my-service --seed demo &");
+        assert!(steps[2].starts_with("  source my-service/client.env "), "{steps:?}");
+        assert_eq!(steps[3], "  export PKCS11_MODULE_PATH='/a b/m.so'");
+        let here = std::env::current_dir().unwrap().join("m.so");
+        let serving = next_steps(Path::new("m.so"), Path::new("e"), Path::new("/s t"), true);
+        assert_eq!(serving[1].split("  #").next().unwrap().trim(), "source '/s t/client.env'");
+        assert_eq!(serving[2], format!("  export PKCS11_MODULE_PATH={}", word(&here.display().to_string())));
     }
 }

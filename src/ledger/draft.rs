@@ -1,19 +1,17 @@
 //! A line before it has its place in the ledger, and its text.
 //!
-//! A signature waits while its two lines are written. So the text is put together by hand, and what does not change in a process is
-//! put together once. [`Line`](super::line::Line) reads it.
+//! A signature waits while its two lines are written. So the text is put together by hand, in one pass, and what does not change in
+//! a process is put together once. [`Line`](super::line::Line) reads it.
 
 use super::caller::Caller;
 use super::line::{self, Kind};
 use super::spent::Spent;
 use super::{Ending, Outcome};
 use data_encoding::HEXLOWER;
+use serde::Serialize;
 
 /// The longest recorded text from the service or the caller, in bytes.
 const LONGEST: usize = 256;
-
-/// Room for a line, in bytes: most are shorter.
-const USUAL: usize = 1024;
 
 /// The data to sign, and its keypair and algorithm.
 #[derive(Debug, Clone, Copy)]
@@ -34,37 +32,32 @@ impl Fields {
     /// The fields about the caller that are the same in all its lines.
     pub fn of_caller(caller: &Caller) -> Self {
         let mut fields = Self::default();
-        fields.text("host", &caller.host);
-        fields.text("user", &caller.user);
-        fields.text("process", &caller.process);
-        fields.text("command", &caller.command);
+        fields.add("host", caller.host.as_str());
+        fields.add("user", caller.user.as_str());
+        fields.add("process", caller.process.as_str());
+        fields.add("command", caller.command.as_str());
         fields
     }
 
-    fn text(&mut self, key: &str, value: &str) {
+    fn subject(&mut self, caller: &Self, subject: &Subject<'_>) {
+        self.add("pid", crate::host::process());
+        self.0.extend_from_slice(&caller.0);
+        self.add("keypair", cut(subject.keypair));
+        self.add("keypair_id", cut(subject.keypair_id));
+        self.add("sig_alg", cut(subject.sig_alg));
+        self.add("digest", digest(subject.hash).as_str());
+    }
+
+    fn add(&mut self, key: &str, value: impl Serialize) {
         self.key(key);
-        serde_json::to_writer(&mut self.0, value).unwrap_or_else(|_| unreachable!("memory accepts every text"));
+        serde_json::to_writer(&mut self.0, &value).unwrap_or_else(|_| unreachable!("memory accepts every value"));
         self.0.push(b',');
     }
 
-    fn maybe_text(&mut self, key: &str, value: Option<&str>) {
+    fn add_text(&mut self, key: &str, value: Option<&str>) {
         if let Some(value) = value {
-            self.text(key, cut(value));
+            self.add(key, cut(value));
         }
-    }
-
-    fn number(&mut self, key: &str, value: u64) {
-        self.key(key);
-        self.0.extend_from_slice(value.to_string().as_bytes());
-        self.0.push(b',');
-    }
-
-    fn object(&mut self, key: &str, fields: impl FnOnce(&mut Self)) {
-        self.key(key);
-        self.0.push(b'{');
-        fields(self);
-        self.close();
-        self.0.push(b',');
     }
 
     fn key(&mut self, key: &str) {
@@ -80,11 +73,30 @@ impl Fields {
     }
 }
 
-/// A line before it has its place.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Draft {
-    kind: Kind,
-    fields: Fields,
+/// A line before it has its place; `caller` is from [`Fields::of_caller`].
+#[derive(Debug, Clone, Copy)]
+pub enum Draft<'a> {
+    /// The first line of a file, which follows the file of this name.
+    Head {
+        follows: Option<&'a str>,
+    },
+    Request {
+        caller: &'a Fields,
+        subject: &'a Subject<'a>,
+    },
+    /// The end of request number `of`, after `ms` milliseconds.
+    Completed {
+        of: u64,
+        ending: &'a Ending,
+        ms: u64,
+    },
+    /// A stored signature of so many bytes that was returned again.
+    Reused {
+        caller: &'a Fields,
+        subject: &'a Subject<'a>,
+        signature_id: Option<&'a str>,
+        bytes: u64,
+    },
 }
 
 /// What the file determines of a line.
@@ -98,87 +110,58 @@ pub struct Place<'a> {
     pub prev: &'a str,
 }
 
-impl Draft {
-    fn new(kind: Kind) -> Self {
-        Self { kind, fields: Fields(Vec::with_capacity(USUAL)) }
-    }
-
-    /// The first line of a file that follows the file of this name.
-    pub fn head(follows: Option<&str>) -> Self {
-        let mut draft = Self::new(Kind::Head);
-        if let Some(name) = follows {
-            draft.fields.text("follows", name);
+impl Draft<'_> {
+    fn kind(&self) -> Kind {
+        match self {
+            Self::Head { .. } => Kind::Head,
+            Self::Request { .. } => Kind::Request,
+            Self::Completed { .. } => Kind::Completed,
+            Self::Reused { .. } => Kind::Reused,
         }
-        draft
-    }
-
-    /// A request, or a reused signature; `caller` is from [`Fields::of_caller`].
-    pub fn of_subject(kind: Kind, caller: &Fields, subject: &Subject<'_>) -> Self {
-        let mut draft = Self::new(kind);
-        let fields = &mut draft.fields;
-        fields.number("pid", crate::host::process().into());
-        fields.0.extend_from_slice(&caller.0);
-        fields.text("keypair", cut(subject.keypair));
-        fields.text("keypair_id", cut(subject.keypair_id));
-        fields.text("sig_alg", cut(subject.sig_alg));
-        fields.text("digest", &digest(subject.hash));
-        draft
-    }
-
-    /// The outcome of request number `of`, after `ms` milliseconds.
-    pub fn completed(of: u64, ending: &Ending, ms: u64) -> Self {
-        let mut draft = Self::new(Kind::Completed);
-        let fields = &mut draft.fields;
-        fields.number("of", of);
-        fields.text("outcome", ending.outcome.name());
-        fields.maybe_text("why", ending.why.as_deref());
-        fields.maybe_text("signature_id", ending.signature_id.as_deref());
-        fields.number("ms", ms);
-        fields.number("attempts", ending.attempts.into());
-        if let Some(bytes) = ending.bytes {
-            fields.number("bytes", bytes);
-        }
-        draft
-    }
-
-    /// A stored signature of so many bytes that was returned again.
-    pub fn reused(caller: &Fields, subject: &Subject<'_>, signature_id: Option<&str>, bytes: u64) -> Self {
-        let mut draft = Self::of_subject(Kind::Reused, caller, subject);
-        let fields = &mut draft.fields;
-        fields.text("outcome", Outcome::Reused.name());
-        fields.maybe_text("signature_id", signature_id);
-        fields.number("bytes", bytes);
-        draft
     }
 
     /// Whether it belongs to the file of an earlier line.
     pub fn completes(&self) -> bool {
-        self.kind == Kind::Completed
+        self.kind() == Kind::Completed
     }
 
-    /// Its text at this place, without a line feed.
-    pub fn at(&self, place: &Place<'_>) -> Vec<u8> {
-        let mut line = Fields(Vec::with_capacity(USUAL));
+    /// Appends its text at this place, without a line feed, to `text`.
+    pub fn write(&self, place: &Place<'_>, text: &mut Vec<u8>) {
+        let mut line = Fields(std::mem::take(text));
         line.0.push(b'{');
-        if self.kind == Kind::Head {
+        if matches!(self, Self::Head { .. }) {
             // First, so that the first bytes of a file identify a ledger.
-            line.text("ledger", line::OWNER);
-            line.number("version", 1);
+            line.add("ledger", line::OWNER);
+            line.add("version", 1);
         }
-        line.number("n", place.n);
-        line.text("line", self.kind.name());
-        line.text("time", place.time);
-        line.0.extend_from_slice(&self.fields.0);
-        line.object("spent", |spent| {
-            spent.text("date", &place.spent.date);
-            spent.number("day", place.spent.day);
-            spent.number("month", place.spent.month);
-            spent.number("year", place.spent.year);
-            spent.number("total", place.spent.total);
-        });
-        line.text("prev", place.prev);
+        line.add("n", place.n);
+        line.add("line", self.kind().name());
+        line.add("time", place.time);
+        match *self {
+            Self::Head { follows } => line.add_text("follows", follows),
+            Self::Request { caller, subject } => line.subject(caller, subject),
+            Self::Completed { of, ending, ms } => {
+                line.add("of", of);
+                line.add("outcome", ending.outcome.name());
+                line.add_text("why", ending.why.as_deref());
+                line.add_text("signature_id", ending.signature_id.as_deref());
+                line.add("ms", ms);
+                line.add("attempts", ending.attempts);
+                if let Some(bytes) = ending.bytes {
+                    line.add("bytes", bytes);
+                }
+            }
+            Self::Reused { caller, subject, signature_id, bytes } => {
+                line.subject(caller, subject);
+                line.add("outcome", Outcome::Reused.name());
+                line.add_text("signature_id", signature_id);
+                line.add("bytes", bytes);
+            }
+        }
+        line.add("spent", place.spent);
+        line.add("prev", place.prev);
         line.close();
-        line.0
+        *text = line.0;
     }
 }
 
@@ -199,26 +182,30 @@ mod tests {
     const SUBJECT: Subject<'_> =
         Subject { keypair: "a \"key\"\n", keypair_id: "1", sig_alg: "SHA256WithRSA", hash: &[1, 255] };
 
-    fn read(draft: &Draft) -> Line {
+    fn read(draft: &Draft<'_>) -> Line {
         let spent = Spent { date: "2026-11-28".into(), day: 1, month: 2, year: 3, total: 4 };
         let place = Place { n: 7, time: "2026-11-28T10:00:00.000Z", spent: &spent, prev: "aa" };
-        let line = Line::parse(&draft.at(&place)).unwrap();
+        let mut text = Vec::new();
+        draft.write(&place, &mut text);
+        let line = Line::parse(&text).unwrap();
         assert_eq!((line.n, &*line.time, &line.spent, &*line.prev), (7, place.time, &spent, "aa"));
         line
     }
 
     /// Without the fields that [`read`] compares.
     fn expected(line: Line) -> Line {
-        let Line { n, time, spent, prev, .. } = read(&Draft::new(Kind::Head));
+        let Line { n, time, spent, prev, .. } = read(&Draft::Head { follows: None });
         Line { n, time, spent, prev, ..line }
     }
 
     #[test]
     fn a_file_is_known_by_its_first_bytes() {
         for follows in [None, Some("ledger.1")] {
-            let draft = Draft::head(follows);
+            let draft = Draft::Head { follows };
             let place = Place { n: 1, time: "", spent: &Spent::default(), prev: "" };
-            assert!(draft.at(&place).starts_with(HEAD.as_bytes()));
+            let mut text = Vec::new();
+            draft.write(&place, &mut text);
+            assert!(text.starts_with(HEAD.as_bytes()));
             let owner = Some("stm-pkcs11".to_owned());
             let follows = follows.map(str::to_owned);
             assert_eq!(read(&draft), expected(Line { ledger: owner, version: Some(1), follows, ..Line::default() }));
@@ -242,7 +229,8 @@ mod tests {
             ..Line::default()
         };
         let caller = Fields::of_caller(&caller);
-        assert_eq!(read(&Draft::of_subject(Kind::Request, &caller, &SUBJECT)), expected(request.clone()));
+        let reuse = Draft::Reused { caller: &caller, subject: &SUBJECT, signature_id: Some("id"), bytes: 256 };
+        assert_eq!(read(&Draft::Request { caller: &caller, subject: &SUBJECT }), expected(request.clone()));
         let reused = Line {
             line: Kind::Reused,
             outcome: Some(Outcome::Reused),
@@ -250,7 +238,7 @@ mod tests {
             bytes: Some(256),
             ..request
         };
-        assert_eq!(read(&Draft::reused(&caller, &SUBJECT, Some("id"), 256)), expected(reused));
+        assert_eq!(read(&reuse), expected(reused));
         let ending = Ending {
             outcome: Outcome::NotSent,
             why: Some("no".into()),
@@ -269,8 +257,8 @@ mod tests {
             bytes: Some(64),
             ..Line::default()
         };
-        assert_eq!(read(&Draft::completed(6, &ending, 20)), expected(completed));
-        let least = read(&Draft::completed(6, &Ending::of(Outcome::Signed), 20));
+        assert_eq!(read(&Draft::Completed { of: 6, ending: &ending, ms: 20 }), expected(completed));
+        let least = read(&Draft::Completed { of: 6, ending: &Ending::of(Outcome::Signed), ms: 20 });
         assert_eq!((least.why, least.signature_id, least.bytes), (None, None, None));
     }
 

@@ -171,15 +171,15 @@ mod tests {
     fn a_visit_brings_every_entry_once_with_its_outcome() {
         let folder = tempfile::tempdir().unwrap();
         let file = LedgerFile::new(&folder.path().join("ledger"));
-        let add = |draft: &Draft| file.append(draft, |_| Ok::<_, ()>(())).unwrap().unwrap().0;
+        let add = |draft: &Draft<'_>| file.append(draft, |_| Ok::<_, ()>(())).unwrap().unwrap().0;
         let caller = Fields::default();
         let subject = |keypair| Subject { keypair, keypair_id: "1", sig_alg: "SHA256WithRSA", hash: &[7; 32] };
-        let request = |keypair| add(&Draft::of_subject(Kind::Request, &caller, &subject(keypair)));
+        let request = |keypair| add(&Draft::Request { caller: &caller, subject: &subject(keypair) });
         let (first, _, third) = (request("a"), request("b"), request("c"));
         for (of, outcome) in [(third, Outcome::Signed), (first, Outcome::Refused), (first, Outcome::Signed)] {
-            add(&Draft::completed(of, &Ending::of(outcome), 0));
+            add(&Draft::Completed { of, ending: &Ending::of(outcome), ms: 0 });
         }
-        add(&Draft::reused(&caller, &subject("d"), None, 256));
+        add(&Draft::Reused { caller: &caller, subject: &subject("d"), signature_id: None, bytes: 256 });
         let mut found = Vec::new();
         visit(&file, |entry| found.push((entry.keypair.clone(), entry.outcome_name()))).unwrap();
         let expected = [("c", "signed"), ("a", "refused"), ("d", "reused"), ("b", "unfinished")];

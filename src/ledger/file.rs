@@ -11,7 +11,7 @@ use super::line;
 use super::lock::{Lock, LockFile, PATIENCE, beside};
 use super::open::{self, Refusal};
 use super::spent::Spent;
-use crate::timestamp::timestamp;
+use crate::timestamp::{Clock, timestamp};
 use std::fs::File;
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
@@ -36,6 +36,9 @@ struct Left {
     lock: Option<LockFile>,
     /// The file and its end after our last line. Where another process wrote since, or renamed it, it is opened and read again.
     file: Option<(KeptFile, End)>,
+    clock: Clock,
+    /// Memory for the next line.
+    text: Vec<u8>,
 }
 
 impl LedgerFile {
@@ -52,40 +55,39 @@ impl LedgerFile {
     /// after the line; if it refuses, nothing is written.
     pub fn append<E>(
         &self,
-        draft: &Draft,
+        draft: &Draft<'_>,
         decide: impl FnOnce(&mut Spent) -> Result<(), E>,
     ) -> Result<Result<(u64, String), E>, Refusal> {
         let left = self.left.try_lock().map(|mut left| std::mem::take(&mut *left)).unwrap_or_default();
-        let lock = Lock::take(&self.path, left.lock, PATIENCE)?;
-        let left = left.file.filter(|(file, end)| self.is_as_we_left_it(file, end, draft));
-        let (lock, (mut file, end)) = match left {
+        let Left { lock, file, mut clock, mut text } = left;
+        let lock = Lock::take(&self.path, lock, PATIENCE)?;
+        let (lock, (mut file, end)) = match file.filter(|(file, end)| self.is_as_we_left_it(file, end, draft)) {
             Some(left) => (lock, left),
             None => (lock.at(&self.path)?, self.open()?),
         };
-        let time = timestamp(SystemTime::now());
+        let time = clock.at(SystemTime::now());
         let mut spent = end.spent.clone();
         spent.advance(&time[..10]);
-        if let Err(refused) = decide(&mut spent) {
-            self.leave(lock, file, end);
-            return Ok(Err(refused));
+        let (end, added) = match decide(&mut spent) {
+            Err(refused) => (end, Err(refused)),
+            Ok(()) => {
+                let end =
+                    add(&mut file, end, draft, time, spent, &mut text).map_err(|error| self.unwritable(&error))?;
+                let added = (end.n, end.spent.date.clone());
+                (end, Ok(added))
+            }
+        };
+        let lock = lock.release();
+        if let Ok(mut left) = self.left.try_lock() {
+            *left = Left { lock, file: Some((file, end)), clock, text };
         }
-        let end = add(&mut file, end, draft, &time, spent).map_err(|error| self.unwritable(&error))?;
-        let written = (end.n, end.spent.date.clone());
-        self.leave(lock, file, end);
-        Ok(Ok(written))
+        Ok(added)
     }
 
     /// Whether it is still the file that the line belongs to, with our last line at its end. Under the lock, which keeps others
     /// from writing meanwhile. An outcome belongs to the file of its request, even if somebody has moved that.
-    fn is_as_we_left_it(&self, file: &KeptFile, end: &End, draft: &Draft) -> bool {
+    fn is_as_we_left_it(&self, file: &KeptFile, end: &End, draft: &Draft<'_>) -> bool {
         end.length < self.longest && file.length() == Some(end.length) && (draft.completes() || file.is_at(&self.path))
-    }
-
-    fn leave(&self, lock: Lock, file: KeptFile, end: End) {
-        let lock = lock.release();
-        if let Ok(mut left) = self.left.try_lock() {
-            *left = Left { lock, file: Some((file, end)) };
-        }
     }
 
     /// The totals of this day, without writing. `None` if there is no ledger.
@@ -202,7 +204,8 @@ impl LedgerFile {
         let mut spent = end.spent;
         spent.advance(&time[..10]);
         let place = Place { n: end.n + 1, time: &time, spent: &spent, prev: &end.hash };
-        let mut text = Draft::head(follows.as_deref()).at(&place);
+        let mut text = Vec::new();
+        Draft::Head { follows: follows.as_deref() }.write(&place, &mut text);
         text.push(b'\n');
         Ok(text)
     }
@@ -216,16 +219,17 @@ impl LedgerFile {
     }
 }
 
-/// Writes a line at the end of a file; returns its new end. Called under the lock.
-fn add(file: &mut File, end: End, draft: &Draft, time: &str, spent: Spent) -> io::Result<End> {
+/// Writes a line at the end of a file; returns its new end. `text` is memory for it. Called under the lock.
+fn add(file: &mut File, end: End, draft: &Draft<'_>, time: &str, spent: Spent, text: &mut Vec<u8>) -> io::Result<End> {
     let n = end.n + 1;
-    let mut text = draft.at(&Place { n, time, spent: &spent, prev: &end.hash });
-    let hash = line::hash(&text);
+    text.clear();
+    draft.write(&Place { n, time, spent: &spent, prev: &end.hash }, text);
+    let hash = line::hash(text);
     text.push(b'\n');
     if end.torn {
         text.insert(0, b'\n');
     }
-    write(file, &text, end.length)?;
+    write(file, text, end.length)?;
     Ok(End { n, spent, hash, torn: false, length: end.length + text.len() as u64 })
 }
 
@@ -250,7 +254,7 @@ fn write(file: &mut File, text: &[u8], length: u64) -> io::Result<()> {
 mod tests {
     use super::super::draft::{Fields, Subject};
     use super::super::end::GLANCE;
-    use super::super::line::{HEAD, Kind, Line};
+    use super::super::line::{HEAD, Line};
     use super::*;
     use std::fs;
 
@@ -269,14 +273,17 @@ mod tests {
         Ok(lines)
     }
 
-    fn request() -> Draft {
+    fn request<E>(
+        file: &LedgerFile,
+        decide: impl FnOnce(&mut Spent) -> Result<(), E>,
+    ) -> Result<Result<(u64, String), E>, Refusal> {
         let subject = Subject { keypair: "k", keypair_id: "1", sig_alg: "SHA256WithRSA", hash: &[7; 32] };
-        Draft::of_subject(Kind::Request, &Fields::default(), &subject)
+        file.append(&Draft::Request { caller: &Fields::default(), subject: &subject }, decide)
     }
 
     /// Adds a request; returns its number and date.
     fn spend(file: &LedgerFile) -> (u64, String) {
-        let added = file.append(&request(), |spent| {
+        let added = request(file, |spent| {
             spent.add();
             Ok::<_, ()>(())
         });
@@ -318,7 +325,7 @@ mod tests {
         let length = fs::metadata(file.path()).unwrap().len() as usize;
         fs::remove_file(file.path()).unwrap();
         fs::write(file.path(), vec![b'x'; length]).unwrap();
-        assert!(file.append(&request(), |_| Ok::<_, ()>(())).is_err());
+        assert!(request(&file, |_| Ok::<_, ()>(())).is_err());
         assert_eq!(fs::read(file.path()).unwrap(), vec![b'x'; length]);
     }
 
@@ -327,7 +334,7 @@ mod tests {
         let (_folder, file) = ledger(LONGEST);
         add(&file);
         let before = fs::read(file.path()).unwrap();
-        assert_eq!(file.append(&request(), |_| Err("no")).unwrap(), Err("no"));
+        assert_eq!(request(&file, |_| Err("no")).unwrap(), Err("no"));
         assert_eq!(fs::read(file.path()).unwrap(), before);
     }
 
@@ -361,7 +368,7 @@ mod tests {
         let (folder, file) = ledger(LONGEST);
         for content in [&b"my diary\n"[..], b"{", b"\n", b"{\"ledger\":\"other\",\"n\":1}\n", &HEAD.as_bytes()[..9]] {
             fs::write(file.path(), content).unwrap();
-            let refused = file.append(&request(), |_| Ok::<_, ()>(())).unwrap_err().to_string();
+            let refused = request(&file, |_| Ok::<_, ()>(())).unwrap_err().to_string();
             assert!(refused.contains("is not a ledger of stm-pkcs11 and was left unchanged"), "{refused}");
             assert_eq!(fs::read(file.path()).unwrap(), content);
         }
@@ -381,13 +388,13 @@ mod tests {
         let (folder, file) = ledger(LONGEST);
         let target = folder.path().join("target");
         std::os::unix::fs::symlink(&target, file.path()).unwrap();
-        let refused = file.append(&request(), |_| Ok::<_, ()>(())).unwrap_err().to_string();
+        let refused = request(&file, |_| Ok::<_, ()>(())).unwrap_err().to_string();
         assert!(refused.contains("is a symbolic link; set STM_PKCS11_LEDGER"), "{refused}");
         assert!(!target.exists());
         fs::remove_file(file.path()).unwrap();
         let made = std::process::Command::new("mkfifo").arg(file.path()).status().unwrap();
         assert!(made.success());
-        let refused = file.append(&request(), |_| Ok::<_, ()>(())).unwrap_err().to_string();
+        let refused = request(&file, |_| Ok::<_, ()>(())).unwrap_err().to_string();
         assert!(refused.contains("is not a regular file"), "{refused}");
     }
 

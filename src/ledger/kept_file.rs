@@ -18,23 +18,22 @@ pub struct KeptFile {
 #[cfg(unix)]
 #[derive(Debug, PartialEq)]
 struct Identity {
-    device: u64,
+    device: rustix::fs::Dev,
     inode: u64,
 }
 
 #[cfg(unix)]
 impl Identity {
-    fn of_metadata(meta: &std::fs::Metadata) -> Self {
-        use std::os::unix::fs::MetadataExt;
-        Self { device: meta.dev(), inode: meta.ino() }
+    fn of_stat(stat: &rustix::fs::Stat) -> Self {
+        Self { device: stat.st_dev, inode: stat.st_ino }
     }
 
     fn of(file: &File) -> io::Result<Self> {
-        Ok(Self::of_metadata(&file.metadata()?))
+        Ok(Self::of_stat(&rustix::fs::fstat(file)?))
     }
 
     fn is_at(&self, path: &Path) -> bool {
-        path.symlink_metadata().is_ok_and(|meta| Self::of_metadata(&meta) == *self)
+        rustix::fs::lstat(path).is_ok_and(|stat| Self::of_stat(&stat) == *self)
     }
 
     fn is_of(&self, file: &File) -> bool {
@@ -42,9 +41,8 @@ impl Identity {
     }
 
     fn length(&self, file: &File) -> Option<u64> {
-        use std::os::unix::fs::MetadataExt;
-        let meta = file.metadata().ok()?;
-        (Self::of_metadata(&meta) == *self && meta.nlink() > 0).then_some(meta.len())
+        let stat = rustix::fs::fstat(file).ok()?;
+        if Self::of_stat(&stat) != *self || stat.st_nlink == 0 { None } else { stat.st_size.try_into().ok() }
     }
 }
 

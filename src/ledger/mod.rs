@@ -35,7 +35,6 @@ pub use crate::timestamp::timestamp;
 use crate::config::{LedgerSettings, Limit, Period};
 use draft::{Draft, Fields};
 use file::LedgerFile;
-use line::Kind;
 use once_cell::race::OnceBox;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering::Relaxed};
@@ -134,7 +133,7 @@ impl Ledger {
 
     fn append(&self, subject: &Subject<'_>) -> Result<Option<(u64, String)>, String> {
         let Some(file) = &self.file else { return Ok(None) };
-        let draft = Draft::of_subject(Kind::Request, self.caller(), subject);
+        let draft = Draft::Request { caller: self.caller(), subject };
         let appended = file.append(&draft, |spent| match budget::exhausted(&self.budget, spent) {
             None => {
                 spent.add();
@@ -167,7 +166,7 @@ impl Ledger {
     pub fn reused(&self, subject: &Subject<'_>, signature_id: Option<&str>, bytes: usize) {
         Tally::add(&self.tally.reused);
         let Some(file) = &self.file else { return };
-        let draft = Draft::reused(self.caller(), subject, signature_id, bytes as u64);
+        let draft = Draft::Reused { caller: self.caller(), subject, signature_id, bytes: bytes as u64 };
         if let Err(refusal) = file.append(&draft, |_| Ok::<_, ()>(())) {
             log::error!(
                 "STM_PKCS11_LEDGER: {}, so a reused signature is not recorded; {}",
@@ -245,7 +244,7 @@ impl Reservation<'_> {
             Tally::add(&self.ledger.tally.given_back);
         }
         let (Some(file), Some((of, date))) = (&self.ledger.file, &self.line) else { return };
-        let draft = Draft::completed(*of, ending, self.begun.elapsed().as_millis() as u64);
+        let draft = Draft::Completed { of: *of, ending, ms: self.begun.elapsed().as_millis() as u64 };
         let appended = file.append(&draft, |spent| {
             if !counts {
                 spent.give_back(date);

@@ -1,11 +1,11 @@
 //! Running totals in every line, so that the last line has the totals of the whole ledger.
 
 use crate::config::Period;
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 
 /// Sign requests that the service has executed, or may have. A request counts from its reservation, and no longer once
 /// it certainly was not executed.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Spent {
     /// The date that `day` counts, such as `2026-11-28`, in UTC; it also determines month and year. Empty before the
     /// first line.

@@ -179,6 +179,11 @@ impl Taken<'_> {
         &self.connection.client
     }
 
+    /// Its connection that is being opened early.
+    pub fn early(&self) -> &Arc<Stash> {
+        &self.connection.stash
+    }
+
     /// Runs a future on the calling thread.
     pub fn block_on<T>(&self, future: impl Future<Output = T>) -> T {
         self.connection.runtime.block_on(future)

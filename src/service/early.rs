@@ -54,6 +54,15 @@ impl Stash {
         }
     }
 
+    /// Returns when the connection is open, or failed, or at once if there is none.
+    pub async fn opened(&self) {
+        poll_fn(|context| {
+            self.drive(context);
+            if self.is_connecting() { Poll::Pending } else { Poll::Ready(()) }
+        })
+        .await;
+    }
+
     /// Closes the connection, if no request has taken it.
     pub fn clear(&self) {
         self.armed.store(false, Relaxed);
@@ -208,6 +217,21 @@ mod tests {
         for drives in [0, 1, 2, 5] {
             assert_eq!(got(false, drives), (1, 1), "{drives}");
         }
+    }
+
+    #[test]
+    fn a_connection_can_be_waited_for_and_is_then_taken() {
+        let (stash, made) = (Arc::new(Stash::default()), Arc::new(AtomicUsize::new(0)));
+        let mut connector = EarlyLayer(Arc::clone(&stash)).layer(Connector { made: Arc::clone(&made), closed: false });
+        run(async {
+            stash.opened().await;
+            stash.arm();
+            assert!(connector.call(()).await.is_err());
+            assert!(stash.is_connecting());
+            stash.opened().await;
+            assert!(!stash.is_connecting());
+            assert_eq!((connector.call(()).await.unwrap().number, made.load(Relaxed)), (1, 1));
+        });
     }
 
     #[test]

@@ -273,7 +273,8 @@ where
     }
     let connection = open.connections.take()?;
     let endpoint = Arc::clone(&open.endpoint);
-    let line = Line { client: connection.client().clone(), endpoint, deadline, budget: Arc::default() };
+    let (client, early) = (connection.client().clone(), Arc::clone(connection.early()));
+    let line = Line { client, early, endpoint, deadline, budget: Arc::default() };
     let work = transport::on_the_heap(|| work(line));
     let run = || quietly(|| connection.block_on(work));
     catch_unwind(AssertUnwindSafe(run)).unwrap_or_else(|_| ending())

@@ -23,6 +23,8 @@ const BURST: u64 = 16;
 const CAREFUL: u64 = 20_000;
 /// The longest interval, in microseconds.
 const SLOWEST: u64 = 1_000_000;
+/// In microseconds.
+const SECOND: u64 = 1_000_000;
 /// The pause if the service does not ask for one, in microseconds.
 const PAUSE: u64 = 250_000;
 /// The longest pause that is kept for others, in microseconds. Nobody waits for a longer one: the service's refusal is the
@@ -41,8 +43,13 @@ pub struct Pace {
     interval: u64,
     /// The last refusal; 0 if there was none.
     refused: u64,
-    /// The number of requests that were sent since, without those that were refused.
+    /// The number of requests that were sent since, without those that were refused. While no refusal is known: since `begun`.
     granted: u64,
+    /// When the count of a crowd began that was not refused yet: a second ago at most.
+    begun: u64,
+    /// What the last refusal ended: how long it lasted, and the number of requests that were accepted; 0 if that says nothing.
+    lasted: u64,
+    accepted: u64,
     /// The number of requests that the last pause has saved up.
     saved: u64,
     /// Counts refusals: a turn that was drawn before the last one is void.
@@ -85,11 +92,15 @@ impl Pace {
         self.interval = self.interval.clamp(QUICK, SLOWEST);
     }
 
+    /// How much earlier than due a request may be sent.
+    fn early(&self) -> u64 {
+        if self.is_limited() { 0 } else { (BURST - 1) * self.interval }
+    }
+
     /// Draws a turn, unless it would come later than `latest` from now.
     pub fn turn(&mut self, now: u64, latest: Duration) -> Option<Turn> {
         self.refresh(now);
-        let early = if self.is_limited() { 0 } else { (BURST - 1) * self.interval };
-        let at = now.max(self.due.saturating_sub(early));
+        let at = now.max(self.due.saturating_sub(self.early()));
         let wait = Duration::from_micros(at - now);
         if wait >= latest {
             return None;
@@ -99,17 +110,21 @@ impl Pace {
         self.due = self.due.max(now) + step;
         let turn = Turn { wait, generation: self.generation };
         if wait.is_zero() {
-            self.begin(turn);
+            self.begin(now, turn);
         }
         Some(turn)
     }
 
     /// The request is sent, after its wait. Returns whether it may be: a refusal since makes the turn void.
-    pub fn begin(&mut self, turn: Turn) -> bool {
+    pub fn begin(&mut self, now: u64, turn: Turn) -> bool {
         let is_valid = turn.generation == self.generation;
-        if is_valid && self.is_limited() {
+        if is_valid {
+            if self.is_limited() {
+                self.interval = (self.interval - self.interval / 500).max(QUICK);
+            } else if now.abs_diff(self.begun) > SECOND {
+                (self.begun, self.granted) = (now, 0);
+            }
             self.granted = self.granted.saturating_add(1);
-            self.interval = (self.interval - self.interval / 500).max(QUICK);
         }
         is_valid
     }
@@ -118,25 +133,39 @@ impl Pace {
     pub fn refuse(&mut self, now: u64, generation: u64, asked: Option<Duration>) {
         self.refresh(now);
         let asked = asked.map_or(PAUSE, |asked| (asked.as_micros() as u64).min(LONGEST_PAUSE));
-        let resumed = now + asked.max(self.interval);
-        self.granted = self.granted.saturating_sub(1);
         if generation != self.generation {
             // It was under way when the service refused another one.
-            self.due = self.due.max(resumed);
+            if self.accepted > 1 && generation == self.generation.wrapping_sub(1) {
+                let before = self.measure(asked);
+                self.accepted -= 1;
+                self.saved = self.saved.saturating_sub(before.saturating_sub(self.measure(asked)));
+            }
+            self.due = self.due.max(now + asked.max(self.interval));
             return;
         }
         // Without others that wait, there was no more to accept than was sent.
-        let crowded = self.due > now + 2 * self.interval;
-        let measured = (self.is_limited() && crowded && self.granted > 0)
-            // A little more, because a limit that is met exactly refuses every other moment.
-            .then(|| now.saturating_sub(self.refused) / self.granted * 103 / 100);
-        let known = if self.is_limited() { self.interval } else { CAREFUL };
-        self.interval = measured.unwrap_or(known).clamp(QUICK, SLOWEST);
-        self.saved = measured.map_or(0, |_| asked.min(SAVED) / self.interval);
+        let crowded = self.due > now + self.early() + 2 * self.interval;
+        self.lasted = if self.is_limited() {
+            now.saturating_sub(self.refused)
+        } else {
+            self.interval = CAREFUL;
+            // The first requests of a crowd are those that the limit has saved up, usually in a second.
+            SECOND + now.saturating_sub(self.begun)
+        };
+        self.accepted = if crowded { self.granted.saturating_sub(1) } else { 0 };
+        self.saved = self.measure(asked);
         self.refused = now;
         self.granted = 0;
         self.generation = self.generation.wrapping_add(1);
-        self.due = resumed;
+        self.due = now + asked.max(self.interval);
+    }
+
+    /// The interval that the last refusal shows; returns what a pause of this length saves up.
+    fn measure(&mut self, asked: u64) -> u64 {
+        let Some(interval) = self.lasted.checked_div(self.accepted) else { return 0 };
+        // A little more, because a limit that is met exactly refuses every other moment.
+        self.interval = (interval.saturating_mul(103) / 100).clamp(QUICK, SLOWEST);
+        asked.min(SAVED) / self.interval
     }
 }
 
@@ -201,7 +230,7 @@ mod tests {
             for (at, turn) in std::mem::take(&mut waiting) {
                 if at > now {
                     waiting.push((at, turn));
-                } else if turn.wait.is_zero() || pace.begin(turn) {
+                } else if turn.wait.is_zero() || pace.begin(now, turn) {
                     under_way.push((now + trip, !limit.admits(now), turn.generation));
                 } else {
                     waiting.push(draw(&mut pace, now));
@@ -215,7 +244,7 @@ mod tests {
     #[test]
     fn a_crowd_is_done_soon_after_the_limit_allows_it_and_hardly_refused() {
         for (requests, rate, trip) in
-            [(200, 20.0, 1_000), (200, 20.0, 20_000), (101, 20.0, 20_000), (200, 50.0, 20_000)]
+            [(200, 20.0, 1_000), (200, 20.0, 20_000), (101, 20.0, 20_000), (200, 20.0, 60_000), (200, 50.0, 20_000)]
         {
             let (took, refusals) = crowd(requests, rate, trip);
             let bound = requests as f64 / rate;
@@ -270,11 +299,31 @@ mod tests {
     #[test]
     fn what_another_clock_wrote_is_not_believed() {
         for far in [NOW + 3_600_000_000, u64::MAX / 2] {
-            let mut pace = Pace { due: far, interval: SLOWEST, refused: far, granted: 3, saved: 0, generation: 8 };
+            let mut pace = Pace {
+                due: far,
+                interval: SLOWEST,
+                refused: far,
+                granted: 3,
+                begun: far,
+                lasted: 0,
+                accepted: 0,
+                saved: 0,
+                generation: 8,
+            };
             assert_eq!(pace.turn(NOW, PATIENT), Some(Turn { wait: Duration::ZERO, generation: 8 }));
         }
         let most = u64::MAX;
-        let mut pace = Pace { due: most, interval: most, refused: NOW, granted: most, saved: most, generation: 0 };
+        let mut pace = Pace {
+            due: most,
+            interval: most,
+            refused: NOW,
+            granted: most,
+            begun: most,
+            lasted: most,
+            accepted: 1,
+            saved: most,
+            generation: 0,
+        };
         assert!(pace.turn(NOW, PATIENT).is_some());
         pace.refuse(NOW, 0, None);
     }

@@ -10,7 +10,7 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 /// The beginning of the file, for a person who looks.
 const HEAD: &str = "stm-pkcs11 pace 1 ";
 /// The length of the file, in bytes: with a single write of all of it, no state is half old and half new.
-const LENGTH: usize = 256;
+const LENGTH: usize = 512;
 /// The longest wait for the lock, which is held for microseconds. A process that holds it longer was stopped.
 const PATIENCE: Duration = Duration::from_millis(50);
 
@@ -87,7 +87,7 @@ mod tests {
             std::fs::write(&path, damaged).unwrap();
             assert!(file.change(|pace, now| pace.turn(now, Duration::MAX)).is_some());
         }
-        for other in ["a diary".to_owned(), format!("{HEAD}{}", " ".repeat(500))] {
+        for other in ["a diary".to_owned(), format!("{HEAD}{}", " ".repeat(LENGTH))] {
             std::fs::write(&path, &other).unwrap();
             assert!(file.change(|pace, now| pace.turn(now, Duration::MAX)).is_none());
             assert_eq!(std::fs::read_to_string(&path).unwrap(), other);

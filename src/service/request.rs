@@ -5,6 +5,7 @@ use super::answer;
 use super::budget::{Budget, Kept, LONGEST_PAGE};
 use super::deadline::Deadline;
 use super::dialect::Dialect;
+use super::early::Stash;
 use super::failure::{Failure, Kind};
 use super::observe::Observation;
 use super::page::{NoPage, Page};
@@ -63,6 +64,8 @@ impl Endpoint {
 #[derive(Clone)]
 pub struct Line {
     pub client: Client,
+    /// The client's connection that is being opened early.
+    pub early: Arc<Stash>,
     pub endpoint: Arc<Endpoint>,
     pub deadline: Deadline,
     /// The memory budget of its lists.
@@ -209,6 +212,9 @@ impl Line {
         let mut attempt = 0;
         let mut last: Option<Failure> = None;
         let turns = &self.endpoint.turns;
+        // A handshake takes long where many begin together. After it, a turn is used at once, and few requests are under way when the
+        // first of them is refused.
+        let _ = tokio::time::timeout_at(self.deadline.at().into(), self.early.opened()).await;
         let mut turn = turns.first(self.deadline.at()).await;
         loop {
             attempt += 1;

@@ -61,7 +61,7 @@ node_with pkcs11js@2 node-webcrypto-p11@2
 start_service
 export MODULE KEYPAIR=demo-rsa-3072 STM_PKCS11_TIMESTAMP=$STM_EMULATOR_TSA
 MODULE=$(realpath "$MODULE")
-PATH=$(dirname "$COMPANION"):$(dirname "$PYTHON"):${STM_TEST_JSIGN:+$STM_TEST_JSIGN:}$PATH
+PATH=$(dirname "$COMPANION"):${STM_TEST_JSIGN:+$STM_TEST_JSIGN:}$PATH
 GNUPGHOME=$(mktemp -d /tmp/gpg-XXXXXX) # the agent's sockets want a short path
 export GNUPGHOME
 trap 'rm -rf "$GNUPGHOME"; end' EXIT
@@ -94,6 +94,12 @@ priced() {
     line=$(sed -n 's/^<!-- signatures: \(.*\) -->$/\1/p' "$1")
     other=$(sed -n "s/.*; on $(codename): \([0-9]*\).*/\1/p" <<<"$line")
     echo "${other:-${line%%;*}}"
+}
+
+# path PAGE: the virtual environment is only for those who install with pip: programs of Debian in Python want Debian's modules.
+path() {
+    ! grep -q '^pip install\|`pip install' "$1" || printf '%s:' "$(dirname "$PYTHON")"
+    echo "$PATH"
 }
 
 for page in "$ROOT"/docs/clients/*.md; do
@@ -129,7 +135,7 @@ for page in "$ROOT"/docs/clients/*.md; do
     forget_cache
     forget_requests
     # shellcheck disable=SC2016 # the inner shell expands it
-    check "$name.md signs and verifies" bash -c 'cd "$1" && . ./page.sh' bash "$name"
+    check "$name.md signs and verifies" env PATH="$(path "$page")" bash -c 'cd "$1" && . ./page.sh' bash "$name"
     read -r made _ <<<"$(bill)"
     same "  for the signatures that it names" "$made" "$(priced "$page")"
 done
@@ -144,7 +150,7 @@ for name in android gnutls node openssl pdf pkcs11-tool python rauc uefi; do
     "$COMPANION" config "$name" --module "$MODULE" --keypair "$KEYPAIR" >"printed/$name/commands.sh"
     forget_requests
     # shellcheck disable=SC2016 # the inner shell expands it
-    check "stm-pkcs11 config $name prints commands that sign" env -u MODULE -u KEYPAIR \
+    check "stm-pkcs11 config $name prints commands that sign" env -u MODULE -u KEYPAIR PATH="$(path "$ROOT/docs/clients/$page.md")" \
         bash -c 'cd "$1" && set -eu && . ./commands.sh' bash "printed/$name"
     read -r made _ <<<"$(bill)"
     same "  for the signatures that the page names" "$made" \

@@ -1,11 +1,10 @@
 //! `--background`: starts the emulator in a separate process, and waits until it is ready.
 
+use crate::private;
 use std::error::Error;
 use std::ffi::OsString;
-use std::fs::{DirBuilder, File, OpenOptions};
+use std::fs::File;
 use std::io::{BufRead, BufReader, Read, Seek, SeekFrom};
-use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
-use std::os::unix::process::CommandExt;
 use std::path::Path;
 use std::process::{Command, Stdio};
 
@@ -20,20 +19,16 @@ const LOG: &str = "emulator.log";
 /// # Errors
 /// The process cannot be started, or ends before it is ready; the text is its output on standard error.
 pub fn start(state: &Path) -> Result<String, Box<dyn Error>> {
-    DirBuilder::new().recursive(true).mode(0o700).create(state)?;
-    let state = state.canonicalize()?;
+    private::create_dir(state)?;
+    let state = private::absolute(state)?;
     let path = state.join(LOG);
-    let mut log = OpenOptions::new().create(true).append(true).read(true).mode(0o600).open(&path)?;
+    let mut log = private::options(0o600).create(true).append(true).read(true).open(&path)?;
     let begins = log.seek(SeekFrom::End(0))?;
     let arguments: Vec<OsString> = std::env::args_os().skip(1).filter(|argument| argument != OPTION).collect();
-    let mut child = Command::new(std::env::current_exe()?)
-        .args(arguments)
-        .stdin(Stdio::null())
-        .stdout(Stdio::piped())
-        .stderr(log.try_clone()?)
-        // An interrupt at the terminal is for the foreground process only.
-        .process_group(0)
-        .spawn()?;
+    let mut command = Command::new(std::env::current_exe()?);
+    command.args(arguments).stdin(Stdio::null()).stdout(Stdio::piped()).stderr(log.try_clone()?);
+    apart(&mut command);
+    let mut child = command.spawn()?;
     let mut line = String::new();
     if let Some(output) = child.stdout.take() {
         BufReader::new(output).read_line(&mut line)?;
@@ -44,11 +39,21 @@ pub fn start(state: &Path) -> Result<String, Box<dyn Error>> {
     }
     let console = line.split_whitespace().next_back().unwrap_or_default();
     Ok(format!(
-        "{line}settings: . '{}'\nconsole, for a browser: {console}\nlog: {}\nstop it with: kill {}",
+        "{line}settings: . '{}'\nconsole, for a browser: {console}\nlog: {}\nstop it with: {} {}",
         state.join("client.env").display(),
         path.display(),
+        if cfg!(windows) { "taskkill /f /pid" } else { "kill" },
         child.id()
     ))
+}
+
+/// An interrupt at the terminal is for the foreground process only.
+fn apart(command: &mut Command) {
+    #[cfg(unix)]
+    std::os::unix::process::CommandExt::process_group(command, 0);
+    // CREATE_NEW_PROCESS_GROUP | CREATE_NO_WINDOW
+    #[cfg(windows)]
+    std::os::windows::process::CommandExt::creation_flags(command, 0x0000_0200 | 0x0800_0000);
 }
 
 /// The log from a position on, without the program's name, which the caller adds.

@@ -19,6 +19,7 @@ mod journal;
 mod keys;
 mod pipeline;
 mod pki;
+mod private;
 mod rate_limit;
 mod records;
 mod seed;
@@ -27,6 +28,7 @@ mod service;
 mod sig_alg;
 mod slh;
 mod state;
+mod stop;
 mod store;
 mod timestamp;
 mod tls;
@@ -40,8 +42,6 @@ use guard::Guard;
 use pipeline::Shared;
 use rate_limit::RateLimit;
 use service::Service;
-use signal_hook::consts::{SIGINT, SIGTERM};
-use signal_hook::iterator::Signals;
 use state::StateDir;
 use std::error::Error;
 use std::io::Write;
@@ -50,7 +50,6 @@ use std::sync::Arc;
 use store::AddError;
 use timestamp::TimeStamper;
 use tokio::net::TcpListener;
-use tokio::sync::oneshot;
 use tokio_rustls::TlsAcceptor;
 use tsa::Tsa;
 
@@ -85,12 +84,7 @@ fn fail(error: &dyn Error) -> ExitCode {
 
 async fn run(cli: Cli) -> Result<(), Box<dyn Error>> {
     // First of all, so that a signal during the start also ends the program cleanly.
-    let (told, asked_to_stop) = oneshot::channel();
-    let mut signals = Signals::new([SIGTERM, SIGINT])?;
-    std::thread::spawn(move || {
-        signals.forever().next();
-        let _ = told.send(());
-    });
+    let asked_to_stop = stop::asked()?;
     let pid_file = cli.state.join(PID_FILE);
     let serving = start(cli);
     let result = tokio::select! {

@@ -2,11 +2,11 @@
 
 use crate::keys::{KeyKind, KeyMaterial};
 use crate::pki;
+use crate::private;
 use data_encoding::HEXLOWER;
 use serde::{Deserialize, Serialize};
-use std::fs::{self, File, OpenOptions};
+use std::fs::{self, File};
 use std::io::{self, Write};
-use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 
 /// The directory given as `--state`, locked by one emulator at a time.
@@ -22,13 +22,11 @@ impl StateDir {
     /// # Errors
     /// The directory cannot be created, or another emulator uses it.
     pub fn open(path: &Path) -> io::Result<StateDir> {
-        let mut builder = fs::DirBuilder::new();
-        builder.recursive(true).mode(0o700);
         for folder in ["", "keys", "pki", "certs"] {
-            builder.create(path.join(folder)).map_err(|error| named(error, &path.join(folder)))?;
+            private::create_dir(&path.join(folder)).map_err(|error| named(error, &path.join(folder)))?;
         }
-        let path = path.canonicalize()?;
-        let lock = OpenOptions::new().create(true).truncate(false).write(true).mode(0o600).open(path.join("lock"))?;
+        let path = private::absolute(path)?;
+        let lock = private::options(0o600).create(true).truncate(false).write(true).open(path.join("lock"))?;
         if lock.try_lock().is_err() {
             let text = format!("{}: another stm-emulator works in this directory", path.display());
             return Err(io::Error::new(io::ErrorKind::AddrInUse, text));
@@ -65,8 +63,7 @@ impl StateDir {
         let target = self.file(name);
         let beside = self.file(&format!("{name}.new"));
         let write = || {
-            let mut options = OpenOptions::new();
-            let mut file = options.write(true).create(true).truncate(true).mode(mode).open(&beside)?;
+            let mut file = private::options(mode).write(true).create(true).truncate(true).open(&beside)?;
             file.write_all(bytes)?;
             fs::rename(&beside, &target)
         };
@@ -84,7 +81,7 @@ impl StateDir {
     /// A file for appending lines, readable only by its owner.
     pub fn appender(&self, name: &str) -> io::Result<File> {
         let path = self.file(name);
-        OpenOptions::new().create(true).append(true).mode(0o600).open(&path).map_err(|error| named(error, &path))
+        private::options(0o600).create(true).append(true).open(&path).map_err(|error| named(error, &path))
     }
 
     /// Stores a key as `keys/<id>.pem`.

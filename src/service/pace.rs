@@ -4,9 +4,9 @@
 //! the other, from a state that they share (`pace_file`). It is the scheduling algorithm of rate limiters themselves (GCRA): one
 //! time, at which the next request is due, and an interval that each turn adds to it.
 //!
-//! Nobody knows the limit of the service. The first refusal only stops everybody for the time that the service asks for.
-//! Whatever was accepted between two refusals is what the limit allows in that time, and the interval follows from it. The
-//! interval then shrinks with every request, so that a limit that was raised is noticed.
+//! Nobody knows the limit of the service. A refusal stops everybody for the time that the service asks for, and shows the limit:
+//! it allows what was accepted since the refusal before, or since the crowd came, and the interval follows from that. Refusals
+//! of what was under way then correct it. The interval shrinks with every request, so that a limit that was raised is noticed.
 
 use serde::{Deserialize, Serialize};
 use std::time::Duration;
@@ -19,7 +19,7 @@ const QUICK: u64 = 4_000;
 const SAVED: u64 = 800_000;
 /// The number of requests that may follow one another at once while no refusal is known.
 const BURST: u64 = 16;
-/// The interval after the first refusal, in microseconds.
+/// The interval after a first refusal that shows no limit, because there was no crowd, in microseconds.
 const CAREFUL: u64 = 20_000;
 /// The longest interval, in microseconds.
 const SLOWEST: u64 = 1_000_000;
@@ -43,11 +43,11 @@ pub struct Pace {
     interval: u64,
     /// The last refusal; 0 if there was none.
     refused: u64,
-    /// The number of requests that were sent since, without those that were refused. While no refusal is known: since `begun`.
+    /// The number of requests that were sent since the last refusal, or while there was none, since `begun`.
     granted: u64,
-    /// When the count of a crowd began that was not refused yet: a second ago at most.
+    /// When the count began; no longer ago than a second, if requests follow one another.
     begun: u64,
-    /// What the last refusal ended: how long it lasted, and the number of requests that were accepted; 0 if that says nothing.
+    /// The time that the last refusal ended, and the number of requests that were accepted in it; 0 if they show no limit.
     lasted: u64,
     accepted: u64,
     /// The number of requests that the last pause has saved up.

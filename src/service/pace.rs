@@ -43,9 +43,9 @@ pub struct Pace {
     interval: u64,
     /// The last refusal; 0 if there was none.
     refused: u64,
-    /// The number of requests that were sent since the last refusal, or while there was none, since `begun`.
+    /// The number of requests that were sent since the last refusal, or if there was none, since `begun`.
     granted: u64,
-    /// When the count began; no longer ago than a second, if requests follow one another.
+    /// When the first of the requests began that have followed one another closely since, without a refusal.
     begun: u64,
     /// The time that the last refusal ended, and the number of requests that were accepted in it; 0 if they show no limit.
     lasted: u64,
@@ -100,6 +100,9 @@ impl Pace {
     /// Draws a turn, unless it would come later than `latest` from now.
     pub fn turn(&mut self, now: u64, latest: Duration) -> Option<Turn> {
         self.refresh(now);
+        if !self.is_limited() && self.due < now {
+            (self.begun, self.granted) = (now, 0);
+        }
         let at = now.max(self.due.saturating_sub(self.early()));
         let wait = Duration::from_micros(at - now);
         if wait >= latest {
@@ -110,21 +113,19 @@ impl Pace {
         self.due = self.due.max(now) + step;
         let turn = Turn { wait, generation: self.generation };
         if wait.is_zero() {
-            self.begin(now, turn);
+            self.begin(turn);
         }
         Some(turn)
     }
 
     /// The request is sent, after its wait. Returns whether it may be: a refusal since makes the turn void.
-    pub fn begin(&mut self, now: u64, turn: Turn) -> bool {
+    pub fn begin(&mut self, turn: Turn) -> bool {
         let is_valid = turn.generation == self.generation;
         if is_valid {
+            self.granted = self.granted.saturating_add(1);
             if self.is_limited() {
                 self.interval = (self.interval - self.interval / 500).max(QUICK);
-            } else if now.abs_diff(self.begun) > SECOND {
-                (self.begun, self.granted) = (now, 0);
             }
-            self.granted = self.granted.saturating_add(1);
         }
         is_valid
     }
@@ -230,7 +231,7 @@ mod tests {
             for (at, turn) in std::mem::take(&mut waiting) {
                 if at > now {
                     waiting.push((at, turn));
-                } else if turn.wait.is_zero() || pace.begin(now, turn) {
+                } else if turn.wait.is_zero() || pace.begin(turn) {
                     under_way.push((now + trip, !limit.admits(now), turn.generation));
                 } else {
                     waiting.push(draw(&mut pace, now));
@@ -243,9 +244,14 @@ mod tests {
 
     #[test]
     fn a_crowd_is_done_soon_after_the_limit_allows_it_and_hardly_refused() {
-        for (requests, rate, trip) in
-            [(200, 20.0, 1_000), (200, 20.0, 20_000), (101, 20.0, 20_000), (200, 20.0, 60_000), (200, 50.0, 20_000)]
-        {
+        for (requests, rate, trip) in [
+            (200, 20.0, 1_000),
+            (200, 20.0, 20_000),
+            (101, 20.0, 20_000),
+            (200, 20.0, 60_000),
+            (200, 50.0, 20_000),
+            (1_000, 100.0, 20_000),
+        ] {
             let (took, refusals) = crowd(requests, rate, trip);
             let bound = requests as f64 / rate;
             let what = format!("{requests} requests at {rate} a second, answered after {trip} us");

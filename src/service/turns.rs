@@ -74,7 +74,7 @@ impl Turns {
                 log::info!("waiting {wait} ms for the other processes of this user: about {rate} a second");
             }
             tokio::time::sleep(turn.wait).await;
-            if file.change(|pace, now| pace.begin(now, turn))? {
+            if file.change(|pace, _| pace.begin(turn))? {
                 return Some(turn.generation);
             }
         }

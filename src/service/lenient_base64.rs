@@ -21,14 +21,11 @@ pub fn decode(text: &str) -> Option<Vec<u8>> {
     if text.len() > LONGEST_BASE64 {
         return None;
     }
-    let plain: String;
-    let mut text = text;
-    if text.bytes().any(|byte| byte.is_ascii_whitespace() || byte == b'-') {
+    PLAIN.decode(text).ok().or_else(|| {
         let body = text.lines().filter(|line| !line.trim_start().starts_with("-----"));
-        plain = body.flat_map(str::split_whitespace).collect();
-        text = &plain;
-    }
-    [&PLAIN, &URL_SAFE].iter().find_map(|engine| engine.decode(text).ok())
+        let text: String = body.flat_map(str::split_whitespace).collect();
+        [&PLAIN, &URL_SAFE].iter().find_map(|engine| engine.decode(&text).ok())
+    })
 }
 
 #[cfg(test)]

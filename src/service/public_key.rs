@@ -25,7 +25,7 @@ pub fn spki(text: &str) -> Result<Vec<u8>, String> {
     if text.is_empty() {
         return Err("the service gives no public_key".to_owned());
     }
-    let read = bytes_of(text).into_iter().find_map(|bytes| from_bytes(&bytes));
+    let read = [hex, decode].iter().find_map(|read| from_text(&read(text)?));
     read.ok_or_else(|| {
         let begin: String = text.chars().take(12).filter(|c| !c.is_control()).collect();
         format!(
@@ -36,19 +36,19 @@ pub fn spki(text: &str) -> Result<Vec<u8>, String> {
     })
 }
 
-/// The possible bytes of a text: hexadecimal digits are valid base64 as well.
-fn bytes_of(text: &str) -> Vec<Vec<u8>> {
-    let once = [hex(text), decode(text)].into_iter().flatten();
-    once.flat_map(|bytes| {
-        let inner = std::str::from_utf8(&bytes).ok().filter(|text| text.contains("-----BEGIN")).and_then(decode);
-        [Some(bytes), inner].into_iter().flatten()
-    })
-    .collect()
+/// The key in the bytes of a text, which may be a text themselves. Hexadecimal digits are valid base64 as well.
+fn from_text(bytes: &[u8]) -> Option<Vec<u8>> {
+    let inner = || std::str::from_utf8(bytes).ok().filter(|text| text.contains("-----BEGIN")).and_then(decode);
+    from_bytes(bytes).or_else(|| from_bytes(&inner()?))
 }
 
 fn hex(text: &str) -> Option<Vec<u8>> {
-    let digits: Vec<u8> =
-        text.trim_start_matches("0x").bytes().filter(|byte| !byte.is_ascii_whitespace() && *byte != b':').collect();
+    let between = |byte: u8| byte.is_ascii_whitespace() || byte == b':';
+    let text = text.trim_start_matches("0x");
+    if !text.bytes().all(|byte| byte.is_ascii_hexdigit() || between(byte)) {
+        return None;
+    }
+    let digits: Vec<u8> = text.bytes().filter(|byte| !between(*byte)).collect();
     HEXLOWER_PERMISSIVE.decode(&digits).ok()
 }
 

@@ -29,6 +29,6 @@ pub fn create_dir(path: &Path) -> io::Result<()> {
 
 /// The absolute path of a directory that exists.
 pub fn absolute(path: &Path) -> io::Result<PathBuf> {
-    // On Windows a canonical path begins with `\\\\?\\`, which many programs do not understand.
+    // On Windows a canonical path begins with `\\?\`, which many programs do not understand.
     if cfg!(windows) { std::path::absolute(path) } else { path.canonicalize() }
 }

@@ -32,10 +32,10 @@ impl Fields {
     /// The fields about the caller that are the same in all its lines.
     pub fn of_caller(caller: &Caller) -> Self {
         let mut fields = Self::default();
-        fields.add("host", caller.host.as_str());
-        fields.add("user", caller.user.as_str());
-        fields.add("process", caller.process.as_str());
-        fields.add("command", caller.command.as_str());
+        fields.add("host", &caller.host);
+        fields.add("user", &caller.user);
+        fields.add("process", &caller.process);
+        fields.add("command", &caller.command);
         fields
     }
 
@@ -45,11 +45,13 @@ impl Fields {
         self.add("keypair", cut(subject.keypair));
         self.add("keypair_id", cut(subject.keypair_id));
         self.add("sig_alg", cut(subject.sig_alg));
-        self.add("digest", digest(subject.hash).as_str());
+        self.add("digest", digest(subject.hash));
     }
 
     fn add(&mut self, key: &str, value: impl Serialize) {
-        self.key(key);
+        self.0.push(b'"');
+        self.0.extend_from_slice(key.as_bytes());
+        self.0.extend_from_slice(b"\":");
         serde_json::to_writer(&mut self.0, &value).unwrap_or_else(|_| unreachable!("memory accepts every value"));
         self.0.push(b',');
     }
@@ -58,12 +60,6 @@ impl Fields {
         if let Some(value) = value {
             self.add(key, cut(value));
         }
-    }
-
-    fn key(&mut self, key: &str) {
-        self.0.push(b'"');
-        self.0.extend_from_slice(key.as_bytes());
-        self.0.extend_from_slice(b"\":");
     }
 
     /// Replaces the comma after the last field.

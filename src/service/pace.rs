@@ -332,5 +332,8 @@ mod tests {
         };
         assert!(pace.turn(NOW, PATIENT).is_some());
         pace.refuse(NOW, 0, None);
+        let mut pace = Pace { due: NOW, refused: NOW, lasted: most, accepted: 2, generation: 1, ..Pace::default() };
+        pace.refuse(NOW, 0, None);
+        assert_eq!(pace.interval, SLOWEST);
     }
 }

@@ -212,10 +212,7 @@ impl Line {
         let mut attempt = 0;
         let mut last: Option<Failure> = None;
         let turns = &self.endpoint.turns;
-        // A handshake takes long where many begin together. After it, a turn is used at once, and few requests are under way when the
-        // first of them is refused.
-        let _ = tokio::time::timeout_at(self.deadline.at().into(), self.early.opened()).await;
-        let mut turn = turns.first(self.deadline.at()).await;
+        let mut turn = turns.first(self.early.opened(), self.deadline.at()).await;
         loop {
             attempt += 1;
             if let Some(progress) = &request.progress {

@@ -12,6 +12,8 @@ use std::time::{Duration, Instant};
 
 /// The number of requests of a process that draw turns in any case: a search and a signature.
 const FIRST: u8 = 2;
+/// How long a turn is not drawn because a request cannot use it yet.
+const UNREADY: Duration = Duration::from_secs(1);
 /// A shorter wait is not logged.
 const NOTABLE: Duration = Duration::from_millis(100);
 
@@ -33,10 +35,16 @@ impl Turns {
         Self { file: path.map(PaceFile::new), begun: AtomicU8::new(0), limited: AtomicBool::new(false) }
     }
 
-    /// Before a request: waits for its turn, if it needs one.
-    pub async fn first(&self, end: Instant) -> Drawn {
+    /// Before a request: waits for its turn, if it needs one. `ready` ends when the connection is open. A handshake takes long where
+    /// many begin together; a turn that is drawn after it is used at once, so that few requests are under way when the first of
+    /// them is refused. One that hangs is the request's to report.
+    pub async fn first(&self, ready: impl Future<Output = ()>, end: Instant) -> Drawn {
         let begun = self.begun.fetch_update(Relaxed, Relaxed, |begun| (begun < FIRST).then_some(begun + 1)).is_ok();
-        if begun || self.limited.load(Relaxed) { self.wait(end, |_, _| {}).await } else { None }
+        if self.file.is_none() || !(begun || self.limited.load(Relaxed)) {
+            return None;
+        }
+        let _ = tokio::time::timeout_at(end.min(Instant::now() + UNREADY).into(), ready).await;
+        self.wait(end, |_, _| {}).await
     }
 
     /// The service refused a request, and asked for a pause: all processes keep it, and this one waits for its next turn.
@@ -84,6 +92,7 @@ impl Turns {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use std::future::{pending, ready};
 
     fn run<T>(work: impl Future<Output = T>) -> T {
         tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap().block_on(work)
@@ -105,14 +114,14 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let turns = || Turns::new(Some(folder.path().join("pace")));
         let (one, other) = (turns(), turns());
-        let drawn = run(one.first(soon()));
+        let drawn = run(one.first(ready(()), soon()));
         assert!(drawn.is_some());
         let begun = Instant::now();
         assert_ne!(run(one.after_refusal(drawn, Some(Duration::from_millis(200)), soon())), drawn);
         assert!(begun.elapsed() >= Duration::from_millis(150), "{:?}", begun.elapsed());
         one.told(Duration::from_millis(200));
         let begun = Instant::now();
-        assert_ne!(run(other.first(soon())), drawn);
+        assert_ne!(run(other.first(ready(()), soon())), drawn);
         assert!(begun.elapsed() >= Duration::from_millis(150), "{:?}", begun.elapsed());
     }
 
@@ -120,10 +129,27 @@ mod tests {
     fn later_requests_of_a_process_that_was_never_refused_draw_no_turn() {
         let folder = tempfile::tempdir().unwrap();
         let turns = Turns::new(Some(folder.path().join("pace")));
-        let drawn: Vec<_> = (0..4).map(|_| run(turns.first(soon())).is_some()).collect();
+        let drawn: Vec<_> = (0..4).map(|_| run(turns.first(ready(()), soon())).is_some()).collect();
         assert_eq!(drawn, [true, true, false, false]);
         turns.told(Duration::ZERO);
-        assert!(run(turns.first(soon())).is_some());
+        assert!(run(turns.first(ready(()), soon())).is_some());
+    }
+
+    #[test]
+    fn a_turn_is_drawn_when_it_can_be_used_and_a_connection_that_hangs_does_not_hold_it_up_for_long() {
+        let folder = tempfile::tempdir().unwrap();
+        let turns = || Turns::new(Some(folder.path().join("pace")));
+        let pace = PaceFile::new(folder.path().join("pace"));
+        let untouched = || pace.change(|pace, _| *pace == Pace::default());
+        let opened = async { assert_eq!(untouched(), Some(true), "no turn is drawn before") };
+        assert!(run(turns().first(opened, soon())).is_some());
+        assert_eq!(untouched(), Some(false));
+        let begun = Instant::now();
+        assert!(run(turns().first(pending(), soon())).is_some());
+        assert!((UNREADY..Duration::from_secs(5)).contains(&begun.elapsed()), "{:?}", begun.elapsed());
+        let begun = Instant::now();
+        assert!(run(Turns::new(None).first(pending(), soon())).is_none(), "without a common pace there is no turn");
+        assert!(begun.elapsed() < UNREADY);
     }
 
     #[test]
@@ -132,8 +158,8 @@ mod tests {
         let turns = Turns::new(Some(folder.path().join("pace")));
         turns.told(Duration::from_secs(30));
         let begun = Instant::now();
-        assert_eq!(run(turns.first(soon())), None);
+        assert_eq!(run(turns.first(ready(()), soon())), None);
         assert!(begun.elapsed() < Duration::from_secs(5));
-        assert_eq!(run(Turns::new(None).first(soon())), None, "without a file");
+        assert_eq!(run(Turns::new(None).first(ready(()), soon())), None, "without a file");
     }
 }

@@ -11,7 +11,7 @@ mod table;
 
 use cryptoki_sys::*;
 use front::reply::{Asked, Reply};
-use front::{Front, Plan};
+use front::{Front, Greeting, Plan, Step};
 use std::time::{Duration, Instant};
 use support::template::Attributes;
 use support::{Emulator, P11};
@@ -60,6 +60,55 @@ service_test!(
         for slot in [1, 0, 1] {
             assert!(took(slot) < Duration::from_millis(300));
         }
+    }
+);
+
+service_test!(
+    a_host_that_never_answers_is_asked_once_for_a_few_seconds_and_an_unanswered_signature_holds_nothing_up,
+    [("STM_PKCS11_TIMEOUT", "2"), ("STM_PKCS11_CACHE", "off")],
+    [],
+    |emulator: &Emulator| {
+        let greeted = |greeting| Plan { greeting, ..Plan::FAIR };
+        let reads = |steps| Plan { on: "GET", steps, ..Plan::FAIR };
+        let (front, p11) = (Front::start(emulator), P11::load());
+        let all = Attributes::new().class(CKO_PRIVATE_KEY);
+        let labelled = |label| Attributes::new().class(CKO_PRIVATE_KEY).label(label);
+        for (plan, asked) in [
+            (greeted(Greeting::Silence), 0),
+            (greeted(Greeting::SilenceAfterHello), 0),
+            (reads(&[Step::Silence]), 1),
+            (reads(&[Step::Forward, Step::Part(5), Step::Silence]), 1),
+        ] {
+            front.set(plan);
+            p11.begin(&format!("SM_HOST={}", front.host));
+            let (classic, modern) = (p11.open(0), p11.open(1));
+            let fails = |session, wanted: &Attributes| {
+                let begun = Instant::now();
+                assert_eq!(p11.try_find(session, wanted), Err(CKR_DEVICE_ERROR), "{plan:?}");
+                begun.elapsed()
+            };
+            assert!(fails(classic, &labelled("demo-ec-p256")) > Duration::from_millis(1500), "{plan:?}");
+            for session in [classic, modern] {
+                for wanted in [&labelled("demo-ec-p256"), &labelled("demo-rsa-3072"), &all] {
+                    assert!(fails(session, wanted) < Duration::from_millis(300), "{plan:?}");
+                }
+            }
+            assert_eq!(front.seen().len(), asked, "{plan:?}");
+            front.set(Plan::FAIR);
+            std::thread::sleep(Duration::from_millis(3100));
+            assert!(!p11.find(modern, &all).is_empty(), "{plan:?}");
+            p11.finish();
+        }
+        // A signature without an answer may have been made: nothing is concluded from it for searches.
+        p11.begin(&format!("SM_HOST={}", front.host));
+        let session = p11.open(0);
+        let key = p11.private_key(session, "demo-ec-p256");
+        front.set(Plan { on: "POST", steps: &[Step::Forward, Step::Silence], ..Plan::FAIR });
+        let signatures = emulator.signs();
+        assert_eq!(p11.sign(session, CKM_ECDSA, key, &[7; 32]), Err(CKR_DEVICE_ERROR));
+        assert_eq!(emulator.signs() - signatures, 1, "it was made once, and not asked for again");
+        front.set(Plan::FAIR);
+        assert_eq!(p11.find(session, &labelled("demo-rsa-3072")).len(), 1);
     }
 );
 

@@ -24,6 +24,11 @@ impl Deadline {
         self.at
     }
 
+    /// When the call began.
+    pub fn begun(&self) -> Instant {
+        self.at.checked_sub(self.length).unwrap_or(self.at)
+    }
+
     /// The time left.
     pub fn left(&self) -> Duration {
         self.at.saturating_duration_since(Instant::now())
@@ -58,6 +63,14 @@ impl Deadline {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_call_begins_when_its_deadline_is_made() {
+        let before = Instant::now();
+        let deadline = Deadline::after(Duration::from_secs(2));
+        assert!((before..=Instant::now()).contains(&deadline.begun()));
+        assert_eq!(deadline.with_secrets(Duration::from_secs(1)).begun(), deadline.begun());
+    }
 
     #[test]
     fn what_used_the_time_is_named() {

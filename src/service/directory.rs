@@ -78,9 +78,10 @@ impl Directory {
                 return Ok(self.without_doubts(&cache, known, deadline));
             }
             self.recall(&cache);
-            let found = self
-                .ask(wanted, deadline)
-                .inspect_err(|failure| self.refused.note(failure, matches!(wanted, Wanted::Id(_))))?;
+            let found = self.ask(wanted, deadline).inspect_err(|failure| {
+                let silent = self.lines.stats.last_answer.lock().is_none_or(|answer| answer < deadline.begun());
+                self.refused.note(failure, matches!(wanted, Wanted::Id(_)), silent);
+            })?;
             if !(wanted == Wanted::All && self.list_is_short()) {
                 self.keep(&cache, wanted, &found);
             }

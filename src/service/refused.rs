@@ -13,12 +13,14 @@ const HOLD: Duration = Duration::from_secs(3);
 pub struct Refused(Mutex<Option<(Instant, Failure)>>);
 
 impl Refused {
-    /// Stores a failure that the next search would repeat. `narrow`: one keypair was requested by its id, so missing
-    /// rights concern only that keypair.
-    pub fn note(&self, failure: &Failure, narrow: bool) {
+    /// Stores the failure of a search that the next one would repeat. `narrow`: one keypair was requested by its id, so
+    /// missing rights concern only that keypair. `silent`: the service answered no request of this call; a
+    /// service that answers, but too slowly for one search, may be fast enough for the next.
+    pub fn note(&self, failure: &Failure, narrow: bool, silent: bool) {
         let of_account = match failure.kind {
             Kind::Unauthorized | Kind::Mfa | Kind::Quota | Kind::Unreachable | Kind::Tls => true,
             Kind::NotPermitted => !narrow,
+            Kind::Timeout => silent,
             _ => false,
         };
         if of_account {
@@ -48,21 +50,28 @@ mod tests {
     #[test]
     fn what_concerns_the_account_holds_and_what_concerns_a_request_does_not() {
         let refused = Refused::default();
-        for kind in
-            [Kind::Timeout, Kind::Resources, Kind::Unavailable, Kind::BadRequest, Kind::NotFound, Kind::RateLimited]
-        {
-            refused.note(&Failure::new(kind, "no", ""), false);
+        for kind in [Kind::Resources, Kind::Unavailable, Kind::BadRequest, Kind::NotFound, Kind::RateLimited] {
+            refused.note(&Failure::new(kind, "no", ""), false, true);
             assert_eq!(refused.still(), Ok(()), "{kind:?}");
         }
         let failure = Failure::new(Kind::Unauthorized, "no", "");
-        refused.note(&Failure::new(Kind::NotPermitted, "not this one", ""), true);
+        refused.note(&Failure::new(Kind::NotPermitted, "not this one", ""), true, false);
         assert_eq!(refused.still(), Ok(()));
-        refused.note(&failure, true);
+        refused.note(&failure, true, false);
         assert_eq!(refused.still(), Err(failure));
         refused.forget();
         assert_eq!(refused.still(), Ok(()));
         let long_ago = Instant::now().checked_sub(HOLD * 2).expect("the machine runs longer");
         *refused.0.lock() = Some((long_ago, Failure::new(Kind::Tls, "no", "")));
         assert_eq!(refused.still(), Ok(()));
+    }
+
+    #[test]
+    fn a_service_that_never_answered_is_left_alone_and_one_that_was_too_slow_is_not() {
+        let (refused, late) = (Refused::default(), Failure::new(Kind::Timeout, "no answer within 2 s", ""));
+        refused.note(&late, false, false);
+        assert_eq!(refused.still(), Ok(()));
+        refused.note(&late, true, true);
+        assert_eq!(refused.still(), Err(late));
     }
 }

@@ -278,6 +278,7 @@ impl Line {
             Ok(answer) => {
                 met.store(true, Ordering::Relaxed);
                 observation.show(call, answer);
+                *stats.last_answer.lock() = Some(Instant::now());
                 Stats::add(&stats.received, answer.body.len() as u64);
                 log::debug!(
                     "{tried}: HTTP {} with {} in {} ms",

@@ -1,14 +1,17 @@
 //! The cost of a run: counted during the run, logged at its end.
 
+use crate::lock::Mutex;
 use crate::plural::counted;
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 #[derive(Default)]
 pub struct Stats {
     pub operations: AtomicU64,
     pub signatures: AtomicU64,
     pub requests: AtomicU64,
+    /// When the service last answered, with any status.
+    pub last_answer: Mutex<Option<Instant>>,
     pub retries: AtomicU64,
     pub cache_hits: AtomicU64,
     pub sent: AtomicU64,

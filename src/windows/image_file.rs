@@ -1,10 +1,11 @@
-//! The library's file in System32, where Windows looks for the image of a provider.
+//! The library's files in System32 and SysWOW64, where Windows looks for the image of a provider.
 //!
 //! A library that programs use can be neither overwritten nor removed, but it can be renamed. So a new build is placed
 //! beside the old one, under its own name ([`image_name`](super::image_name)), and what no registration names any more
 //! is removed, at the latest when Windows restarts. No program that is signing notices.
 
 use super::image_name::{is_leftover, is_ours};
+use super::machine::{Directory, Host, Machine};
 use super::registration::wide;
 use std::ffi::c_void;
 use std::fs::{self, File};
@@ -14,16 +15,40 @@ use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 use windows_sys::Win32::Foundation::{ERROR_ACCESS_DENIED, ERROR_SHARING_VIOLATION};
 use windows_sys::Win32::Storage::FileSystem::*;
+use windows_sys::Win32::System::Threading::{GetCurrentProcess, IsWow64Process2};
 
 /// How long another process that registers is waited for.
 const PATIENCE: Duration = Duration::from_secs(60);
 /// How long "access denied" may mean that another process is just removing its lock file.
 const REMOVAL: Duration = Duration::from_secs(1);
 
-/// System32 of this machine.
-pub fn system32() -> PathBuf {
-    let root = std::env::var_os("SystemRoot").map_or_else(|| PathBuf::from(r"C:\Windows"), PathBuf::from);
-    root.join("System32")
+/// This machine, as this process sees it.
+pub fn host() -> Host {
+    let process = Machine::OF_THIS_PROGRAM;
+    let (mut emulated, mut native) = (0, 0);
+    // SAFETY: the handle is that of this process and needs no closing; both numbers are writable.
+    let known = unsafe { IsWow64Process2(GetCurrentProcess(), &mut emulated, &mut native) } != 0;
+    let native = if known { Machine::of_number(native) } else { None };
+    Host { native: native.unwrap_or(process), process }
+}
+
+/// The path of a file in a directory, for messages: as 64-bit programs write it.
+pub fn shown(directory: Directory, name: &str) -> PathBuf {
+    windows().join(directory.name()).join(name)
+}
+
+/// The path of a file in a directory, for this process.
+pub fn path(directory: Directory, name: &str) -> PathBuf {
+    windows().join(host().path_name(directory)).join(name)
+}
+
+/// Whether this machine has the directory.
+pub fn has(directory: Directory) -> bool {
+    path(directory, "").is_dir()
+}
+
+fn windows() -> PathBuf {
+    std::env::var_os("SystemRoot").map_or_else(|| PathBuf::from(r"C:\Windows"), PathBuf::from)
 }
 
 /// Only one process at a time changes the registration. Released when dropped, and when the process ends.
@@ -33,7 +58,7 @@ pub struct Turn {
 
 /// Waits for the turn. An error says that this user may not write to System32, or that another process is stuck.
 pub fn turn() -> io::Result<Turn> {
-    let path = system32().join("stm_pkcs11.lock");
+    let path = path(Directory::System32, "stm_pkcs11.lock");
     let begun = Instant::now();
     loop {
         let mut options = File::options();
@@ -56,10 +81,10 @@ pub fn turn() -> io::Result<Turn> {
     }
 }
 
-/// Writes the library to System32 under this name, unless it is there. The caller has the turn.
-pub fn place(name: &str, content: &[u8]) -> io::Result<()> {
-    let path = system32().join(name);
-    if is_there(name, content) {
+/// Writes the library to a directory under this name, unless it is there. The caller has the turn.
+pub fn place(directory: Directory, name: &str, content: &[u8]) -> io::Result<()> {
+    let path = path(directory, name);
+    if is_there(directory, name, content) {
         return Ok(());
     }
     // Whole or not at all: a program may load it at any moment.
@@ -74,9 +99,9 @@ pub fn place(name: &str, content: &[u8]) -> io::Result<()> {
     })
 }
 
-/// Whether the file is in System32 with this content.
-pub fn is_there(name: &str, content: &[u8]) -> bool {
-    fs::read(system32().join(name)).is_ok_and(|there| there == content)
+/// Whether the file is in a directory with this content.
+pub fn is_there(directory: Directory, name: &str, content: &[u8]) -> bool {
+    fs::read(path(directory, name)).is_ok_and(|there| there == content)
 }
 
 /// What became of a file that is no longer needed.
@@ -92,29 +117,38 @@ pub enum Removal {
 /// Removes the library's files that no registration needs. The caller has the turn. `needed` are bare file names.
 pub fn tidy(needed: &[String]) -> Vec<Removal> {
     let is_needed = |name: &str| needed.iter().any(|needed| needed.eq_ignore_ascii_case(name));
-    let superfluous = files().into_iter().filter(|name| !is_needed(name));
-    superfluous.map(|name| remove(&system32().join(name))).collect()
+    let superfluous = files().into_iter().filter(|(_, name)| !is_needed(name));
+    superfluous.map(|(directory, name)| remove(directory, &name)).collect()
 }
 
-/// The bare names of all files of ours in System32: libraries, and what was left behind.
-pub fn files() -> Vec<String> {
-    let entries = fs::read_dir(system32()).into_iter().flatten().flatten();
-    let names = entries.filter_map(|entry| entry.file_name().into_string().ok());
-    let mut names: Vec<String> = names.filter(|name| is_ours(name) || is_leftover(name)).collect();
-    names.sort();
-    names
+/// Directories and bare names of all files of ours: libraries, and what was left behind.
+pub fn files() -> Vec<(Directory, String)> {
+    let of = |directory: &Directory| {
+        let entries = fs::read_dir(path(*directory, "")).into_iter().flatten().flatten();
+        let names = entries.filter_map(|entry| entry.file_name().into_string().ok());
+        let mut names: Vec<String> = names.filter(|name| is_ours(name) || is_leftover(name)).collect();
+        names.sort();
+        names.into_iter().map(|name| (*directory, name)).collect::<Vec<_>>()
+    };
+    host().directories().iter().flat_map(of).collect()
 }
 
-fn remove(path: &Path) -> Removal {
-    if fs::remove_file(path).is_ok() {
-        return Removal::Removed(path.to_owned());
+fn remove(directory: Directory, name: &str) -> Removal {
+    let (path, shown) = (path(directory, name), shown(directory, name));
+    if fs::remove_file(&path).is_ok() {
+        return Removal::Removed(shown);
     }
-    let left_behind = path.file_name().and_then(|name| name.to_str()).is_some_and(is_leftover);
-    let renamed = if left_behind { Ok(path.to_owned()) } else { moved_aside(path) };
-    match renamed.and_then(|aside| remove_at_restart(&aside)) {
-        Ok(()) => Removal::AtRestart(path.to_owned()),
-        Err(error) => Removal::Kept(path.to_owned(), error.to_string()),
+    let renamed = if is_leftover(name) { Ok(path) } else { moved_aside(&path) };
+    let sysnative = host().path_name(directory) != directory.name();
+    match renamed.and_then(|aside| if sysnative { Err(in_use()) } else { remove_at_restart(&aside) }) {
+        Ok(()) => Removal::AtRestart(shown),
+        Err(error) => Removal::Kept(shown, error.to_string()),
     }
+}
+
+/// A 32-bit process cannot name a file of System32 in the list for the restart: there is no Sysnative then.
+fn in_use() -> io::Error {
+    io::Error::from_raw_os_error(ERROR_SHARING_VIOLATION.cast_signed())
 }
 
 /// Gives a file that is in use another name, so that its own is free.

@@ -1,5 +1,6 @@
-//! The file names of the library in System32. Each build has its own, so that a new one is placed beside one that
-//! programs are using: `stm_pkcs11-1.2.3-0a1b2c3d.dll`, by version and content.
+//! The file names of the library in Windows' directories. Each build has its own, so that a new one is placed beside one
+//! that programs are using: `stm_pkcs11-1.2.3-0a1b2c3d.dll`, by version and content. Builds for several machine types that
+//! are registered together share a name.
 
 use data_encoding::HEXLOWER;
 use sha2::{Digest, Sha256};
@@ -10,9 +11,13 @@ pub const SHIPPED: &str = "stm_pkcs11.dll";
 /// The bytes of a content's SHA-256 that are part of the name.
 const HASH: usize = 4;
 
-/// The name of a library with this content. `version` as in `1.2.3`; `None` if the file does not say.
-pub fn of(content: &[u8], version: Option<&str>) -> String {
-    let hash = Sha256::digest(content);
+/// The name of a library with these contents, one for each machine type, in the same order each time. `version` as in
+/// `1.2.3`; `None` if the file does not say.
+pub fn of(contents: &[&[u8]], version: Option<&str>) -> String {
+    let hash = match contents {
+        [content] => Sha256::digest(content),
+        contents => Sha256::digest(contents.iter().flat_map(Sha256::digest).collect::<Vec<u8>>()),
+    };
     format!("stm_pkcs11-{}-{}.dll", version.unwrap_or("0"), HEXLOWER.encode(&hash[..HASH]))
 }
 
@@ -47,10 +52,16 @@ mod tests {
 
     #[test]
     fn each_content_has_a_name_of_its_own_and_other_files_have_none() {
-        let one = of(b"one", Some("1.2.3"));
+        let of_these = |contents: &[&[u8]]| of(contents, Some("1.2.3"));
+        let one = of_these(&[b"one"]);
         assert_eq!(one, "stm_pkcs11-1.2.3-7692c3ad.dll");
-        assert_ne!(one, of(b"two", Some("1.2.3")));
-        for name in [&one, &of(b"", None), "stm_pkcs11.dll", "STM_PKCS11.DLL", "Stm_Pkcs11-0-0A1B2C3D.dll"] {
+        assert_ne!(one, of_these(&[b"two"]));
+        let both = of_these(&[b"one", b"two"]);
+        assert_eq!(both, of_these(&[b"one", b"two"]));
+        for other in [&one, &of_these(&[b"onetwo"]), &of_these(&[b"two", b"one"])] {
+            assert_ne!(&both, other);
+        }
+        for name in [&one, &both, &of(&[b""], None), "stm_pkcs11.dll", "STM_PKCS11.DLL", "Stm_Pkcs11-0-0A1B2C3D.dll"] {
             assert!(is_ours(name), "{name}");
             assert!(!is_leftover(name), "{name}");
             for end in ["old7", "new123"] {

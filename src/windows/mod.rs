@@ -1,7 +1,7 @@
 //! Windows-only entry points: a key storage provider for CNG ([`ksp`]), which `signtool /csp` and all other programs
 //! with Windows keys use, and the callback of `signtool /dlib` ([`digest_sign`]). Both are thin layers over
-//! [`crate::token`], and find keys and sign exactly like PKCS#11. The companion uses [`registration`], [`image_file`] and
-//! [`link`] to register the provider and its keys with Windows.
+//! [`crate::token`], and find keys and sign exactly like PKCS#11. The companion uses [`registration`], [`image_file`],
+//! [`machine`] and [`link`] to register the provider and its keys with Windows.
 
 #![allow(unsafe_code)]
 
@@ -23,6 +23,7 @@ mod ksp_list;
 mod ksp_refuse;
 #[cfg(windows)]
 pub mod link;
+pub mod machine;
 pub mod mark;
 mod metadata;
 #[cfg(windows)]

@@ -1,6 +1,7 @@
 //! Registers the key storage provider with Windows: by an administrator, once for each machine. Windows loads a
-//! provider by a bare file name, so the library must be in its System32 directory
-//! ([`image_file`](super::image_file)). Each of these calls may be repeated, also after one that was interrupted.
+//! provider by a bare file name, so the library must be in the directory of each kind of program
+//! ([`machine`](super::machine), [`image_file`](super::image_file)). Each of these calls may be repeated, also after one
+//! that was interrupted.
 
 use super::image_name;
 use std::io;

@@ -10,7 +10,6 @@ use sha2::{Digest, Sha256};
 use std::sync::Arc;
 use stm_pkcs11::service::{Keypair, Wanted};
 use stm_pkcs11::windows::link::{self, Entry, Link, Linked, Owner};
-use stm_pkcs11::windows::registration;
 use stm_pkcs11::x509::Certificate;
 
 #[derive(clap::Args)]
@@ -74,7 +73,8 @@ pub fn certsync(wanted: &Certsync, provider: Option<&str>) -> Result<(), Failure
         let (why, remedy) = ("the API key decides on the account", "set SM_API_KEY to a key of that account");
         return Err(Failure::new("use --account-id", why, remedy).exit(Exit::Usage));
     }
-    let names = provider::names()?;
+    let ours = provider::ours()?;
+    let names: Vec<String> = ours.iter().map(|one| one.name.clone()).collect();
     if names.is_empty() {
         return Err(provider::none(WHAT));
     }
@@ -88,8 +88,8 @@ pub fn certsync(wanted: &Certsync, provider: Option<&str>) -> Result<(), Failure
     let read =
         || link::links(owner).map_err(|why| Failure::new("read the certificate store", why, store_remedy(owner)));
     let name = wanted_name.unwrap_or_else(|| chosen(&names, &keypairs, &read().unwrap_or_default()));
-    if !registration::opens(name) {
-        let remedy = "run stm-pkcs11 windows register, as an administrator: it puts the library into its place";
+    if !ours.iter().any(|one| one.name == name && provider::opens(name, &one.image)) {
+        let remedy = "run stm-pkcs11 windows register, as an administrator: it puts the library in place";
         return Err(Failure::new(format!("open the provider '{name}'"), "Windows does not find it", remedy));
     }
     let (mut rows, mut left_out) = (Vec::new(), Vec::new());

@@ -33,11 +33,12 @@ pub struct Arguments {
 enum Command {
     /// Put the library into System32 and register its provider; requires administrator rights, unless all is done
     Register {
-        /// stm_pkcs11.dll; default: the one beside this program
-        #[arg(long, value_name = "FILE")]
-        dll: Option<PathBuf>,
+        /// stm_pkcs11.dll; default: the one beside this program. Repeat it for builds of several machine types: the one for
+        /// 32-bit programs is put into SysWOW64
+        #[arg(long, value_name = "FILE", visible_alias = "library")]
+        dll: Vec<PathBuf>,
     },
-    /// Unregister the provider, and remove the library from System32; requires administrator rights
+    /// Unregister the provider, and remove the library from System32 and SysWOW64; requires administrator rights
     #[command(visible_alias = "remove")]
     Unregister,
     /// What stm-pkcs11 has put on this machine: names, library, certificates, cache
@@ -126,7 +127,7 @@ fn aliases<'a>(words: impl Iterator<Item = &'a String>) -> Result<Vec<&'a str>, 
 pub fn run(arguments: &Arguments) -> Result<(), Failure> {
     let name = arguments.name.as_deref();
     match &arguments.command {
-        Command::Register { dll } => register::register(name.unwrap_or(provider::OWN), dll.as_deref()),
+        Command::Register { dll } => register::register(name.unwrap_or(provider::OWN), dll),
         Command::Unregister => register::unregister(name),
         Command::Status { json } => status::status(name, *json),
         Command::Certsync(wanted) => certsync(wanted, name),

@@ -2,9 +2,11 @@
 
 use super::ADMINISTRATOR;
 use crate::print::{Exit, Failure};
-use stm_pkcs11::windows::image_name;
+use std::path::PathBuf;
+use stm_pkcs11::windows::machine::{Directory, Machine};
 pub use stm_pkcs11::windows::registration::VENDORS;
 use stm_pkcs11::windows::registration::{self, Provider};
+use stm_pkcs11::windows::{image_file, image_name};
 
 /// The name of our own.
 pub const OWN: &str = "stm-pkcs11 Key Storage Provider";
@@ -30,6 +32,23 @@ pub fn ours() -> Result<Vec<Provider>, Failure> {
 /// The names of [`ours`].
 pub fn names() -> Result<Vec<String>, Failure> {
     Ok(ours()?.into_iter().map(|one| one.name).collect())
+}
+
+/// The libraries of an image: their paths, for messages, and the programs that they serve.
+pub fn libraries(image: &str) -> Vec<(PathBuf, Machine)> {
+    let library = |directory: &Directory| {
+        let content = std::fs::read(image_file::path(*directory, image)).ok()?;
+        Some((image_file::shown(*directory, image), Machine::of_library(&content).ok()?))
+    };
+    image_file::host().directories().iter().filter_map(library).collect()
+}
+
+/// Whether programs find the provider of this name. If its library serves only programs of another machine type, this
+/// program cannot try it.
+pub fn opens(name: &str, image: &str) -> bool {
+    let libraries = libraries(image);
+    let for_others = !libraries.is_empty() && libraries.iter().all(|(_, machine)| *machine != Machine::OF_THIS_PROGRAM);
+    for_others || registration::opens(name)
 }
 
 /// The one of `names` that is meant by `wanted`.

@@ -7,6 +7,7 @@ use serde_json::{Value, json};
 use std::path::PathBuf;
 use stm_pkcs11::config;
 use stm_pkcs11::windows::link::{self, Link, Owner};
+use stm_pkcs11::windows::machine::{Directory, Machine};
 use stm_pkcs11::windows::registration::Provider;
 use stm_pkcs11::windows::{image_file, image_name};
 use stm_pkcs11::x509::Certificate;
@@ -41,8 +42,7 @@ pub fn status(wanted: Option<&str>, json: bool) -> Result<(), Failure> {
         }));
     } else {
         for provider in &providers {
-            let there = if place(provider).exists() { "is there" } else { "is MISSING" };
-            print::line(&format!("registered: {}; {} {there}", provider.name, place(provider).display()));
+            print::line(&format!("registered: {}; {}", provider.name, libraries(provider)));
         }
         for file in files {
             print::line(&format!("left over: {}; the next register or unregister removes it", file.display()));
@@ -53,22 +53,36 @@ pub fn status(wanted: Option<&str>, json: bool) -> Result<(), Failure> {
     if providers.is_empty() { Err(provider::none(WHAT)) } else { Ok(()) }
 }
 
+/// Where the library is missing, for messages.
 fn place(provider: &Provider) -> PathBuf {
-    image_file::system32().join(&provider.image)
+    image_file::shown(Directory::System32, &provider.image)
+}
+
+fn libraries(provider: &Provider) -> String {
+    let there = provider::libraries(&provider.image);
+    if there.is_empty() {
+        return format!("{} is MISSING", place(provider).display());
+    }
+    let line = |(path, machine): &(PathBuf, Machine)| format!("{} is there ({machine})", path.display());
+    there.iter().map(line).collect::<Vec<_>>().join(", ")
 }
 
 fn provider_json(provider: &Provider) -> Value {
-    let place = place(provider);
-    json!({"name": provider.name, "library": place.display().to_string(), "exists": place.exists()})
+    let there = provider::libraries(&provider.image);
+    let first = there.first().map_or_else(|| place(provider), |(path, _)| path.clone());
+    let programs: Value = there.iter().map(|(_, machine)| machine.to_string()).collect();
+    json!({
+        "name": provider.name, "library": first.display().to_string(), "exists": !there.is_empty(), "programs": programs,
+    })
 }
 
-/// Files of ours in System32 that no name leads to.
+/// Files of ours in Windows' directories that no name leads to.
 fn leftovers(providers: &[Provider]) -> Vec<PathBuf> {
     let needed = |file: &str| providers.iter().any(|provider| provider.image.eq_ignore_ascii_case(file));
     let files = image_file::files().into_iter();
     files
-        .filter(|file| !needed(file) || !image_name::is_ours(file))
-        .map(|file| image_file::system32().join(file))
+        .filter(|(_, file)| !needed(file) || !image_name::is_ours(file))
+        .map(|(directory, file)| image_file::shown(directory, &file))
         .collect()
 }
 

@@ -17,6 +17,8 @@ const INTERMEDIATE: &str = "CA";
 pub struct Entry<'a> {
     /// DER.
     pub certificate: &'a [u8],
+    /// The certificate's own alias in the service.
+    pub certificate_alias: &'a str,
     /// DER of its issuers, the nearest first, without self-signed ones.
     pub issuers: &'a [&'a [u8]],
     /// The keypair's alias: the name of the key container.
@@ -58,6 +60,7 @@ pub fn link(entry: &Entry<'_>, owner: Owner) -> io::Result<Linked> {
             added: new || before.is_some_and(|before| before.added),
             keypair: entry.keypair.to_owned(),
             alias: entry.alias.to_owned(),
+            certificate: entry.certificate_alias.to_owned(),
             provider: entry.provider.to_owned(),
         };
         copy.describe(&mark.text())?;

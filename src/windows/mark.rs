@@ -16,6 +16,9 @@ pub struct Mark {
     /// The alias in the link to the key.
     #[serde(default, skip_serializing_if = "String::is_empty")]
     pub alias: String,
+    /// The certificate's own alias; empty for an issuer's certificate.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub certificate: String,
     /// The provider in the link to the key.
     #[serde(default, skip_serializing_if = "String::is_empty")]
     pub provider: String,
@@ -43,7 +46,13 @@ mod tests {
 
     #[test]
     fn a_mark_is_read_as_it_was_written_and_what_others_write_is_none() {
-        let mark = Mark { added: true, keypair: "id".into(), alias: "a \"b\"".into(), provider: "Release Keys".into() };
+        let mark = Mark {
+            added: true,
+            keypair: "id".into(),
+            alias: "a \"b\"".into(),
+            certificate: "c".into(),
+            provider: "Release Keys".into(),
+        };
         assert_eq!(Mark::read(&mark.text()), Some(mark.clone()));
         let issuer = Mark { added: true, ..Mark::default() };
         assert_eq!(issuer.text(), r#"stm-pkcs11 certsync {"added":true}"#);

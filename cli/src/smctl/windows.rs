@@ -2,7 +2,7 @@
 
 use super::account::Choice;
 use super::refused;
-use crate::print::{Exit, Failure};
+use crate::print::Failure;
 use clap::{Subcommand, ValueEnum};
 
 #[derive(clap::Args)]
@@ -61,19 +61,23 @@ struct Certdesync {
     /// Only certificates in this state
     #[arg(long, value_enum, default_value = "all")]
     certificate_status: Status,
+    /// Only the certificate with this alias
+    #[arg(long, value_name = "ALIAS")]
+    certificate_alias: Option<String>,
     #[arg(long, value_enum, default_value = "user")]
     store: Store,
-    #[arg(long, hide = true)]
-    certificate_alias: Option<String>,
+    #[command(flatten)]
+    account: Choice,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq, ValueEnum)]
 enum Status {
     All,
     Expired,
-    #[value(hide = true)]
+    /// Revoked, by what the service says
+    #[value(alias = "revoked")]
     Revoke,
-    #[value(hide = true)]
+    /// Expired, not valid yet, or revoked
     Invalid,
 }
 
@@ -129,18 +133,16 @@ mod system {
     }
 
     pub fn certdesync(arguments: &Certdesync) -> Result<(), Failure> {
-        let refused = |flag: &str, remedy: &str| {
-            Failure::new(format!("use {flag}"), "the store does not have this", remedy).exit(Exit::Usage)
+        let status = match arguments.certificate_status {
+            Status::All => windows::Status::All,
+            Status::Expired => windows::Status::Expired,
+            Status::Revoke => windows::Status::Revoked,
+            Status::Invalid => windows::Status::Invalid,
         };
-        if arguments.certificate_alias.is_some() {
-            return Err(refused("--certificate-alias", "use --keypair-alias"));
-        }
-        if matches!(arguments.certificate_status, Status::Revoke | Status::Invalid) {
-            return Err(refused("--certificate-status", "use expired or all"));
-        }
-        let alias: Vec<String> = arguments.keypair_alias.iter().cloned().collect();
-        let expired_only = arguments.certificate_status == Status::Expired;
-        windows::certdesync(&windows::Certdesync::new(&alias, expired_only, arguments.store == Store::System), None)
+        let list = |alias: &Option<String>| alias.iter().cloned().collect::<Vec<_>>();
+        let (keypairs, certificates) = (list(&arguments.keypair_alias), list(&arguments.certificate_alias));
+        let (machine, account) = (arguments.store == Store::System, arguments.account.quiet()?);
+        windows::certdesync(&windows::Certdesync::new(&keypairs, &certificates, status, machine, account), None)
     }
 
     pub fn register() -> Result<(), Failure> {
@@ -159,6 +161,7 @@ mod system {
 #[cfg(not(windows))]
 mod system {
     use super::*;
+    use crate::print::Exit;
 
     fn refuse(command: &str) -> Result<(), Failure> {
         let remedy = "leave it out on this system: smctl sign and the PKCS#11 module require no certificate store";
@@ -173,7 +176,8 @@ mod system {
     }
 
     pub fn certdesync(arguments: &Certdesync) -> Result<(), Failure> {
-        let Certdesync { keypair_alias: _, certificate_status: _, store: _, certificate_alias: _ } = arguments;
+        let Certdesync { keypair_alias: _, certificate_status: _, store: _, certificate_alias: _, account } = arguments;
+        account.quiet()?;
         refuse("certdesync")
     }
 

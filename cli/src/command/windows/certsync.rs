@@ -202,7 +202,15 @@ fn link(keypair: &Keypair, provider: &str, owner: Owner) -> Result<Linked, Failu
     let roots = |der: &&[u8]| Certificate::parse(der.to_vec()).is_ok_and(|read| read.is_self_signed());
     let chain = record.iter().flat_map(|record| record.chain.iter().map(|der| &der[..]));
     let issuers: Vec<&[u8]> = chain.filter(|der| !roots(der)).collect();
-    let entry = Entry { certificate, issuers: &issuers, alias: &keypair.alias, keypair: &keypair.id, provider };
+    let certificate_alias = record.map_or("", |record| &record.alias);
+    let entry = Entry {
+        certificate,
+        certificate_alias,
+        issuers: &issuers,
+        alias: &keypair.alias,
+        keypair: &keypair.id,
+        provider,
+    };
     link::link(&entry, owner).map_err(|why| {
         let what = format!("put the certificate of {} into the store", keypair.alias);
         Failure::new(what, why, store_remedy(owner))

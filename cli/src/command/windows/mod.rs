@@ -8,7 +8,7 @@ mod provider;
 mod register;
 mod status;
 
-pub use certdesync::{Certdesync, certdesync};
+pub use certdesync::{Certdesync, Status, certdesync};
 pub use certsync::{Certsync, certsync};
 pub use register::{list, register_unless_there, unregister_all};
 
@@ -114,11 +114,16 @@ fn has_expired(certificate: &[u8]) -> bool {
     Certificate::parse(certificate.to_vec()).is_ok_and(|read| read.not_after() < describe::now())
 }
 
+/// Whether a certificate in DER is not valid yet; no if it cannot be read.
+fn is_early(certificate: &[u8]) -> bool {
+    Certificate::parse(certificate.to_vec()).is_ok_and(|read| read.not_before() > describe::now())
+}
+
 /// Refuses an alias that is empty, as that of an unset variable is.
 fn aliases<'a>(words: impl Iterator<Item = &'a String>) -> Result<Vec<&'a str>, Failure> {
     let given: Vec<&str> = words.map(String::as_str).collect();
     if given.iter().any(|alias| alias.trim().is_empty()) {
-        let remedy = "name a keypair, or leave the option out for all of them; a variable may be unset";
+        let remedy = "name one, or leave the option out for all of them; a variable may be unset";
         return Err(Failure::new("read the aliases", "an alias is empty", remedy).exit(Exit::Usage));
     }
     Ok(given)

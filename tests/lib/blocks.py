@@ -1,6 +1,6 @@
 """The command blocks of a page.
 
-blocks.py find PAGE TEXT: prints the first block that has this text. blocks.py run PAGE: prints those that are run, in their order, as one script. blocks.py check PAGE...: prints each block that is neither run by a test
+blocks.py find PAGE TEXT: prints the first block that has this text. blocks.py run PAGE: prints those that are run, in their order, as one script. blocks.py lines PAGE LANGUAGE: prints the lines of all blocks in a language, also of those that only a test of their own runs. blocks.py check PAGE...: prints each block that is neither run by a test
 nor marked with the reason why not.
 
 A block that cannot be run here has `<!-- not run: REASON -->` on the line before it; a page of which none can,
@@ -46,6 +46,10 @@ def main():
     if what == "find":
         page, words = pages
         print(next((text for _, language, _, _, text in blocks(page) if language in COMMANDS and words in text), ""), end="")
+        return
+    if what == "lines":
+        page, wanted = pages
+        print("".join(text for _, language, _, _, text in blocks(page) if language == wanted), end="")
         return
     if what == "run":
         for number, language, _, reason, text in blocks(pages[0]):

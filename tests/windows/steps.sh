@@ -1,10 +1,9 @@
 # shellcheck shell=bash disable=SC2154
-# The steps around signtool, in the order of docs/clients/windows.md and of scripts for the vendor's tools: register, certsync, sign,
-# renew, certsync, sign, remove; twice, at the same time, and after what a killed command leaves. A part of tests/windows/run, which
-# reads this file after files.sh.
+# The steps around signtool, in the order of docs/clients/windows.md, whose lines are run as they are there, and of scripts for the vendor's
+# tools: register, certsync, sign, renew, certsync, sign, remove; twice, at the same time, and after what a killed command leaves. A part of
+# tests/windows/run, which reads this file after page.sh.
 
 names=('DigiCert Signing Manager KSP' 'DigiCert Software Trust Manager KSP')
-companion() { windows ./stm-pkcs11.exe windows "$@"; }
 forget_providers
 registry delete 'HKCU\Software\Microsoft\SystemCertificates' /f
 # Another build: a program may have anything behind its end.
@@ -31,6 +30,13 @@ renew() {
         -d certificate=years -d default=on "$page/renew"
     certificates_of "$1"
 }
+# revoked_by_the_service ALIAS: lists say so of the default certificate
+revoked_by_the_service() {
+    service_get 'keypairs?limit=100' | jq --arg alias "$1" '[{method: "GET", path: "/signingmanager/api/v1/keypairs", status: 200,
+        body: (.items |= map(if .alias == $alias then .certificates |= map(if .default_cert then .certificate_status = "REVOKED" else . end) else . end))}]' |
+        curl -sSf -o faults -X PUT "$ADMIN/faults" -d @-
+}
+nobody_is_asked() { SM_HOST=https://127.0.0.1:9 SM_CONN_TIMEOUT=1 STM_PKCS11_TIMEOUT=2 companion "$@"; }
 thumbprint_of() { openssl x509 -in "$1.pem" -outform DER | sha1sum | cut -d' ' -f1 | tr a-f A-F; }
 at_once() { # FUNCTION NUMBER: so many at the same time; fails if one does
     local pids=() pid status=0
@@ -42,16 +48,19 @@ at_once() { # FUNCTION NUMBER: so many at the same time; fails if one does
     cat at_once.*
     return $status
 }
-key=demo-rsa-3072
 issuers='HKCU\Software\Microsoft\SystemCertificates\CA\Certificates'
 
 for round in first second; do
-    # The page's commands, with both of the vendor's names.
-    for name in "${names[@]}"; do
-        says "$round round: register $name" "^registered: $name, " companion register --name "$name"
-        says "  again: nothing is left to do" "^registered already: $name, " companion register --name "$name"
-    done
-    image=$(sed -n 's/.*\\\(stm_pkcs11-.*dll\).*/\1/p' "$SAID")
+    # The page's commands; they register the first of the vendor's names. Both names are registered then.
+    page_runs "$round round"
+    if [[ $round == first ]]; then
+        check "the certificate is renewed" renew "$key"
+        page_runs "$round round, after a renewal"
+    fi
+    says "the page's own name is taken back" "^unregistered: $own" companion unregister --name "$own"
+    says "ksp register registers the other of the vendor's names" "^registered: ${names[1]}, " companion ksp register
+    says "  again: nothing is left to do" "^registered already: ${names[0]}, " companion ksp register
+    image=$(sed -n 's/.*\\\(stm_pkcs11-.*dll\).*/\1/p' "$SAID" | tail -n 1)
     says "  status has it" "^registered: ${names[1]}; .* is there" companion status
     says "certsync chooses the first of the names, and says so" "^provider: ${names[0]} \(--provider chooses another: ${names[1]}\)" \
         companion certsync --keypair-alias="$key"
@@ -109,7 +118,7 @@ for round in first second; do
     cp "$SAID" removed
     says "  the library is in use" "^(in use|kept): .*$image" cat removed
     for name in "${names[@]}"; do
-        says "register $name from another build, while ten sign" "^registered: $name, " companion register --name "$name" --dll newer/stm_pkcs11.dll
+        says "register $name from another build, while ten sign" "^registered: $name, " companion register --name "$name" --dll newer/stm_pkcs11.dll --dll x86.dll
     done
     newer=$(sed -n 's/.*\\\(stm_pkcs11-.*dll\).*/\1/p' "$SAID")
     same "  under a name of its own" "$([[ $newer != "$image" ]] && echo other)" other
@@ -122,6 +131,7 @@ for round in first second; do
     # An upgrade, or the way back: one step for all names.
     says "register of the first build" "^registered: ${names[0]}, .*$image" companion register --name "${names[0]}"
     same "  leads both names to it, and leaves nothing behind" "$(cd "$system32" && ls stm_pkcs11*)" "$image"
+    check "  also for 32-bit programs" cmp x86.dll "$syswow64/$image"
     check "  and both sign" signing after /csp "${names[1]}" /kc "$key" /f "$key.cer"
 
     # What a killed command leaves: a half-written file, a name that is not in the list, a library that was replaced.
@@ -156,6 +166,24 @@ for round in first second; do
     check "certdesync of another keypair" companion certdesync --keypair-alias=demo-rsa-3072-x
     same "  removes nothing" "$(stored "$key")" "$(thumbprint_of "$key")"
     says "certdesync of what has expired" '^certsync has put no such certificate' companion certdesync --certificate-status expired
+    says "  and of what is revoked" '^certsync has put no such certificate' companion certdesync --certificate-status REVOKED
+    says "  and of what is invalid" '^certsync has put no such certificate' vendor smctl windows certdesync --certificate-status=invalid
+    says "  and of another certificate" '^certsync has put no such certificate' companion certdesync --certificate-alias="$key"
+    refuses "an empty certificate alias is refused" companion certdesync --certificate-alias=
+    told "  by that name" 'why: an alias is empty'
+    same "  all of which removes nothing" "$(stored "$key")" "$(thumbprint_of "$key")"
+    says "certdesync of a certificate by its alias" "^removed: $key $(thumbprint_of "$key")" \
+        vendor smctl windows certdesync --certificate-alias="$(jq -r .alias "$key.json")"
+    check "  is followed by a certsync" companion certsync "$key"
+    for status in REVOKED revoke invalid; do
+        refuses "certdesync of what is $status, where the service cannot be asked" nobody_is_asked certdesync --certificate-status "$status"
+        told "  says so" 'connection refused by 127.0.0.1'
+        revoked_by_the_service "$key"
+        says "certdesync of what is $status" "^removed: $key $(thumbprint_of "$key")" companion certdesync --certificate-status "$status"
+        curl -sSf -o faults -X PUT "$ADMIN/faults" -d '[]'
+        check "  is followed by a certsync" companion certsync "$key"
+    done
+    same "  which brings it back" "$(stored "$key")" "$(thumbprint_of "$key")"
     says "certdesync removes what certsync put there" "^removed: $key " vendor smctl windows certdesync
     same "  all of it" "$(stored "$key")" ""
     same "  and nothing of another program's" "$(stored demo-ec-p256)" "$(thumbprint_of demo-ec-p256)"
@@ -165,8 +193,26 @@ for round in first second; do
     says "ksp unregister" "^unregistered: ${names[1]}" vendor smctl windows ksp unregister
     check "  again: nothing is left to do" vendor smctl windows ksp unregister
     says "  also with the page's line" "^not registered: ${names[0]}" companion unregister --name "${names[0]}"
-    same "  and no file is left" "$(find "$system32" -maxdepth 1 -name 'stm_pkcs11*')" ""
+    same "  and no file is left" "$(find "$system32" "$syswow64" -maxdepth 1 -name 'stm_pkcs11*')" ""
 done
+[[ ! $made_here ]] || rmdir "$syswow64"
+
+# The machine's store. Wine shows what is in it in the user's store as well, which Windows does not.
+machines='HKLM\Software\Microsoft\SystemCertificates'
+in_machine() { { companion status --json 2>/dev/null || true; } | jq -r '.certificates[] | select(.store == "system") | "\(.alias) \(.thumbprint) \(.by_certsync)"'; }
+check "register for the machine's store" companion register --name "${names[0]}"
+for option in --machine --store=system; do
+    says "certsync $option" "^$key +$(thumbprint_of "$key") .* new$" companion certsync $option "$key"
+    same "  puts the certificate into the machine's store" "$(in_machine)" "$key $(thumbprint_of "$key") true"
+    says "  which is in the machine's part of the registry" "$(thumbprint_of "$key")" windows reg query "$machines\MY\Certificates"
+    same "  and not in the user's" "$({ windows reg query 'HKCU\Software\Microsoft\SystemCertificates\MY\Certificates' || true; } | { grep -c "$(thumbprint_of "$key")" || true; })" 0
+    says "  signtool /sm /sha1 signs" '^Successfully signed' signing machine /sm /sha1 "$(thumbprint_of "$key")"
+    check "  and osslsigncode accepts it" accepted machine
+    says "certdesync $option takes it out" "^removed: $key $(thumbprint_of "$key")" companion certdesync $option
+    same "  and nothing is left" "$(in_machine)" ""
+    same "  also of its issuers" "$({ windows reg query "$machines\CA\Certificates" || true; } | { grep -c '[0-9A-F]\{40\}' || true; })" 0
+done
+check "unregister it" companion unregister
 
 # What a refused or unreachable account costs; and the file that scripts print after a failure.
 check "register for what follows" companion register --name "${names[0]}"
@@ -183,6 +229,24 @@ refuses "signtool /csp where nobody listens" nobody_listens
 told "  says so" 'connection refused by 127.0.0.1'
 if [[ $((SECONDS - begun)) -lt 10 ]]; then ok "  within one connection time-out, not four"; else
     not_ok "  within one connection time-out, not four" "it took $((SECONDS - begun)) s, and the time-out is 4 s"
+fi
+# Connections are accepted, and then nothing.
+python3 - >silent <<'EOF' &
+import socket
+listening = socket.create_server(("127.0.0.1", 0))
+print(listening.getsockname()[1], flush=True)
+connections = []
+while True:
+    connections.append(listening.accept())
+EOF
+CHILDREN+=($!)
+until [[ -s silent ]]; do sleep 0.05; done
+nobody_answers() { SM_HOST=https://127.0.0.1:$(cat silent) STM_PKCS11_TIMEOUT=4 by_csp; }
+begun=$SECONDS
+refuses "signtool /csp where nobody answers" nobody_answers
+told "  says so" 'no (answer|connection).* within 4 s|no connection to 127.0.0.1 in time'
+if [[ $((SECONDS - begun)) -lt 10 ]]; then ok "  within one time-out, not four"; else
+    not_ok "  within one time-out, not four" "it took $((SECONDS - begun)) s, and the time-out is 4 s"
 fi
 without_log_settings() {
     unset SM_LOG_DIR SM_LOG_OUTPUT SM_LOG_LEVEL

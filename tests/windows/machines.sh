@@ -4,16 +4,6 @@
 
 companion() { windows ./stm-pkcs11.exe windows "$@"; }
 forget_providers
-# for_machine NUMBER FILE: a copy of the library whose header names another machine type
-for_machine() {
-    python3 - "$1" "$2" <<'EOF'
-import sys
-content = bytearray(open("stm_pkcs11.dll", "rb").read())
-place = int.from_bytes(content[0x3c:0x40], "little") + 4
-content[place:place + 2] = int(sys.argv[1], 16).to_bytes(2, "little")
-open(sys.argv[2], "wb").write(content)
-EOF
-}
 for_machine 14c x86.dll
 for_machine aa64 arm64.dll
 for_machine 1c4 arm32.dll

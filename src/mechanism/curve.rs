@@ -14,6 +14,8 @@ pub struct Curve {
     pub bits: usize,
     /// Length of a coordinate, and of half a signature, in bytes.
     pub half: usize,
+    /// Length of a SubjectPublicKeyInfo in DER with a named curve and an uncompressed point, in bytes.
+    pub(super) spki_len: usize,
     /// Verifies `r || s`. Its name contains a digest of the curve's length, although ECDSA works with any digest.
     pub(super) algorithm: &'static dyn VerificationAlgorithm,
     /// The digest in the name of `algorithm`.
@@ -29,6 +31,7 @@ pub static CURVES: [Curve; 3] = [
         params: &[0x06, 0x08, 0x2a, 0x86, 0x48, 0xce, 0x3d, 0x03, 0x01, 0x07],
         bits: 256,
         half: 32,
+        spki_len: 91,
         algorithm: &algorithm::ECDSA_P256_SHA256_FIXED,
         hash: &fast::SHA256,
         domain: [
@@ -44,6 +47,7 @@ pub static CURVES: [Curve; 3] = [
         params: &[0x06, 0x05, 0x2b, 0x81, 0x04, 0x00, 0x22],
         bits: 384,
         half: 48,
+        spki_len: 120,
         algorithm: &algorithm::ECDSA_P384_SHA384_FIXED,
         hash: &fast::SHA384,
         domain: [
@@ -59,6 +63,7 @@ pub static CURVES: [Curve; 3] = [
         params: &[0x06, 0x05, 0x2b, 0x81, 0x04, 0x00, 0x23],
         bits: 521,
         half: 66,
+        spki_len: 158,
         algorithm: &algorithm::ECDSA_P521_SHA512_FIXED,
         hash: &fast::SHA512,
         domain: [

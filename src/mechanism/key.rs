@@ -67,6 +67,9 @@ impl PublicKey {
 
     /// Reads a SubjectPublicKeyInfo in DER. Work that only a signature needs is left to the first signature.
     pub fn from_spki(der: &[u8]) -> Result<Self> {
+        if let Some((curve, point)) = plain_ec(der) {
+            return Ok(Self::new(der.to_vec(), ec_material(curve, point)?));
+        }
         let (rest, info) =
             SubjectPublicKeyInfo::from_der(der).map_err(|_| invalid("the public key is not a SubjectPublicKeyInfo"))?;
         if !rest.is_empty() {
@@ -327,6 +330,17 @@ fn ec_material(curve: &'static Curve, point: &[u8]) -> Result<Material> {
     Ok(Material::Ec { curve, point: der::element(0x04, whole.as_deref().unwrap_or(point)).into() })
 }
 
+/// The curve and the uncompressed point of a key that is already in the form of [`ec_spki`]: lists have thousands of these.
+fn plain_ec(der: &[u8]) -> Option<(&'static Curve, &[u8])> {
+    let (0x30, info, []) = der::next(der)? else { return None };
+    let (0x30, algorithm, bits) = der::next(info)? else { return None };
+    let (0x03, [0, point @ ..], []) = der::next(bits)? else { return None };
+    let (0x06, OID_EC, params) = der::next(algorithm)? else { return None };
+    let curve = CURVES.iter().find(|curve| curve.params == params)?;
+    // Other encodings of the same lengths are longer.
+    (point.len() == 1 + 2 * curve.half && point[0] == 4 && der.len() == curve.spki_len).then_some((curve, point))
+}
+
 /// With a named curve and an uncompressed point.
 fn ec_spki(material: &Material) -> Option<Vec<u8>> {
     let Material::Ec { curve, point } = material else { return None };
@@ -384,6 +398,9 @@ mod tests {
             let named = spki(OID_EC, curve.params, &point);
             let key = PublicKey::from_spki(&named).unwrap();
             assert_eq!(key.spki(), named);
+            assert!(plain_ec(&named).is_some(), "{name}");
+            let more = [&named[..], &[0]].concat();
+            assert!(plain_ec(&more).is_none() && PublicKey::from_spki(&more).is_err(), "{name}");
             for (parameters, point) in
                 [(&explicit[..], &point[..]), (curve.params, &compressed[..]), (&explicit[..], &compressed[..])]
             {

@@ -1,17 +1,22 @@
 //! Limits the memory that one call of the application uses for responses, whatever the service sends.
 //!
 //! Pages of a list are read in parallel, and their content adds up. Each page in progress uses a share of the budget; a
-//! page that is longer than a share is requested again with several. What is kept of all pages counts against [`KEPT`].
+//! page that is longer than a share is requested again with several. A page that has arrived uses only its length until it
+//! is parsed, so that other requests are in progress meanwhile. What is kept of all pages counts against [`KEPT`].
 
 use super::failure::{Failure, Kind};
 use super::model::{Keypair, KeypairCertificate};
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use tokio::sync::{Semaphore, SemaphorePermit};
 
-/// The number of shares of [`SHARE`] bytes, which limits the text of pages in memory.
-const SHARES: usize = 6;
+/// The number of parallel requests.
+pub const AT_ONCE: usize = 6;
+/// The unit of memory for text, in bytes.
+const UNIT: usize = 64 << 10;
 /// The longest page that is read in parallel, in bytes: a thousand keypairs of eight kilobytes each.
 const SHARE: usize = 8 << 20;
+/// The most text of pages in memory, in units: [`AT_ONCE`] shares.
+const TEXT: usize = AT_ONCE * SHARE / UNIT;
 /// The number of shares for a longer page. No page may be longer.
 const LONG: u32 = 3;
 /// The longest page, in bytes.
@@ -21,36 +26,49 @@ const KEPT: usize = 256 << 20;
 
 /// The budget of one call.
 pub struct Budget {
-    shares: Semaphore,
+    requests: Semaphore,
+    /// In units of [`UNIT`] bytes.
+    text: Semaphore,
     /// Whether a page was longer than a share: the following pages probably are as well.
     long: AtomicBool,
     kept: AtomicUsize,
 }
 
-/// The shares of a page in progress.
+/// The memory of a page in progress.
 pub struct Share<'a> {
-    _permits: Option<SemaphorePermit<'a>>,
+    units: Option<SemaphorePermit<'a>>,
     /// The longest page that fits, in bytes.
     pub limit: usize,
 }
 
 impl Default for Budget {
     fn default() -> Self {
-        Self { shares: Semaphore::new(SHARES), long: AtomicBool::new(false), kept: AtomicUsize::new(0) }
+        Self {
+            requests: Semaphore::new(AT_ONCE),
+            text: Semaphore::new(TEXT),
+            long: AtomicBool::new(false),
+            kept: AtomicUsize::new(0),
+        }
     }
 }
 
 impl Budget {
+    /// Waits until one of [`AT_ONCE`] requests may be sent. Held until the response has arrived.
+    pub async fn request(&self) -> Option<SemaphorePermit<'_>> {
+        // The semaphore is never closed.
+        self.requests.acquire().await.ok()
+    }
+
     /// Reserves memory for a page; waits until others have been read.
     pub async fn share(&self) -> Share<'_> {
         let count = if self.long.load(Ordering::Relaxed) { LONG } else { 1 };
-        // The semaphore is never closed.
-        let permits = self.shares.acquire_many(count).await.ok();
-        Share { _permits: permits, limit: SHARE * count as usize }
+        let limit = SHARE * count as usize;
+        let units = self.text.acquire_many((limit / UNIT) as u32).await.ok();
+        Share { units, limit }
     }
 
     /// A page did not fit into its share; returns whether a second request with more shares makes sense.
-    pub fn lengthen(&self, share: Share<'_>) -> bool {
+    pub fn lengthen(&self, share: &Share<'_>) -> bool {
         self.long.store(true, Ordering::Relaxed);
         share.limit < LONGEST_PAGE
     }
@@ -70,6 +88,16 @@ impl Budget {
             cause,
             "name the keypairs in STM_PKCS11_KEYPAIRS, or check SM_HOST and the proxy",
         ))
+    }
+}
+
+impl Share<'_> {
+    /// The page has arrived, and has this many bytes: others may use the rest.
+    pub fn arrived(&mut self, bytes: usize) {
+        if let Some(units) = &mut self.units {
+            let rest = units.num_permits().saturating_sub(bytes.div_ceil(UNIT));
+            drop(units.split(rest));
+        }
     }
 }
 
@@ -114,16 +142,22 @@ mod tests {
         runtime.block_on(async {
             let budget = Budget::default();
             let mut shares = Vec::new();
-            for _ in 0..SHARES {
+            for _ in 0..AT_ONCE {
                 shares.push(budget.share().await);
             }
-            assert_eq!(budget.shares.available_permits(), 0);
+            assert_eq!(budget.text.available_permits(), 0);
+            for share in &mut shares {
+                share.arrived(UNIT + 1);
+            }
+            assert_eq!(budget.text.available_permits(), TEXT - 2 * AT_ONCE, "what has arrived uses its own length");
             let first = shares.pop().unwrap();
-            assert!(budget.lengthen(first), "once more, with more room");
-            shares.clear();
-            let long = budget.share().await;
-            assert_eq!((long.limit, budget.shares.available_permits()), (24 << 20, 3));
-            assert!(!budget.lengthen(long), "no page is longer than this");
+            assert!(budget.lengthen(&first), "once more, with more room");
+            drop((first, shares));
+            let mut long = budget.share().await;
+            assert_eq!((long.limit, budget.text.available_permits()), (24 << 20, TEXT / 2));
+            long.arrived(usize::MAX);
+            assert_eq!(budget.text.available_permits(), TEXT / 2, "never more than there was");
+            assert!(!budget.lengthen(&long), "no page is longer than this");
         });
     }
 

@@ -13,8 +13,8 @@ const MOST_CHAINS: usize = 32 << 20;
 /// Decoded chain certificates. Neighbours in a list almost always have the same chain.
 #[derive(Default)]
 pub struct Chains {
-    /// The texts of the last chain.
-    last_texts: Vec<String>,
+    /// The last chain, in the service's notation and decoded.
+    last_text: String,
     last: Arc<[Arc<[u8]>]>,
     by_text: HashMap<String, Arc<[u8]>>,
     /// The size of `by_text`, in bytes.
@@ -27,12 +27,14 @@ impl Chains {
     }
 
     /// The readable links, in the given order, at most [`MOST_LINKS`].
-    pub fn chain(&mut self, links: &[wire::Link<'_>]) -> Arc<[Arc<[u8]>]> {
-        let fits = |text: &&str| !text.is_empty() && text.len() <= LONGEST_BASE64;
-        let texts = || links.iter().take(MOST_LINKS).map(|link| link.blob.as_str()).filter(fits);
-        if !texts().eq(self.last_texts.iter().map(String::as_str)) {
-            self.last = texts().filter_map(|text| self.decoded(text)).collect();
-            self.last_texts = texts().map(str::to_owned).collect();
+    pub fn chain(&mut self, chain: wire::Raw<'_>) -> Arc<[Arc<[u8]>]> {
+        let text = chain.0.unwrap_or_default();
+        if text != self.last_text {
+            let links = wire::links(text);
+            let fits = |text: &&str| !text.is_empty() && text.len() <= LONGEST_BASE64;
+            let texts = links.items().iter().take(MOST_LINKS).map(|link| link.blob.as_str()).filter(fits);
+            self.last = texts.filter_map(|text| self.decoded(text)).collect();
+            text.clone_into(&mut self.last_text);
         }
         Arc::clone(&self.last)
     }

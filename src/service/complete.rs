@@ -1,9 +1,10 @@
 //! Completes keypairs whose list entries lack certificates or public keys. They are read once from `GET /keypairs/{id}`
 //! or `GET /certificates`. A failure here is never an error, because a keypair can sign without them.
 
+use super::budget::AT_ONCE;
 use super::chains::Chains;
 use super::failure::Failure;
-use super::list::{self, AT_ONCE};
+use super::list;
 use super::lookup;
 use super::model::{self, Given, Keypair, KeypairCertificate};
 use super::page;

@@ -1,15 +1,15 @@
 //! A list, page by page. The module requests pages as long as they are full. The length that the service states only
 //! decides how many requests run in parallel.
 
-use super::budget::Kept;
+use super::budget::{AT_ONCE, Kept};
 use super::dialect::{self, LIMITS};
 use super::failure::{Failure, Kind};
 use super::page::{NoPage, Page};
 use super::request::{Line, Request};
 use std::collections::HashSet;
 
-/// The number of parallel requests.
-pub const AT_ONCE: usize = 6;
+/// The number of pages that may wait to be parsed while [`AT_ONCE`] are requested.
+const PARSED: usize = AT_ONCE;
 /// More pages than any account has: stops a list that never ends.
 const MAX_PAGES: usize = 2000;
 
@@ -186,7 +186,7 @@ impl Walk {
         let inside = self.counted && self.offset < self.total.unwrap_or(0);
         if inside {
             // Only the second page shows whether there are more.
-            let at_once = if self.pages == 1 { 1 } else { AT_ONCE };
+            let at_once = if self.pages == 1 { 1 } else { AT_ONCE + PARSED };
             if under_way >= at_once {
                 return None;
             }
@@ -271,7 +271,7 @@ mod tests {
             let (asked_for, read) = walk(page, asked, list(len, 100));
             assert_eq!(read, len, "{len} {total:?} {limit:?}");
             assert!(
-                asked_for.len() >= offsets && asked_for.len() <= offsets + AT_ONCE,
+                asked_for.len() >= offsets && asked_for.len() <= offsets + AT_ONCE + PARSED,
                 "{len} {total:?}: {asked_for:?}"
             );
         }

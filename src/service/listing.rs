@@ -45,8 +45,10 @@ pub async fn keypairs(line: &Line) -> Result<Listing, Failure> {
     let listed = list::all(line, "/keypairs", read).await?;
     let mut keypairs = listed.items;
     let before = keypairs.len();
-    let mut seen = HashSet::new();
-    keypairs.retain(|keypair| seen.insert(keypair.id.clone()));
+    let mut seen = HashSet::with_capacity(before);
+    let new: Vec<bool> = keypairs.iter().map(|keypair| seen.insert(keypair.id.as_str())).collect();
+    let mut new = new.into_iter();
+    keypairs.retain(|_| new.next() == Some(true));
     let count = listed.count - (before - keypairs.len());
     let total = listed.total.unwrap_or(count);
     if total != count {

@@ -185,7 +185,7 @@ pub fn sort(certificates: &mut [KeypairCertificate]) {
 pub fn certificate(value: &wire::Certificate<'_>, chains: &mut Chains) -> Option<KeypairCertificate> {
     Some(KeypairCertificate {
         der: decode(value.cert.as_str()).filter(|der| !der.is_empty())?,
-        chain: chains.chain(value.chain.items()),
+        chain: chains.chain(value.chain),
         id: value.id.owned(),
         alias: value.alias.owned(),
         status: value.certificate_status.owned(),

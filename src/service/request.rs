@@ -189,11 +189,17 @@ impl Line {
         read: impl Fn(&[u8], &str) -> Result<Page<T>, NoPage>,
     ) -> Result<Page<T>, Failure> {
         loop {
-            let share = self.budget.share().await;
+            let mut share = self.budget.share().await;
+            let in_progress = self.budget.request().await;
             let (tried, answer) = match self.answer(&Request { limit: share.limit, ..request.clone() }).await {
-                Err(failure) if failure.kind == Kind::LongAnswer && self.budget.lengthen(share) => continue,
+                Err(failure) if failure.kind == Kind::LongAnswer && self.budget.lengthen(&share) => continue,
                 answer => answer?,
             };
+            // The connection returns to the pool and takes the next request before this page is parsed.
+            share.arrived(answer.body.capacity());
+            others_first(2).await;
+            drop(in_progress);
+            others_first(3).await;
             let page = read(&answer.body, &request.path).map_err(|error| match error {
                 NoPage::Syntax(error) => no_json(&tried, &answer, &error),
                 NoPage::NoList(failure) => failure,
@@ -359,6 +365,13 @@ fn dice() -> f64 {
     match getrandom::fill(&mut bytes) {
         Ok(()) => f64::from(u32::from_ne_bytes(bytes)) / f64::from(u32::MAX),
         Err(_) => 1.0,
+    }
+}
+
+/// Lets the other tasks of this thread go on, this many times.
+async fn others_first(times: usize) {
+    for _ in 0..times {
+        tokio::task::yield_now().await;
     }
 }
 

@@ -286,7 +286,8 @@ record! {
         valid_from: Text<'a> = "valid_from",
         valid_to: Text<'a> = "valid_to",
         cert: Text<'a> = "cert",
-        chain: List<Link<'a>> = "chain",
+        /// Thousands of certificates have the same: see [`links`].
+        chain: Raw<'a> = "chain",
         keypair: Reference<'a> = "keypair",
         keypair_id: Text<'a> = "keypair_id",
     }
@@ -297,6 +298,11 @@ record! {
     Link {
         blob: Text<'a> = "blob",
     }
+}
+
+/// The certificates of a chain; none if it is no list.
+pub fn links(chain: &str) -> List<Link<'_>> {
+    serde_json::from_str(chain).unwrap_or_default()
 }
 
 record! {

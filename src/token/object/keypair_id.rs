@@ -31,8 +31,12 @@ fn uuid_bytes(text: &[u8]) -> Option<[u8; 16]> {
     if text.len() != 36 || [8, 13, 18, 23].iter().any(|dash| text[*dash] != b'-') {
         return None;
     }
-    let digits: Vec<u8> = text.iter().copied().filter(|byte| *byte != b'-').collect();
-    HEXLOWER_PERMISSIVE.decode(&digits).ok()?.try_into().ok()
+    let (mut digits, mut bytes) = ([0; 32], [0; 16]);
+    for (digit, byte) in digits.iter_mut().zip(text.iter().filter(|byte| **byte != b'-')) {
+        *digit = *byte;
+    }
+    HEXLOWER_PERMISSIVE.decode_mut(&digits, &mut bytes).ok()?;
+    Some(bytes)
 }
 
 /// The UUID that 16 bytes of `CKA_ID` may encode.

@@ -154,6 +154,63 @@ service_test!(a_null_pointer_with_a_length_is_a_wrong_argument_in_every_function
     assert_eq!(emulator.signs(), 0);
 });
 
+service_test!(a_parameter_for_a_single_message_is_refused_because_no_mechanism_has_one, |emulator: &Emulator| {
+    use Before::*;
+    let p11 = P11::start();
+    let rows: Vec<(Before, Row<'_>)> = [
+        (
+            MessageSign,
+            rows! { m;
+                C_SignMessage(m.bytes.cast(), 4, m.bytes, 4, m.bytes, m.len);
+                C_SignMessageBegin(m.bytes.cast(), 4);
+            },
+        ),
+        (MessageSignBegun, rows! { m; C_SignMessageNext(m.bytes.cast(), 4, m.bytes, 4, m.bytes, m.len); }),
+        (
+            MessageVerify,
+            rows! { m;
+                C_VerifyMessage(m.bytes.cast(), 4, m.bytes, 4, m.bytes, 256);
+                C_VerifyMessageBegin(m.bytes.cast(), 4);
+            },
+        ),
+        (MessageVerifyBegun, rows! { m; C_VerifyMessageNext(m.bytes.cast(), 4, m.bytes, 4, m.bytes, 256); }),
+    ]
+    .into_iter()
+    .flat_map(|(before, rows)| rows.into_iter().map(move |row| (before, row)))
+    .collect();
+    for (before, (name, function)) in &rows {
+        assert_eq!(function(&p11, begin(&p11, *before)), CKR_MECHANISM_PARAM_INVALID, "{name}");
+    }
+    assert_eq!((rows.len(), emulator.signs()), (6, 0));
+});
+
+service_test!(a_template_has_at_most_65536_attributes, |_: &Emulator| {
+    let p11 = P11::start();
+    let session = p11.open(0);
+    let key = p11.private_key(session, "demo-rsa-2048");
+    let class: *const CK_OBJECT_CLASS = &CKO_PRIVATE_KEY;
+    let attribute = CK_ATTRIBUTE {
+        type_: CKA_CLASS,
+        pValue: class.cast_mut().cast(),
+        ulValueLen: size_of::<CK_OBJECT_CLASS>() as CK_ULONG,
+    };
+    for (count, expected) in [(1 << 16, CKR_OK), ((1 << 16) + 1, CKR_ARGUMENTS_BAD)] {
+        let mut wanted = vec![attribute; count];
+        assert_eq!(ck!(p11, C_FindObjectsInit(session, wanted.as_mut_ptr(), count as CK_ULONG)), expected, "{count}");
+        if expected == CKR_OK {
+            assert_eq!(ck!(p11, C_FindObjectsFinal(session)), CKR_OK);
+        }
+        let mut room: CK_OBJECT_CLASS = 0;
+        let read = CK_ATTRIBUTE { pValue: (&raw mut room).cast(), ..attribute };
+        let mut read = vec![read; count];
+        assert_eq!(
+            ck!(p11, C_GetAttributeValue(session, key, read.as_mut_ptr(), count as CK_ULONG)),
+            expected,
+            "{count}"
+        );
+    }
+});
+
 service_test!(functions_without_a_session_judge_their_arguments, |_: &Emulator| {
     let p11 = P11::load();
     let m = Memory::leaked();

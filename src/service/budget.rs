@@ -162,6 +162,21 @@ mod tests {
     }
 
     #[test]
+    fn six_requests_are_in_progress_at_once() {
+        let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
+        runtime.block_on(async {
+            let budget = Budget::default();
+            let mut permits = Vec::new();
+            for _ in 0..6 {
+                permits.push(budget.request().await.unwrap());
+            }
+            assert_eq!(budget.requests.available_permits(), 0);
+            permits.pop();
+            assert!(budget.request().await.is_some());
+        });
+    }
+
+    #[test]
     fn what_is_kept_of_all_pages_has_an_end() {
         let budget = Budget::default();
         assert!(budget.keep(KEPT).is_ok());

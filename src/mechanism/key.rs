@@ -88,7 +88,7 @@ impl PublicKey {
             });
             let curve = curve.ok_or_else(|| invalid("the curve is not P-256, P-384 or P-521"))?;
             let material = ec_material(curve, bits)?;
-            canonical = ec_spki(&material).filter(|spki| spki != der);
+            canonical = ec_spki(&material);
             material
         } else if oid == &ED25519_PARAMS[2..] {
             ed25519_material(bits)?

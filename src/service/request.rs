@@ -195,7 +195,8 @@ impl Line {
                 Err(failure) if failure.kind == Kind::LongAnswer && self.budget.lengthen(&share) => continue,
                 answer => answer?,
             };
-            // The connection returns to the pool and takes the next request before this page is parsed.
+            // Before this page is parsed, the connection returns to the pool (its own task and the pool's), and then takes the
+            // next request (the task that waits, the pool's and the connection's).
             share.arrived(answer.body.capacity());
             others_first(2).await;
             drop(in_progress);

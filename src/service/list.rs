@@ -183,7 +183,8 @@ impl Walk {
         if self.ended || self.offset / self.step >= MAX_PAGES {
             return None;
         }
-        let inside = self.counted && self.offset < self.total.unwrap_or(0);
+        // A page that begins at the end follows a full one, and shows that the list has no more.
+        let inside = self.counted && self.offset <= self.total.unwrap_or(0);
         if inside {
             // Only the second page shows whether there are more.
             let at_once = if self.pages == 1 { 1 } else { AT_ONCE + PARSED };
@@ -274,6 +275,18 @@ mod tests {
                 asked_for.len() >= offsets && asked_for.len() <= offsets + AT_ONCE + PARSED,
                 "{len} {total:?}: {asked_for:?}"
             );
+        }
+    }
+
+    #[test]
+    fn all_pages_that_must_be_requested_are_requested_at_once() {
+        for (len, offsets) in [(353, vec![200, 300]), (400, vec![200, 300, 400])] {
+            let mut walk = Walk::new(&first(100, Some(len), Some(100)), Some(100));
+            let second = walk.next(0).unwrap();
+            assert_eq!(walk.next(1), None, "only the second page shows whether there are more");
+            assert!(walk.arrived(second, 100, Some(second.to_string())));
+            let at_once: Vec<usize> = (0..).map_while(|under_way| walk.next(under_way)).collect();
+            assert_eq!(at_once, offsets, "{len} keypairs: before any of these pages has arrived");
         }
     }
 

@@ -34,6 +34,9 @@ const RECORD_LIMIT: usize = 1 << 20;
 /// The longest time for connecting to a service that this process has never reached.
 const KNOCKING: Duration = Duration::from_secs(5);
 
+/// Less time than this without an answer is usual.
+const TELLING: Duration = Duration::from_secs(1);
+
 /// The service as the end of the line, for the life of the module.
 pub struct Endpoint {
     /// The base URL of the API. Parsed once, because parsing is a tenth of a request's work.
@@ -225,6 +228,7 @@ impl Line {
             if let Some(progress) = &request.progress {
                 progress.begin();
             }
+            let sent = Instant::now();
             let result = self.attempt(&call, &tried, request.hasty).await;
             if let Some(progress) = &request.progress {
                 progress.end(outcome_of(&result));
@@ -246,7 +250,12 @@ impl Line {
             let lasting = matches!(failure.kind, Kind::Quota | Kind::Window);
             if lasting || !retry::again(outcome, request.effect) {
                 let failure = unsure(failure, outcome, request);
-                return Err(if outcome == Outcome::TimedOut { after(failure, last) } else { failure });
+                return Err(match last {
+                    Some(last) if outcome == Outcome::TimedOut => {
+                        late_after(last, failure, request.effect, sent.elapsed())
+                    }
+                    _ => failure,
+                });
             }
             let left = self.patience(outcome, begun).saturating_duration_since(Instant::now());
             let Some(pause) = retry::pause(attempt, asked, left, dice()) else {
@@ -321,12 +330,13 @@ fn given_up(failure: Failure, attempts: u32, asked: Option<Duration>) -> Failure
     Failure { cause: format!("{}{asked}{tries}", failure.cause), ..failure }
 }
 
-/// The deadline passed during another attempt: the earlier failure is more informative.
-fn after(failure: Failure, last: Option<Failure>) -> Failure {
-    match last {
-        Some(last) => Failure { cause: format!("{} (before that: {})", failure.cause, last.cause), ..failure },
-        None => failure,
+/// The deadline passed during another attempt, `took` after it was sent. If that was soon, the attempt says nothing about
+/// the service, and the failure before it is the one to mend; unless the attempt may have been executed.
+fn late_after(last: Failure, failure: Failure, effect: Effect, took: Duration) -> Failure {
+    if effect == Effect::Read && took < TELLING {
+        return given_up(last, 2, None);
     }
+    Failure { cause: format!("{} (before that: {})", failure.cause, last.cause), ..failure }
 }
 
 /// Where the service's web page lists every signature.
@@ -393,6 +403,18 @@ mod tests {
         ] {
             assert_eq!(request.subject(), subject, "{}", request.path);
         }
+    }
+
+    #[test]
+    fn what_the_deadline_cut_short_does_not_hide_the_failure_before_it() {
+        let refused = || Failure::new(Kind::Unreachable, "refused by the proxy", "check HTTPS_PROXY");
+        let late = || Failure::new(Kind::Timeout, "no answer within 2 s", "raise STM_PKCS11_TIMEOUT");
+        let told = |effect, took| late_after(refused(), late(), effect, took).to_string();
+        let short = Duration::from_millis(150);
+        assert_eq!(told(Effect::Read, short), "refused by the proxy (tried again); check HTTPS_PROXY");
+        let both = "no answer within 2 s (before that: refused by the proxy); raise STM_PKCS11_TIMEOUT";
+        assert_eq!(told(Effect::Read, TELLING), both);
+        assert_eq!(told(Effect::Once, short), both, "it may have been executed");
     }
 
     #[test]

@@ -107,8 +107,11 @@ const BASE: Duration = Duration::from_millis(200);
 /// The longest pause that the module chooses itself.
 const LONGEST: Duration = Duration::from_secs(8);
 
-/// The pause before attempt `attempt` (the second is 1), out of the time that is `left`; `None` if too little is left
-/// for another. `dice` is uniform in 0..1.
+/// An attempt that ended with the deadline in less than this had no chance to succeed.
+pub const CHANCE: Duration = Duration::from_millis(100);
+
+/// The pause before attempt `attempt` (the second is 1), out of the time that is `left`; `None` if no chance is left
+/// for another ([`CHANCE`]). `dice` is uniform in 0..1.
 ///
 /// Full jitter: the pause is anywhere between nothing and the doubled limit, so that a hundred processes that were
 /// refused together do not return together. A `Retry-After` is a minimum, with the jitter added. If the module's own
@@ -117,8 +120,9 @@ pub fn pause(attempt: u32, asked: Option<Duration>, left: Duration, dice: f64) -
     let bound = BASE.saturating_mul(1 << attempt.saturating_sub(1).min(6)).min(LONGEST);
     let jitter = bound.mul_f64(dice.clamp(0.0, 1.0));
     let pause = asked.map_or(jitter, |asked| asked + jitter);
-    let pause = if pause >= left && asked.is_none() && left > 2 * BASE { left / 2 } else { pause };
-    (pause < left).then_some(pause)
+    let late = |pause| pause + CHANCE >= left;
+    let pause = if late(pause) && asked.is_none() && left > 2 * BASE { left / 2 } else { pause };
+    (!late(pause)).then_some(pause)
 }
 
 /// `Retry-After`: seconds or an HTTP date.
@@ -203,6 +207,11 @@ mod tests {
         assert_eq!(pause(30, None, second * 3, 1.0), Some(second * 3 / 2));
         assert_eq!(pause(30, None, BASE * 2, 1.0), None, "too little for another attempt");
         assert_eq!(pause(1, Some(second * 5), second * 3, 0.0), None, "the service does not want us before");
+        for dice in 0..=100 {
+            let left = BASE * 3 / 2;
+            let pause = pause(8, None, left, f64::from(dice) / 100.0);
+            assert!(pause.is_none_or(|pause| pause + CHANCE < left), "{pause:?} leaves no time for an attempt");
+        }
     }
 
     #[test]

@@ -72,6 +72,6 @@ trap 'exit 130' INT
 trap 'exit 143' TERM
 
 for file in "$MODULE" "$EMULATOR" "$COMPANION"; do
-    [[ -e $file ]] || { echo "FAIL $file is not there: run 'cargo build --release' first" >&2; exit 1; }
+    [[ -e $file ]] || { echo "FAIL $file is not there: run 'cargo module' and 'cargo build --release --package stm-emulator --package stm-pkcs11-cli' first" >&2; exit 1; }
 done
 cd "$WORK"

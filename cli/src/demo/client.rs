@@ -59,7 +59,7 @@ pub fn run(arguments: &Arguments) -> Result<(), Failure> {
         Failure::new(
             format!("load {}", arguments.module.display()),
             error,
-            "build it with `cargo build --release`, or name the library with --module",
+            "build it with `cargo module`, or name the library with --module",
         )
     })?;
     pkcs11

@@ -45,13 +45,13 @@ fn existing(path: &Path) -> Result<PathBuf, Failure> {
 /// get into the module.
 fn build(cargo: &Path, manifest: &Path) -> Result<Products, Failure> {
     print::note("             building the module and the emulator (a first build takes some minutes) ...");
-    let emulator = built(cargo, manifest, &["--package", "stm-emulator"], EMULATOR)?;
-    let module = built(cargo, manifest, &[], MODULE)?;
+    let emulator = built(cargo, manifest, &["build", "--release", "--package", "stm-emulator"], EMULATOR)?;
+    let module = built(cargo, manifest, &["module"], MODULE)?;
     Ok(Products { module, emulator, built: true })
 }
 
-/// `cargo build --release`: where it put a file. Cargo's own progress goes to stderr, its report of what it made comes to us.
-fn built(cargo: &Path, manifest: &Path, options: &[&str], wanted: &str) -> Result<PathBuf, Failure> {
+/// Where a command of cargo put a file. Cargo's own progress goes to stderr, its report of what it made comes to us.
+fn built(cargo: &Path, manifest: &Path, command: &[&str], wanted: &str) -> Result<PathBuf, Failure> {
     let failed = |why: String| {
         Failure::new(
             "build the module and the emulator",
@@ -60,8 +60,7 @@ fn built(cargo: &Path, manifest: &Path, options: &[&str], wanted: &str) -> Resul
         )
     };
     let mut child = Command::new(cargo)
-        .args(["build", "--release"])
-        .args(options)
+        .args(command)
         .arg("--message-format=json-render-diagnostics")
         .current_dir(manifest.parent().unwrap_or(manifest))
         .stdin(Stdio::null())

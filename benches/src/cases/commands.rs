@@ -74,11 +74,6 @@ fn prepare(folder: &Path, module: &str, certificate: &str) {
     assert!(jar.is_err() || folder.join("file.jar").exists(), "jar makes an archive");
 }
 
-fn is_installed(program: &str) -> bool {
-    let path = std::env::var_os("PATH").unwrap_or_default();
-    std::env::split_paths(&path).any(|folder| folder.join(program).exists())
-}
-
 /// Runs a client once; returns its milliseconds.
 fn took(mut command: Command) -> f64 {
     let begun = Instant::now();
@@ -109,7 +104,7 @@ pub fn run(bench: &mut Bench) {
             settings = with(&settings, &[("SM_HOST", &format!("https://{near}"))]);
         }
         for client in CLIENTS {
-            if !is_installed(client.program) {
+            if !super::is_installed(client.program) {
                 bench.report.remark(format!("{} is not installed.", client.program));
                 continue;
             }

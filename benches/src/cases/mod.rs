@@ -1,5 +1,6 @@
 //! The cases. Each has a part that runs in separate processes, in which the module is loaded.
 
+mod calls;
 mod cold;
 mod commands;
 mod crowd;
@@ -31,6 +32,7 @@ pub const CASES: &[Case] = &[
     Case { name: "early", run: early::run },
     Case { name: "commands", run: commands::run },
     Case { name: "warm", run: warm::run },
+    Case { name: "calls", run: calls::run },
     Case { name: "distance", run: distance::run },
     Case { name: "ledger", run: ledger::run },
     Case { name: "throughput", run: throughput::run },
@@ -50,6 +52,8 @@ pub const BODIES: &[(&str, Body)] = &[
     ("cold-bare", cold::bare_body),
     ("early", early::body),
     ("warm", warm::body),
+    ("calls-module", calls::module_body),
+    ("calls-raw", calls::raw_body),
     ("ledger", ledger::body),
     ("throughput", throughput::body),
     ("list-module", listing::module_body),
@@ -57,3 +61,9 @@ pub const BODIES: &[(&str, Body)] = &[
     ("hashing", hashing::body),
     ("footprint", footprint::body),
 ];
+
+/// Whether a program is in `PATH`.
+fn is_installed(program: &str) -> bool {
+    let path = std::env::var_os("PATH").unwrap_or_default();
+    std::env::split_paths(&path).any(|folder| folder.join(program).exists())
+}

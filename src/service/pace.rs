@@ -11,12 +11,15 @@
 use serde::{Deserialize, Serialize};
 use std::time::Duration;
 
-/// The interval while no refusal is known, in microseconds: 125 requests a second, after [`BURST`].
+/// The interval while no refusal is known, in microseconds, for [`BURST`] requests, which may be early.
 const FREE: u64 = 8_000;
+/// The intervals after the burst while no refusal is known, in microseconds, each until this long after the first request. Limits
+/// of a few dozen a second show themselves first, and the fewer are under way then, the fewer are refused.
+const AFTER_BURST: [(u64, u64); 2] = [(BURST * FREE + 24 * 16_000, 16_000), (u64::MAX, 6_000)];
 /// The interval of requests that a pause has saved up, in microseconds.
 const QUICK: u64 = 4_000;
 /// The part of a second for which limits save up requests, in microseconds: with a margin, since most save up a whole one.
-const SAVED: u64 = 800_000;
+const SAVED: u64 = 900_000;
 /// The number of requests that may follow one another at once while no refusal is known.
 const BURST: u64 = 16;
 /// The interval after a first refusal that shows no limit, because there was no crowd, in microseconds.
@@ -97,6 +100,16 @@ impl Pace {
         if self.is_limited() { 0 } else { (BURST - 1) * self.interval }
     }
 
+    /// The interval after the request that is due next.
+    fn step(&self) -> u64 {
+        let ahead = self.due.saturating_sub(self.begun);
+        let is_first = ahead < (BURST - 1) * self.interval;
+        match AFTER_BURST.iter().find(|(until, _)| ahead < *until) {
+            Some((_, step)) if !self.is_limited() && !is_first => *step,
+            _ => self.interval,
+        }
+    }
+
     /// Draws a turn, unless it would come later than `latest` from now.
     pub fn turn(&mut self, now: u64, latest: Duration) -> Option<Turn> {
         self.refresh(now);
@@ -108,7 +121,7 @@ impl Pace {
         if wait >= latest {
             return None;
         }
-        let step = if self.saved > 0 { QUICK.min(self.interval) } else { self.interval };
+        let step = if self.saved > 0 { QUICK.min(self.interval) } else { self.step() };
         self.saved = self.saved.saturating_sub(1);
         self.due = self.due.max(now) + step;
         let turn = Turn { wait, generation: self.generation };
@@ -124,7 +137,7 @@ impl Pace {
         if is_valid {
             self.granted = self.granted.saturating_add(1);
             if self.is_limited() {
-                self.interval = (self.interval - self.interval / 500).max(QUICK);
+                self.interval = (self.interval - self.interval / 2000).max(QUICK);
             }
         }
         is_valid
@@ -165,7 +178,7 @@ impl Pace {
     fn measure(&mut self, asked: u64) -> u64 {
         let Some(interval) = self.lasted.checked_div(self.accepted) else { return 0 };
         // A little more, because a limit that is met exactly refuses every other moment.
-        self.interval = (interval.saturating_mul(103) / 100).clamp(QUICK, SLOWEST);
+        self.interval = (interval.saturating_mul(102) / 100).clamp(QUICK, SLOWEST);
         asked.min(SAVED) / self.interval
     }
 }
@@ -265,7 +278,8 @@ mod tests {
         let mut pace = Pace::default();
         let waits: Vec<_> = (0..100).map(|_| pace.turn(NOW, PATIENT).unwrap().wait).collect();
         assert!(waits[..16].iter().all(Duration::is_zero), "{waits:?}");
-        assert_eq!(waits[99], Duration::from_micros(84 * FREE));
+        assert_eq!(waits[16..20], [16, 32, 48, 64].map(Duration::from_millis));
+        assert!(waits[99] < Duration::from_millis(800), "{:?}", waits[99]);
         assert_eq!(pace.turn(NOW + 1_000_000, PATIENT).unwrap().wait, Duration::ZERO);
     }
 

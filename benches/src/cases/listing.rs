@@ -65,7 +65,7 @@ fn list(bench: &mut Bench, service: &Service, count: usize) {
         bench.report.add(
             Row::new(format!("{count}: first search behind a link of 20 ms"), series(&module, "list").median(), "ms")
                 .beside("the same pages raw", series(&raw, "list").median())
-                .target(Target::TimesAtMost(1.3)),
+                .target(Target::TimesAtMost(1.15)),
         );
     }
     from_disk(bench, service, count, &cached);

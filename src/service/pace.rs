@@ -176,7 +176,11 @@ impl Pace {
 
     /// The interval that the last refusal shows; returns what a pause of this length saves up.
     fn measure(&mut self, asked: u64) -> u64 {
-        let Some(interval) = self.lasted.checked_div(self.accepted) else { return 0 };
+        if self.accepted == 0 {
+            return 0;
+        }
+        // Half of another request had been saved up, on average, when one was refused.
+        let interval = self.lasted.saturating_mul(2) / self.accepted.saturating_mul(2).saturating_add(1);
         // A little more, because a limit that is met exactly refuses every other moment.
         self.interval = (interval.saturating_mul(102) / 100).clamp(QUICK, SLOWEST);
         asked.min(SAVED) / self.interval

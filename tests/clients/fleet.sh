@@ -8,7 +8,7 @@
 # needs: ssh openssh-client
 # needs: ssh-keygen openssh-client
 # needs: p11-kit p11-kit
-# needs: file:/usr/lib/x86_64-linux-gnu/p11-kit-proxy.so libp11-kit0
+# needs: file:/usr/lib/*-linux-gnu/p11-kit-proxy.so libp11-kit0
 # needs: pkcs11-tool opensc
 # needs: certtool gnutls-bin
 # needs: unshare util-linux
@@ -18,7 +18,7 @@
 # needs: jq jq
 source "$(dirname "$0")/../lib/client.sh"
 
-PROXY=/usr/lib/x86_64-linux-gnu/p11-kit-proxy.so
+PROXY=$LIBRARIES/p11-kit-proxy.so
 start_service
 text file
 changed file changed-file

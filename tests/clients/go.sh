@@ -17,7 +17,7 @@ changed file changed-file
 awk '/^```go$/ { code = 1; next } /^```/ { code = 0 } code' "$ROOT/docs/clients/programs.md" >sign.go
 # Debian has the sources of Go's packages in one tree. What Go has compiled is kept for the next run.
 export GO111MODULE=off GOPATH=/usr/share/gocode GOCACHE=$TARGET/test-go GOFLAGS=
-check "the program of the page is compiled" timeout 600 go build -o sign sign.go
+check "the program of the page is compiled" timeout $((600 * ${STM_TEST_SLOWER:-1})) go build -o sign sign.go
 
 for alias in demo-rsa-3072 demo-ec-p256; do
     certificates_of "$alias"

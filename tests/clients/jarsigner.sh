@@ -4,7 +4,7 @@
 # signs: Java archives, RSASSA-PSS too; eight at a time in one process
 # needs: jarsigner default-jdk-headless
 # needs: keytool default-jdk-headless
-# needs except on bookworm: file:/usr/lib/jvm/java-25-openjdk-amd64/bin/jarsigner openjdk-25-jdk-headless
+# needs except on bookworm: file:/usr/lib/jvm/java-25-openjdk-*/bin/jarsigner openjdk-25-jdk-headless
 # needs: openssl openssl
 # needs: curl curl
 # needs: jq jq

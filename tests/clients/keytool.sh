@@ -3,7 +3,7 @@
 # clients: keytool=jdks
 # signs: certificate requests; lists and exports
 # needs: keytool default-jdk-headless
-# needs except on bookworm: file:/usr/lib/jvm/java-25-openjdk-amd64/bin/jarsigner openjdk-25-jdk-headless
+# needs except on bookworm: file:/usr/lib/jvm/java-25-openjdk-*/bin/jarsigner openjdk-25-jdk-headless
 # needs: openssl openssl
 # needs: curl curl
 # needs: jq jq

@@ -3,8 +3,8 @@
 # clients: p11-kit=p11-kit
 # signs: by module file, proxy and server
 # needs: p11-kit p11-kit
-# needs: file:/usr/lib/x86_64-linux-gnu/pkcs11/p11-kit-client.so p11-kit-modules
-# needs: file:/usr/lib/x86_64-linux-gnu/p11-kit-proxy.so libp11-kit0
+# needs: file:/usr/lib/*-linux-gnu/pkcs11/p11-kit-client.so p11-kit-modules
+# needs: file:/usr/lib/*-linux-gnu/p11-kit-proxy.so libp11-kit0
 # needs: certtool gnutls-bin
 # needs: pkcs11-tool opensc
 # needs: p11tool gnutls-bin
@@ -53,16 +53,16 @@ sign_with() {
     check "  and it verifies" openssl dgst -sha256 -verify demo-rsa-3072.pub -signature sig file
     refuses "  and a changed file is refused" openssl dgst -sha256 -verify demo-rsa-3072.pub -signature sig changed-file
 }
-sign_with /usr/lib/x86_64-linux-gnu/p11-kit-proxy.so "pkcs11-tool signs through p11-kit's proxy"
+sign_with "$LIBRARIES/p11-kit-proxy.so" "pkcs11-tool signs through p11-kit's proxy"
 
 "${user[@]}" p11-kit server --provider "$MODULE" --foreground --name "$WORK/socket" 'pkcs11:token=STM' >log/server.out 2>&1 &
 CHILDREN+=($!)
 for _ in $(seq 100); do [[ -S $WORK/socket ]] && break; sleep 0.05; done
 export P11_KIT_SERVER_ADDRESS=unix:path=$WORK/socket
-sign_with /usr/lib/x86_64-linux-gnu/pkcs11/p11-kit-client.so "pkcs11-tool signs through p11-kit's server"
+sign_with "$LIBRARIES/pkcs11/p11-kit-client.so" "pkcs11-tool signs through p11-kit's server"
 
 # A build container: nothing of the account, the socket alone. All eight at once.
-client=/usr/lib/x86_64-linux-gnu/pkcs11/p11-kit-client.so
+client=$LIBRARIES/pkcs11/p11-kit-client.so
 bare=("${user[@]}" env -i "PATH=$PATH" "P11_KIT_SERVER_ADDRESS=$P11_KIT_SERVER_ADDRESS")
 id=$("${bare[@]}" pkcs11-tool --module "$client" --token-label STM --list-objects --type privkey 2>/dev/null |
     awk '$1 == "label:" { found = ($2 == "demo-rsa-3072") } $1 == "ID:" && found { print $2; exit }')

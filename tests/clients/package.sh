@@ -10,6 +10,7 @@
 # needs: certtool gnutls-bin
 # needs: p11-kit p11-kit
 # needs: jarsigner default-jdk-headless
+# not under qemu: packaging/package and packaging/sbom call cargo, a program of this machine
 source "$(dirname "$0")/../lib/client.sh"
 
 start_service

@@ -12,7 +12,7 @@
 # needs: certtool gnutls-bin
 # needs: certutil libnss3-tools
 # needs: p11-kit p11-kit
-# needs: file:/usr/lib/x86_64-linux-gnu/pkcs11/p11-kit-client.so p11-kit-modules
+# needs: file:/usr/lib/*-linux-gnu/pkcs11/p11-kit-client.so p11-kit-modules
 # needs: ssh-keygen openssh-client
 # needs: git git
 # needs: gpg gnupg
@@ -41,8 +41,8 @@
 # needs: file:/usr/include/xmlsec1/xmlsec/xmlsec.h libxmlsec1-dev
 # needs except on bookworm: ukify systemd-ukify
 # needs except on bookworm: file:/usr/lib/systemd/boot/efi/linuxx64.efi.stub systemd-boot-efi
-# needs except on bookworm: file:/usr/lib/x86_64-linux-gnu/libtss2-esys.so.0 libtss2-esys-3.0.2-0t64
-# needs except on bookworm: file:/usr/lib/x86_64-linux-gnu/libtss2-rc.so.0 libtss2-rc0t64
+# needs except on bookworm: file:/usr/lib/*-linux-gnu/libtss2-esys.so.0 libtss2-esys-3.0.2-0t64
+# needs except on bookworm: file:/usr/lib/*-linux-gnu/libtss2-rc.so.0 libtss2-rc0t64
 # needs: objcopy binutils
 # needs: g++ g++
 # needs: make make

@@ -36,8 +36,9 @@ impl Place {
         fs::set_permissions(&module, Permissions::from_mode(0o755)).expect("its mode");
         let program = folder.path().join("privileged");
         let source = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/c/privileged.c");
-        let built = Command::new("cc").args(["-O1", "-Wall", "-o"]).arg(&program).arg(source).arg("-ldl").status();
-        assert!(built.expect("this test needs a C compiler, cc").success());
+        let compiler = std::env::var_os("CC").unwrap_or_else(|| "cc".into());
+        let built = Command::new(compiler).args(["-O1", "-Wall", "-o"]).arg(&program).arg(source).arg("-ldl").status();
+        assert!(built.expect("this test needs a C compiler: cc, or CC").success());
         Self { folder, module }
     }
 

@@ -28,7 +28,7 @@ run() {
     if declare -F "$1" >/dev/null; then
         ("$@") >"$SAID" 2>&1 </dev/null || STATUS=$?
     else
-        timeout 120 "$@" >"$SAID" 2>&1 </dev/null || STATUS=$?
+        timeout $((120 * ${STM_TEST_SLOWER:-1})) "$@" >"$SAID" 2>&1 </dev/null || STATUS=$?
     fi
 }
 

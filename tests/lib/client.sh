@@ -4,6 +4,7 @@
 # A script may rely on these:
 #   ROOT     the repository
 #   MODULE   the PKCS#11 module under test
+#   LIBRARIES  where Debian installs libraries for this machine
 #   WORK     an empty folder, the current one; removed at the end (kept with KEEP_WORK=1)
 #   HOME     a folder inside WORK, so that no test reads or writes the settings of the person who runs it
 
@@ -15,6 +16,7 @@ TARGET=${CARGO_TARGET_DIR:-$ROOT/target}
 MODULE=${STM_PKCS11_MODULE:-$TARGET/release/libstm_pkcs11.so}
 EMULATOR=${STM_EMULATOR:-$TARGET/release/stm-emulator}
 COMPANION=${STM_PKCS11_COMPANION:-$TARGET/release/stm-pkcs11}
+LIBRARIES=/usr/lib/$(uname -m)-linux-gnu
 SEEDS=${STM_TEST_SEEDS:-$TARGET/test-seeds}
 
 WORK=$(mktemp -d "${TMPDIR:-/tmp}/stm-test-XXXXXX")

@@ -6,6 +6,7 @@
 #   # needs except on SUITE: PROBE PACKAGE   only on other releases
 #   # not on SUITE: REASON                    the release has no such client; the script does not run there
 #   # not in a root: REASON                  not with tests/run --on
+#   # not under qemu: REASON                 not with tests/run --on SUITE --arch ARCHITECTURE
 #
 # PROBE is a command, `engine:NAME` or `provider:NAME` (of OpenSSL), `python:MODULE` or `file:PATH` (or a pattern); PACKAGE is Debian's; one that
 # ends with * is the newest whose name begins so.
@@ -32,6 +33,7 @@ needs() {
 not_here() {
     sed -n "s/^# not on $(codename): //p" "$1"
     [[ ! ${IN_ROOT:-} ]] || sed -n "s/^# not in a root: //p" "$1"
+    [[ ! ${UNDER_QEMU:-} ]] || sed -n "s/^# not under qemu: //p" "$1"
 }
 
 present() { # PROBE

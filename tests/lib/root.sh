@@ -4,12 +4,16 @@
 
 LIB=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 
-# Sets ISOLATED: the words before a command that may mount what it likes. Without root, the user becomes root in a user namespace, with the
-# subordinate users of /etc/subuid.
+# isolate [QEMU]: sets ISOLATED: the words before a command that may mount what it likes. Without root, the user becomes root in a user namespace, with
+# the subordinate users of /etc/subuid. With QEMU, programs for arm64 start, too; for that, root gets a user namespace as well.
 isolate() {
     local said
     ISOLATED=(unshare --mount --propagation private --pid --fork --kill-child)
     [[ $(id -u) -eq 0 ]] || ISOLATED=(unshare --user --map-root-user --map-auto "${ISOLATED[@]:1}")
+    if [[ ${1:-} ]]; then
+        [[ $(id -u) -ne 0 ]] || ISOLATED=("$LIB/mapped" "${ISOLATED[@]}")
+        ISOLATED+=("$LIB/foreign" "$1")
+    fi
     said=$("${ISOLATED[@]}" true 2>&1) && return 0
     echo "a root file system requires mount namespaces, and $(id -un) gets none ($said); run as root, or install uidmap and add $(id -un) to /etc/subuid and /etc/subgid" >&2
     return 1

@@ -39,7 +39,7 @@ seed() {
 
 # run_emulator STATE LOGS [OPTION...]: sets EMULATOR_PID, SERVICE (https://...) and ADMIN (http://...).
 run_emulator() {
-    local state=$1 logs=$2 line='' deadline=$((SECONDS + 180))
+    local state=$1 logs=$2 line='' deadline=$((SECONDS + 180 * ${STM_TEST_SLOWER:-1}))
     shift 2
     : >"$logs/emulator.out"
     # shellcheck disable=SC2094 # the file is written by the emulator and read by the loop below

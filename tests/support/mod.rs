@@ -42,6 +42,11 @@ pub fn module_path() -> PathBuf {
     )
 }
 
+/// Whether the library under test is a release build.
+pub fn is_shipped() -> bool {
+    module_path().components().any(|part| part.as_os_str() == "release")
+}
+
 /// Runs `body` in a separate process with these variables and an otherwise empty environment.
 ///
 /// `name` is the test's full name, by which the test harness filters.

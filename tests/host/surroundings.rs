@@ -99,7 +99,8 @@ service_test!(
     }
 );
 
-#[cfg(target_os = "linux")]
+// musl has no such flag.
+#[cfg(all(target_os = "linux", target_env = "gnu"))]
 service_test!(loaded_with_deepbind_beside_another_openssl_it_works, |_emulator: &Emulator| {
     // Whatever OpenSSL the system has: its symbols are in the process, global, before ours.
     let openssl = ["libcrypto.so.3", "libcrypto.so.1.1"].iter().find_map(|name| {

@@ -26,6 +26,11 @@ told "  as that" 'why: it is not a Windows DLL$'
 if [[ ! -d $syswow64 ]]; then
     refuses "a library for x86 is refused where no such program runs" register --dll x86.dll
     told "  with the reason" 'why: it is for x86, and this Windows does not run such programs$'
+    mkdir x86
+    cp x86.dll x86/stm_pkcs11.dll
+    says "  and left out where nobody named it" "^registered: $name, C:.*System32[^,]*dll \(x86-64\).?$" register
+    check "  and unregistered" companion unregister
+    rm -r x86
     mkdir "$syswow64"
     made_here=1
 fi
@@ -68,3 +73,23 @@ says "  again: nothing is left to do" "^registered already: $name, C:.*SysWOW64.
 same "  and nothing is where 64-bit programs look" "$(find "$system32" -maxdepth 1 -name 'stm_pkcs11*')" ""
 check "unregister removes it" companion unregister
 same "  all of it" "$(find "$system32" "$syswow64" -maxdepth 1 -name 'stm_pkcs11*')" ""
+
+# What is packed for 64-bit Windows is registered without options.
+mkdir 32
+cp x86.dll 32/stm_pkcs11.dll
+packed() {
+    HOME=$USER_HOME X86=$WORK/32 COMPANION=$COMPANION "$ROOT/packaging/package" x86_64-pc-windows-gnu "$built" "$WORK/packed"
+}
+check "an archive for 64-bit Windows is packed with the library for 32-bit programs" packed
+unzip -q packed/stm-pkcs11-*-x86_64-windows.zip -d unpacked
+bin=$(echo unpacked/*/bin)
+same "  which has both" "$(cd "$bin" && find . -name '*.dll' | sort | tr '\n' ' ')" './stm_pkcs11.dll ./x86/stm_pkcs11.dll '
+cp stm-pkcs11.exe cngreg.dll "$bin"
+unpacked() { (cd "$bin" && companion "$@"); }
+says "its companion registers both without options" "^registered: $name, C:.*System32.*dll \(x86-64\), C:.*SysWOW64.*dll \(x86\)" unpacked register --name "$name"
+places stm_pkcs11.dll x86.dll
+says "  again: nothing is left to do" "^registered already: $name, .*System32.*SysWOW64" unpacked register --name "$name"
+says "  and a library that is named replaces its own kind only" "^registered: $name, C:.*System32.*dll \(x86-64\), C:.*SysWOW64.*dll \(x86\)" unpacked register --name "$name" --dll ../../../next/stm_pkcs11.dll
+places next/stm_pkcs11.dll x86.dll
+check "unregister removes them" companion unregister
+same "  all of them" "$(find "$system32" "$syswow64" -maxdepth 1 -name 'stm_pkcs11*')" ""

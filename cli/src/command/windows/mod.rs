@@ -33,8 +33,8 @@ pub struct Arguments {
 enum Command {
     /// Put the library into System32 and register its provider; requires administrator rights, unless all is done
     Register {
-        /// stm_pkcs11.dll; default: the one beside this program. Repeat it for builds of several machine types: the one for
-        /// 32-bit programs is put into SysWOW64
+        /// stm_pkcs11.dll; default: the one beside this program, and x86\stm_pkcs11.dll for 32-bit programs. Repeat it for builds
+        /// of several machine types: the one for 32-bit programs is put into SysWOW64
         #[arg(long, value_name = "FILE", visible_alias = "library")]
         dll: Vec<PathBuf>,
     },

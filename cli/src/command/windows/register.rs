@@ -54,6 +54,14 @@ fn beside() -> PathBuf {
     program.with_file_name(image_name::SHIPPED)
 }
 
+/// The libraries of the archive that this program is from: that beside it, and where 32-bit programs run on 64-bit Windows,
+/// that for them.
+fn shipped() -> Vec<PathBuf> {
+    let x86 = beside().with_file_name("x86").join(image_name::SHIPPED);
+    let served = image_file::host().native != Machine::X86 && image_file::has(Directory::SysWow64);
+    std::iter::once(beside()).chain((served && x86.exists()).then_some(x86)).collect()
+}
+
 /// The builds that are to be registered, by one name for all.
 struct Library {
     /// That in System32 first.
@@ -63,10 +71,10 @@ struct Library {
 }
 
 impl Library {
-    /// The builds that are named, or else the one beside this program; and for programs that these do not serve, the one that
-    /// is registered.
+    /// The builds that are named, or else those shipped with this program; and for programs that these do not serve, the one
+    /// that is registered.
     fn read(named: &[PathBuf]) -> Result<Self, Failure> {
-        let files = if named.is_empty() { vec![beside()] } else { named.to_vec() };
+        let files = if named.is_empty() { shipped() } else { named.to_vec() };
         let mut builds: Vec<Build> = Vec::new();
         for file in &files {
             let build = Build::read(file)?;

@@ -11,8 +11,15 @@ use std::time::{Duration, Instant};
 
 /// The longest wait for a lock. A process that holds it for so long was stopped.
 pub const PATIENCE: Duration = Duration::from_secs(10);
-/// The longest pause between two attempts.
-const LONGEST_PAUSE: Duration = Duration::from_millis(2);
+/// The first pause between two attempts.
+const FIRST_PAUSE: Duration = Duration::from_micros(50);
+/// The longest pause of those who have not waited for long, and of all.
+const PAUSES: (Duration, Duration) = (Duration::from_millis(2), Duration::from_millis(50));
+
+/// The longest pause after this time of waiting: hundreds that ask every 2 ms leave no processor to the one that has the lock.
+fn longest_pause(waited: Duration) -> Duration {
+    (waited / 16).clamp(PAUSES.0, PAUSES.1)
+}
 
 /// The lock file, open, of this process; not locked.
 #[derive(Debug)]
@@ -48,7 +55,7 @@ impl Lock {
         let process = crate::host::process();
         let mut kept = kept.filter(|kept| kept.process == process);
         let mut begun = None;
-        let mut pause = Duration::from_micros(50);
+        let mut pause = FIRST_PAUSE;
         loop {
             // Looked at before it is locked: a lock on a file of the host, which the descriptor may be by now, would be the host's.
             // One that was removed excludes nobody.
@@ -72,7 +79,7 @@ impl Lock {
             }
             kept = Some(LockFile { file, process });
             std::thread::sleep(pause);
-            pause = (pause * 2).min(LONGEST_PAUSE);
+            pause = (pause * 2).min(longest_pause(begun.map_or(Duration::ZERO, |begun| begun.elapsed())));
         }
     }
 }
@@ -111,6 +118,12 @@ mod tests {
         assert!(late.to_string().contains("another process has held its lock"), "{late}");
         drop(first);
         assert!(Lock::take(&path, None, Duration::ZERO).is_ok());
+    }
+
+    #[test]
+    fn who_has_waited_for_long_asks_less_often() {
+        let pauses = [0, 30, 160, 800, 9600].map(|ms| longest_pause(Duration::from_millis(ms)));
+        assert_eq!(pauses, [2, 2, 10, 50, 50].map(Duration::from_millis));
     }
 
     #[test]

@@ -85,6 +85,8 @@ unzip -q packed/stm-pkcs11-*-x86_64-windows.zip -d unpacked
 bin=$(echo unpacked/*/bin)
 same "  which has both" "$(cd "$bin" && find . -name '*.dll' | sort | tr '\n' ' ')" './stm_pkcs11.dll ./x86/stm_pkcs11.dll '
 cp stm-pkcs11.exe cngreg.dll "$bin"
+# What this wine lacks.
+[[ ! -e bcryptprimitives.dll ]] || cp bcryptprimitives.dll "$bin"
 unpacked() { (cd "$bin" && companion "$@"); }
 says "its companion registers both without options" "^registered: $name, C:.*System32.*dll \(x86-64\), C:.*SysWOW64.*dll \(x86\)" unpacked register --name "$name"
 places stm_pkcs11.dll x86.dll

@@ -103,6 +103,7 @@ impl Connections {
         }
     }
 
+    #[inline(never)]
     fn make(&self) -> Result<Connection, Failure> {
         let runtime = Builder::new_current_thread().enable_all().build();
         let runtime = runtime.map_err(|error| {

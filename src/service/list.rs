@@ -6,6 +6,7 @@ use super::dialect::{self, LIMITS};
 use super::failure::{Failure, Kind};
 use super::page::{NoPage, Page};
 use super::request::{Line, Request};
+use super::transport::aside;
 use std::collections::HashSet;
 
 /// The number of pages that may wait to be parsed while [`AT_ONCE`] are requested.
@@ -33,6 +34,17 @@ pub async fn all<T: Kept + Send + 'static>(
     read: impl Fn(&[u8], &str) -> Read<T> + Clone + Send + Sync + 'static,
 ) -> Result<Listed<T>, Failure> {
     let (first, asked) = first_page(line, path, &read).await?;
+    aside(|| further(line, path, read, first, asked)).await
+}
+
+/// The list whose first page is `first`, read with the limit `asked`.
+async fn further<T: Kept + Send + 'static>(
+    line: &Line,
+    path: &'static str,
+    read: impl Fn(&[u8], &str) -> Read<T> + Clone + Send + Sync + 'static,
+    first: Page<T>,
+    asked: Option<usize>,
+) -> Result<Listed<T>, Failure> {
     let mut walk = Walk::new(&first, asked);
     let mut pages = vec![(0, first.items)];
     let mut under_way = tokio::task::JoinSet::new();

@@ -8,6 +8,7 @@ use super::list::{self, Read, plainer_too};
 use super::model::{self, Keypair};
 use super::page;
 use super::request::{Line, Request};
+use super::transport::aside;
 use super::wire;
 use crate::lock::Mutex;
 use crate::plural::counted;
@@ -42,7 +43,7 @@ pub async fn keypairs(line: &Line) -> Result<Listing, Failure> {
     // Pages share their chain certificates; the lock is held while a page is parsed, never during a request.
     let chains = Arc::new(Mutex::new(Chains::new()));
     let read = move |body: &[u8], path: &str| keypairs_of(body, path, &mut chains.lock());
-    let listed = list::all(line, "/keypairs", read).await?;
+    let listed = aside(|| list::all(line, "/keypairs", read)).await?;
     let mut keypairs = listed.items;
     let before = keypairs.len();
     let mut seen = HashSet::with_capacity(before);
@@ -54,7 +55,7 @@ pub async fn keypairs(line: &Line) -> Result<Listing, Failure> {
     if total != count {
         log::warn!("GET /keypairs: the service counts {} and lists {count}", counted(total, "keypair"));
     }
-    Ok(Listing { keypairs: complete::listed(line, keypairs).await, short: total > count })
+    Ok(Listing { keypairs: aside(|| complete::listed(line, keypairs)).await, short: total > count })
 }
 
 /// The keypairs with exactly this alias. The request has no `limit`, because an alias names one keypair.
@@ -100,7 +101,7 @@ pub async fn by_alias(line: &Line, alias: &str) -> Result<Lookup, Failure> {
     }
     let similar = similar(alias, found.iter().map(|keypair| &keypair.alias));
     found.retain(|keypair| keypair.alias == alias);
-    Ok(Lookup { found: complete::few(line, found).await, similar, listing: None })
+    Ok(Lookup { found: aside(|| complete::few(line, found)).await, similar, listing: None })
 }
 
 async fn in_the_list(line: &Line, alias: &str) -> Result<Lookup, Failure> {

@@ -21,6 +21,7 @@ use super::wire;
 use crate::plural::counted;
 use reqwest::{Client, Method, Url};
 use serde_json::Value;
+use std::pin::Pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant, SystemTime};
@@ -204,7 +205,7 @@ impl Line {
             others_first(2).await;
             drop(in_progress);
             others_first(3).await;
-            let page = read(&answer.body, &request.path).map_err(|error| match error {
+            let page = out_of_line(|| read(&answer.body, &request.path)).map_err(|error| match error {
                 NoPage::Syntax(error) => no_json(&tried, &answer, &error),
                 NoPage::NoList(failure) => failure,
             })?;
@@ -215,7 +216,14 @@ impl Line {
 
     /// Sends a request, with the retries that the table allows, until it succeeds (any 2xx) or the deadline passes.
     /// Returns the response and a description of the request.
-    async fn answer(&self, request: &Request) -> Result<(String, Answer), Failure> {
+    fn answer<'a>(
+        &'a self,
+        request: &'a Request,
+    ) -> Pin<Box<dyn Future<Output = Result<(String, Answer), Failure>> + Send + 'a>> {
+        transport::aside(|| self.attempts(request))
+    }
+
+    async fn attempts(&self, request: &Request) -> Result<(String, Answer), Failure> {
         let call = self.call(request);
         let tried = format!("{} {}", call.method, call.url);
         let begun = Instant::now();
@@ -377,6 +385,12 @@ fn dice() -> f64 {
         Ok(()) => f64::from(u32::from_ne_bytes(bytes)) / f64::from(u32::MAX),
         Err(_) => 1.0,
     }
+}
+
+/// Runs something in a stack frame of its own, which the host's thread has no room for during a request.
+#[inline(never)]
+fn out_of_line<T>(work: impl FnOnce() -> T) -> T {
+    work()
 }
 
 /// Lets the other tasks of this thread go on, this many times.

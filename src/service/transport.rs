@@ -85,6 +85,7 @@ pub fn user_agent() -> String {
 
 impl Dialer {
     /// Reads CA certificates and client certificate from their files; opens no connection.
+    #[inline(never)]
     pub fn new(settings: &TokenSettings, credentials: &Credentials<'_>) -> Result<Self, Failure> {
         let mut headers = HeaderMap::new();
         if let Some(api_key) = credentials.api_key {
@@ -104,6 +105,7 @@ impl Dialer {
 
     /// A client without a connection. All clients share TLS sessions, so another connection needs only a short
     /// handshake. Its first connection may come from `stash`.
+    #[inline(never)]
     pub fn client(&self, stash: &Arc<Stash>) -> Result<Client, Failure> {
         let mut builder = Client::builder()
             .tls_backend_preconfigured(self.tls.clone())
@@ -211,6 +213,15 @@ pub async fn send(
 /// the heap must not occupy the caller's stack frame.
 #[inline(never)]
 pub fn on_the_heap<F: Future>(work: impl FnOnce() -> F) -> Pin<Box<F>> {
+    Box::pin(work())
+}
+
+/// The same, so that the caller cannot become one function with the work: the stack frames of both would add up for as long as it
+/// runs.
+#[inline(never)]
+pub fn aside<'a, F: Future + Send + 'a>(
+    work: impl FnOnce() -> F,
+) -> Pin<Box<dyn Future<Output = F::Output> + Send + 'a>> {
     Box::pin(work())
 }
 

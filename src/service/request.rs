@@ -14,14 +14,13 @@ use super::retry::{self, Effect, Outcome};
 use super::signature_record;
 use super::stats::Stats;
 use super::subject::Subject;
-use super::transport::{self, Answer, Call};
+use super::transport::{self, Answer, Aside, Call};
 use super::transport_error::TransportError;
 use super::turns::Turns;
 use super::wire;
 use crate::plural::counted;
 use reqwest::{Client, Method, Url};
 use serde_json::Value;
-use std::pin::Pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant, SystemTime};
@@ -216,10 +215,7 @@ impl Line {
 
     /// Sends a request, with the retries that the table allows, until it succeeds (any 2xx) or the deadline passes.
     /// Returns the response and a description of the request.
-    fn answer<'a>(
-        &'a self,
-        request: &'a Request,
-    ) -> Pin<Box<dyn Future<Output = Result<(String, Answer), Failure>> + Send + 'a>> {
+    fn answer<'a>(&'a self, request: &'a Request) -> Aside<'a, Result<(String, Answer), Failure>> {
         transport::aside(|| self.attempts(request))
     }
 

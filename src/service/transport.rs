@@ -216,12 +216,13 @@ pub fn on_the_heap<F: Future>(work: impl FnOnce() -> F) -> Pin<Box<F>> {
     Box::pin(work())
 }
 
-/// The same, so that the caller cannot become one function with the work: the stack frames of both would add up for as long as it
-/// runs.
+/// Work on the heap whose type is not known to its caller.
+pub type Aside<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;
+
+/// As [`on_the_heap`]. The compiler cannot make one function of the caller and the work either, in which their stack frames would
+/// add up.
 #[inline(never)]
-pub fn aside<'a, F: Future + Send + 'a>(
-    work: impl FnOnce() -> F,
-) -> Pin<Box<dyn Future<Output = F::Output> + Send + 'a>> {
+pub fn aside<'a, F: Future + Send + 'a>(work: impl FnOnce() -> F) -> Aside<'a, F::Output> {
     Box::pin(work())
 }
 

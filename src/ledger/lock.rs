@@ -13,12 +13,14 @@ use std::time::{Duration, Instant};
 pub const PATIENCE: Duration = Duration::from_secs(10);
 /// The first pause between two attempts.
 const FIRST_PAUSE: Duration = Duration::from_micros(50);
-/// The longest pause of those who have not waited for long, and of all.
-const PAUSES: (Duration, Duration) = (Duration::from_millis(2), Duration::from_millis(50));
+/// The longest pause of those who have not waited for long.
+const SHORT_PAUSE: Duration = Duration::from_millis(2);
+/// The longest pause of all.
+const LONGEST_PAUSE: Duration = Duration::from_millis(50);
 
 /// The longest pause after this time of waiting: hundreds that ask every 2 ms leave no processor to the one that has the lock.
 fn longest_pause(waited: Duration) -> Duration {
-    (waited / 16).clamp(PAUSES.0, PAUSES.1)
+    (waited / 16).clamp(SHORT_PAUSE, LONGEST_PAUSE)
 }
 
 /// The lock file, open, of this process; not locked.

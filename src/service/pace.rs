@@ -13,9 +13,13 @@ use std::time::Duration;
 
 /// The interval while no refusal is known, in microseconds, for [`BURST`] requests, which may be early.
 const FREE: u64 = 8_000;
-/// The intervals after the burst while no refusal is known, in microseconds, each until this long after the first request. Limits
-/// of a few dozen a second show themselves first, and the fewer are under way then, the fewer are refused.
-const AFTER_BURST: [(u64, u64); 2] = [(BURST * FREE + 24 * 16_000, 16_000), (u64::MAX, 6_000)];
+/// The interval of the requests after the burst while no refusal is known, in microseconds. A limit of a few dozen a second shows
+/// itself now, and the fewer are under way then, the fewer are refused.
+const PROBING: u64 = 16_000;
+/// When a crowd is no longer probing, in microseconds after its first request: the burst and 24 requests.
+const PROBED: u64 = BURST * FREE + 24 * PROBING;
+/// The interval after that, in microseconds.
+const UNLIMITED: u64 = 6_000;
 /// The interval of requests that a pause has saved up, in microseconds.
 const QUICK: u64 = 4_000;
 /// The part of a second for which limits save up requests, in microseconds: with a margin, since most save up a whole one.
@@ -103,10 +107,14 @@ impl Pace {
     /// The interval after the request that is due next.
     fn step(&self) -> u64 {
         let ahead = self.due.saturating_sub(self.begun);
-        let is_first = ahead < (BURST - 1) * self.interval;
-        match AFTER_BURST.iter().find(|(until, _)| ahead < *until) {
-            Some((_, step)) if !self.is_limited() && !is_first => *step,
-            _ => self.interval,
+        if self.saved > 0 {
+            QUICK.min(self.interval)
+        } else if self.is_limited() || ahead < self.early() {
+            self.interval
+        } else if ahead < PROBED {
+            PROBING
+        } else {
+            UNLIMITED
         }
     }
 
@@ -121,7 +129,7 @@ impl Pace {
         if wait >= latest {
             return None;
         }
-        let step = if self.saved > 0 { QUICK.min(self.interval) } else { self.step() };
+        let step = self.step();
         self.saved = self.saved.saturating_sub(1);
         self.due = self.due.max(now) + step;
         let turn = Turn { wait, generation: self.generation };

@@ -107,8 +107,8 @@ const BASE: Duration = Duration::from_millis(200);
 /// The longest pause that the module chooses itself.
 const LONGEST: Duration = Duration::from_secs(8);
 
-/// An attempt that ended with the deadline in less than this had no chance to succeed.
-pub const CHANCE: Duration = Duration::from_millis(100);
+/// An attempt that begins with less time than this has no chance to succeed.
+const CHANCE: Duration = Duration::from_millis(100);
 
 /// The pause before attempt `attempt` (the second is 1), out of the time that is `left`; `None` if no chance is left
 /// for another ([`CHANCE`]). `dice` is uniform in 0..1.

@@ -57,9 +57,10 @@ fn beside() -> PathBuf {
 /// The libraries of the archive that this program is from: that beside it, and where 32-bit programs run on 64-bit Windows,
 /// that for them.
 fn shipped() -> Vec<PathBuf> {
-    let x86 = beside().with_file_name("x86").join(image_name::SHIPPED);
+    let own = beside();
+    let x86 = own.with_file_name("x86").join(image_name::SHIPPED);
     let served = image_file::host().native != Machine::X86 && image_file::has(Directory::SysWow64);
-    std::iter::once(beside()).chain((served && x86.exists()).then_some(x86)).collect()
+    std::iter::once(own).chain((served && x86.exists()).then_some(x86)).collect()
 }
 
 /// The builds that are to be registered, by one name for all.

@@ -85,6 +85,7 @@ pub fn user_agent() -> String {
 
 impl Dialer {
     /// Reads CA certificates and client certificate from their files; opens no connection.
+    // So that its stack frame, and that of `client`, is gone when a request begins.
     #[inline(never)]
     pub fn new(settings: &TokenSettings, credentials: &Credentials<'_>) -> Result<Self, Failure> {
         let mut headers = HeaderMap::new();
@@ -221,9 +222,8 @@ pub type Aside<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;
 
 /// As [`on_the_heap`]. The compiler cannot make one function of the caller and the work either, in which their stack frames would
 /// add up.
-#[inline(never)]
 pub fn aside<'a, F: Future + Send + 'a>(work: impl FnOnce() -> F) -> Aside<'a, F::Output> {
-    Box::pin(work())
+    on_the_heap(work)
 }
 
 /// Reads the body of a response whose head has arrived.

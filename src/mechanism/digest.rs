@@ -188,6 +188,14 @@ mod tests {
     use super::*;
 
     #[test]
+    fn digests_of_short_data_are_those_of_the_standard() {
+        // FIPS 180, "abc".
+        assert_eq!(data_encoding::HEXLOWER.encode(&sha1(b"abc")), "a9993e364706816aba3e25717850c26c9cd0d89d");
+        let sha256 = data_encoding::HEXLOWER.encode(&sha256(b"abc"));
+        assert_eq!(sha256, "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad");
+    }
+
+    #[test]
     fn rows_stand_at_their_digests_place_and_infos_end_in_the_digests_length() {
         for (place, row) in DIGESTS.iter().enumerate() {
             assert_eq!(row.digest as usize, place);

@@ -415,6 +415,79 @@ mod tests {
         }
     }
 
+    #[test]
+    fn an_ec_key_in_another_form_than_the_usual_one_is_read_slowly() {
+        let curve = &CURVES[0];
+        // A hybrid point, of the same length as an uncompressed one.
+        let hybrid = spki(OID_EC, curve.params, &[&[6][..], &vec![1; 2 * curve.half]].concat());
+        assert_eq!(hybrid.len(), curve.spki_len);
+        assert!(plain_ec(&hybrid).is_none());
+        // The last length in two bytes.
+        let plain = spki(OID_EC, curve.params, &[&[4][..], &vec![1; 2 * curve.half]].concat());
+        assert!(plain_ec(&plain).is_some());
+        let at = plain.len() - 2 * curve.half - 3;
+        let mut longer = [&plain[..at], &[0x81], &plain[at..]].concat();
+        longer[1] += 1;
+        assert!(plain_ec(&longer).is_none());
+    }
+
+    #[test]
+    fn an_rsa_key_with_an_even_number_is_refused_in_words() {
+        let odd = [&[0xc1; 255][..], &[1]].concat();
+        let even = [&[0xc1; 255][..], &[2]].concat();
+        for (modulus, exponent) in [(&even, &[1, 0, 1][..]), (&odd, &[1, 0, 0]), (&even, &[1, 0, 0])] {
+            let refused = PublicKey::rsa(modulus, exponent).unwrap_err().to_string();
+            assert!(refused.contains("the RSA modulus or exponent is even"), "{refused}");
+        }
+        assert_eq!(PublicKey::rsa(&odd, &[1, 0, 1]).unwrap().name(), "RSA-2048");
+        assert_eq!(bit_length(&[0, 1, 0]), 9, "leading zeros are not part of a number");
+        assert_eq!(bit_length(&[]), 0);
+    }
+
+    #[test]
+    fn an_ed25519_key_has_either_form_of_its_parameters_and_no_others() {
+        let keys = [ED25519_PARAMS, ED25519_CURVE_NAME].map(|params| PublicKey::edwards(params, &[7; 32]).unwrap());
+        assert!(keys[0].is_of(keys[1].spki()));
+        assert_eq!((keys[0].name(), keys[0].bits(), keys[0].signature_len()), ("Ed25519".to_owned(), 255, 64));
+        let other = PublicKey::edwards(ED25519_PARAMS, &[8; 32]).unwrap();
+        assert!(keys[0].material() != other.material() && keys[0].material() == keys[1].material());
+        let refused = PublicKey::edwards(CURVES[0].params, &[7; 32]).unwrap_err();
+        assert_eq!(
+            (refused.rv, refused.to_string().contains("the curve is not Ed25519")),
+            (CKR_CURVE_NOT_SUPPORTED, true)
+        );
+    }
+
+    #[test]
+    fn post_quantum_keys_are_told_apart_by_set_and_value() {
+        for (set, name, length) in [(CKP_ML_DSA_44, "ML-DSA-44", 1312), (CKP_ML_DSA_87, "ML-DSA-87", 2592)] {
+            let value = vec![3; length];
+            let key = PublicKey::ml_dsa(set, &value).unwrap();
+            assert_eq!(
+                (key.bits(), key.name(), format!("{key:?}")),
+                (length * 8, name.to_owned(), format!("PublicKey({name})"))
+            );
+            assert_eq!((key.parameter_set(), key.value(), key.modulus()), (Some(set), Some(&value[..]), None));
+            let Material::PostQuantum { set: row, .. } = key.material() else { panic!("{key:?}") };
+            assert_eq!(format!("{row:?}"), name);
+            assert!(key.material() == PublicKey::ml_dsa(set, &value).unwrap().material());
+            assert!(key.material() != PublicKey::ml_dsa(set, &vec![4; length]).unwrap().material());
+        }
+    }
+
+    #[test]
+    #[cfg(feature = "slh-dsa")]
+    fn slh_dsa_keys_of_one_length_differ_in_their_sets() {
+        let keys = [CKP_SLH_DSA_SHA2_128S, CKP_SLH_DSA_SHA2_128F].map(|set| PublicKey::slh_dsa(set, &[5; 32]).unwrap());
+        assert!(keys[0].material() != keys[1].material());
+    }
+
+    #[test]
+    fn what_verifies_is_made_once_for_a_key() {
+        let key = PublicKey::edwards(ED25519_PARAMS, &[7; 32]).unwrap();
+        assert!(std::ptr::eq(key.verifiers(), key.clone().verifiers()));
+    }
+
     /// The generator in explicit domain parameters.
     fn generator(parameters: &[u8]) -> Vec<u8> {
         let (_, content, _) = der::next(parameters).unwrap();

@@ -107,4 +107,24 @@ mod tests {
         assert!(of_one.windows(16).all(|window| window != [0; 16]));
         one.fill(&mut []).unwrap();
     }
+    #[test]
+    fn only_a_generator_with_a_seed_has_masks() {
+        let random = Random::default();
+        random.fill(&mut [0; 3 * PIECE]).unwrap();
+        assert_eq!(random.uses.load(Ordering::Relaxed), 0);
+        random.seed(b"seed");
+        random.fill(&mut [0; 3 * PIECE]).unwrap();
+        assert_eq!(random.uses.load(Ordering::Relaxed), 1 + 3, "the seed, and a mask for each piece");
+    }
+
+    #[test]
+    fn as_many_ones_as_zeros_are_drawn() {
+        let random = Random::default();
+        random.seed(b"seed");
+        let mut drawn = vec![0; 100_000];
+        random.fill(&mut drawn).unwrap();
+        let ones: u32 = drawn.iter().map(|byte| byte.count_ones()).sum();
+        // The standard deviation is 447.
+        assert!(ones.abs_diff(400_000) < 8_000, "{ones} of 800000 bits are ones");
+    }
 }

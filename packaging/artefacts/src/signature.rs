@@ -38,3 +38,27 @@ fn checked(signature: &[u8], image: &[u8]) -> Option<bool> {
     });
     Some(right)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_wrong_page_is_noticed_in_a_signature_of_macos() {
+        let mut image = vec![7_u8; 5000];
+        let hashes: Vec<u8> = image.chunks(4096).flat_map(|page| Sha256::digest(page).to_vec()).collect();
+        let mut directory = vec![0_u8; 44];
+        let mut put = |at: usize, number: u32| directory[at..at + 4].copy_from_slice(&number.to_be_bytes());
+        put(0, 0xfade_0c02);
+        put(16, 44);
+        put(28, 2);
+        put(32, 5000);
+        directory[36..40].copy_from_slice(&[32, 2, 0, 12]);
+        directory.extend(hashes);
+        let mut blob: Vec<u8> = [0xfade_0cc0_u32, 0, 1, 0, 20].iter().flat_map(|number| number.to_be_bytes()).collect();
+        blob.extend(directory);
+        assert!(is_right(&blob, &image));
+        image[4999] = 8;
+        assert!(!is_right(&blob, &image));
+    }
+}

@@ -299,8 +299,9 @@ impl Prepared {
     /// Whether a PSS signature verifies with another salt length; if so, the message says so.
     fn other_salt(&self, signature: &[u8]) -> String {
         let Algorithm::Pss(digest) = self.algorithm else { return String::new() };
-        let most = (self.key.bits() + 6) / 8 - digest.row().len - 2;
-        let found = (0..=most).find(|salt| verify(&self.key, &Claim::Pss(digest, &self.hash, *salt), signature));
+        // A salt that does not fit never verifies.
+        let mut salts = 0..self.key.signature_len();
+        let found = salts.find(|salt| verify(&self.key, &Claim::Pss(digest, &self.hash, *salt), signature));
         found.map_or(String::new(), |salt| format!(" (it has a salt of {salt} bytes)"))
     }
 
@@ -315,5 +316,80 @@ impl Prepared {
             return Err(CKR_SIGNATURE_LEN_RANGE.into());
         }
         if verify(&self.key, &self.claim(), signature) { Ok(()) } else { Err(CKR_SIGNATURE_INVALID.into()) }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn refusal(mechanism: CK_MECHANISM_TYPE, parameter: &Parameter, key: &PublicKey) -> String {
+        Signing::new(mechanism, parameter, key).err().expect("it is refused").to_string()
+    }
+
+    fn pss_key() -> PublicKey {
+        PublicKey::from_spki(include_bytes!("../../tests/data/pss/key.der")).unwrap()
+    }
+
+    #[test]
+    fn a_pss_signature_with_another_salt_is_refused_with_its_length() {
+        let parameter = Parameter::Pss { hash: CKM_SHA256, mgf: CKG_MGF1_SHA256, salt_len: 32 };
+        let mut signing = Signing::new(CKM_SHA256_RSA_PKCS_PSS, &parameter, &pss_key()).unwrap();
+        signing.update(include_bytes!("../../tests/data/pss/message")).unwrap();
+        let prepared = signing.finish().unwrap();
+        let right = include_bytes!("../../tests/data/pss/salt-32");
+        assert_eq!(prepared.accept(right).unwrap(), right);
+        let others: [(&[u8], &str); 4] = [
+            (include_bytes!("../../tests/data/pss/salt-0"), "public key (it has a salt of 0 bytes); it was discarded"),
+            (
+                include_bytes!("../../tests/data/pss/salt-20"),
+                "public key (it has a salt of 20 bytes); it was discarded",
+            ),
+            (
+                include_bytes!("../../tests/data/pss/salt-222"),
+                "public key (it has a salt of 222 bytes); it was discarded",
+            ),
+            (&[1; 256], "public key; it was discarded"),
+        ];
+        for (signature, words) in others {
+            let refused = prepared.accept(signature).unwrap_err();
+            assert_eq!((refused.rv, refused.to_string().contains(words)), (CKR_DEVICE_ERROR, true), "{refused}");
+        }
+    }
+
+    #[test]
+    fn ed25519_is_signed_without_a_context_only() {
+        let key = PublicKey::edwards(super::super::curve::ED25519_PARAMS, &[7; 32]).unwrap();
+        for prehash in [false, true] {
+            let parameter = Parameter::Eddsa { prehash, context: Vec::new() };
+            assert!(Signing::new(CKM_EDDSA, &parameter, &key).is_ok());
+            let refused = refusal(CKM_EDDSA, &Parameter::Eddsa { prehash, context: vec![1] }, &key);
+            assert!(refused.contains("Ed25519: the service signs without a context string only"), "{refused}");
+        }
+        let refused = refusal(CKM_EDDSA, &Parameter::Malformed, &key);
+        assert!(refused.contains("CKM_EDDSA accepts CK_EDDSA_PARAMS or no parameter"), "{refused}");
+    }
+
+    #[test]
+    fn post_quantum_keys_sign_without_a_context_and_never_deterministically() {
+        let key = PublicKey::ml_dsa(CKP_ML_DSA_44, &[3; 1312]).unwrap();
+        let of = |hedge, context: &[u8], hash| Parameter::SignContext { hedge, context: context.to_vec(), hash };
+        let (preferred, required) = (CKH_HEDGE_PREFERRED as u64, CKH_HEDGE_REQUIRED as u64);
+        for parameter in [Parameter::None, of(preferred, b"", None), of(required, b"", None)] {
+            assert!(Signing::new(CKM_ML_DSA, &parameter, &key).is_ok(), "{parameter:?}");
+        }
+        let promises = "the service signs without a context string, and promises no deterministic signatures";
+        let accepts = "the mechanism accepts CK_SIGN_ADDITIONAL_CONTEXT or no parameter";
+        let deterministic = CKH_DETERMINISTIC_REQUIRED as u64;
+        for (parameter, words) in [
+            (of(preferred, b"context", None), promises),
+            (of(deterministic, b"", None), promises),
+            (of(3, b"", None), promises),
+            (of(preferred, b"", Some(CKM_SHA256)), accepts),
+            (Parameter::Malformed, accepts),
+        ] {
+            let refused = refusal(CKM_ML_DSA, &parameter, &key);
+            assert!(refused.contains(words), "{parameter:?}: {refused}");
+        }
     }
 }

@@ -255,6 +255,24 @@ mod tests {
     }
 
     #[test]
+    fn flags_name_what_a_mechanism_does_and_which_forms_of_a_curve_it_knows() {
+        let curve = CKF_EC_F_P | CKF_EC_OID;
+        let sign = CKF_SIGN | CKF_VERIFY | CKF_HW;
+        for (mechanism, flags) in [
+            (CKM_SHA256, CKF_DIGEST),
+            (CKM_SHA256_RSA_PKCS, sign),
+            (CKM_ECDSA, sign | curve | CKF_EC_UNCOMPRESS),
+            (CKM_EDDSA, sign | curve | CKF_EC_COMPRESS),
+            (CKM_ML_DSA, sign),
+            (CKM_RSA_PKCS_KEY_PAIR_GEN, CKF_GENERATE_KEY_PAIR | CKF_HW),
+            (CKM_EC_KEY_PAIR_GEN, CKF_GENERATE_KEY_PAIR | CKF_HW | curve | CKF_EC_UNCOMPRESS),
+        ] {
+            let row = by_type(mechanism).expect("a mechanism of the table");
+            assert_eq!(row.info().flags, flags, "{}", row.name);
+        }
+    }
+
+    #[test]
     fn only_what_the_hsm_does_carries_the_hardware_flag() {
         for mechanism in MECHANISMS {
             assert_eq!(mechanism.info().flags & CKF_HW == 0, mechanism.is_digest(), "{}", mechanism.name);

@@ -27,11 +27,10 @@ pub(super) enum Claim<'a> {
     Prehashed(&'a sha2::Sha512),
 }
 
+type FastRsa = (usize, &'static dyn VerificationAlgorithm, &'static fast::Algorithm);
+
 /// The fast algorithms for RSA, by their index in [`Verifiers::fast`]. Other keys have one, at index 0.
-fn rsa_algorithm(
-    digest: Digest,
-    pss: bool,
-) -> Option<(usize, &'static dyn VerificationAlgorithm, &'static fast::Algorithm)> {
+fn rsa_algorithm(digest: Digest, pss: bool) -> Option<FastRsa> {
     Some(match (digest, pss) {
         (Digest::Sha1, false) => {
             (0, &algorithm::RSA_PKCS1_2048_8192_SHA1_FOR_LEGACY_USE_ONLY, &fast::SHA1_FOR_LEGACY_USE_ONLY)
@@ -122,17 +121,20 @@ fn fit(digest: &[u8], len: usize) -> Vec<u8> {
     out
 }
 
+/// The fast algorithm for a claim, and the digest.
+fn common<'a>(claim: &Claim<'a>) -> Option<(FastRsa, &'a [u8])> {
+    match *claim {
+        Claim::Pkcs1(digest, value) => Some((rsa_algorithm(digest, false)?, value)),
+        // Those of aws-lc-rs have a salt as long as the digest.
+        Claim::Pss(digest, value, salt) if salt == digest.row().len => Some((rsa_algorithm(digest, true)?, value)),
+        Claim::Pss(..) | Claim::Pkcs1Raw(_) | Claim::Ecdsa(_) | Claim::Message(_) | Claim::Prehashed(_) => None,
+    }
+}
+
 fn verify_rsa(verifiers: &Verifiers, key: (&[u8], &[u8], &[u8]), claim: &Claim<'_>, signature: &[u8]) -> bool {
     let (modulus, exponent, pkcs1) = key;
-    let common = match claim {
-        Claim::Pkcs1(digest, value) => rsa_algorithm(*digest, false).map(|found| (found, *value)),
-        Claim::Pss(digest, value, salt) if *salt == digest.row().len => {
-            rsa_algorithm(*digest, true).map(|found| (found, *value))
-        }
-        Claim::Pss(..) | Claim::Pkcs1Raw(_) | Claim::Ecdsa(_) | Claim::Message(_) | Claim::Prehashed(_) => None,
-    };
     // aws-lc-rs requires at least 2048 bits; the `rsa` crate verifies smaller keys.
-    if let Some(((place, algorithm, hash), value)) = common.filter(|_| (256..=1024).contains(&modulus.len()))
+    if let Some(((place, algorithm, hash), value)) = common(claim).filter(|_| (256..=1024).contains(&modulus.len()))
         && let Some(key) = verifiers.fast(place, algorithm, pkcs1)
         && let Ok(digest) = fast::Digest::import_less_safe(value, hash)
     {
@@ -174,4 +176,49 @@ fn verify_prehashed(point: &[u8], hasher: &sha2::Sha512, signature: &[u8]) -> bo
     let key = point.try_into().ok().and_then(|bytes| ed25519_dalek::VerifyingKey::from_bytes(bytes).ok());
     let signature = ed25519_dalek::Signature::from_slice(signature);
     matches!((key, signature), (Some(key), Ok(signature)) if key.verify_prehashed(hasher.clone(), None, &signature).is_ok())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_usual_rsa_signatures_are_verified_by_the_fast_library() {
+        let claims =
+            [Digest::Sha1, Digest::Sha256, Digest::Sha384, Digest::Sha512].map(|digest| Claim::Pkcs1(digest, b""));
+        let pss = [(Digest::Sha256, 32), (Digest::Sha384, 48), (Digest::Sha512, 64)];
+        let pss = pss.map(|(digest, salt)| Claim::Pss(digest, b"", salt));
+        for (place, claim) in claims.iter().chain(&pss).enumerate() {
+            let ((found, ..), _) = common(claim).expect("a fast algorithm");
+            assert_eq!(found, place, "each has a place of its own among the parsed keys");
+        }
+        for claim in [Claim::Pss(Digest::Sha256, b"", 20), Claim::Pss(Digest::Sha1, b"", 20), Claim::Pkcs1Raw(b"")] {
+            assert!(common(&claim).is_none());
+        }
+    }
+
+    #[test]
+    fn a_pss_signature_is_valid_for_its_own_salt_alone() {
+        let key = PublicKey::from_spki(include_bytes!("../../tests/data/pss/key.der")).unwrap();
+        let digest = super::super::sha256(include_bytes!("../../tests/data/pss/message"));
+        let salted: [(usize, &[u8]); 3] = [
+            (20, include_bytes!("../../tests/data/pss/salt-20")),
+            (32, include_bytes!("../../tests/data/pss/salt-32")),
+            (222, include_bytes!("../../tests/data/pss/salt-222")),
+        ];
+        for (salt, signature) in salted {
+            for asked in [0, 20, 32, 222, 223, 300] {
+                let valid = verify(&key, &Claim::Pss(Digest::Sha256, &digest, asked), signature);
+                assert_eq!(valid, asked == salt, "a salt of {salt} bytes, verified with {asked}");
+            }
+        }
+    }
+
+    #[test]
+    fn a_point_that_is_not_on_its_curve_is_no_key() {
+        let curve = &super::super::curve::CURVES[0];
+        let point = [&[4][..], &vec![1; 2 * curve.half]].concat();
+        let refused = PublicKey::ec(curve.params, &point).unwrap_err().to_string();
+        assert!(refused.contains("the public key is not valid"), "{refused}");
+    }
 }

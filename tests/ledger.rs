@@ -165,6 +165,7 @@ service_test!(
             "{log}"
         );
         assert!(log.contains("1 signature spent, 0 reused, 2 refused, budget 2: 2 spent"), "{log}");
+        assert_eq!(log.matches(", 1 signature, ").count(), 2, "the cost of each run: {log}");
     }
 );
 

@@ -428,6 +428,77 @@ mod tests {
     }
 
     #[test]
+    fn a_request_that_was_given_up_says_whether_it_was_tried_again_and_what_the_service_asked_for() {
+        let given_up = |attempts, asked: Option<u64>| {
+            given_up(Failure::new(Kind::RateLimited, "no", "wait"), attempts, asked.map(Duration::from_millis))
+                .to_string()
+        };
+        assert_eq!(given_up(1, None), "no; wait");
+        assert_eq!(given_up(2, None), "no (tried again); wait");
+        assert_eq!(given_up(1, Some(999)), "no; wait");
+        assert_eq!(given_up(7, Some(1_000)), "no (retry after 1 s) (tried again); wait");
+    }
+
+    #[test]
+    fn a_request_that_may_have_been_executed_says_so_and_where_to_look() {
+        let post = |path| Request::post(path, Value::Null);
+        let sign = "not retried, because it may have been executed: look in the service's web page (Software Trust \
+                    Manager, Logs, Signature logs) before you sign again";
+        let create = "not retried, because it may have been executed: `stm-pkcs11 keypair list` shows whether the \
+                      keypair is there";
+        let answered = Outcome::Answered { status: 500, retry_after: false };
+        for (request, outcome, remedy) in [
+            (post("/keypairs/1/sign"), Outcome::Lost, sign),
+            (post("/keypairs/1/sign"), Outcome::TimedOut, sign),
+            (post("/keypairs"), Outcome::Lost, create),
+            (post("/keypairs/1/sign"), Outcome::NotConnected, "wait"),
+            (post("/keypairs/1/sign"), answered, "wait"),
+            (Request::get("/keypairs/1"), Outcome::Lost, "wait"),
+        ] {
+            let failure = unsure(Failure::new(Kind::Unreachable, "no", "wait"), outcome, &request);
+            assert_eq!(failure.to_string(), format!("no; {remedy}"), "{} {outcome:?}", request.path);
+        }
+    }
+
+    fn answer(status: u16, retry_after: Option<Duration>, body: &str) -> Answer {
+        let (content_type, request_id, header_names) = (String::new(), String::new(), Vec::new());
+        Answer { status, content_type, request_id, header_names, retry_after, date: None, body: body.into() }
+    }
+
+    #[test]
+    fn an_answer_that_is_not_json_is_shown() {
+        let web = "check SM_HOST and the proxy: the service answers a path that it does not know with a web page";
+        let other = "check that SM_HOST is the service and no proxy answers for it";
+        for (body, cause, remedy) in [
+            ("<html>Log in", "a web page and not the service's answer: Log in", web),
+            ("", "the answer is empty", other),
+            ("what", "the response is not valid JSON (expected value at line 1 column 1): what", other),
+        ] {
+            let error = serde_json::from_str::<Value>(body).unwrap_err();
+            let failure = no_json("GET x", &answer(200, None, body), &error).to_string();
+            assert_eq!(failure, format!("GET x: HTTP 200: {cause}; {remedy}"));
+        }
+    }
+
+    #[test]
+    fn an_answer_has_its_status_and_whether_it_asks_for_a_pause() {
+        let asked = Some(Duration::from_secs(1));
+        for (retry_after, expected) in [(asked, true), (None, false)] {
+            let outcome = Outcome::Answered { status: 503, retry_after: expected };
+            assert_eq!(outcome_of(&Ok(answer(503, retry_after, ""))), outcome);
+        }
+        let failure = Failure::new(Kind::Unreachable, "no", "");
+        assert_eq!(outcome_of(&Err(TransportError { outcome: Outcome::Lost, failure })), Outcome::Lost);
+    }
+
+    #[test]
+    fn dice_are_between_nothing_and_one_and_differ() {
+        let thrown: Vec<f64> = (0..64).map(|_| dice()).collect();
+        assert!(thrown.iter().all(|dice| (0.0..=1.0).contains(dice)), "{thrown:?}");
+        assert!(thrown.iter().any(|dice| *dice != thrown[0]), "{thrown:?}");
+    }
+
+    #[test]
     fn a_segment_cannot_leave_its_place_in_the_path() {
         assert_eq!(segment("a/b?c#d"), "a%2Fb%3Fc%23d");
         assert_eq!(segment("01234567-89ab"), "01234567-89ab");

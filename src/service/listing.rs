@@ -88,20 +88,20 @@ pub async fn by_alias(line: &Line, alias: &str) -> Result<Lookup, Failure> {
     if !found.iter().any(|keypair| keypair.alias == alias) && page.count > 0 {
         let lower = alias.to_lowercase();
         let filtered = found.iter().all(|keypair| keypair.alias.to_lowercase().contains(&lower));
-        let whole = match (page.total, page.limit) {
-            (Some(total), Some(limit)) => total <= page.count && page.count < limit,
-            (Some(total), None) => total <= page.count,
-            (None, Some(limit)) => page.count < limit,
-            (None, None) => false,
-        };
         // The service does not filter, or the page is incomplete: only the list is reliable.
-        if !(filtered && whole) {
+        if !(filtered && is_whole(page.count, page.total, page.limit)) {
             return in_the_list(line, alias).await;
         }
     }
     let similar = similar(alias, found.iter().map(|keypair| &keypair.alias));
     found.retain(|keypair| keypair.alias == alias);
     Ok(Lookup { found: aside(|| complete::few(line, found)).await, similar, listing: None })
+}
+
+/// Whether a page of so many items is the whole list, as far as the service says.
+fn is_whole(count: usize, total: Option<usize>, limit: Option<usize>) -> bool {
+    let is_known = total.is_some() || limit.is_some();
+    is_known && total.is_none_or(|total| total <= count) && limit.is_none_or(|limit| count < limit)
 }
 
 async fn in_the_list(line: &Line, alias: &str) -> Result<Lookup, Failure> {
@@ -125,5 +125,34 @@ pub async fn knock(line: &Line) -> Result<Option<SystemTime>, Failure> {
             line.knock(&Request::list("/keypairs")).await.map_err(|_| plainer_too(failure))
         }
         result => result,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_page_is_the_whole_list_only_if_the_service_says_so() {
+        for (count, total, limit, expected) in [
+            (3, Some(3), Some(4), true),
+            (3, Some(3), Some(3), false),
+            (3, Some(4), Some(5), false),
+            (3, Some(3), None, true),
+            (3, Some(4), None, false),
+            (3, None, Some(4), true),
+            (3, None, Some(3), false),
+            (3, None, None, false),
+        ] {
+            assert_eq!(is_whole(count, total, limit), expected, "{count} {total:?} {limit:?}");
+        }
+    }
+
+    #[test]
+    fn a_similar_alias_differs_only_in_case() {
+        let known = ["other", "Name", "NAME"].map(str::to_owned);
+        assert_eq!(similar("name", known.iter()).as_deref(), Some("Name"));
+        assert_eq!(similar("Name", known.iter()).as_deref(), Some("NAME"));
+        assert_eq!(similar("none", known.iter()), None);
     }
 }

@@ -125,7 +125,7 @@ pub fn plainer_too(refusal: Failure) -> Failure {
 }
 
 /// The first of several refusals is of the usual request; `last` counts if it is about something else.
-fn most_informative(first: Option<Failure>, last: Failure) -> Failure {
+pub fn most_informative(first: Option<Failure>, last: Failure) -> Failure {
     match first {
         Some(first) if dialect::may_be_of_a_parameter(&last) => plainer_too(first),
         _ => last,

@@ -165,6 +165,7 @@ service_test!(
             "{log}"
         );
         assert!(log.contains("1 signature spent, 0 reused, 2 refused, budget 2: 2 spent"), "{log}");
+        assert_eq!(log.matches(", 1 signature, ").count(), 2, "the cost of each run: {log}");
     }
 );
 
@@ -180,17 +181,17 @@ service_test!(
             p11.begin(&format!("STM_PKCS11_LEDGER=~/ledger{settings}"));
             let session = p11.open(0);
             let key = p11.private_key(session, EC);
-            for _ in 0..2 {
+            for _ in 0..3 {
                 let signed = p11.sign(session, CKM_ECDSA_SHA256, key, b"data");
                 assert_eq!(signed.err(), if works { None } else { Some(CKR_FUNCTION_REJECTED) }, "{settings}");
             }
-            assert_eq!(emulator.signs(), if works { 2 } else { 0 }, "{settings}");
+            assert_eq!(emulator.signs(), if works { 3 } else { 0 }, "{settings}");
             p11.finish();
         }
         let log = log();
         let said = |text: &str| log.lines().filter(|line| line.contains(" ERROR ") && line.contains(text)).count();
         assert_eq!(said("was left unchanged, so signatures are made without a record"), 1, "{log}");
-        assert_eq!(said("was left unchanged, so the request was not sent"), 4, "{log}");
+        assert_eq!(said("was left unchanged, so the request was not sent"), 6, "{log}");
         assert_eq!(std::fs::read(path()).expect("the diary"), b"my diary\n");
     }
 );

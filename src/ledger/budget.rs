@@ -142,4 +142,14 @@ mod tests {
              with jarsigner for release, 1 by eve@build1 with jarsigner for release); raise the budget, or wait for the next day"
         );
     }
+
+    #[test]
+    fn three_spenders_are_named_and_those_beyond_are_counted() {
+        let entries = |users: &str| -> Vec<Entry> {
+            users.chars().map(|user| Entry { user: user.into(), ..Entry::default() }).collect()
+        };
+        let said = |users| spenders(entries(users).iter()).replace("@ with  for ", "");
+        assert_eq!(said("aabbbc"), "3 by b, 2 by a, 1 by c");
+        assert_eq!(said("aaaabbbccdde"), "4 by a, 3 by b, 2 by d, 3 by others");
+    }
 }

@@ -94,9 +94,7 @@ impl Caller {
         let mut words: Vec<OsString> = std::env::args_os().collect();
         if words.is_empty() {
             // A library that musl loads gets no arguments.
-            let line = std::fs::read("/proc/self/cmdline").unwrap_or_default();
-            let texts = line.split(|byte| *byte == 0).filter(|word| !word.is_empty());
-            words = texts.map(|word| String::from_utf8_lossy(word).into_owned().into()).collect();
+            words = words_of(&std::fs::read("/proc/self/cmdline").unwrap_or_default());
         }
         let program = std::env::current_exe().ok();
         let program = program.as_deref().or(words.first().map(Path::new));
@@ -105,6 +103,12 @@ impl Caller {
         let command = command(&words, |word| Path::new(word).exists());
         Self { host: cut(host()), user: cut(user()), process: cut(process), command: cut(command) }
     }
+}
+
+/// The words of a command line as Linux shows it: each with a zero byte after it.
+fn words_of(line: &[u8]) -> Vec<OsString> {
+    let texts = line.split(|byte| *byte == 0).filter(|word| !word.is_empty());
+    texts.map(|word| String::from_utf8_lossy(word).into_owned().into()).collect()
 }
 
 fn cut(text: String) -> String {
@@ -158,14 +162,22 @@ fn host() -> String {
     named.map(|name| name.trim().to_owned()).filter(|name| !name.is_empty()).unwrap_or_else(|| "unknown".into())
 }
 
-#[cfg(unix)]
 fn user() -> String {
-    let environment =
-        || ["LOGNAME", "USER"].iter().find_map(|name| std::env::var(name).ok().filter(|name| !name.is_empty()));
-    let number = crate::host::user();
-    // Use the name from the environment only if the system's file does not know the number (LDAP).
-    let users = std::fs::read_to_string("/etc/passwd").unwrap_or_default();
-    named(&users, number).or_else(environment).unwrap_or_else(|| number.to_string())
+    let variable = |name: &str| std::env::var(name).ok();
+    #[cfg(unix)]
+    {
+        let users = std::fs::read_to_string("/etc/passwd").unwrap_or_default();
+        user_of(crate::host::user(), &users, variable)
+    }
+    #[cfg(not(unix))]
+    variable("USERNAME").unwrap_or_else(|| "unknown".into())
+}
+
+/// The name in the environment counts only if the system's file does not know the number (LDAP).
+#[cfg(unix)]
+fn user_of(number: u32, users: &str, variable: impl Fn(&str) -> Option<String>) -> String {
+    let environment = || ["LOGNAME", "USER"].iter().find_map(|name| variable(name).filter(|name| !name.is_empty()));
+    named(users, number).or_else(environment).unwrap_or_else(|| number.to_string())
 }
 
 /// The name of a user in a file like `/etc/passwd`.
@@ -176,11 +188,6 @@ fn named(users: &str, number: u32) -> Option<String> {
         let name = fields.next().filter(|name| !name.is_empty())?;
         (fields.nth(1)?.parse() == Ok(number)).then(|| name.to_owned())
     })
-}
-
-#[cfg(not(unix))]
-fn user() -> String {
-    std::env::var("USERNAME").unwrap_or_else(|_| "unknown".into())
 }
 
 #[cfg(test)]
@@ -205,6 +212,20 @@ mod tests {
             "osslsigncode sign -pkcs11module ... -in in.jar"
         );
         assert_eq!(said("x --set-pin=1234 --login"), "x --set-pin=... --login");
+        assert_eq!(said("x - -a -1 -pSecret"), "x - -a -1 -p...");
+        assert_eq!(said("x -! in.jar -1secret"), "x ... in.jar ...");
+    }
+
+    #[test]
+    fn a_command_line_without_arguments_is_read_from_the_system() {
+        assert_eq!(words_of(b"/usr/bin/x\0-in\0in.jar\0"), ["/usr/bin/x", "-in", "in.jar"]);
+        assert_eq!(words_of(b""), [""; 0]);
+    }
+
+    #[test]
+    fn a_long_text_is_cut_and_says_so() {
+        assert_eq!(cut("é".repeat(LONGEST)), "é".repeat(LONGEST));
+        assert_eq!(cut("é".repeat(LONGEST + 1)), "é".repeat(LONGEST - 3) + "...");
     }
 
     #[test]
@@ -232,7 +253,9 @@ mod tests {
     fn this_process_has_a_name() {
         let own = Caller::of_process();
         assert!(own.process.starts_with("stm_pkcs11") && own.command.starts_with("stm_pkcs11"), "{own:?}");
-        assert_ne!(own.host, "unknown");
+        #[cfg(unix)]
+        assert_eq!(own.host, rustix::system::uname().nodename().to_string_lossy());
+        assert_eq!(own.user, user());
     }
 
     #[cfg(unix)]
@@ -241,5 +264,21 @@ mod tests {
         let users = "root:x:0:0:root:/root:/bin/sh\nci:x:1001:1001::/:/bin/sh\n";
         assert_eq!(named(users, 1001).as_deref(), Some("ci"));
         assert_eq!(named(users, 7), None);
+        let owner = std::process::Command::new("id").arg("-un").output().unwrap();
+        if owner.status.success() {
+            assert_eq!(user(), String::from_utf8(owner.stdout).unwrap().trim_end());
+        }
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn a_user_that_the_system_does_not_know_has_a_name_from_the_environment_or_a_number() {
+        for (number, logname, name, expected) in
+            [(0, "x", "y", "root"), (7, "x", "y", "x"), (7, "", "y", "y"), (7, "", "", "7")]
+        {
+            let variable = |variable: &str| Some(if variable == "LOGNAME" { logname } else { name }.to_owned());
+            assert_eq!(user_of(number, "root:x:0:0:root:/root:/bin/sh\n", variable), expected);
+        }
+        assert_eq!(user_of(7, "", |_| None), "7");
     }
 }

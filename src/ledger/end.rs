@@ -43,7 +43,7 @@ impl End {
         let mut glance = GLANCE;
         loop {
             let begin = length.saturating_sub(glance);
-            let mut bytes = Vec::with_capacity(glance.min(length) as usize + 1);
+            let mut bytes = Vec::with_capacity(glance.min(length) as usize);
             file.seek(SeekFrom::Start(begin))?;
             Read::by_ref(file).take(length - begin).read_to_end(&mut bytes)?;
             if let Some(end) = last(&bytes, begin == 0, length) {

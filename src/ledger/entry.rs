@@ -168,6 +168,13 @@ mod tests {
     }
 
     #[test]
+    fn an_entry_belongs_to_the_day_of_its_request() {
+        for (time, day) in [("2026-11-28T23:59:59.999Z", "2026-11-28"), ("", "")] {
+            assert_eq!(Entry { time: time.into(), ..Entry::default() }.day(), day);
+        }
+    }
+
+    #[test]
     fn a_visit_brings_every_entry_once_with_its_outcome() {
         let folder = tempfile::tempdir().unwrap();
         let file = LedgerFile::new(&folder.path().join("ledger"));

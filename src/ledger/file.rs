@@ -118,8 +118,7 @@ impl LedgerFile {
     /// The numbers of the renamed files, in order.
     fn older(&self) -> Vec<u64> {
         let Some(name) = self.path.file_name().and_then(|name| name.to_str()) else { return Vec::new() };
-        let folder = self.path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
-        let entries = std::fs::read_dir(folder).into_iter().flatten().flatten();
+        let entries = std::fs::read_dir(self.folder()).into_iter().flatten().flatten();
         let number = |entry: std::fs::DirEntry| {
             let other = entry.file_name();
             let digits = other.to_str()?.strip_prefix(name)?.strip_prefix('.')?;
@@ -128,6 +127,10 @@ impl LedgerFile {
         let mut numbers: Vec<u64> = entries.filter_map(number).collect();
         numbers.sort_unstable();
         numbers
+    }
+
+    fn folder(&self) -> &Path {
+        self.path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."))
     }
 
     fn numbered(&self, number: u64) -> PathBuf {
@@ -163,9 +166,8 @@ impl LedgerFile {
             std::fs::rename(&self.path, self.numbered(number)).map_err(|error| self.unwritable(&error))?;
         }
         // Written beside its path and renamed, so that a file without its first line never exists there.
-        let folder = self.path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
-        let mut new =
-            tempfile::Builder::new().prefix(".ledger").tempfile_in(folder).map_err(|error| self.unwritable(&error))?;
+        let new = tempfile::Builder::new().prefix(".ledger").tempfile_in(self.folder());
+        let mut new = new.map_err(|error| self.unwritable(&error))?;
         #[cfg(unix)]
         if let Some(meta) = self.older().last().and_then(|number| self.numbered(*number).symlink_metadata().ok()) {
             let _ = new.as_file().set_permissions(meta.permissions());
@@ -235,17 +237,16 @@ fn add(file: &mut File, end: End, draft: &Draft<'_>, time: &str, spent: Spent, t
 
 /// Writes all of a text, or nothing if the disk is full. Called under the lock.
 fn write(file: &mut File, text: &[u8], length: u64) -> io::Result<()> {
-    let written = loop {
+    write_at_once(file, text).inspect_err(|_| drop(file.set_len(length)))
+}
+
+/// Writes a text with one write, which a signal may interrupt before it begins.
+fn write_at_once(file: &mut impl Write, text: &[u8]) -> io::Result<()> {
+    loop {
         match file.write(text) {
             Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
-            written => break written,
-        }
-    };
-    match written {
-        Ok(count) if count == text.len() => Ok(()),
-        part => {
-            let _ = file.set_len(length);
-            Err(part.err().unwrap_or_else(|| io::ErrorKind::StorageFull.into()))
+            Ok(count) if count < text.len() => return Err(io::ErrorKind::StorageFull.into()),
+            written => return written.map(drop),
         }
     }
 }
@@ -255,6 +256,7 @@ mod tests {
     use super::super::draft::{Fields, Subject};
     use super::super::end::GLANCE;
     use super::super::line::{HEAD, Line};
+    use super::super::{Ending, Outcome};
     use super::*;
     use std::fs;
 
@@ -327,6 +329,41 @@ mod tests {
         fs::write(file.path(), vec![b'x'; length]).unwrap();
         assert!(request(&file, |_| Ok::<_, ()>(())).is_err());
         assert_eq!(fs::read(file.path()).unwrap(), vec![b'x'; length]);
+    }
+
+    #[test]
+    fn an_outcome_belongs_to_the_file_of_its_request_even_if_that_was_moved() {
+        let (folder, file) = ledger(LONGEST);
+        let (of, _) = spend(&file);
+        let moved = folder.path().join("moved");
+        fs::rename(file.path(), &moved).unwrap();
+        let ending = Ending::of(Outcome::Signed);
+        file.append(&Draft::Completed { of, ending: &ending, ms: 0 }, |_| Ok::<_, ()>(())).unwrap().unwrap();
+        let last = lines(&moved).unwrap().pop().unwrap().1.unwrap();
+        assert_eq!((last.of, last.outcome, file.path().exists()), (Some(of), Some(Outcome::Signed), false));
+    }
+
+    #[test]
+    fn a_line_is_written_at_once_or_reported_as_not_written() {
+        /// Gives these results, one after the other.
+        struct Results(Vec<io::Result<usize>>);
+        impl Write for Results {
+            fn write(&mut self, _: &[u8]) -> io::Result<usize> {
+                self.0.remove(0)
+            }
+            fn flush(&mut self) -> io::Result<()> {
+                Ok(())
+            }
+        }
+        let interrupted = || Err(io::ErrorKind::Interrupted.into());
+        for (results, expected) in [
+            (vec![Ok(4)], Ok(())),
+            (vec![interrupted(), interrupted(), Ok(4)], Ok(())),
+            (vec![Ok(3), Ok(1)], Err(io::ErrorKind::StorageFull)),
+            (vec![interrupted(), Err(io::ErrorKind::QuotaExceeded.into()), Ok(4)], Err(io::ErrorKind::QuotaExceeded)),
+        ] {
+            assert_eq!(write_at_once(&mut Results(results), b"line").map_err(|error| error.kind()), expected);
+        }
     }
 
     #[test]
@@ -430,6 +467,17 @@ mod tests {
             }
         }
         assert_eq!(n, last.n);
+    }
+
+    #[test]
+    fn a_file_that_has_reached_its_longest_length_is_followed_by_another() {
+        let (_folder, file) = ledger(LONGEST);
+        for (number, left) in [(1, Arc::clone(&file.left)), (2, Arc::default())] {
+            add(&file);
+            let full = LedgerFile { longest: fs::metadata(file.path()).unwrap().len(), left, ..file.clone() };
+            add(&full);
+            assert_eq!(file.older().last(), Some(&number));
+        }
     }
 
     #[test]

@@ -49,10 +49,13 @@ impl Identity {
 /// Volume and index, for which the system needs an open file. Nobody closes another's handles here.
 #[cfg(windows)]
 #[derive(Debug)]
-struct Identity(same_file::Handle);
+struct WindowsIdentity(same_file::Handle);
 
 #[cfg(windows)]
-impl Identity {
+type Identity = WindowsIdentity;
+
+#[cfg(windows)]
+impl WindowsIdentity {
     fn of(file: &File) -> io::Result<Self> {
         Ok(Self(same_file::Handle::from_file(file.try_clone()?)?))
     }
@@ -144,6 +147,20 @@ mod tests {
         assert_eq!(kept.length(), None);
         drop(kept);
         assert!(fs::read_link(format!("/proc/self/fd/{number}")).unwrap().ends_with("theirs"));
+    }
+
+    #[test]
+    #[cfg(unix)]
+    fn our_own_file_is_closed() {
+        use std::os::fd::AsRawFd;
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("file");
+        let kept = KeptFile::new(File::create(&path).unwrap()).unwrap();
+        let place = format!("/proc/self/fd/{}", kept.as_raw_fd());
+        assert_eq!(fs::read_link(&place).unwrap(), path);
+        drop(kept);
+        // Another test may have a file under the same number by now.
+        assert_ne!(fs::read_link(&place).ok(), Some(path));
     }
 
     #[test]

@@ -175,6 +175,9 @@ mod tests {
             Line { n: 7, line: Kind::Completed, of: Some(6), outcome: Some(Outcome::NotSent), ..Line::default() };
         assert_eq!(Line::parse(text.as_bytes()), Some(line));
         assert_eq!(Line::parse(&text.as_bytes()[..40]), None);
+        for unnumbered in ["{}", r#"{"n":0,"line":"request"}"#] {
+            assert_eq!(Line::parse(unnumbered.as_bytes()), None);
+        }
     }
 
     #[test]

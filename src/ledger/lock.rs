@@ -18,9 +18,10 @@ const SHORT_PAUSE: Duration = Duration::from_millis(2);
 /// The longest pause of all.
 const LONGEST_PAUSE: Duration = Duration::from_millis(50);
 
-/// The longest pause after this time of waiting: hundreds that ask every 2 ms leave no processor to the one that has the lock.
-fn longest_pause(waited: Duration) -> Duration {
-    (waited / 16).clamp(SHORT_PAUSE, LONGEST_PAUSE)
+/// The pause after this one and this time of waiting: hundreds that ask every 2 ms leave no processor to the one that has the
+/// lock.
+fn next_pause(pause: Duration, waited: Duration) -> Duration {
+    (pause * 2).min((waited / 16).clamp(SHORT_PAUSE, LONGEST_PAUSE))
 }
 
 /// The lock file, open, of this process; not locked.
@@ -81,7 +82,7 @@ impl Lock {
             }
             kept = Some(LockFile { file, process });
             std::thread::sleep(pause);
-            pause = (pause * 2).min(longest_pause(begun.map_or(Duration::ZERO, |begun| begun.elapsed())));
+            pause = next_pause(pause, begun.map_or(Duration::ZERO, |begun| begun.elapsed()));
         }
     }
 }
@@ -124,8 +125,24 @@ mod tests {
 
     #[test]
     fn who_has_waited_for_long_asks_less_often() {
-        let pauses = [0, 30, 160, 800, 9600].map(|ms| longest_pause(Duration::from_millis(ms)));
+        let pauses = [0, 30, 160, 800, 9600].map(|ms| next_pause(LONGEST_PAUSE, Duration::from_millis(ms)));
         assert_eq!(pauses, [2, 2, 10, 50, 50].map(Duration::from_millis));
+        assert_eq!(next_pause(FIRST_PAUSE, Duration::ZERO), FIRST_PAUSE * 2);
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn a_lock_is_given_up_at_once_even_if_a_forked_child_has_it_too() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("ledger");
+        let give_up: [fn(Lock); 2] =
+            [drop, |lock| assert!(lock.release().is_some(), "it stays open for the next line")];
+        for give_up in give_up {
+            let lock = Lock::take(&path, None, PATIENCE).unwrap();
+            let _of_the_child = lock.file.as_ref().unwrap().file.try_clone().unwrap();
+            give_up(lock);
+            assert!(Lock::take(&path, None, Duration::ZERO).is_ok());
+        }
     }
 
     #[test]
@@ -146,9 +163,10 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("ledger");
         let release = || Lock::take(&path, None, PATIENCE).unwrap().release();
-        let inherited = release().map(|file| LockFile { process: 0, ..file });
         let held = Lock::take(&path, None, PATIENCE).unwrap();
-        assert!(Lock::take(&path, inherited, Duration::ZERO).is_err(), "it would share the lock");
+        let copy = held.file.as_ref().unwrap().file.try_clone().unwrap();
+        let inherited = LockFile { file: KeptFile::new(copy).unwrap(), process: 0 };
+        assert!(Lock::take(&path, Some(inherited), Duration::ZERO).is_err(), "it would share the lock");
         drop(held);
         let kept = release();
         std::fs::remove_file(folder.path().join("ledger.lock")).unwrap();

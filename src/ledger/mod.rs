@@ -342,6 +342,38 @@ mod tests {
     }
 
     #[test]
+    fn a_run_is_summed_up_if_something_is_set_and_something_was_asked_for() {
+        let folder = tempfile::tempdir().unwrap();
+        let unset = || Ledger::new(&LedgerSettings::default());
+        let set = |name: &str, budget| ledger(&folder.path().join(name), budget);
+        let sign = |ledger: &Ledger| drop(ledger.reserve(&SUBJECT));
+        let reuse = |ledger: &Ledger| ledger.reused(&SUBJECT, None, 256);
+        for (ledger, run, said) in [
+            (unset(), &sign as &dyn Fn(&Ledger), None),
+            (unset(), &reuse, Some("0 signatures spent, 1 reused, 0 refused")),
+            (set("a", ""), &|_| {}, None),
+            (set("b", ""), &sign, Some("1 signature spent, 0 reused, 0 refused")),
+            (set("c", ""), &reuse, Some("0 signatures spent, 1 reused, 0 refused")),
+            (set("d", "0/day"), &sign, Some("0 signatures spent, 0 reused, 1 refused, budget 0/day: 0 spent")),
+        ] {
+            run(&ledger);
+            assert_eq!(ledger.summary().as_deref(), said);
+        }
+    }
+
+    #[test]
+    fn every_entry_is_visited_and_without_a_ledger_there_are_none() {
+        let folder = tempfile::tempdir().unwrap();
+        let ledger = ledger(&folder.path().join("ledger"), "");
+        ledger.reserve(&SUBJECT).unwrap().complete(&Ending::of(Outcome::Signed));
+        drop(ledger.reserve(&SUBJECT).unwrap());
+        let mut outcomes = Vec::new();
+        ledger.visit(|entry| outcomes.push(entry.outcome_name())).unwrap();
+        assert_eq!(outcomes, ["signed", "unfinished"]);
+        Ledger::new(&LedgerSettings::default()).visit(|entry| panic!("{entry:?}")).unwrap();
+    }
+
+    #[test]
     fn reused_signatures_are_marked_and_cost_nothing() {
         let folder = tempfile::tempdir().unwrap();
         let ledger = ledger(&folder.path().join("ledger"), "0/day");

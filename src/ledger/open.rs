@@ -63,11 +63,14 @@ fn options() -> OpenOptions {
 fn create(options: &mut OpenOptions, like: Option<&Metadata>) {
     options.create(true);
     #[cfg(unix)]
-    {
-        use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
-        options.mode(like.map_or(0o600, |like| like.mode() & 0o666));
-    }
+    std::os::unix::fs::OpenOptionsExt::mode(options, like.map_or(0o600, mode));
     let _ = like;
+}
+
+/// Who may read and write a file; nobody executes it.
+#[cfg(unix)]
+fn mode(file: &Metadata) -> u32 {
+    std::os::unix::fs::MetadataExt::mode(file) & 0o666
 }
 
 fn checked(path: &Path, opened: io::Result<File>) -> Result<File, Refusal> {
@@ -77,7 +80,7 @@ fn checked(path: &Path, opened: io::Result<File>) -> Result<File, Refusal> {
         Refusal::new(format!("{} is {what}", path.display()), remedy)
     };
     let file = match opened {
-        Err(error) if error.kind() != io::ErrorKind::NotFound && is_link() => return Err(foreign("a symbolic link")),
+        Err(_) if is_link() => return Err(foreign("a symbolic link")),
         Err(error) if error.kind() == io::ErrorKind::IsADirectory => return Err(foreign("a directory")),
         Err(error) => return Err(Refusal::io(&format!("{} cannot be opened", path.display()), &error)),
         Ok(file) => file,
@@ -121,12 +124,82 @@ pub fn lock(path: &Path, ledger: &Path) -> Result<File, Refusal> {
             #[cfg(unix)]
             if let (Ok(file), Some(like)) = (&made, &like) {
                 // Set despite the umask: every user who may write to the ledger must be able to lock it.
-                use std::os::unix::fs::{MetadataExt, PermissionsExt};
-                let _ = file.set_permissions(std::fs::Permissions::from_mode(like.mode() & 0o666));
+                let _ = file.set_permissions(std::os::unix::fs::PermissionsExt::from_mode(mode(like)));
             }
             made
         }
         opened => opened,
     };
     checked(path, opened)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::fs;
+
+    #[test]
+    fn a_refusal_says_what_failed_and_what_to_do() {
+        let write = "set STM_PKCS11_LEDGER to a path that this user can write to";
+        let permit = "let this user write to the file and its directory, or set STM_PKCS11_LEDGER to another path";
+        for (kind, remedy) in [
+            (io::ErrorKind::PermissionDenied, permit),
+            (io::ErrorKind::ReadOnlyFilesystem, permit),
+            (io::ErrorKind::StorageFull, "free space on its disk"),
+            (io::ErrorKind::QuotaExceeded, "free space on its disk"),
+            (io::ErrorKind::NotADirectory, write),
+        ] {
+            let error = io::Error::from(kind);
+            let refusal = Refusal::io("l cannot be written", &error);
+            assert_eq!((refusal.cause(), refusal.remedy()), (&*format!("l cannot be written ({error})"), remedy));
+            assert_eq!(refusal.to_string(), format!("l cannot be written ({error}); {remedy}"));
+        }
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn only_a_regular_file_is_opened_and_a_missing_one_is_none() {
+        let folder = tempfile::tempdir().unwrap();
+        let place = |name: &str| folder.path().join(name);
+        let ledger = place("ledger");
+        fs::write(&ledger, "").unwrap();
+        fs::create_dir(place("directory")).unwrap();
+        std::os::unix::fs::symlink(&ledger, place("link")).unwrap();
+        let said = |path: &str, opened: Result<Option<File>, Refusal>| match opened {
+            Ok(Some(_)) => "opened".to_owned(),
+            Ok(None) => "none".to_owned(),
+            Err(refusal) => refusal.cause().replace(&place(path).display().to_string(), "it"),
+        };
+        let blocked = "it cannot be opened (Not a directory (os error 20))";
+        for (path, appended, seen, locked) in [
+            ("ledger", "opened", "opened", "opened"),
+            ("none", "none", "none", "opened"),
+            ("link", "it is a symbolic link", "it is a symbolic link", "it is a symbolic link"),
+            ("directory", "it is a directory", "it is not a regular file", "it is a directory"),
+            ("ledger/below", blocked, blocked, blocked),
+        ] {
+            assert_eq!(said(path, append(&place(path))), appended, "{path}");
+            assert_eq!(said(path, read(&place(path))), seen, "{path}");
+            assert_eq!(said(path, lock(&place(path), &ledger).map(Some)), locked, "{path}");
+        }
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn all_who_may_write_to_the_ledger_may_lock_it_and_nobody_else() {
+        use std::os::unix::fs::PermissionsExt;
+        let folder = tempfile::tempdir().unwrap();
+        let (ledger, path) = (folder.path().join("ledger"), folder.path().join("ledger.lock"));
+        let made = || {
+            let mode = lock(&path, &ledger).unwrap().metadata().unwrap().permissions().mode();
+            fs::remove_file(&path).unwrap();
+            mode & 0o7777
+        };
+        assert_eq!(made(), 0o600, "before there is a ledger");
+        fs::write(&ledger, "").unwrap();
+        for (mode, expected) in [(0o600, 0o600), (0o664, 0o664), (0o755, 0o644), (0o666, 0o666)] {
+            fs::set_permissions(&ledger, PermissionsExt::from_mode(mode)).unwrap();
+            assert_eq!(made(), expected, "{mode:o}");
+        }
+    }
 }

@@ -95,8 +95,7 @@ impl Reuse {
     pub fn find(&self, subject: &Subject<'_>, state: &str) -> Option<Kept> {
         let path = self.place(subject);
         match read(&path) {
-            Ok(kept) => (self.is_young(kept.made) && kept.is_of(subject) && kept.state == state).then_some(kept),
-            Err(error) if error.kind() == io::ErrorKind::NotFound => None,
+            Ok(kept) => kept.filter(|kept| self.is_recent(kept) && kept.is_of(subject) && kept.state == state),
             Err(error) => {
                 log::debug!("the kept signature {} is not used: {error}", path.display());
                 None
@@ -105,8 +104,12 @@ impl Reuse {
     }
 
     /// A time in the future is not accepted.
-    fn is_young(&self, made: u64) -> bool {
-        now().checked_sub(made).is_some_and(|age| age < self.lifetime.as_secs())
+    fn is_recent(&self, kept: &Kept) -> bool {
+        now().checked_sub(kept.made).is_some_and(|age| self.is_young(Duration::from_secs(age)))
+    }
+
+    fn is_young(&self, age: Duration) -> bool {
+        age < self.lifetime
     }
 
     /// Stores a verified signature.
@@ -148,7 +151,7 @@ impl Reuse {
             let ours =
                 name.len() == 64 && name.to_str().is_some_and(|name| name.bytes().all(|byte| byte.is_ascii_hexdigit()));
             let age = entry.metadata().and_then(|meta| meta.modified()).ok().and_then(|time| time.elapsed().ok());
-            if ours && age.is_some_and(|age| age > self.lifetime) {
+            if ours && age.is_some_and(|age| !self.is_young(age)) {
                 let _ = fs::remove_file(entry.path());
             }
         }
@@ -163,10 +166,10 @@ impl Kept {
     }
 }
 
-fn read(path: &Path) -> io::Result<Kept> {
-    let Some(file) = super::open::read(path).map_err(|refusal| io::Error::other(refusal.cause().to_owned()))? else {
-        return Err(io::ErrorKind::NotFound.into());
-    };
+/// `None` if there is no such file.
+fn read(path: &Path) -> io::Result<Option<Kept>> {
+    let opened = super::open::read(path).map_err(|refusal| io::Error::other(refusal.cause().to_owned()));
+    let Some(file) = opened? else { return Ok(None) };
     let meta = file.metadata()?;
     #[cfg(unix)]
     {
@@ -180,7 +183,7 @@ fn read(path: &Path) -> io::Result<Kept> {
     }
     let mut bytes = Vec::new();
     file.take(LONGEST).read_to_end(&mut bytes)?;
-    Ok(serde_json::from_slice(&bytes)?)
+    Ok(Some(serde_json::from_slice(&bytes)?))
 }
 
 #[cfg(test)]
@@ -232,14 +235,16 @@ mod tests {
             assert_eq!(reuse.find(&SUBJECT, "s"), None, "{made}");
         }
         let moved = Kept { keypair_id: "2".into(), ..good.clone() };
-        for content in
-            [serde_json::to_vec(&moved).unwrap(), b"{".to_vec(), Vec::new(), vec![b' '; LONGEST as usize + 1]]
-        {
+        let text = serde_json::to_vec(&good).unwrap();
+        let padded = |length: u64| [&*text, &vec![b' '; length as usize - text.len()]].concat();
+        for content in [serde_json::to_vec(&moved).unwrap(), b"{".to_vec(), Vec::new(), padded(LONGEST + 1)] {
             fs::write(&path, content).unwrap();
             assert_eq!(reuse.find(&SUBJECT, "s"), None);
         }
-        fs::write(&path, serde_json::to_vec(&good).unwrap()).unwrap();
-        assert_eq!(reuse.find(&SUBJECT, "s"), Some(good));
+        for content in [&text, &padded(LONGEST)] {
+            fs::write(&path, content).unwrap();
+            assert_eq!(reuse.find(&SUBJECT, "s").as_ref(), Some(&good));
+        }
     }
 
     #[cfg(unix)]
@@ -264,12 +269,14 @@ mod tests {
     fn old_files_are_removed_and_those_of_others_are_not() {
         let (_folder, reuse) = reuse();
         make_folder(&reuse.folder).unwrap();
-        let (old, foreign) = (reuse.folder.join("ab".repeat(32)), reuse.folder.join("notes"));
+        let old = reuse.folder.join("ab".repeat(32));
+        let foreign = ["notes", "abcd", &"n".repeat(64)].map(|name| reuse.folder.join(name));
         let past = SystemTime::now() - Duration::from_secs(120);
-        for path in [&old, &foreign] {
+        for path in foreign.iter().chain([&old]) {
             fs::File::create(path).unwrap().set_modified(past).unwrap();
         }
         reuse.keep(&SUBJECT, "s", b"signature", None);
-        assert!(!old.exists() && foreign.exists() && reuse.find(&SUBJECT, "s").is_some());
+        assert!(!old.exists() && reuse.find(&SUBJECT, "s").is_some());
+        assert!(foreign.iter().all(|path| path.exists()));
     }
 }

@@ -80,9 +80,6 @@ impl Walk {
         let day = line.time.get(..10).unwrap_or_default().to_owned();
         let Some(last) = &self.last else {
             self.findings.spent = line.spent.clone();
-            if line.line == Kind::Request {
-                self.open.insert(line.n, line.spent.date.clone());
-            }
             return;
         };
         let mut spent = last.spent.clone();
@@ -131,6 +128,7 @@ pub fn verify(ledger: &LedgerFile, noted: Option<&str>) -> Result<Findings, Refu
 
 #[cfg(test)]
 mod tests {
+    use super::super::draft::Draft;
     use super::super::{Ending, Ledger, Subject};
     use super::*;
     use crate::config::LedgerSettings;
@@ -204,6 +202,38 @@ mod tests {
         fs::write(file.path(), &text[..text.trim_end().rfind('\n').unwrap() + 1]).unwrap();
         let findings = verify(&file, Some(&noted)).unwrap();
         assert_eq!((findings.has_noted, findings.problems.len()), (Some(false), 0));
+    }
+
+    #[test]
+    fn a_refused_request_of_a_file_that_is_stored_elsewhere_changes_the_totals_and_another_does_not() {
+        for (outcome, total, problem) in [
+            (Outcome::Refused, 4, None),
+            (Outcome::Signed, 5, None),
+            (Outcome::Signed, 4, Some("and the lines before it make")),
+        ] {
+            let folder = tempfile::tempdir().unwrap();
+            let file = ledger(folder.path());
+            let of = verify(&file, None).unwrap().unfinished[0].n;
+            let moved = folder.path().join("ledger.1");
+            fs::rename(file.path(), &moved).unwrap();
+            let draft = Draft::Completed { of, ending: &Ending::of(outcome), ms: 0 };
+            let decide = |spent: &mut Spent| {
+                let date = spent.date.clone();
+                (total..5).for_each(|_| spent.give_back(&date));
+                Ok::<_, ()>(())
+            };
+            file.append(&draft, decide).unwrap().unwrap();
+            let is_as_expected = |found: &Findings| match problem {
+                None => found.problems.is_empty(),
+                Some(problem) => found.problems.len() == 1 && found.problems[0].contains(problem),
+            };
+            let whole = verify(&file, None).unwrap();
+            assert!(is_as_expected(&whole) && whole.spent.total == total, "{whole:?}");
+            fs::remove_file(moved).unwrap();
+            let part = verify(&file, None).unwrap();
+            assert!(is_as_expected(&part) && part.spent.total == total, "{part:?}");
+            assert_eq!(part.notes, ["ledger line 1: the ledger begins before, in ledger.1, which is not here"]);
+        }
     }
 
     #[test]

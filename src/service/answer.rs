@@ -212,7 +212,10 @@ mod tests {
             ),
             (r#"{"errors":[],"message":"m"}"#, "m"),
             ("Invalid CORS request", "Invalid CORS request"),
+            (r#"{"error":{"code":"same","message":"same"}}"#, "same"),
             ("<html><body><h1>Log\nin</h1></body>", "Log in"),
+            (&format!("<p class=\"{}\">Log in", "x".repeat(2000)), "Log in"),
+            ("5 > 4", "5 > 4"),
             ("", ""),
         ] {
             assert_eq!(words(body.as_bytes()), expected, "{body}");
@@ -272,6 +275,69 @@ mod tests {
         for what in ["SM_API_KEY", "client certificate", "service user"] {
             assert!(unauthorized.contains(what), "{unauthorized}");
         }
+    }
+
+    #[test]
+    fn every_status_has_its_kind_and_its_fix() {
+        use Subject::{Creation, Keypair, List, Record, Sign};
+        for (subject, status, kind, fix) in [
+            (Sign, 400, Kind::BadRequest, ""),
+            (Sign, 422, Kind::BadRequest, ""),
+            (List, 401, Kind::Unauthorized, "check SM_API_KEY"),
+            (Sign, 402, Kind::Quota, "check the account's licence"),
+            (Sign, 403, Kind::NotPermitted, "check that this user may sign with the keypair"),
+            (Creation, 403, Kind::NotPermitted, "check that this user has a role that may create keypairs"),
+            (List, 403, Kind::NotPermitted, "check that this user has the role and the rights for it"),
+            (List, 404, Kind::NotFound, "check that SM_HOST is the right host"),
+            (Creation, 404, Kind::NotFound, "check that SM_HOST is the right host"),
+            (Keypair, 404, Kind::NotFound, "check the alias"),
+            (Sign, 404, Kind::NotFound, "check the alias"),
+            (Record, 404, Kind::NotFound, "check the signature's id"),
+            (Sign, 407, Kind::Unreachable, "the proxy requires authentication"),
+            (Sign, 408, Kind::Unavailable, "try again"),
+            (Creation, 409, Kind::Conflict, "choose an alias that is not in use"),
+            (Sign, 409, Kind::Conflict, "check the state of the keypair"),
+            (Sign, 413, Kind::TooLarge, ""),
+            (Sign, 429, Kind::RateLimited, "the service limits requests"),
+            (Sign, 500, Kind::Unavailable, "the service has a fault or is in maintenance"),
+            (Sign, 599, Kind::Unavailable, "the service has a fault or is in maintenance"),
+            (Sign, 300, Kind::BadAnswer, "the module follows no redirect"),
+            (Sign, 399, Kind::BadAnswer, "the module follows no redirect"),
+            (Sign, 418, Kind::BadAnswer, ""),
+        ] {
+            let failure = failure(subject, "x", status, "", "", b"{}");
+            assert_eq!((failure.kind, failure.status), (kind, Some(status)), "{status} {subject:?}");
+            let is_right = if fix.is_empty() { failure.remedy.is_empty() } else { failure.remedy.starts_with(fix) };
+            assert!(is_right, "{status} {subject:?}: {}", failure.remedy);
+        }
+    }
+
+    #[test]
+    fn a_missing_keypair_is_named_unless_the_service_says_more_or_has_a_fault() {
+        for (status, message, kind) in [
+            (400, "No keypair found", Kind::NotFound),
+            (499, "keypair not present", Kind::NotFound),
+            (403, "Keypair not present: it is offline", Kind::Offline),
+            (500, "no keypair found", Kind::Unavailable),
+        ] {
+            assert_eq!(of(status, message).kind, kind, "{status} {message}");
+        }
+        let record = failure(Subject::Record, "x", 400, "", "", b"no keypair found");
+        assert_eq!(record.kind, Kind::BadRequest);
+    }
+
+    #[test]
+    fn a_web_page_is_known_by_its_type_or_its_text_and_a_service_in_maintenance_may_send_one() {
+        let remedy = |status, content_type, body: &[u8]| {
+            let failure = failure(Subject::Sign, "x", status, content_type, "", body);
+            assert_eq!(failure.status, None);
+            failure.remedy
+        };
+        let page = "this is a web page and not the service's answer: check SM_HOST and the proxy";
+        assert_eq!(remedy(403, "text/html; charset=utf-8", b"Please log in"), page);
+        assert_eq!(remedy(403, "text/plain", b" <html>Please log in"), page);
+        let fault = "the service has a fault or is in maintenance: try later";
+        assert_eq!(remedy(503, "text/html", b"<html>Maintenance"), fault);
     }
 
     #[test]

@@ -117,7 +117,7 @@ impl Reader<'_> {
     }
 
     fn length(&mut self, first: u8) -> Option<usize> {
-        if first < 0x80 {
+        if first & 0x80 == 0 {
             return Some(usize::from(first));
         }
         let (digits, rest) = self.rest.split_at_checked(usize::from(first & 0x7f))?;
@@ -164,5 +164,82 @@ fn write(element: &Element) -> Vec<u8> {
     match element {
         Element::Primitive(tag, content) => der::element(*tag, content),
         Element::Constructed(tag, parts) => der::element(*tag, &parts.iter().flat_map(write).collect::<Vec<_>>()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const NUMBER: &[u8] = &[0x02, 1, 5];
+
+    fn sequence(content: &[u8]) -> Vec<u8> {
+        der::element(SEQUENCE, content)
+    }
+
+    /// The same with an indefinite length.
+    fn open_sequence(content: &[u8]) -> Vec<u8> {
+        [&[SEQUENCE, 0x80], content, &[0, 0]].concat()
+    }
+
+    /// A `ContentInfo` with this structure in its octet string.
+    fn info(structure: &[u8]) -> Vec<u8> {
+        let wrapped = der::element(0xa0, &der::element(OCTET_STRING, structure));
+        sequence(&[&der::element(OBJECT_IDENTIFIER, &[42]), &wrapped[..]].concat())
+    }
+
+    fn bytes(file: &[u8]) -> Option<Vec<u8>> {
+        to_der(file).map(|der| der.bytes.into_owned())
+    }
+
+    #[test]
+    fn a_file_keeps_its_mac_if_it_has_one_and_what_the_mac_protects_was_der() {
+        let (der, ber, mac) = (info(&sequence(NUMBER)), info(&open_sequence(NUMBER)), sequence(NUMBER));
+        let torn = info(&[&open_sequence(NUMBER), NUMBER].concat());
+        for (make, content, mac, without_mac) in [
+            (sequence as fn(&[u8]) -> Vec<u8>, &der, &mac[..], false),
+            (sequence, &der, &[], true),
+            (open_sequence, &der, &mac, false),
+            (open_sequence, &der, &[], true),
+            (open_sequence, &ber, &mac, true),
+            (open_sequence, &torn, &mac, false),
+        ] {
+            let file = make(&[NUMBER, content, mac].concat());
+            let found = to_der(&file).unwrap();
+            assert_eq!((found.without_mac, found.behind), (without_mac, 0), "{file:?}");
+            let kept = if without_mac { &[] } else { mac };
+            let content = if *content == ber { &der } else { content };
+            assert_eq!(found.bytes, sequence(&[NUMBER, content, kept].concat()));
+        }
+    }
+
+    #[test]
+    fn a_length_that_is_longer_than_necessary_is_made_short() {
+        let long = [7; 0x80];
+        let der = der::element(OCTET_STRING, &long);
+        assert_eq!(bytes(&sequence(&der)), Some(sequence(&der)));
+        assert!(matches!(to_der(&sequence(&der)).unwrap().bytes, Cow::Borrowed(_)), "it is DER already");
+        let wide = [&[OCTET_STRING, 0x82, 0, 0x80][..], &long].concat();
+        assert_eq!(bytes(&sequence(&wide)), Some(sequence(&der)));
+        assert_eq!(bytes(&[SEQUENCE, 0x81, 3, 2, 1, 5]), Some(sequence(NUMBER)));
+    }
+
+    #[test]
+    fn nesting_has_an_end_and_long_tags_are_refused() {
+        let nested = |levels: usize, make: fn(&[u8]) -> Vec<u8>| (0..levels).fold(Vec::new(), |inner, _| make(&inner));
+        for make in [sequence, open_sequence] {
+            assert_eq!(bytes(&nested(DEEPEST, make)), Some(nested(DEEPEST, sequence)));
+            assert_eq!(bytes(&nested(DEEPEST + 1, make)), None);
+        }
+        assert_eq!(bytes(&[0x3f, 0]), None);
+    }
+
+    #[test]
+    fn nesting_has_an_end_in_octet_strings_as_well() {
+        for (levels, is_changed) in [(DEEPEST / 2, true), (DEEPEST + 2, false)] {
+            let content = (0..levels).fold(open_sequence(NUMBER), |inner, _| sequence(&info(&inner)));
+            let file = open_sequence(&[NUMBER, &info(&content), &sequence(NUMBER)].concat());
+            assert_eq!(to_der(&file).unwrap().without_mac, is_changed, "{levels}");
+        }
     }
 }

@@ -134,7 +134,10 @@ fn length(texts: &[&String]) -> usize {
 
 #[cfg(test)]
 mod tests {
+    use super::super::chains::Chains;
+    use super::super::model;
     use super::*;
+    use serde_json::json;
 
     #[test]
     fn pages_of_usual_length_are_read_side_by_side_and_long_ones_are_not() {
@@ -174,6 +177,26 @@ mod tests {
             permits.pop();
             assert!(budget.request().await.is_some());
         });
+    }
+
+    #[test]
+    fn what_is_kept_is_the_length_of_its_parts() {
+        let read = |value: serde_json::Value| {
+            let value = value.to_string();
+            model::keypair(&serde_json::from_str(&value).unwrap(), &mut Chains::new()).unwrap()
+        };
+        let mut keypair = read(json!({
+            "id": "1", "alias": "two", "key_alg": "RSA", "key_type": "TEST", "key_storage": "DISK", "key_status": "ONLINE",
+            "certificates": [{
+                "id": "12", "alias": "345", "cert": "MAA=", "certificate_status": "ACTIVE", "valid_from": "2024",
+                "valid_to": "2026-01-01",
+            }],
+        }));
+        let certificate = size_of::<KeypairCertificate>() + (2 + 3 + 6 + 4 + 10) + 2;
+        assert_eq!(keypair.certificates[0].kept(), certificate);
+        keypair.public_key = Some(vec![0; 7]);
+        assert_eq!(keypair.kept(), size_of::<Keypair>() + (1 + 3 + 3 + 4 + 4 + 6) + 7 + certificate);
+        assert_eq!((0u64, keypair.certificates.remove(0)).kept(), size_of::<u64>() + certificate);
     }
 
     #[test]

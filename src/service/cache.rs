@@ -295,6 +295,7 @@ fn name(kind: &str, name: &str) -> String {
 
 #[cfg(test)]
 mod tests {
+    use super::super::dialect::Dialect;
     use super::super::model::{Given, KeypairCertificate};
     use super::*;
 
@@ -362,6 +363,51 @@ mod tests {
         assert!(cache.find(Wanted::Alias("a")).is_some());
         cache.store(Wanted::Alias("b"), &[keypair("2", "b", true)]);
         assert_eq!(cache.find(Wanted::Alias("b")), None);
+    }
+
+    #[test]
+    fn a_name_that_a_dynamic_keypair_shares_is_not_kept() {
+        let folder = tempfile::tempdir().unwrap();
+        let cache = cache(folder.path(), LONG);
+        cache.store(Wanted::Alias("a"), &[keypair("1", "a", false), keypair("2", "a", true)]);
+        assert_eq!(cache.find(Wanted::Alias("a")), None);
+    }
+
+    #[test]
+    fn a_list_is_incomplete_once_a_keypair_was_created_and_its_keypairs_are_known() {
+        let folder = tempfile::tempdir().unwrap();
+        let cache = cache(folder.path(), LONG);
+        let one = [keypair("1", "a", false)];
+        cache.store(Wanted::All, &one);
+        cache.store(Wanted::Id("1"), &one);
+        cache.outdate_list();
+        assert_eq!((found(&cache, Wanted::All), found(&cache, Wanted::Alias("a"))), (None, Some(one.to_vec())));
+    }
+
+    #[test]
+    fn each_search_has_a_lock_of_its_own_and_without_a_cache_there_is_none() {
+        let folder = tempfile::tempdir().unwrap();
+        let cache = cache(folder.path(), LONG);
+        let name = |wanted| {
+            let path = cache.lock_path(wanted).unwrap();
+            assert_eq!(path.parent(), Some(folder.path()));
+            path.file_name().unwrap().to_str().unwrap().to_owned()
+        };
+        assert_eq!(name(Wanted::All), "list.lock");
+        assert_eq!(name(Wanted::Alias("a")), format!("{}.lock", super::name("alias", "a")));
+        assert_eq!(name(Wanted::Id("a")), format!("{}.lock", super::name("id", "a")));
+        assert_eq!(Cache { place: None, ..cache }.lock_path(Wanted::All), None);
+    }
+
+    #[test]
+    fn what_was_learned_about_the_service_is_known_to_the_next_process() {
+        let folder = tempfile::tempdir().unwrap();
+        let cache = || cache(folder.path(), LONG);
+        assert_eq!(cache().dialect(), None);
+        let dialect = Dialect::default();
+        dialect.name_account();
+        cache().store_dialect(dialect.learned());
+        assert_eq!(cache().dialect(), Some(dialect.learned()));
     }
 
     #[test]

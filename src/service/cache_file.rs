@@ -74,7 +74,7 @@ pub fn read(path: &Path, identity: &str, longest: u64, lifetime: Duration) -> io
         return Err(io::Error::other("it does not belong to this user alone"));
     }
     let mut bytes = Vec::with_capacity(meta.len() as usize + 1);
-    Read::by_ref(&mut file).take(longest + 1).read_to_end(&mut bytes)?;
+    Read::by_ref(&mut file).take(longest).read_to_end(&mut bytes)?;
     let damaged = || io::Error::other("it is damaged or of another version");
     let text = String::from_utf8(bytes).map_err(|_| damaged())?;
     let (whose, body) = text.strip_prefix(HEAD).and_then(|rest| rest.split_once('\n')).ok_or_else(damaged)?;
@@ -86,12 +86,16 @@ pub fn read(path: &Path, identity: &str, longest: u64, lifetime: Duration) -> io
     if checksum != checksum_of(owner, written, body) {
         return Err(damaged());
     }
-    // A time in the future is accepted only within the lifetime.
-    if owner != identity || u128::from(now().abs_diff(written)) > lifetime.as_millis() {
+    if owner != identity || !is_fresh(written, now(), lifetime) {
         return Ok(None);
     }
     let body = text.len() - body.len();
     Ok(Some(Content { text, body, written }))
+}
+
+/// A time in the future is accepted only within the lifetime.
+fn is_fresh(written: u64, now: u64, lifetime: Duration) -> bool {
+    u128::from(now.abs_diff(written)) <= lifetime.as_millis()
 }
 
 /// Writes a whole file or nothing, and replaces only files of ours.
@@ -104,19 +108,14 @@ pub fn write(path: &Path, identity: &str, body: &impl Serialize) -> io::Result<(
     let content = framed(identity, now(), &serde_json::to_string(body)?);
     let mut file = tempfile::Builder::new().prefix(".stm-pkcs11-").tempfile_in(folder)?;
     file.write_all(content.as_bytes())?;
-    let foreign = || io::Error::new(ErrorKind::AlreadyExists, "it was not written by this module, and is left alone");
-    let file = match look(path) {
-        Found::Foreign => return Err(foreign()),
-        Found::Ours => file,
-        Found::Nothing => match file.persist_noclobber(path) {
-            Ok(_) => return Ok(()),
-            Err(failed) if failed.error.kind() == ErrorKind::AlreadyExists && look(path) == Found::Foreign => {
-                return Err(foreign());
-            }
-            // Another process was faster, or this file system cannot rename without replacing.
-            Err(failed) => failed.file,
-        },
+    let file = match file.persist_noclobber(path) {
+        Ok(_) => return Ok(()),
+        // There is a file, or this file system cannot rename without replacing.
+        Err(failed) => failed.file,
     };
+    if look(path) == Found::Foreign {
+        return Err(io::Error::new(ErrorKind::AlreadyExists, "it was not written by this module, and is left alone"));
+    }
     file.persist(path).map(drop).map_err(|failed| failed.error)
 }
 
@@ -158,13 +157,88 @@ pub fn options() -> OpenOptions {
 }
 
 /// Whether only this user can have written it.
-#[cfg(unix)]
 fn is_private(meta: &std::fs::Metadata) -> bool {
-    use std::os::unix::fs::MetadataExt;
-    meta.mode() & 0o022 == 0 && meta.uid() == crate::host::user()
+    #[cfg(unix)]
+    {
+        use std::os::unix::fs::MetadataExt;
+        meta.mode() & 0o022 == 0 && meta.uid() == crate::host::user()
+    }
+    #[cfg(not(unix))]
+    {
+        let _ = meta;
+        true
+    }
 }
 
-#[cfg(not(unix))]
-fn is_private(_: &std::fs::Metadata) -> bool {
-    true
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::fs;
+
+    const LONG: Duration = Duration::from_secs(600);
+
+    /// The body of a file, or why it is not read.
+    fn said(path: &Path, longest: u64) -> Result<Option<String>, String> {
+        let content = read(path, "one", longest, LONG).map_err(|error| error.to_string())?;
+        Ok(content.map(|content| content.body().to_owned()))
+    }
+
+    #[test]
+    fn a_missing_file_is_none_and_one_that_cannot_be_a_cache_is_an_error() {
+        let folder = tempfile::tempdir().unwrap();
+        let (path, directory) = (folder.path().join("file"), folder.path().join("directory"));
+        assert_eq!(said(&path, 1000), Ok(None));
+        let other = Err("it is not a file of a length that is read for this".to_owned());
+        fs::create_dir(&directory).unwrap();
+        assert_eq!(said(&directory, u64::MAX), other);
+        write(&path, "one", &7).unwrap();
+        let length = fs::metadata(&path).unwrap().len();
+        assert_eq!(said(&path, length), Ok(Some("7".to_owned())));
+        assert_eq!(said(&path, length - 1), other);
+        #[cfg(unix)]
+        {
+            let link = folder.path().join("link");
+            std::os::unix::fs::symlink(&path, &link).unwrap();
+            assert!(said(&link, 1000).unwrap_err().contains("symbolic link"));
+        }
+    }
+
+    #[test]
+    fn a_file_is_fresh_for_its_lifetime() {
+        let lifetime = Duration::from_millis(100);
+        for (written, expected) in [(899, false), (900, true), (1000, true), (1100, true), (1101, false)] {
+            assert_eq!(is_fresh(written, 1000, lifetime), expected, "{written}");
+        }
+    }
+
+    #[test]
+    fn only_our_own_file_is_replaced_or_removed() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("file");
+        assert!(!remove(&path), "there is none");
+        write(&path, "one", &7).unwrap();
+        write(&path, "one", &8).unwrap();
+        assert_eq!(said(&path, 1000), Ok(Some("8".to_owned())));
+        assert!(remove(&path) && !path.exists());
+        fs::write(&path, "a diary").unwrap();
+        let refused = write(&path, "one", &7).unwrap_err().to_string();
+        assert_eq!(refused, "it was not written by this module, and is left alone");
+        assert!(!remove(&path));
+        assert_eq!(fs::read(&path).unwrap(), b"a diary");
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn nothing_is_read_from_a_pipe() {
+        use std::io::Read;
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("pipe");
+        assert!(std::process::Command::new("mkfifo").arg(&path).status().unwrap().success());
+        let mut pipe = OpenOptions::new().read(true).write(true).open(&path).unwrap();
+        pipe.write_all(OURS).unwrap();
+        assert_eq!(look(&path), Found::Foreign);
+        let mut head = [0; OURS.len()];
+        pipe.read_exact(&mut head).unwrap();
+        assert_eq!(head, *OURS);
+    }
 }

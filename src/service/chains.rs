@@ -64,6 +64,15 @@ mod tests {
     use serde_json::json;
 
     #[test]
+    fn the_chains_of_a_list_have_a_limit() {
+        let (two, one) = ("MAE=", "MA==");
+        let mut chains = Chains { size: MOST_CHAINS - two.len() - 2, ..Chains::default() };
+        assert_eq!(chains.decoded(two).as_deref(), Some(&b"0\x01"[..]), "it just fits");
+        assert_eq!(chains.decoded(one), None);
+        assert!(chains.decoded(two).is_some(), "it is known");
+    }
+
+    #[test]
     fn chains_are_decoded_once_and_shared() {
         let value = json!({"cert": "MA==", "chain": [{"cert_type": "root", "blob": "MAE="}, {"blob": "%"}, null]});
         let value = value.to_string();

@@ -75,6 +75,10 @@ impl Connections {
 
     /// A free connection, or a new one. Shares one in use if [`MOST`] exist, or if none can be opened.
     pub fn take(&self) -> Result<Taken<'_>, Failure> {
+        self.take_or(|| self.make())
+    }
+
+    fn take_or(&self, make: impl FnOnce() -> Result<Connection, Failure>) -> Result<Taken<'_>, Failure> {
         let taken = |connection, alone| Taken { connections: self, connection, alone };
         {
             let mut state = self.state.lock();
@@ -88,7 +92,7 @@ impl Connections {
             }
             state.made += 1;
         }
-        let made = self.make();
+        let made = make();
         let mut state = self.state.lock();
         match made {
             Ok(connection) => {
@@ -197,5 +201,63 @@ impl Drop for Taken<'_> {
         if self.alone {
             self.connections.state.lock().free.push(Arc::clone(&self.connection));
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::credentials::Credentials;
+    use super::*;
+    use crate::config::{Sources, load_from};
+
+    fn connections() -> Connections {
+        let settings = &load_from(Sources::new(None, Default::default())).tokens[0];
+        Connections::new(Dialer::new(settings, &Credentials::new(settings, None)).unwrap())
+    }
+
+    fn is_same(one: &Taken<'_>, other: &Taken<'_>) -> bool {
+        Arc::ptr_eq(&one.connection, &other.connection)
+    }
+
+    #[test]
+    fn each_request_has_a_connection_of_its_own_until_there_are_too_many() {
+        let connections = connections();
+        let (one, other) = (connections.take().unwrap(), connections.take().unwrap());
+        assert!(!is_same(&one, &other) && one.alone && other.alone);
+        connections.state.lock().made = MOST;
+        let shared: Vec<_> = (0..4).map(|_| connections.take().unwrap()).collect();
+        assert!(shared.iter().all(|taken| !taken.alone));
+        let of_one: Vec<_> = shared.iter().map(|taken| is_same(taken, &one)).collect();
+        assert!(of_one == [true, false, true, false] || of_one == [false, true, false, true], "in turn: {of_one:?}");
+        drop(shared);
+        assert_eq!(connections.state.lock().free.len(), 0, "both are in use");
+        let last = Arc::clone(&other.connection);
+        drop((one, other));
+        assert!(Arc::ptr_eq(&connections.take().unwrap().connection, &last), "the most recently used first");
+    }
+
+    #[test]
+    fn a_connection_that_cannot_be_made_uses_up_no_place() {
+        let connections = connections();
+        let fail = || Err(Failure::new(Kind::Resources, "no event loop", ""));
+        for _ in 0..=MOST {
+            assert_eq!(connections.take_or(fail).err().expect("there is none to share").to_string(), "no event loop");
+        }
+        let one = connections.take().unwrap();
+        assert!(one.alone);
+        let other = connections.take_or(fail).unwrap();
+        assert!(is_same(&one, &other) && !other.alone);
+        assert_eq!(connections.state.lock().made, 1);
+    }
+
+    #[test]
+    fn an_early_connection_is_that_of_the_next_request_and_is_driven_until_then() {
+        let connections = connections();
+        assert!(!connections.drive_early(), "there is none");
+        connections.open_early(Url::parse("https://127.0.0.1:1/").unwrap()).unwrap();
+        assert!(connections.take().unwrap().early().is_connecting());
+        assert!(connections.drive_early());
+        connections.forget_early();
+        assert!(!connections.drive_early());
     }
 }

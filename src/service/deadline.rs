@@ -73,6 +73,12 @@ mod tests {
     }
 
     #[test]
+    fn half_of_a_deadline_leaves_half_of_the_time() {
+        let half = Deadline::after(Duration::from_secs(10_000)).half();
+        assert!((Duration::from_secs(4_000)..=Duration::from_secs(5_000)).contains(&half.left()), "{half:?}");
+    }
+
+    #[test]
     fn what_used_the_time_is_named() {
         let deadline = Deadline::after(Duration::from_secs(2));
         assert_eq!(deadline.passed("no answer").cause, "no answer within 2 s");

@@ -120,6 +120,40 @@ mod tests {
         assert_eq!(excess(&file(&[9, 0x27, 0xc0])), None);
         assert_eq!(excess(&file(&[0x7f, 0xff, 0xff, 0xff])), Some(Excess::Rounds(0x7fff_ffff)));
         assert_eq!(excess(&file(&[0x7f; 12])), Some(Excess::Rounds(u64::MAX)));
+        let most = |more: u64| (MOST_ROUNDS + more).to_be_bytes();
+        assert_eq!(excess(&file(&most(0))), None);
+        assert_eq!(excess(&file(&most(1))), Some(Excess::Rounds(MOST_ROUNDS + 1)));
+    }
+
+    #[test]
+    fn only_numbers_where_a_derivation_has_them_are_a_cost() {
+        let (salt, many) = (element(0x04, &[1; 8]), element(0x02, &[0x7f; 8]));
+        let cost = [&salt[..], &many].concat();
+        assert!(excess(&cost).is_some());
+        for harmless in [
+            [element(0x02, &[3]), many.clone()].concat(),
+            [crate::der::element(0x04, &[1; LONGEST_SALT + 1]), many].concat(),
+            [&salt[..], &element(0x0c, &[0x7f; 8])].concat(),
+            [&salt[..], &element(0x82, &[0x7f; 8])].concat(),
+            element(0x04, &cost),
+            element(0x0c, &element(0x30, &cost)),
+        ] {
+            assert_eq!(excess(&harmless), None, "{harmless:x?}");
+        }
+        assert_eq!(excess(&crate::der::element(0x04, &element(0x30, &cost))), excess(&cost));
+        let parameters =
+            [&salt[..], &element(0x02, &[0x10, 0, 0]), &element(0x02, &[8]), &element(0x02, &[1])].concat();
+        let after = |tag| [element(tag, &SCRYPT), element(0x30, &parameters)].concat();
+        assert_eq!(excess(&after(0x06)), Some(Excess::Scrypt { n: 1 << 20, r: 8, p: 1 }));
+        assert_eq!(excess(&after(0x04)), None, "it is not an identifier");
+    }
+
+    #[test]
+    fn what_is_nested_too_deep_is_not_looked_at() {
+        let cost = [element(0x04, &[1; 8]), element(0x02, &[0x7f; 8])].concat();
+        let nested = |levels| (0..levels).fold(cost.clone(), |inner, _| element(0x30, &inner));
+        assert!(excess(&nested(DEEPEST - 1)).is_some());
+        assert_eq!(excess(&nested(DEEPEST)), None);
     }
 
     #[test]

@@ -47,7 +47,7 @@ impl Dialect {
 
     /// The index in [`LIMITS`] to begin at.
     pub fn limit(&self) -> usize {
-        usize::from(self.limit.load(Relaxed)).min(LIMITS.len() - 1)
+        self.limit.load(Relaxed).into()
     }
 
     /// The service refused everything before this index of [`LIMITS`] with `refusal`, and accepted this.
@@ -120,6 +120,19 @@ mod tests {
         let other = Dialect::default();
         other.recall(Learned { limit: 200, ..dialect.learned() });
         assert_eq!(other.learned(), dialect.learned());
+        let another = Dialect::default();
+        another.begin_at(7, &refusal(400));
+        assert_eq!(LIMITS[another.limit()], None, "there is no further one");
+    }
+
+    #[test]
+    fn what_was_learned_is_recalled_by_another_process() {
+        let dialect = Dialect::default();
+        dialect.name_account();
+        assert!(dialect.account() && dialect.learned() != Learned::default());
+        let other = Dialect::default();
+        other.recall(dialect.learned());
+        assert_eq!((other.account(), other.filters(), other.limit()), (true, true, 0));
     }
 
     #[test]

@@ -16,6 +16,7 @@ use crate::lock::Mutex;
 use crate::pattern;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Instant;
 
 /// What is known of the keypairs of one account.
 pub struct Directory {
@@ -79,10 +80,10 @@ impl Directory {
             }
             self.recall(&cache);
             let found = self.ask(wanted, deadline).inspect_err(|failure| {
-                let silent = self.lines.stats.last_answer.lock().is_none_or(|answer| answer < deadline.begun());
+                let silent = is_silent(*self.lines.stats.last_answer.lock(), deadline.begun());
                 self.refused.note(failure, matches!(wanted, Wanted::Id(_)), silent);
             })?;
-            if !(wanted == Wanted::All && self.list_is_short()) {
+            if may_be_kept(wanted, self.list_is_short()) {
                 self.keep(&cache, wanted, &found);
             }
             self.remember(&cache);
@@ -127,7 +128,7 @@ impl Directory {
                 let lookup = self.lines.run(deadline, async |line| listing::by_alias(&line, alias).await)?;
                 *self.similar.lock() = lookup.similar.map(|similar| (alias.to_owned(), similar));
                 // The service needed the whole list for this: store it, so that the next process need not ask.
-                if let Some(listing) = lookup.listing.filter(|listing| !listing.short) {
+                if let Some(listing) = lookup.listing.filter(|listing| may_be_kept(Wanted::All, listing.short)) {
                     self.keep(&self.cache(), Wanted::All, &listing.keypairs);
                 }
                 Ok(lookup.found)
@@ -261,5 +262,135 @@ impl Directory {
     /// Whether the service has refused the credentials, or was away, a moment ago.
     pub fn is_refused(&self) -> bool {
         self.refused.still().is_err()
+    }
+}
+
+/// Whether a search's result may be stored. A short list would hide keypairs; a single one says nothing about others.
+fn may_be_kept(wanted: Wanted<'_>, list_is_short: bool) -> bool {
+    wanted != Wanted::All || !list_is_short
+}
+
+/// Whether the service has answered no request since this call began.
+fn is_silent(last_answer: Option<Instant>, begun: Instant) -> bool {
+    last_answer.is_none_or(|answer| answer < begun)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::chains::Chains;
+    use super::super::failure::{Failure, Kind};
+    use super::super::model;
+    use super::*;
+    use crate::config::{CacheMode, Sources, load_from};
+    use std::path::Path;
+    use std::time::Duration;
+
+    /// Of a service that is not there, with its cache in `folder`.
+    fn directory(folder: &Path) -> Directory {
+        let sources = Sources::new(Some("SM_HOST=https://127.0.0.1:1;SM_API_KEY=k"), Default::default());
+        let mut settings = Arc::into_inner(load_from(sources).tokens.remove(0)).unwrap();
+        settings.cache_dir = Some(folder.to_owned());
+        settings.cache = CacheMode::For(Duration::from_secs(600));
+        let settings = Arc::new(settings);
+        Directory::new(Arc::clone(&settings), Arc::new(Lines::new(settings)))
+    }
+
+    fn keypair() -> Arc<Keypair> {
+        let value = r#"{"id": "1", "alias": "k", "certificates": []}"#;
+        let keypair = model::keypair(&serde_json::from_str(value).unwrap(), &mut Chains::new()).unwrap();
+        Arc::new(Keypair { key_problem: None, given: model::Given::All, ..keypair })
+    }
+
+    #[test]
+    fn a_short_list_is_not_kept_and_a_single_keypair_is() {
+        for (wanted, short, expected) in [
+            (Wanted::All, false, true),
+            (Wanted::All, true, false),
+            (Wanted::Alias("k"), true, true),
+            (Wanted::Id("1"), false, true),
+        ] {
+            assert_eq!(may_be_kept(wanted, short), expected, "{wanted:?} {short}");
+        }
+    }
+
+    #[test]
+    fn a_service_is_silent_until_it_answers_this_call() {
+        let begun = Instant::now();
+        let moment = Duration::from_millis(1);
+        for (last, expected) in
+            [(None, true), (begun.checked_sub(moment), true), (Some(begun), false), (Some(begun + moment), false)]
+        {
+            assert_eq!(is_silent(last, begun), expected, "{last:?}");
+        }
+    }
+
+    #[test]
+    fn what_another_process_asked_for_meanwhile_is_not_asked_for_again() {
+        let folder = tempfile::tempdir().unwrap();
+        let (directory, cache) = (directory(folder.path()), self::directory(folder.path()).cache());
+        let wanted = Wanted::Alias("k");
+        let soon = Instant::now() + Duration::from_secs(60);
+        let Flight::Own(Some(lock)) = flight::join(cache.lock_path(wanted).as_deref(), soon) else {
+            panic!("nobody else asks")
+        };
+        std::thread::scope(|scope| {
+            let waiting = scope.spawn(|| directory.keypairs(wanted, Deadline::after(Duration::from_secs(60))));
+            std::thread::sleep(Duration::from_millis(30));
+            cache.store(wanted, &[keypair()]);
+            drop(lock);
+            assert_eq!(waiting.join().unwrap(), Ok(vec![keypair()]));
+        });
+    }
+
+    #[test]
+    fn what_one_process_learned_the_next_one_recalls() {
+        let folder = tempfile::tempdir().unwrap();
+        let (one, other) = (directory(folder.path()), directory(folder.path()));
+        one.remember_dialect();
+        assert_eq!(other.cache().dialect(), None, "there is nothing to remember");
+        one.lines.dialect.name_account();
+        one.remember_dialect();
+        other.recall(&other.cache());
+        assert!(other.lines.dialect.account());
+    }
+
+    #[test]
+    fn a_new_keypair_outdates_misses_and_the_list() {
+        let folder = tempfile::tempdir().unwrap();
+        let directory = directory(folder.path());
+        let cache = directory.cache();
+        cache.store(Wanted::All, &[keypair()]);
+        let share = |found| {
+            let single_flight = Arc::clone(&directory.single_flight.lock());
+            single_flight.share(Key::All, Deadline::after(Duration::from_secs(60)), || Ok(found))
+        };
+        assert_eq!((share(Vec::new()), share(vec![keypair()])), (Ok(Vec::new()), Ok(Vec::new())));
+        directory.outdate();
+        assert_eq!((cache.find(Wanted::All), share(vec![keypair()])), (None, Ok(vec![keypair()])));
+    }
+
+    #[test]
+    fn a_similar_alias_is_that_of_the_last_search() {
+        let folder = tempfile::tempdir().unwrap();
+        let directory = directory(folder.path());
+        *directory.similar.lock() = Some(("KEY".into(), "key".into()));
+        directory.short.store(true, Ordering::Relaxed);
+        assert_eq!((directory.similar("KEY").as_deref(), directory.similar("other")), (Some("key"), None));
+        assert!(directory.list_is_short());
+        directory.forget_all();
+        assert_eq!((directory.similar("KEY"), directory.list_is_short()), (None, false), "it was another user's");
+    }
+
+    #[test]
+    fn refused_credentials_stay_so_until_some_are_accepted() {
+        let folder = tempfile::tempdir().unwrap();
+        let directory = directory(folder.path());
+        assert!(!directory.is_refused());
+        directory.refused.note(&Failure::new(Kind::Unauthorized, "no", ""), false, false);
+        assert!(directory.is_refused());
+        let refused = directory.keypairs(Wanted::All, Deadline::after(Duration::from_secs(60))).unwrap_err();
+        assert_eq!(refused.to_string(), "no", "without another request");
+        directory.accepted();
+        assert!(!directory.is_refused());
     }
 }

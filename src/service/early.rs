@@ -240,6 +240,28 @@ mod tests {
     }
 
     #[test]
+    fn whether_another_connection_may_be_opened_is_the_clients_decision() {
+        #[derive(Clone)]
+        struct Busy;
+        impl Service<()> for Busy {
+            type Response = Connection;
+            type Error = BoxError;
+            type Future = std::future::Pending<Result<Connection, BoxError>>;
+
+            fn poll_ready(&mut self, _: &mut Context<'_>) -> Poll<Result<(), BoxError>> {
+                Poll::Ready(Err("busy".into()))
+            }
+
+            fn call(&mut self, (): ()) -> Self::Future {
+                std::future::pending()
+            }
+        }
+        let mut connector = EarlyLayer(Arc::default()).layer(Busy);
+        let refused = run(poll_fn(|context| connector.poll_ready(context))).unwrap_err();
+        assert_eq!(refused.to_string(), "busy");
+    }
+
+    #[test]
     fn a_connection_that_was_cleared_is_not_used() {
         let (stash, made) = (Arc::new(Stash::default()), Arc::new(AtomicUsize::new(0)));
         let mut connector = EarlyLayer(Arc::clone(&stash)).layer(Connector { made: Arc::clone(&made), closed: false });

@@ -133,6 +133,19 @@ mod tests {
     use super::*;
 
     #[test]
+    fn a_missing_keypair_is_told_from_a_missing_path() {
+        for (status, cause, expected) in [
+            (Some(404), "HTTP 404: Keypair not present", true),
+            (Some(404), "HTTP 404: no such Path", false),
+            (None, "a web page", false),
+            (None, "no such path", false),
+        ] {
+            let failure = Failure { status, ..Failure::new(Kind::NotFound, cause, "") };
+            assert_eq!(failure.says_no_such_keypair(), expected, "{cause}");
+        }
+    }
+
+    #[test]
     fn each_of_several_problems_has_its_cause_and_its_fix() {
         let problem =
             |setting, cause: &str, remedy: &str| Problem { setting, cause: cause.into(), remedy: remedy.into() };

@@ -20,8 +20,8 @@ pub struct Identity {
     pub key: PrivateKeyDer<'static>,
 }
 
-/// Warn if the certificate expires within this many days.
-const SOON_DAYS: i64 = 14;
+/// Warn if the certificate expires within two weeks, in seconds.
+const SOON: i64 = 14 * 86_400;
 
 /// Reads the configured identity; `None` if there is none.
 pub fn load(settings: &TokenSettings, credentials: &Credentials<'_>) -> Result<Option<Identity>, Failure> {
@@ -171,27 +171,105 @@ fn check_validity(name: &str, identity: &Identity) -> Result<(), Failure> {
     let date =
         |date: Option<(i32, u32, u32)>| date.map_or_else(String::new, |(y, m, d)| format!("{y:04}-{m:02}-{d:02}"));
     let (begins, ends) = (date(leaf.not_before_date()), date(leaf.not_after_date()));
-    if leaf.not_after() < now {
-        let cause = format!("the client certificate in {name} expired on {ends}");
-        return Err(Failure::new(
-            Kind::Settings,
-            cause,
-            "create a new one in the service's web page (and check this machine's clock)",
-        ));
-    }
-    if leaf.not_before() > now {
-        let cause = format!("the client certificate in {name} is not valid before {begins}");
-        return Err(Failure::new(Kind::Settings, cause, "check this machine's clock"));
-    }
-    if leaf.not_after() < now + SOON_DAYS * 86_400 {
-        log::warn!("the client certificate in {name} expires on {ends}: create a new one in time");
+    match validity(leaf.not_before(), leaf.not_after(), now) {
+        Validity::Over => {
+            let cause = format!("the client certificate in {name} expired on {ends}");
+            let remedy = "create a new one in the service's web page (and check this machine's clock)";
+            return Err(Failure::new(Kind::Settings, cause, remedy));
+        }
+        Validity::NotYet => {
+            let cause = format!("the client certificate in {name} is not valid before {begins}");
+            return Err(Failure::new(Kind::Settings, cause, "check this machine's clock"));
+        }
+        Validity::Ending => {
+            log::warn!("the client certificate in {name} expires on {ends}: create a new one in time");
+        }
+        Validity::Good => {}
     }
     Ok(())
+}
+
+#[derive(Debug, PartialEq)]
+enum Validity {
+    NotYet,
+    Good,
+    /// It expires [`SOON`].
+    Ending,
+    Over,
+}
+
+/// All in seconds since 1970; the ends are included.
+fn validity(begins: i64, ends: i64, now: i64) -> Validity {
+    match now {
+        _ if now > ends => Validity::Over,
+        _ if now < begins => Validity::NotYet,
+        _ if ends - now < SOON => Validity::Ending,
+        _ => Validity::Good,
+    }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_certificate_is_valid_from_its_first_second_to_its_last() {
+        let (begins, ends) = (1_000, 10_000_000);
+        for (now, expected) in [
+            (999, Validity::NotYet),
+            (1_000, Validity::Good),
+            (ends - 14 * 24 * 3_600, Validity::Good),
+            (ends - 14 * 24 * 3_600 + 1, Validity::Ending),
+            (ends, Validity::Ending),
+            (ends + 1, Validity::Over),
+        ] {
+            assert_eq!(validity(begins, ends, now), expected, "{now}");
+        }
+    }
+
+    #[test]
+    fn a_certificate_that_is_not_valid_now_is_refused_with_its_date() {
+        let key = rcgen::KeyPair::generate().unwrap();
+        let checked = |from, to| {
+            let mut params = rcgen::CertificateParams::default();
+            (params.not_before, params.not_after) = (rcgen::date_time_ymd(from, 1, 1), rcgen::date_time_ymd(to, 1, 1));
+            let chain = vec![params.self_signed(&key).unwrap().der().clone()];
+            let key = PrivateKeyDer::Pkcs8(PrivatePkcs8KeyDer::from(key.serialize_der()));
+            check_validity("F", &Identity { chain, key }).map_err(|failure| failure.to_string())
+        };
+        assert_eq!(checked(2020, 2199), Ok(()));
+        let over = "the client certificate in F expired on 2021-01-01; create a new one in the service's web page (and \
+                    check this machine's clock)";
+        assert_eq!(checked(2020, 2021), Err(over.to_owned()));
+        let early = "the client certificate in F is not valid before 2198-01-01; check this machine's clock";
+        assert_eq!(checked(2198, 2199), Err(early.to_owned()));
+    }
+
+    #[test]
+    fn a_certificate_in_the_setting_itself_is_pem_or_base64() {
+        let found = |text: &str| {
+            let found = super::read(&ClientCert::Inline(Secret::new(text)));
+            found.map(|(name, bytes)| (name, bytes.to_vec())).map_err(|failure| failure.to_string())
+        };
+        let pem = "\n-----BEGIN CERTIFICATE-----\nMAA=\n";
+        assert!(is_pem(pem.as_bytes()) && !is_pem(b"-----BEGI") && !is_pem(b"MAA="));
+        assert_eq!(found(pem), Ok(("the client certificate".to_owned(), pem.into())));
+        assert_eq!(found(" MA\nA= "), Ok(("SM_CLIENT_CERT_FILE_B64".to_owned(), vec![0x30, 0])));
+        let wrong = "SM_CLIENT_CERT_FILE_B64 is not valid base64; encode the .p12 file: base64 -w0 FILE";
+        assert_eq!(found("what?"), Err(wrong.to_owned()));
+    }
+
+    #[test]
+    fn only_a_file_without_mac_that_is_damaged_may_have_another_password() {
+        let said = |parts: &[u8]| {
+            let file = [&[0x30, parts.len() as u8], parts].concat();
+            from_pkcs12("F", &file, Some("x")).err().expect("it is damaged").to_string()
+        };
+        let with_mac = said(&[2, 1, 3, 0x30, 0, 0x30, 0]);
+        assert!(with_mac.starts_with("F is not a readable PKCS#12 or PEM file ("), "{with_mac}");
+        let without = said(&[2, 1, 3, 0x30, 0]);
+        assert!(without.starts_with("wrong password for F, or it is damaged ("), "{without}");
+    }
 
     macro_rules! file {
         ($name:literal) => {

@@ -47,5 +47,7 @@ mod tests {
             assert_eq!(decode(text).as_deref(), Some(&bytes[..]), "{text}");
         }
         assert_eq!(decode("%%%"), None);
+        assert_eq!(decode(&"A".repeat(LONGEST_BASE64)), Some(vec![0; LONGEST_BASE64 / 4 * 3]));
+        assert_eq!(decode(&"A".repeat(LONGEST_BASE64 + 4)), None, "longer than any certificate");
     }
 }

@@ -164,14 +164,7 @@ impl Lines {
     /// A signature will probably follow: begins to open a connection, if there is none, without waiting for it. Failures are those of
     /// the request that follows, which opens its own.
     pub fn expect_signature(&self) {
-        let settings = &*self.settings;
-        let secrets = [&settings.api_key, &settings.client_cert_password, &settings.proxy];
-        // A program that prints a secret may take long, and a name server as well.
-        if !settings.early_connect
-            || !resolve::is_aside()
-            || self.forked.load(Ordering::Relaxed)
-            || secrets.into_iter().flatten().any(|secret| !secret.is_known())
-        {
+        if !may_connect_early(&self.settings, resolve::is_aside(), self.forked.load(Ordering::Relaxed)) {
             return;
         }
         let Ok(open) = self.line(self.deadline()) else { return };
@@ -242,6 +235,13 @@ impl Drop for Opening<'_> {
     }
 }
 
+/// Whether a connection may be opened before a request needs it. A program that prints a secret may take long, and a name server
+/// as well, unless names are resolved `aside`.
+fn may_connect_early(settings: &TokenSettings, aside: bool, forked: bool) -> bool {
+    let mut secrets = [&settings.api_key, &settings.client_cert_password, &settings.proxy].into_iter().flatten();
+    settings.early_connect && aside && !forked && secrets.all(Secret::is_known)
+}
+
 /// Whether the event loop can run on this thread. A thread that is ending may have lost its thread-locals, and so has the main thread
 /// when `exit` calls the handlers of other libraries; the event loop would panic there, and print that on stderr.
 fn has_thread_locals() -> bool {
@@ -278,4 +278,93 @@ where
     let work = transport::on_the_heap(|| work(line));
     let run = || quietly(|| connection.block_on(work));
     catch_unwind(AssertUnwindSafe(run)).unwrap_or_else(|_| ending())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::config::{Sources, load_from};
+    use std::sync::mpsc::{Sender, channel};
+
+    fn settings(change: impl FnOnce(&mut TokenSettings)) -> Arc<TokenSettings> {
+        let sources = Sources::new(Some("SM_HOST=https://127.0.0.1:1;SM_API_KEY=k"), Default::default());
+        let mut settings = Arc::into_inner(load_from(sources).tokens.remove(0)).unwrap();
+        change(&mut settings);
+        Arc::new(settings)
+    }
+
+    #[test]
+    fn a_connection_is_opened_early_only_where_nothing_can_hold_it_up() {
+        let may = |change: fn(&mut TokenSettings), aside, forked| {
+            let settings = settings(|settings| {
+                settings.early_connect = true;
+                change(settings);
+            });
+            may_connect_early(&settings, aside, forked)
+        };
+        assert!(may(|_| {}, true, false));
+        assert!(!may(|_| {}, false, false), "a name server may take long");
+        assert!(!may(|_| {}, true, true), "the parent had connections");
+        assert!(!may(|settings| settings.early_connect = false, true, false));
+        assert!(!may(|settings| settings.api_key = Some(Secret::printed_by("sleep 9")), true, false));
+    }
+
+    #[test]
+    fn the_processes_of_an_identity_share_their_pace_unless_the_settings_say_no() {
+        let path = |shared, pin: Option<&str>| {
+            let settings = settings(|settings| {
+                settings.cache_dir = Some("/cache".into());
+                settings.shared_pace = shared;
+            });
+            let identity = cache_identity::identity(&settings, pin.map(Secret::new).as_ref());
+            (Lines::new(settings).pace_path(pin.map(Secret::new).as_ref()), identity)
+        };
+        for pin in [None, Some("1234")] {
+            let (shared, identity) = path(true, pin);
+            assert_eq!(shared, Some(PathBuf::from(format!("/cache/stm-pkcs11/{identity}/pace"))));
+            assert_eq!(path(false, pin).0, None);
+        }
+        assert_ne!(path(true, None), path(true, Some("1234")));
+    }
+
+    #[test]
+    fn a_pin_and_its_connections_are_kept_until_the_logout() {
+        let lines = Lines::new(settings(|_| {}));
+        let pin = Secret::new("1234");
+        let open = Arc::new(lines.make_line(Some(&pin)).unwrap());
+        lines.log_in(pin, Arc::clone(&open));
+        assert_eq!(lines.pin().unwrap().reveal(), "1234");
+        assert!(Arc::ptr_eq(&lines.line(lines.deadline()).unwrap(), &open));
+        lines.log_out();
+        assert!(lines.pin().is_none() && lines.open.read().is_none());
+        lines.line(lines.deadline()).unwrap();
+        lines.close();
+        assert!(lines.open.read().is_none());
+    }
+
+    #[test]
+    fn work_that_nobody_waits_for_says_whether_it_is_done() {
+        assert!(guarded(|| true));
+        assert!(!guarded(|| false));
+        assert!(!guarded(|| panic!("injected")));
+    }
+
+    #[test]
+    fn a_thread_that_has_lost_its_thread_locals_is_known() {
+        struct Last(Sender<bool>);
+        impl Drop for Last {
+            fn drop(&mut self) {
+                let _ = self.0.send(has_thread_locals());
+            }
+        }
+        thread_local!(static LAST: std::cell::RefCell<Option<Last>> = const { std::cell::RefCell::new(None) });
+        let (sender, receiver) = channel();
+        let thread = std::thread::spawn(move || {
+            // Before the event loop's, so that it is dropped after them.
+            LAST.set(Some(Last(sender)));
+            has_thread_locals()
+        });
+        assert!(thread.join().unwrap());
+        assert!(!receiver.recv().unwrap(), "while the thread ends");
+    }
 }

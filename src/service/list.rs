@@ -60,7 +60,7 @@ async fn further<T: Kept + Send + 'static>(
                     pages.push((offset, page.items));
                 }
             }
-            Some(Ok((_, Err(failure)))) if pages.len() == 1 && refuses_offset(&failure) => {
+            Some(Ok((_, Err(failure)))) if refuses_offset(pages.len(), &failure) => {
                 under_way.abort_all();
                 let whole = in_one_page(line, path, walk.total, &read, failure).await?;
                 return Ok(Listed { items: whole.items, count: whole.count, total: whole.total });
@@ -113,11 +113,7 @@ async fn first_page<T: Kept>(
                 log::debug!("{failure}; sending a plainer list request");
                 refusal.get_or_insert(failure);
             }
-            // The first refusal is of the usual request, and is the most informative.
-            Err(failure) if dialect::may_be_of_a_parameter(&failure) => {
-                return Err(refusal.map_or(failure, plainer_too));
-            }
-            Err(failure) => return Err(failure),
+            Err(failure) => return Err(most_informative(refusal, failure)),
         }
     }
     Err(Failure::new(Kind::BadAnswer, format!("GET {path} was not asked for"), ""))
@@ -128,8 +124,18 @@ pub fn plainer_too(refusal: Failure) -> Failure {
     Failure { cause: format!("{} (plainer requests fail as well)", refusal.cause), ..refusal }
 }
 
-fn refuses_offset(failure: &Failure) -> bool {
-    failure.status.is_some_and(|status| (400..500).contains(&status)) && dialect::may_be_of_a_parameter(failure)
+/// The first of several refusals is of the usual request; `last` counts if it is about something else.
+pub fn most_informative(first: Option<Failure>, last: Failure) -> Failure {
+    match first {
+        Some(first) if dialect::may_be_of_a_parameter(&last) => plainer_too(first),
+        _ => last,
+    }
+}
+
+/// Whether the first request with an `offset`, after so many pages, was refused because of it.
+fn refuses_offset(pages: usize, failure: &Failure) -> bool {
+    let is_clients = failure.status.is_some_and(|status| (400..500).contains(&status));
+    pages == 1 && is_clients && dialect::may_be_of_a_parameter(failure)
 }
 
 /// The service refuses `offset`: the whole list in one page, or the refusal.
@@ -300,6 +306,38 @@ mod tests {
             let at_once: Vec<usize> = (0..).map_while(|under_way| walk.next(under_way)).collect();
             assert_eq!(at_once, offsets, "{len} keypairs: before any of these pages has arrived");
         }
+    }
+
+    #[test]
+    fn a_long_list_has_six_requests_in_progress_and_as_many_pages_to_parse() {
+        let mut walk = Walk::new(&first(100, Some(100_000), Some(100)), Some(100));
+        let second = walk.next(0).unwrap();
+        walk.arrived(second, 100, Some(second.to_string()));
+        assert_eq!((0..).map_while(|under_way| walk.next(under_way)).count(), 12);
+    }
+
+    fn refusal(status: u16, cause: &str) -> Failure {
+        Failure { status: Some(status), ..Failure::new(Kind::BadRequest, cause, "") }
+    }
+
+    #[test]
+    fn only_the_first_further_page_shows_that_the_service_refuses_an_offset() {
+        for (pages, status, expected) in
+            [(1, 400, true), (1, 499, true), (2, 400, false), (1, 500, false), (1, 401, false), (1, 399, false)]
+        {
+            assert_eq!(refuses_offset(pages, &refusal(status, "no")), expected, "{pages} {status}");
+        }
+    }
+
+    #[test]
+    fn the_first_of_several_refusals_is_reported_unless_the_last_has_another_reason() {
+        let said = |first: Option<&str>, last| {
+            let first = first.map(|cause| refusal(400, cause));
+            most_informative(first, refusal(last, "last")).to_string()
+        };
+        assert_eq!(said(Some("first"), 400), "first (plainer requests fail as well)");
+        assert_eq!(said(Some("first"), 401), "last");
+        assert_eq!(said(None, 400), "last");
     }
 
     #[test]

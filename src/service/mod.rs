@@ -292,3 +292,19 @@ impl Service {
 fn named(failure: Failure, keypair: &Keypair) -> Failure {
     Failure { cause: format!("keypair {}: {}", keypair.alias, failure.cause), ..failure }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::config::{Sources, load_from};
+
+    #[test]
+    fn traffic_is_requests_and_received_bytes() {
+        let service = Service::new(Arc::clone(&load_from(Sources::new(None, Default::default())).tokens[0]));
+        let Stats { requests, received, sent, .. } = &*service.lines.stats;
+        for (counter, amount) in [(requests, 3), (received, 500), (sent, 70)] {
+            Stats::add(counter, amount);
+        }
+        assert_eq!(service.traffic(), (3, 500));
+    }
+}

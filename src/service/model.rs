@@ -104,8 +104,11 @@ impl Keypair {
     /// The certificate to show: the one that the user chose, else the service's default, else the newest ACTIVE one,
     /// else the newest. If that has expired and was not chosen, an ACTIVE one of the same key that is valid now.
     pub fn default_certificate(&self) -> Option<&KeypairCertificate> {
-        let first = self.certificates.first()?;
-        if self.certificates.len() == 1 || first.chosen || first.valid_at(SystemTime::now()) {
+        let (first, others) = self.certificates.split_first()?;
+        if others.is_empty() {
+            return Some(first);
+        }
+        if first.chosen || first.valid_at(SystemTime::now()) {
             return Some(first);
         }
         let key = key_of(first);
@@ -209,6 +212,15 @@ mod tests {
     use serde_json::json;
 
     #[test]
+    fn a_keypair_is_online_unless_the_service_says_that_it_is_not() {
+        for (status, online) in [("ONLINE", true), ("OFFLINE", false), ("Offline", false), ("", true)] {
+            let value = json!({"id": 7, "alias": "k", "key_status": status}).to_string();
+            let keypair = keypair(&serde_json::from_str(&value).unwrap(), &mut Chains::new()).unwrap();
+            assert_eq!(keypair.online(), online, "{status}");
+        }
+    }
+
+    #[test]
     fn a_keypair_needs_an_id_and_an_alias_and_nothing_else() {
         let read = |value: Value| keypair(&serde_json::from_str(&value.to_string()).unwrap(), &mut Chains::new());
         let keypair =
@@ -237,6 +249,7 @@ mod tests {
         assert_eq!(given(json!([]), json!("1")), Given::Part);
         assert_eq!(given(json!([whole()]), json!(2)), Given::Part);
         assert_eq!(given(json!([{"id": "stub"}]), json!(1)), Given::Part);
+        assert_eq!(given(json!([whole(), {"id": "stub"}]), Value::Null), Given::Part);
         assert_eq!(given(Value::Null, json!(0)), Given::Part);
     }
 

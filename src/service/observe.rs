@@ -44,3 +44,36 @@ impl Observation {
         });
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use reqwest::{Method, Url, header};
+    use std::sync::mpsc::channel;
+
+    #[test]
+    fn an_observer_sees_request_and_response_as_they_were() {
+        let observation = Observation::default();
+        let (sender, receiver) = channel();
+        observation.begin(Box::new(move |exchange| {
+            let Exchange { method, path_and_query, status, content_type, header_names, body } = exchange;
+            let names = header_names.join(",");
+            let _ = sender.send(format!("{method} {path_and_query} {status} {content_type} {names} {body:?}"));
+        }));
+        for (url, path_and_query) in [("https://h/a/b?c=d", "/a/b?c=d"), ("https://h/a", "/a")] {
+            let call = Call { method: Method::GET, url: Url::parse(url).unwrap(), body: None, limit: 9 };
+            let answer = Answer {
+                status: 404,
+                content_type: "text/html".into(),
+                request_id: String::new(),
+                header_names: vec![header::DATE, header::CONTENT_TYPE],
+                retry_after: None,
+                date: None,
+                body: vec![1, 2],
+            };
+            observation.show(&call, &answer);
+            let expected = format!("GET {path_and_query} 404 text/html date,content-type [1, 2]");
+            assert_eq!(receiver.try_recv(), Ok(expected));
+        }
+    }
+}

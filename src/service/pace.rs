@@ -329,6 +329,93 @@ mod tests {
     }
 
     #[test]
+    fn a_rate_is_the_inverse_of_the_interval() {
+        for (interval, rate) in [(20_000, 50), (SLOWEST, 1), (0, 1_000_000)] {
+            assert_eq!(Pace { interval, ..Pace::default() }.per_second(), rate);
+        }
+    }
+
+    #[test]
+    fn what_is_known_is_forgotten_after_a_minute_or_if_it_is_too_far_in_the_future() {
+        let far = NOW + 2 * LONGEST_PAUSE;
+        for (refused, due, is_kept) in [
+            (NOW - MEMORY, NOW - MEMORY, true),
+            (NOW - MEMORY - 1, NOW - MEMORY - 1, false),
+            (NOW - MEMORY - 1, NOW - MEMORY, true),
+            (NOW, far, true),
+            (NOW, far + 1, false),
+            (far, NOW, true),
+            (far + 1, NOW, false),
+        ] {
+            let mut pace = Pace { refused, due, interval: CAREFUL, ..Pace::default() };
+            pace.refresh(NOW);
+            assert_eq!(pace.is_limited(), is_kept, "{refused} {due}");
+            assert_eq!(pace.interval, if is_kept { CAREFUL } else { FREE });
+        }
+    }
+
+    #[test]
+    fn requests_are_close_at_first_then_probe_for_a_limit_and_then_are_closest() {
+        let step = |ahead| Pace { begun: NOW, due: NOW + ahead, interval: FREE, ..Pace::default() }.step();
+        let burst = (BURST - 1) * FREE;
+        assert_eq!([0, burst - 1, burst, PROBED - 1, PROBED].map(step), [FREE, FREE, PROBING, PROBING, UNLIMITED]);
+    }
+
+    #[test]
+    fn a_pause_saves_up_requests_that_follow_quickly() {
+        let mut pace = Pace { refused: NOW, due: NOW, interval: CAREFUL, saved: 2, ..Pace::default() };
+        let dues: Vec<_> = (0..3).map(|_| pace.turn(NOW, PATIENT).map(|_| pace.due - NOW).unwrap()).collect();
+        assert_eq!((dues[0], dues[1]), (QUICK, 2 * QUICK));
+        assert!(dues[2] - dues[1] > CAREFUL * 9 / 10, "{dues:?}");
+    }
+
+    #[test]
+    fn a_crowd_begins_with_the_first_request_after_a_gap() {
+        for (due, expected) in [(NOW, (NOW - 9, 4)), (NOW - 1, (NOW, 1))] {
+            let mut pace = Pace { begun: NOW - 9, due, granted: 3, interval: FREE, ..Pace::default() };
+            pace.turn(NOW, PATIENT).unwrap();
+            assert_eq!((pace.begun, pace.granted), expected, "{due}");
+        }
+    }
+
+    #[test]
+    fn each_request_that_is_sent_shortens_the_interval_a_little_once_there_is_a_limit() {
+        let begun = |refused| {
+            let mut pace = Pace { refused, interval: CAREFUL, ..Pace::default() };
+            assert!(pace.begin(Turn { wait: Duration::ZERO, generation: 0 }));
+            pace.interval
+        };
+        assert_eq!((begun(0), begun(NOW)), (CAREFUL, CAREFUL - CAREFUL / 2000));
+    }
+
+    #[test]
+    fn a_refusal_shows_the_limit_only_if_others_were_waiting() {
+        let threshold = NOW + (BURST - 1) * FREE + 2 * FREE;
+        for (due, accepted) in [(threshold, 0), (threshold + 1, 4)] {
+            let mut pace = Pace { begun: NOW - 1, due, granted: 5, interval: FREE, ..Pace::default() };
+            pace.refuse(NOW, 0, None);
+            assert_eq!(pace.accepted, accepted);
+        }
+    }
+
+    #[test]
+    fn a_refusal_of_what_was_under_way_corrects_what_was_accepted() {
+        for (accepted, generation, expected) in [(3, 1, 2), (2, 1, 1), (1, 1, 1), (3, 0, 3)] {
+            let mut pace = Pace {
+                due: NOW,
+                refused: NOW,
+                lasted: SECOND,
+                accepted,
+                interval: FREE,
+                generation: 2,
+                ..Pace::default()
+            };
+            pace.refuse(NOW, generation, None);
+            assert_eq!(pace.accepted, expected, "{accepted} {generation}");
+        }
+    }
+
+    #[test]
     fn what_another_clock_wrote_is_not_believed() {
         for far in [NOW + 3_600_000_000, u64::MAX / 2] {
             let mut pace = Pace {

@@ -184,6 +184,33 @@ mod tests {
     }
 
     #[test]
+    fn a_response_without_a_list_says_what_it_is_instead() {
+        for (body, why) in [
+            ("7", "invalid type: integer `7`, expected a list at line 1 column 1"),
+            (r#"{"items": "no"}"#, r#"invalid type: string "no", expected a list of items at line 1 column 14"#),
+            ("{}", "it has no items"),
+            ("[7]", "none of its items has an id at line 1 column 3"),
+        ] {
+            let Err(NoPage::NoList(failure)) = page(body) else { panic!("{body}") };
+            assert_eq!(failure.cause(), format!("GET /x: the answer holds no list ({why})"));
+        }
+    }
+
+    #[test]
+    fn a_page_knows_its_first_item_and_its_memory() {
+        let found = page(r#"[{"id": 8}, {"id": "x"}, {"id": 9}]"#).ok().unwrap();
+        assert_eq!((found.first.as_deref(), found.count, found.kept), (Some("8"), 3, 2 * size_of::<u64>()));
+    }
+
+    #[test]
+    fn a_page_has_at_most_so_many_items() {
+        let items = |count: usize| page(&format!(r#"[{{"id": 1}}{}]"#, ",0".repeat(count - 1)));
+        assert_eq!(items(MOST_ITEMS).ok().unwrap().count, MOST_ITEMS);
+        let Err(NoPage::NoList(failure)) = items(MOST_ITEMS + 1) else { panic!("there are too many") };
+        assert!(failure.cause().contains("(too many items"), "{failure}");
+    }
+
+    #[test]
     fn totals_of_other_types_are_as_good_as_absent_and_the_last_of_two_lists_counts() {
         let found = page(r#"{"total": "5", "limit": 0, "items": [], "items": [{"id": 9}]}"#).ok().unwrap();
         assert_eq!((found.items, found.total, found.limit), (vec![9], Some(5), None));

@@ -70,4 +70,12 @@ mod tests {
         progress.end(Outcome::Answered { status: 200, retry_after: false });
         assert_eq!((progress.attempts(), progress.may_be_executed(), progress.is_answered()), (2, true, true));
     }
+
+    #[test]
+    fn the_id_in_the_signature_log_is_known_to_the_caller() {
+        let progress = Progress::default();
+        assert_eq!(progress.record(), None);
+        progress.note_record("7");
+        assert_eq!(progress.record(), Some("7"));
+    }
 }

@@ -84,3 +84,18 @@ impl KeyProvider for Library {
         sign::any_supported_type(&key)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn random_numbers_of_a_handshake_differ() {
+        let [one, other] = [(); 2].map(|()| {
+            let mut bytes = [0; 32];
+            provider().secure_random.fill(&mut bytes).unwrap();
+            bytes
+        });
+        assert!(one != other && one != [0; 32]);
+    }
+}

@@ -62,22 +62,25 @@ fn from_bytes(bytes: &[u8]) -> Option<Vec<u8>> {
     if let Ok(certificate) = crate::x509::Certificate::parse(bytes.to_vec()) {
         return Some(certificate.spki().to_vec());
     }
-    let point = match bytes {
-        [0x04, len, point @ ..] if usize::from(*len) == point.len() && point.len() > 64 => point,
-        [0x04, 0x81, len, point @ ..] if usize::from(*len) == point.len() => point,
-        _ => bytes,
+    // A point may begin like an octet string, so it is tried first.
+    let octets = match bytes {
+        [0x04, len, octets @ ..] if usize::from(*len) == octets.len() => octets,
+        [0x04, 0x81, len, octets @ ..] if usize::from(*len) == octets.len() => octets,
+        _ => &[],
     };
+    let raw = || (bytes.len() == 32).then(|| wrapped(ED25519, bytes));
+    on_curve(bytes).or_else(|| on_curve(octets)).or_else(raw)
+}
+
+/// The key of a point, whole or compressed.
+fn on_curve(point: &[u8]) -> Option<Vec<u8>> {
     let (kind, len) = (*point.first()?, point.len());
-    let curve = CURVES.iter().find(|(half, _)| match kind {
+    let (_, algorithm) = CURVES.iter().find(|(half, _)| match kind {
         4 => len == 1 + 2 * half,
         2 | 3 => len == 1 + half,
         _ => false,
-    });
-    match curve {
-        Some((_, algorithm)) => Some(wrapped(algorithm, point)),
-        None if len == 32 => Some(wrapped(ED25519, point)),
-        None => None,
-    }
+    })?;
+    Some(wrapped(algorithm, point))
 }
 
 /// A SubjectPublicKeyInfo of an algorithm identifier and the key's bits.
@@ -131,6 +134,31 @@ mod tests {
         let read = spki(&STANDARD.encode([7; 32])).unwrap();
         assert_eq!(read.len(), 44);
         assert!(SubjectPublicKeyInfo::from_der(&read).is_ok());
+    }
+
+    #[test]
+    fn points_of_every_curve_are_read_whole_compressed_and_in_an_octet_string() {
+        for (half, algorithm) in CURVES {
+            // The second byte of a point may look like a length.
+            for second in [7, 0x81, (2 * half - 1) as u8] {
+                let mut point = vec![4; 1 + 2 * half];
+                point[1] = second;
+                assert_eq!(from_bytes(&point), Some(wrapped(algorithm, &point)), "{half} {second}");
+                let octets = crate::der::element(0x04, &point);
+                assert_eq!(from_bytes(&octets), Some(wrapped(algorithm, &point)), "{half} {second}");
+            }
+            for first in [2, 3] {
+                let point = [&[first][..], &vec![7; half]].concat();
+                assert_eq!(from_bytes(&point), Some(wrapped(algorithm, &point)), "{half} {first}");
+                let octets = crate::der::element(0x04, &point);
+                assert_eq!(from_bytes(&octets), Some(wrapped(algorithm, &point)), "{half} {first}");
+                assert_eq!(from_bytes(&[&point[..], &[7]].concat()), None);
+            }
+            assert_eq!(from_bytes(&[&[5][..], &vec![7; half]].concat()), None);
+            for wrong in [0, 1, 0x81] {
+                assert_eq!(from_bytes(&[&[4, wrong, 4][..], &vec![7; 2 * half]].concat()), None, "{half} {wrong}");
+            }
+        }
     }
 
     #[test]

@@ -61,6 +61,11 @@ mod tests {
         assert_eq!(refused.still(), Err(failure));
         refused.forget();
         assert_eq!(refused.still(), Ok(()));
+        let rights = Failure::new(Kind::NotPermitted, "not this user", "");
+        refused.note(&rights, false, false);
+        assert_eq!(refused.still(), Err(rights), "of all keypairs");
+        refused.forget();
+        assert_eq!(refused.still(), Ok(()));
         let long_ago = Instant::now().checked_sub(HOLD * 2).expect("the machine runs longer");
         *refused.0.lock() = Some((long_ago, Failure::new(Kind::Tls, "no", "")));
         assert_eq!(refused.still(), Ok(()));

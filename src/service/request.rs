@@ -175,8 +175,7 @@ impl Line {
         let (tried, answer) = self.answer(request).await?;
         let keypair: wire::Keypair<'_> =
             serde_json::from_slice(&answer.body).map_err(|error| no_json(&tried, &answer, &error))?;
-        if !keypair.id.is_some()
-            && let Some(inner) = signature_record::unwrapped(&answer.body)
+        if let Some(inner) = unwrapped(&keypair, &answer.body)
             && let Ok(keypair) = serde_json::from_str(&inner)
         {
             return Ok(make(&keypair));
@@ -247,21 +246,18 @@ impl Line {
                 }
                 Err(error) => (error.outcome, None, error.failure.at(&tried)),
             };
-            if request.hasty && (outcome == Outcome::TimedOut || failure.status == Some(504)) {
+            if request.hasty && is_slow(outcome, &failure) {
                 return Err(Failure { status: Some(504), ..failure });
             }
             // A used-up quota or a closed window will not change in a moment.
             let lasting = matches!(failure.kind, Kind::Quota | Kind::Window);
             if lasting || !retry::again(outcome, request.effect) {
                 let failure = unsure(failure, outcome, request);
-                return Err(match last {
-                    Some(last) if outcome == Outcome::TimedOut => {
-                        late_after(last, failure, request.effect, sent.elapsed())
-                    }
-                    _ => failure,
-                });
+                let late = last.filter(|_| outcome == Outcome::TimedOut);
+                return Err(late_after(late, failure, request.effect, sent.elapsed()));
             }
-            let left = self.patience(outcome, begun).saturating_duration_since(Instant::now());
+            let met = self.endpoint.met.load(Ordering::Relaxed);
+            let left = patience(outcome, met, begun, self.deadline.at()).saturating_duration_since(Instant::now());
             let Some(pause) = retry::pause(attempt, asked, left, dice()) else {
                 return Err(given_up(failure, attempt, asked));
             };
@@ -278,12 +274,6 @@ impl Line {
         }
     }
 
-    /// When retries end.
-    fn patience(&self, outcome: Outcome, begun: Instant) -> Instant {
-        let stranger = outcome == Outcome::NotConnected && !self.endpoint.met.load(Ordering::Relaxed);
-        if stranger { self.deadline.at().min(begun + KNOCKING) } else { self.deadline.at() }
-    }
-
     async fn attempt(&self, call: &Call, tried: &str, hasty: bool) -> Result<Answer, TransportError> {
         panic_point!("service");
         let begun = Instant::now();
@@ -294,9 +284,11 @@ impl Line {
         let result = transport::send(&self.client, call, proxy.as_deref(), deadline).await;
         let took = begun.elapsed();
         stats.waited(took);
+        if matches!(outcome_of(&result), Outcome::Answered { .. } | Outcome::Lost) {
+            met.store(true, Ordering::Relaxed);
+        }
         match &result {
             Ok(answer) => {
-                met.store(true, Ordering::Relaxed);
                 observation.show(call, answer);
                 *stats.last_answer.lock() = Some(Instant::now());
                 Stats::add(&stats.received, answer.body.len() as u64);
@@ -307,15 +299,25 @@ impl Line {
                     took.as_millis()
                 );
             }
-            Err(error) => {
-                if error.outcome == Outcome::Lost {
-                    met.store(true, Ordering::Relaxed);
-                }
-                log::debug!("{tried}: {} after {} ms", error.failure, took.as_millis());
-            }
+            Err(error) => log::debug!("{tried}: {} after {} ms", error.failure, took.as_millis()),
         }
         result
     }
+}
+
+/// When retries end: soon, if no connection was opened to a service that this process has never `met`.
+fn patience(outcome: Outcome, met: bool, begun: Instant, end: Instant) -> Instant {
+    if outcome == Outcome::NotConnected && !met { end.min(begun + KNOCKING) } else { end }
+}
+
+/// Whether the service, or a gateway before it, needed too long.
+fn is_slow(outcome: Outcome, failure: &Failure) -> bool {
+    outcome == Outcome::TimedOut || failure.status == Some(504)
+}
+
+/// The keypair inside a response, if the response is not a keypair itself.
+fn unwrapped(response: &wire::Keypair<'_>, body: &[u8]) -> Option<String> {
+    if response.id.is_some() { None } else { signature_record::unwrapped(body) }
 }
 
 fn outcome_of(result: &Result<Answer, TransportError>) -> Outcome {
@@ -334,9 +336,10 @@ fn given_up(failure: Failure, attempts: u32, asked: Option<Duration>) -> Failure
     Failure { cause: format!("{}{asked}{tries}", failure.cause), ..failure }
 }
 
-/// The deadline passed during another attempt, `took` after it was sent. If that was soon, the attempt says nothing about
+/// The deadline passed during another attempt, `took` after it was sent; `last` is the failure before it. If that was soon, the attempt says nothing about
 /// the service, and the failure before it is the one to mend; unless the attempt may have been executed.
-fn late_after(last: Failure, failure: Failure, effect: Effect, took: Duration) -> Failure {
+fn late_after(last: Option<Failure>, failure: Failure, effect: Effect, took: Duration) -> Failure {
+    let Some(last) = last else { return failure };
     if effect == Effect::Read && took < TELLING {
         return given_up(last, 2, None);
     }
@@ -419,12 +422,123 @@ mod tests {
     fn what_the_deadline_cut_short_does_not_hide_the_failure_before_it() {
         let refused = || Failure::new(Kind::Unreachable, "refused by the proxy", "check HTTPS_PROXY");
         let late = || Failure::new(Kind::Timeout, "no answer within 2 s", "raise STM_PKCS11_TIMEOUT");
-        let told = |effect, took| late_after(refused(), late(), effect, took).to_string();
+        let told = |effect, took| late_after(Some(refused()), late(), effect, took).to_string();
         let short = Duration::from_millis(150);
         assert_eq!(told(Effect::Read, short), "refused by the proxy (tried again); check HTTPS_PROXY");
         let both = "no answer within 2 s (before that: refused by the proxy); raise STM_PKCS11_TIMEOUT";
         assert_eq!(told(Effect::Read, TELLING), both);
         assert_eq!(told(Effect::Once, short), both, "it may have been executed");
+        assert_eq!(late_after(None, late(), Effect::Read, short), late());
+    }
+
+    #[test]
+    fn a_request_that_was_given_up_says_whether_it_was_tried_again_and_what_the_service_asked_for() {
+        let given_up = |attempts, asked: Option<u64>| {
+            given_up(Failure::new(Kind::RateLimited, "no", "wait"), attempts, asked.map(Duration::from_millis))
+                .to_string()
+        };
+        assert_eq!(given_up(1, None), "no; wait");
+        assert_eq!(given_up(2, None), "no (tried again); wait");
+        assert_eq!(given_up(1, Some(999)), "no; wait");
+        assert_eq!(given_up(7, Some(1_000)), "no (retry after 1 s) (tried again); wait");
+    }
+
+    #[test]
+    fn a_request_that_may_have_been_executed_says_so_and_where_to_look() {
+        let post = |path| Request::post(path, Value::Null);
+        let sign = "not retried, because it may have been executed: look in the service's web page (Software Trust \
+                    Manager, Logs, Signature logs) before you sign again";
+        let create = "not retried, because it may have been executed: `stm-pkcs11 keypair list` shows whether the \
+                      keypair is there";
+        let answered = Outcome::Answered { status: 500, retry_after: false };
+        for (request, outcome, remedy) in [
+            (post("/keypairs/1/sign"), Outcome::Lost, sign),
+            (post("/keypairs/1/sign"), Outcome::TimedOut, sign),
+            (post("/keypairs"), Outcome::Lost, create),
+            (post("/keypairs/1/sign"), Outcome::NotConnected, "wait"),
+            (post("/keypairs/1/sign"), answered, "wait"),
+            (Request::get("/keypairs/1"), Outcome::Lost, "wait"),
+        ] {
+            let failure = unsure(Failure::new(Kind::Unreachable, "no", "wait"), outcome, &request);
+            assert_eq!(failure.to_string(), format!("no; {remedy}"), "{} {outcome:?}", request.path);
+        }
+    }
+
+    fn answer(status: u16, retry_after: Option<Duration>, body: &str) -> Answer {
+        let (content_type, request_id, header_names) = (String::new(), String::new(), Vec::new());
+        Answer { status, content_type, request_id, header_names, retry_after, date: None, body: body.into() }
+    }
+
+    #[test]
+    fn an_answer_that_is_not_json_is_shown() {
+        let web = "check SM_HOST and the proxy: the service answers a path that it does not know with a web page";
+        let other = "check that SM_HOST is the service and no proxy answers for it";
+        for (body, cause, remedy) in [
+            ("<html>Log in", "a web page and not the service's answer: Log in", web),
+            ("", "the answer is empty", other),
+            ("what", "the response is not valid JSON (expected value at line 1 column 1): what", other),
+        ] {
+            let error = serde_json::from_str::<Value>(body).unwrap_err();
+            let failure = no_json("GET x", &answer(200, None, body), &error).to_string();
+            assert_eq!(failure, format!("GET x: HTTP 200: {cause}; {remedy}"));
+        }
+    }
+
+    #[test]
+    fn an_answer_has_its_status_and_whether_it_asks_for_a_pause() {
+        let asked = Some(Duration::from_secs(1));
+        for (retry_after, expected) in [(asked, true), (None, false)] {
+            let outcome = Outcome::Answered { status: 503, retry_after: expected };
+            assert_eq!(outcome_of(&Ok(answer(503, retry_after, ""))), outcome);
+        }
+        let failure = Failure::new(Kind::Unreachable, "no", "");
+        assert_eq!(outcome_of(&Err(TransportError { outcome: Outcome::Lost, failure })), Outcome::Lost);
+    }
+
+    #[test]
+    fn a_service_that_was_never_reached_is_waited_for_shortly() {
+        let begun = Instant::now();
+        let (soon, end) = (begun + KNOCKING, begun + KNOCKING * 2);
+        assert_eq!(patience(Outcome::NotConnected, false, begun, end), soon);
+        assert_eq!(patience(Outcome::NotConnected, false, begun, begun), begun, "never after the deadline");
+        assert_eq!(patience(Outcome::NotConnected, true, begun, end), end, "it may be restarting");
+        assert_eq!(patience(Outcome::Lost, false, begun, end), end);
+    }
+
+    #[test]
+    fn a_slow_answer_is_none_in_time_or_one_of_a_gateway() {
+        let is_slow =
+            |outcome, status| is_slow(outcome, &Failure { status, ..Failure::new(Kind::Unavailable, "no", "") });
+        let answered = |status| Outcome::Answered { status, retry_after: false };
+        assert!(is_slow(Outcome::TimedOut, None) && is_slow(answered(504), Some(504)));
+        assert!(!is_slow(answered(504), None), "a web page");
+        assert!(!is_slow(answered(503), Some(503)) && !is_slow(Outcome::Lost, None));
+    }
+
+    #[test]
+    fn a_keypair_is_unwrapped_if_the_response_is_not_one() {
+        for (body, inner) in
+            [(r#"{"data":{"id":"1"}}"#, Some(r#"{"id":"1"}"#)), (r#"{"id":"1","data":{"id":"2"}}"#, None), ("{}", None)]
+        {
+            let response = serde_json::from_str(body).unwrap();
+            assert_eq!(unwrapped(&response, body.as_bytes()).as_deref(), inner, "{body}");
+        }
+    }
+
+    #[test]
+    fn a_list_may_be_longer_than_a_record_and_only_a_post_has_an_effect() {
+        let (get, list, post) = (Request::get("/x"), Request::list("/x"), Request::post("/x", Value::Null));
+        assert_eq!((get.limit, list.limit, post.limit), (RECORD_LIMIT, LONGEST_PAGE, RECORD_LIMIT));
+        assert_eq!((get.effect, list.effect, post.effect), (Effect::Read, Effect::Read, Effect::Once));
+        assert_eq!((list.method.as_str(), post.method.as_str()), ("GET", "POST"));
+        assert!(!list.hasty && list.hasty().hasty);
+    }
+
+    #[test]
+    fn dice_are_between_nothing_and_one_and_differ() {
+        let thrown: Vec<f64> = (0..64).map(|_| dice()).collect();
+        assert!(thrown.iter().all(|dice| (0.0..=1.0).contains(dice)), "{thrown:?}");
+        assert!(thrown.iter().any(|dice| *dice != thrown[0]), "{thrown:?}");
     }
 
     #[test]

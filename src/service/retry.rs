@@ -185,6 +185,26 @@ mod tests {
     }
 
     #[test]
+    fn only_a_gateway_that_asks_for_a_pause_slows_the_other_processes_down() {
+        let answered = |status, retry_after| Outcome::Answered { status, retry_after };
+        for outcome in [answered(429, false), answered(429, true), answered(503, true)] {
+            assert!(limits_rate(outcome), "{outcome:?}");
+        }
+        for outcome in [answered(503, false), answered(502, true), answered(200, true), Outcome::NotConnected] {
+            assert!(!limits_rate(outcome), "{outcome:?}");
+        }
+    }
+
+    #[test]
+    fn the_documentation_has_the_table_row_by_row() {
+        let markdown = markdown();
+        assert_eq!(markdown.lines().count(), 2 + TABLE.len());
+        for line in ["| no connection | yes | yes |", "| connection lost | yes | no |", "| TLS handshake | no | no |"] {
+            assert!(markdown.lines().any(|other| other == line), "{markdown}");
+        }
+    }
+
+    #[test]
     fn nothing_that_may_have_been_executed_is_signed_again() {
         for row in TABLE {
             assert!(!row.once || row.read, "{}", row.what);
@@ -207,6 +227,7 @@ mod tests {
         assert_eq!(pause(30, None, second * 3, 1.0), Some(second * 3 / 2));
         assert_eq!(pause(30, None, BASE * 2, 1.0), None, "too little for another attempt");
         assert_eq!(pause(1, Some(second * 5), second * 3, 0.0), None, "the service does not want us before");
+        assert_eq!(pause(1, Some(second - CHANCE), second, 0.0), None, "just too little");
         for dice in 0..=100 {
             let left = BASE * 3 / 2;
             let pause = pause(8, None, left, f64::from(dice) / 100.0);

@@ -68,19 +68,20 @@ pub fn within(patience: Duration, lock: impl Fn() -> Result<SharedLock, NoLock>)
             Err(NoLock::Taken) if begun.elapsed() >= patience => return None,
             Err(NoLock::Taken) => std::thread::sleep(pause),
         }
-        pause = (pause * 2).min(LONGEST_PAUSE);
+        pause = next(pause);
     }
 }
 
+fn next(pause: Duration) -> Duration {
+    (pause * 2).min(LONGEST_PAUSE)
+}
+
 fn open(path: &Path) -> io::Result<File> {
-    let opened = try_open(path);
-    match (opened, path.parent()) {
-        (Err(error), Some(folder)) if error.kind() == io::ErrorKind::NotFound => {
-            crate::log::make_folder(folder)?;
-            try_open(path)
-        }
-        (opened, _) => opened,
-    }
+    try_open(path).or_else(|error| {
+        // The directory may be missing.
+        crate::log::make_folder(path.parent().ok_or(error)?)?;
+        try_open(path)
+    })
 }
 
 /// Only a regular file of this user alone, which nobody else can open.
@@ -112,6 +113,31 @@ mod tests {
         drop(held);
         let (_one, _two) = (SharedLock::shared(&path).unwrap(), SharedLock::shared(&path).unwrap());
         assert_eq!(SharedLock::exclusive(&path).err(), Some(NoLock::Taken));
+    }
+
+    #[test]
+    fn who_waits_gets_the_lock_when_it_is_released() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("lock");
+        let held = SharedLock::exclusive(&path).unwrap();
+        std::thread::scope(|scope| {
+            let waiting = scope.spawn(|| within(Duration::from_secs(60), || SharedLock::exclusive(&path)).is_some());
+            std::thread::sleep(Duration::from_millis(20));
+            drop(held);
+            assert!(waiting.join().unwrap());
+        });
+        let pauses = [100, 10_000, 15_000, 20_000].map(|micros| next(Duration::from_micros(micros)));
+        assert_eq!(pauses, [200, 20_000, 20_000, 20_000].map(Duration::from_micros));
+    }
+
+    #[test]
+    fn a_lock_is_released_even_if_a_forked_child_has_it_too() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("lock");
+        let held = SharedLock::exclusive(&path).unwrap();
+        let _of_the_child = held.0.try_clone().unwrap();
+        drop(held);
+        assert!(SharedLock::exclusive(&path).is_ok());
     }
 
     #[cfg(unix)]

@@ -14,8 +14,9 @@ use crate::plural::counted;
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use serde_json::{Value, json};
+use std::ops::ControlFlow;
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 /// What the service must sign.
 pub struct Order<'a> {
@@ -129,26 +130,38 @@ pub async fn finished(line: &Line, id: &str) -> Result<SignatureRecord, Failure>
     let request = Request::get(format!("/signatures/{}", segment(id)));
     let mut pause = PAUSES.0;
     loop {
-        let last = match line.run(&request).await {
-            Ok(record) => {
-                let record = signature_record::record(&record);
-                if record.signature.is_some() || begins(&record, &DONE) || begins(&record, &FAILED) {
-                    return Ok(record);
-                }
-                Unfinished::Status(record.signing_status)
-            }
-            Err(failure) if matches!(failure.kind, Kind::NotFound | Kind::Unavailable) => Unfinished::Failure(failure),
-            Err(failure) => return Err(Failure { remedy: kept(id), ..failure }),
+        let last = match judged(line.run(&request).await, id) {
+            ControlFlow::Break(end) => return end,
+            ControlFlow::Continue(last) => last,
         };
-        if Instant::now() + pause >= line.deadline.at() {
+        if pause >= line.deadline.left() {
             return Err(last.late(line.deadline, id));
         }
         tokio::time::sleep(pause).await;
-        pause = (pause * 2).min(PAUSES.1);
+        pause = next(pause);
     }
 }
 
+/// Whether another read of the log entry may bring more than this one.
+fn judged(read: Result<Value, Failure>, id: &str) -> ControlFlow<Result<SignatureRecord, Failure>, Unfinished> {
+    match read.map(|record| signature_record::record(&record)) {
+        Ok(record) if record.signature.is_some() || begins(&record, &DONE) || begins(&record, &FAILED) => {
+            ControlFlow::Break(Ok(record))
+        }
+        Ok(record) => ControlFlow::Continue(Unfinished::Status(record.signing_status)),
+        Err(failure) if matches!(failure.kind, Kind::NotFound | Kind::Unavailable) => {
+            ControlFlow::Continue(Unfinished::Failure(failure))
+        }
+        Err(failure) => ControlFlow::Break(Err(Failure { remedy: kept(id), ..failure })),
+    }
+}
+
+fn next(pause: Duration) -> Duration {
+    (pause * 2).min(PAUSES.1)
+}
+
 /// Why a log entry is not final yet.
+#[derive(Debug, PartialEq)]
 enum Unfinished {
     Status(Option<String>),
     Failure(Failure),
@@ -190,4 +203,108 @@ fn unsigned(id: &str, status: &Option<String>) -> Failure {
     let cause = format!("the service answered without a signature (record {id}, status {status})");
     let remedy = "the keypair may be OFFLINE or its certificate expired: look at it in the service's web page";
     Failure::new(Kind::BadAnswer, cause, remedy)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::chains::Chains;
+    use super::super::model;
+    use super::*;
+
+    #[test]
+    fn a_refusal_that_may_be_about_the_algorithm_names_what_was_sent() {
+        let value = json!({"id": "1", "alias": "k", "key_alg": "RSA"}).to_string();
+        let keypair = model::keypair(&serde_json::from_str(&value).unwrap(), &mut Chains::new()).unwrap();
+        let order = Order { keypair: &keypair, sig_alg: "SHA256WithRSA", hash: &[7; 32], progress: &Arc::default() };
+        let explained = |kind, cause, remedy| order.explained(Failure::new(kind, cause, remedy)).to_string();
+        let sent = "(sig_alg SHA256WithRSA, a hash of 32 bytes, key_alg RSA)";
+        let mechanism = "use a mechanism that the service has for this keypair";
+        for (kind, cause, remedy, expected) in [
+            (Kind::BadRequest, "no", "", format!("no {sent}")),
+            (Kind::BadRequest, "no", "ask", format!("no {sent}; ask")),
+            (Kind::BadRequest, "wrong Algorithm", "", format!("wrong Algorithm {sent}; {mechanism}")),
+            (Kind::NotPermitted, "this SIG_ALG", "", format!("this SIG_ALG {sent}; {mechanism}")),
+            (Kind::NotPermitted, "this sig_alg", "ask", format!("this sig_alg {sent}; ask")),
+            (Kind::NotPermitted, "not you", "ask", "not you; ask".to_owned()),
+        ] {
+            assert_eq!(explained(kind, cause, remedy), expected);
+        }
+    }
+
+    #[test]
+    fn a_log_entry_is_read_until_it_is_final_or_cannot_be_read() {
+        for (read, last) in [
+            (json!({"signature": "AA=="}), true),
+            (json!({"signature": "AA==", "status": "PENDING"}), true),
+            (json!({"status": "Success"}), true),
+            (json!({"status": "COMPLETED"}), true),
+            (json!({"status": "failed"}), true),
+            (json!({"status": "PENDING"}), false),
+            (json!({}), false),
+        ] {
+            let expected = match last {
+                true => ControlFlow::Break(Ok(signature_record::record(&read))),
+                false => ControlFlow::Continue(Unfinished::Status(read["status"].as_str().map(str::to_owned))),
+            };
+            assert_eq!(judged(Ok(read.clone()), "7"), expected, "{read}");
+        }
+        let failure = |kind| Failure::new(kind, "no", "ask");
+        for kind in [Kind::NotFound, Kind::Unavailable] {
+            let again = ControlFlow::Continue(Unfinished::Failure(failure(kind)));
+            assert_eq!(judged(Err(failure(kind)), "7"), again, "it may be there in a moment");
+        }
+        for kind in [Kind::Unauthorized, Kind::Timeout, Kind::Unreachable] {
+            let end = ControlFlow::Break(Err(Failure { remedy: kept("7"), ..failure(kind) }));
+            assert_eq!(judged(Err(failure(kind)), "7"), end);
+        }
+    }
+
+    #[test]
+    fn pauses_between_reads_grow_up_to_two_seconds() {
+        let pauses = [200, 400, 1600, 2000].map(|ms| next(Duration::from_millis(ms)));
+        assert_eq!(pauses, [400, 800, 2000, 2000].map(Duration::from_millis));
+    }
+
+    #[test]
+    fn a_signature_that_is_late_can_be_read_later() {
+        let deadline = Deadline::after(Duration::from_secs(60));
+        let show = "the service keeps the signature as record 7: `stm-pkcs11 signature show 7` reads it";
+        for (last, cause) in [
+            (
+                Unfinished::Status(Some("PENDING".into())),
+                "the signature is not ready (record 7, status PENDING) within 60 s",
+            ),
+            (Unfinished::Status(None), "the signature is not ready (record 7, status (none)) within 60 s"),
+            (
+                Unfinished::Failure(Failure::new(Kind::NotFound, "no such record", "check the id")),
+                "the record of the signature cannot be read: no such record",
+            ),
+        ] {
+            assert_eq!(last.late(deadline, "7").to_string(), format!("{cause}; {show}"));
+        }
+    }
+
+    #[test]
+    fn a_signature_that_failed_says_so_and_why() {
+        let record = signature_record::record(&json!({"status": "REJECTED", "reason": "no approval"}));
+        assert_eq!(
+            failed("7", &record).to_string(),
+            "the service did not sign: the record 7 has the status REJECTED: no approval; see `stm-pkcs11 signature show 7`, \
+             and the keypair in the web page"
+        );
+        assert_eq!(
+            unsigned("7", &None).to_string(),
+            "the service answered without a signature (record 7, status (none)); the keypair may be OFFLINE or its \
+             certificate expired: look at it in the service's web page"
+        );
+    }
+
+    #[test]
+    fn only_a_bad_request_about_the_account_is_sent_again_with_it() {
+        let asks = |status, cause| asks_for_account(&Failure { status, ..Failure::new(Kind::BadRequest, cause, "") });
+        assert!(asks(Some(400), "HTTP 400: Account is required"));
+        for (status, cause) in [(Some(403), "no such account"), (None, "no such account"), (Some(400), "no")] {
+            assert!(!asks(status, cause), "{status:?} {cause}");
+        }
+    }
 }

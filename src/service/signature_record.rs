@@ -140,6 +140,8 @@ mod tests {
             json!([{"id": "7", "signature": "AA=="}]),
             json!({"data": [{"signature_id": "7", "signature": "AA=="}]}),
             json!({"total": 1, "items": [{"id": "7", "signature": "AA=="}]}),
+            json!({"id": "", "signature_id": "7", "signature": "AA=="}),
+            json!({"id": "7", "signature": "AA==", "data": {"id": "8", "signature": "AQ=="}}),
         ] {
             assert_eq!(signed(&value), found, "{value}");
             assert_eq!(record(&value).signature, found.1, "{value}");
@@ -154,5 +156,19 @@ mod tests {
         let record = record(&json!({"id": 7, "signing_status": "FAILED", "error": {"message": "no"}, "signature": ""}));
         assert_eq!((record.signing_status.as_deref(), record.reason.as_deref()), (Some("FAILED"), Some("no")));
         assert_eq!(record.signature, None);
+    }
+
+    #[test]
+    fn a_record_is_unwrapped_only_if_it_is_wrapped() {
+        for (body, expected) in [
+            (r#"{"data":{"id":1}}"#, Some(r#"{"id":1}"#)),
+            (r#"[{"id":1}]"#, Some(r#"{"id":1}"#)),
+            (r#"{"id":1}"#, None),
+            (r#"{"id":1,"data":{"id":2}}"#, None),
+            (r#"{"data":"none"}"#, None),
+            ("{", None),
+        ] {
+            assert_eq!(unwrapped(body.as_bytes()).as_deref(), expected, "{body}");
+        }
     }
 }

@@ -76,10 +76,10 @@ impl SingleFlight {
                     return result.clone();
                 }
                 // The other thread has an earlier deadline of its own; this one applies if that thread hangs.
-                result = shared.landed.wait_until(result, deadline.at());
-                if result.is_none() && deadline.is_over() {
+                if deadline.is_over() {
                     return Err(deadline.passed("another thread's lookup of the same object brought nothing"));
                 }
+                result = shared.landed.wait_until(result, deadline.at());
             }
         }
         let mut landing = Landing { single_flight: self, key, shared, result: None };
@@ -168,6 +168,24 @@ mod tests {
         single_flight.forget_misses();
         let _ = single_flight.share(key(), soon(), fetch);
         assert_eq!(fetches.load(Ordering::SeqCst), 2);
+    }
+
+    #[test]
+    fn only_so_many_misses_are_remembered() {
+        let single_flight = SingleFlight::default();
+        let miss = |number: usize| {
+            let mut fetched = false;
+            let found = single_flight.share(Key::Id(number.to_string()), soon(), || {
+                fetched = true;
+                Ok(Vec::new())
+            });
+            assert_eq!(found, Ok(Vec::new()));
+            fetched
+        };
+        assert!((0..MAX_MISSES).all(miss));
+        assert!(!miss(0) && !miss(MAX_MISSES - 1), "they are remembered");
+        assert!(miss(MAX_MISSES) && miss(0), "with one more, all before it are forgotten");
+        assert!(!miss(MAX_MISSES));
     }
 
     #[test]

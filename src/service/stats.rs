@@ -47,3 +47,25 @@ impl Stats {
         ))
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_summary_has_every_count_and_nothing_costs_nothing() {
+        let stats = Stats::default();
+        assert_eq!(stats.summary(), None);
+        let Stats { operations, signatures, requests, retries, cache_hits, sent, received, .. } = &stats;
+        for (counter, amount) in
+            [operations, signatures, requests, retries, cache_hits, sent, received].into_iter().zip(1..)
+        {
+            Stats::add(counter, amount);
+        }
+        stats.waited(Duration::from_micros(7_999));
+        stats.waited(Duration::from_micros(1));
+        let expected =
+            "1 operation, 2 signatures, 3 requests, 4 retries, 5 from the cache, 6 bytes sent, 7 received, 8 ms waited";
+        assert_eq!(stats.summary().as_deref(), Some(expected));
+    }
+}

@@ -196,3 +196,74 @@ pub fn failure(error: &rustls::Error, host: &str) -> Failure {
         other => tls(format!("the TLS handshake with {host} failed: {other}"), "check SM_HOST, its port and the proxy"),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_failed_handshake_says_why_and_what_to_do() {
+        use AlertDescription::{AccessDenied, CertificateExpired, CertificateRequired, HandshakeFailure, UnknownCA};
+        for (error, cause, remedy) in [
+            (
+                rustls::Error::InvalidCertificate(CertificateError::UnknownIssuer),
+                "the TLS certificate of h is signed by an unknown CA",
+                "set SM_CA_FILE",
+            ),
+            (
+                rustls::Error::InvalidCertificate(CertificateError::Expired),
+                "the TLS certificate of h has expired",
+                "check this machine's clock",
+            ),
+            (
+                rustls::Error::InvalidCertificate(CertificateError::NotValidYet),
+                "the TLS certificate of h is not valid yet",
+                "check this machine's clock",
+            ),
+            (
+                rustls::Error::InvalidCertificate(CertificateError::NotValidForName),
+                "the TLS certificate is not for h",
+                "check the name in SM_HOST",
+            ),
+            (
+                rustls::Error::InvalidCertificate(CertificateError::BadSignature),
+                "the TLS certificate of h is not acceptable: BadSignature",
+                "check SM_HOST and SM_CA_FILE",
+            ),
+            (
+                rustls::Error::AlertReceived(HandshakeFailure),
+                "the TLS handshake with h failed: ",
+                "check SM_HOST, its port and the proxy",
+            ),
+            (rustls::Error::DecryptError, "the TLS handshake with h failed: ", "check SM_HOST, its port and the proxy"),
+        ] {
+            let failure = failure(&error, "h");
+            assert!(failure.cause().starts_with(cause) && failure.remedy().starts_with(remedy), "{failure}");
+            assert!(!refuses_client(&error), "{error}");
+        }
+        for alert in [CertificateExpired, CertificateRequired, UnknownCA, AccessDenied] {
+            let error = rustls::Error::AlertReceived(alert);
+            let failure = failure(&error, "h").to_string();
+            assert!(refuses_client(&error), "{error}");
+            assert!(
+                failure.starts_with("h does not accept the client certificate (")
+                    && failure.contains("; check that SM_CLIENT_CERT_FILE was made for this host"),
+                "{failure}"
+            );
+        }
+    }
+
+    #[test]
+    fn without_verification_of_the_certificate_the_handshake_is_still_signed() {
+        let algorithms = provider().signature_verification_algorithms;
+        let schemes = Unchecked(algorithms).supported_verify_schemes();
+        assert!(schemes.contains(&SignatureScheme::ECDSA_NISTP256_SHA256) && schemes == algorithms.supported_schemes());
+    }
+
+    #[test]
+    fn a_privileged_host_has_the_systems_ca_certificates() {
+        if BUNDLES.iter().any(|bundle| Path::new(bundle).is_file()) {
+            assert!(!system_roots(true).is_empty());
+        }
+    }
+}

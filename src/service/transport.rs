@@ -272,3 +272,42 @@ async fn receive(mut response: reqwest::Response, limit: usize, way: &Way<'_>) -
     }
     Ok(answer)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use http_body::Body;
+
+    #[test]
+    fn our_name_has_the_form_of_the_services_own_clients() {
+        let name = user_agent();
+        assert!(name.starts_with(concat!("stm-pkcs11/", env!("CARGO_PKG_VERSION"), " (")), "{name}");
+        #[cfg(all(target_os = "linux", target_arch = "x86_64"))]
+        assert!(name.ends_with(" (linux; amd64)"), "{name}");
+    }
+
+    #[test]
+    fn a_proxy_is_named_without_its_password() {
+        for (setting, name) in [
+            ("http://user:secret@p:8080", Some("p:8080")),
+            ("https://user:secret@p", Some("p:443")),
+            ("p:3128", Some("p:3128")),
+            ("p", Some("p:80")),
+            ("http://", None),
+        ] {
+            assert_eq!(proxy_name(&Secret::new(setting)).as_deref(), name, "{setting}");
+        }
+    }
+
+    #[test]
+    fn a_body_knows_when_it_was_read() {
+        let read = Arc::new(AtomicBool::new(false));
+        let mut body = Watched { bytes: Some(Bytes::from_static(b"body")), read: Arc::clone(&read) };
+        let is_read = || read.load(Ordering::Relaxed);
+        assert_eq!((is_read(), body.is_end_stream(), body.size_hint().exact()), (false, false, Some(4)));
+        let mut context = Context::from_waker(std::task::Waker::noop());
+        let Poll::Ready(Some(Ok(frame))) = Pin::new(&mut body).poll_frame(&mut context) else { panic!("it is there") };
+        assert_eq!(frame.into_data().ok().as_deref(), Some(&b"body"[..]));
+        assert_eq!((is_read(), body.is_end_stream(), body.size_hint().exact()), (true, true, Some(0)));
+    }
+}

@@ -131,3 +131,31 @@ fn unconnected(error: &reqwest::Error, way: &Way<'_>, what: &str) -> TransportEr
     };
     TransportError { outcome, failure: Failure::new(Kind::Unreachable, cause, remedy) }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::time::Duration;
+
+    #[test]
+    fn a_request_that_is_late_was_sent_or_not() {
+        let way = Way { host: "h", proxy: None };
+        for (stage, outcome, cause) in [
+            (Stage::Unsent, Outcome::NotConnected, "no connection to h within 9 s"),
+            (Stage::Sent, Outcome::TimedOut, "no answer within 9 s"),
+            (Stage::Answered, Outcome::TimedOut, "no answer within 9 s"),
+        ] {
+            let late = late(Deadline::after(Duration::from_secs(9)), &way, stage);
+            assert_eq!((late.outcome, late.failure.cause().as_str()), (outcome, cause));
+        }
+    }
+
+    #[test]
+    fn a_cause_is_found_inside_errors_of_the_system() {
+        let inner = io::Error::other(rustls::Error::DecryptError);
+        let outer = io::Error::other(inner);
+        assert_eq!(cause::<rustls::Error>(&outer), Some(&rustls::Error::DecryptError));
+        assert!(cause::<io::Error>(&outer).is_some());
+        assert_eq!(cause::<rustls::Error>(&io::Error::other("no")), None);
+    }
+}

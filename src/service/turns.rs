@@ -62,7 +62,7 @@ impl Turns {
     async fn wait(&self, end: Instant, news: impl FnOnce(&mut Pace, u64)) -> Drawn {
         let file = self.file.as_ref()?;
         let now = Instant::now();
-        let latest = now + end.saturating_duration_since(now) / 2;
+        let latest = half(now, end);
         let mut news = Some(news);
         loop {
             let left = latest.saturating_duration_since(Instant::now());
@@ -77,9 +77,8 @@ impl Turns {
             if turn.wait.is_zero() {
                 return Some(turn.generation);
             }
-            if turn.wait >= NOTABLE {
-                let (wait, rate) = (turn.wait.as_millis(), counted(per_second, "request"));
-                log::info!("waiting {wait} ms for the other processes of this user: about {rate} a second");
+            if let Some(notice) = notice(turn.wait, per_second) {
+                log::info!("{notice}");
             }
             tokio::time::sleep(turn.wait).await;
             if file.change(|pace, _| pace.begin(turn))? {
@@ -87,6 +86,18 @@ impl Turns {
             }
         }
     }
+}
+
+/// The moment halfway to the end.
+fn half(now: Instant, end: Instant) -> Instant {
+    now + end.saturating_duration_since(now) / 2
+}
+
+/// What the log says about a wait; `None` if it is short.
+fn notice(wait: Duration, per_second: u64) -> Option<String> {
+    let (millis, rate) = (wait.as_millis(), counted(per_second, "request"));
+    let notice = || format!("waiting {millis} ms for the other processes of this user: about {rate} a second");
+    (wait >= NOTABLE).then(notice)
 }
 
 #[cfg(test)]
@@ -123,6 +134,20 @@ mod tests {
         let begun = Instant::now();
         assert_ne!(run(other.first(ready(()), soon())), drawn);
         assert!(begun.elapsed() >= Duration::from_millis(150), "{:?}", begun.elapsed());
+    }
+
+    #[test]
+    fn half_of_the_time_is_left_for_the_request_itself() {
+        let now = Instant::now();
+        assert_eq!(half(now, now + Duration::from_secs(60)), now + Duration::from_secs(30));
+        assert_eq!(half(now + Duration::from_secs(1), now), now + Duration::from_secs(1));
+    }
+
+    #[test]
+    fn a_wait_that_somebody_may_notice_is_in_the_log() {
+        assert_eq!(notice(Duration::from_millis(99), 50), None);
+        let said = "waiting 100 ms for the other processes of this user: about 50 requests a second";
+        assert_eq!(notice(Duration::from_millis(100), 50).as_deref(), Some(said));
     }
 
     #[test]

@@ -99,6 +99,14 @@ macro_rules! nothing_of_map {
     };
 }
 
+macro_rules! nothing_of_null {
+    () => {
+        fn visit_unit<E>(self) -> Result<Self::Value, E> {
+            Ok(Default::default())
+        }
+    };
+}
+
 struct TextVisitor;
 
 impl<'de> Visitor<'de> for TextVisitor {
@@ -128,11 +136,8 @@ impl<'de> Visitor<'de> for TextVisitor {
         Ok(Text(Some(Cow::Borrowed(if flag { "true" } else { "false" }))))
     }
 
-    fn visit_unit<E>(self) -> Result<Text<'de>, E> {
-        Ok(Text(None))
-    }
-
     nothing_of! { visit_f64(f64) }
+    nothing_of_null!();
     nothing_of_list!();
     nothing_of_map!();
 }
@@ -191,10 +196,7 @@ impl<'de, T: Deserialize<'de>> Visitor<'de> for ListVisitor<T> {
         Ok(List(Some(items)))
     }
 
-    fn visit_unit<E>(self) -> Result<List<T>, E> {
-        Ok(List(None))
-    }
-
+    nothing_of_null!();
     nothing_of! { visit_str(&str) visit_u64(u64) visit_i64(i64) visit_f64(f64) visit_bool(bool) }
     nothing_of_map!();
 }
@@ -243,10 +245,7 @@ macro_rules! record {
                         Ok(record)
                     }
 
-                    fn visit_unit<E>(self) -> Result<Self::Value, E> {
-                        Ok(Default::default())
-                    }
-
+                    nothing_of_null!();
                     nothing_of! { visit_str(&str) visit_u64(u64) visit_i64(i64) visit_f64(f64) visit_bool(bool) }
                     nothing_of_list!();
                 }
@@ -352,6 +351,8 @@ mod tests {
     fn numbers_are_ids_and_the_last_of_two_fields_counts() {
         let keypair: Keypair<'_> = serde_json::from_str(r#"{"id": "x", "id": 7, "alias": "a\u0062"}"#).unwrap();
         assert_eq!((keypair.id.as_str(), keypair.alias.as_str()), ("7", "ab"));
+        let item: Certificate<'_> = serde_json::from_str(r#"{"id": -7, "keypair_id": true}"#).unwrap();
+        assert_eq!((Item::id(&item), item.keypair_id.as_str()), ("-7", "true"));
     }
 
     #[test]

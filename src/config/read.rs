@@ -292,6 +292,13 @@ mod tests {
             text.starts_with("SM_HOST is not set (looked in the environment); set it to the service's URL"),
             "{text}"
         );
+        // A setting that is read earlier has a problem, too.
+        let text = problems(&[("STM_PKCS11_KEY_TYPE", "neither"), ("SM_API_KEY", "k")]);
+        assert!(text.contains("\nSM_HOST is not set (looked in the environment)"), "{text}");
+        assert_eq!(text.lines().count(), 2, "{text}");
+        let text = problems(&[("SM_HOST", ""), ("SM_API_KEY", "k")]);
+        assert!(text.starts_with("SM_HOST is empty (from the environment)"), "{text}");
+        assert_eq!(text.lines().count(), 1, "{text}");
         for (name, value, words) in [
             (
                 "SM_CLIENT_CERT_FILE",
@@ -396,6 +403,26 @@ mod tests {
             let mut sources = sources(&[host, (name, value)]);
             assert!(token(&mut sources).problems.is_empty());
             assert_eq!(sources.warnings, [warning]);
+        }
+    }
+
+    #[test]
+    fn the_content_of_a_certificate_file_may_stand_in_place_of_its_path() {
+        let long = |character: &str| format!("MI{}", character.repeat(200));
+        for (value, content) in [
+            ("-----BEGIN CERTIFICATE-----\n", true),
+            (&long("A")[..], true),
+            (&long("-")[..], false),
+            ("MIclient", false),
+            (&format!("/no/{}", long("A"))[..], false),
+        ] {
+            let read = settings(&[("SM_HOST", "h.example"), ("SM_CLIENT_CERT_FILE", value)]);
+            assert_eq!(
+                matches!(read.client_cert, Some(ClientCert::Inline(_))),
+                content,
+                "{value}: {:?}",
+                read.problems
+            );
         }
     }
 

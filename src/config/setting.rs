@@ -234,6 +234,16 @@ mod tests {
     }
 
     #[test]
+    fn what_grants_access_is_secret_and_nothing_else_is() {
+        for name in ["SM_API_KEY", "SM_CLIENT_CERT_PASSWORD"] {
+            assert!(is_secret(name), "{name}");
+        }
+        for name in ["SM_HOST", "SM_LOG_LEVEL", "SM_API_KEYS", ""] {
+            assert!(!is_secret(name), "{name}");
+        }
+    }
+
+    #[test]
     fn right_and_foreign_names_are_left_alone() {
         for name in ["SM_HOST", "SM_KEYPAIR_ALIAS", "SMTP_HOST", "PATH", "SM_SOMETHING_ELSE_ENTIRELY"] {
             assert_eq!(meant(name), None, "{name}");

@@ -145,7 +145,8 @@ mod tests {
     #[test]
     fn a_program_that_prints_without_end_is_ended() {
         assert!(of("yes").unwrap_err().contains("more than 64 kB"));
-        assert_eq!(of("head -c 60000 /dev/zero").unwrap().len(), 60000);
+        assert_eq!(of("head -c 65536 /dev/zero").unwrap().len(), LONGEST);
+        assert!(of("head -c 65537 /dev/zero").unwrap_err().contains("more than 64 kB"));
     }
 
     #[cfg(unix)]

@@ -413,6 +413,7 @@ mod tests {
             ("-----BEGIN CERTIFICATE-----\n", true),
             (&long("A")[..], true),
             (&long("-")[..], false),
+            (&long("A")[..200], false),
             ("MIclient", false),
             (&format!("/no/{}", long("A"))[..], false),
         ] {
@@ -424,6 +425,77 @@ mod tests {
                 read.problems
             );
         }
+    }
+
+    #[test]
+    fn a_proxy_is_a_url_and_in_a_file_it_may_be_a_reference() {
+        let read = |pairs: &[(&str, &str)], file: &[(&str, &str)]| {
+            let owned =
+                |pairs: &[(&str, &str)]| pairs.iter().map(|(k, v)| ((*k).to_owned(), (*v).to_owned())).collect();
+            let mut sources = Sources::new(None, owned(pairs));
+            sources.add_settings(std::path::Path::new("/x/settings.toml"), owned(file));
+            let token = token(&mut sources);
+            let problems: Vec<String> = token.problems.iter().map(ToString::to_string).collect();
+            (token.proxy.map(|proxy| proxy.reveal().to_owned()), problems.join("\n"))
+        };
+        let others = [("SM_HOST", "h.example"), ("SM_API_KEY", "k")];
+        let with = |name, value| [&others[..], &[(name, value)]].concat();
+        let url = "http://me:pa55@proxy:3128";
+        assert_eq!(read(&with("HTTPS_PROXY", url), &[]), (Some(url.to_owned()), String::new()));
+        assert_eq!(read(&with("ONES", url), &[("HTTPS_PROXY", "env:ONES")]), (Some(url.to_owned()), String::new()));
+        assert_eq!(read(&others, &[("HTTPS_PROXY", url)]), (Some(url.to_owned()), String::new()));
+        for (environment, file) in
+            [(with("HTTPS_PROXY", "file:"), vec![]), (others.to_vec(), vec![("HTTPS_PROXY", "http://")])]
+        {
+            let (proxy, problems) = read(&environment, &file);
+            assert_eq!(proxy, None);
+            assert!(problems.starts_with("HTTPS_PROXY is invalid (value not shown, from "), "{problems}");
+            assert!(problems.ends_with("; use http://user:password@host:port"), "{problems}");
+        }
+    }
+
+    #[test]
+    fn one_problem_of_a_credential_is_not_followed_by_another() {
+        let host = ("SM_HOST", "https://h.example");
+        for (pairs, lines) in [
+            (vec![host, ("SM_API_KEY", "***")], 1),
+            (vec![host, ("SM_CLIENT_CERT_FILE", "")], 1),
+            (vec![host, ("SM_CLIENT_CERT_FILE", ""), ("SM_CLIENT_KEY_FILE", "/etc/hostname")], 1),
+            (vec![host, ("SM_API_KEY", ""), ("SM_CLIENT_CERT_FILE", "")], 2),
+        ] {
+            let mut sources = sources(&pairs);
+            let problems = token(&mut sources).problems;
+            assert_eq!(problems.len(), lines, "{problems:?}");
+        }
+        // A key that is refused is not also said to be missing.
+        let mut sources = sources(&[host, ("SM_API_KEY", "***"), ("SM_CLIENT_CERT_FILE_B64", "MIIB")]);
+        assert_eq!(token(&mut sources).problems.len(), 1);
+        assert!(sources.warnings.is_empty(), "{:?}", sources.warnings);
+    }
+
+    #[test]
+    fn a_setting_may_be_switched_off_by_its_word() {
+        let reuse = |value| ledger(&mut sources(&[("STM_PKCS11_REUSE", value)]));
+        let (settings, problems) = reuse("off");
+        assert!(settings.reuse.is_none() && problems.is_empty(), "{problems:?}");
+        let (settings, problems) = reuse("1h");
+        assert!(settings.reuse == Some(Duration::from_secs(3600)) && problems.is_empty(), "{problems:?}");
+        let server = |pairs: &[(&str, &str)]| timestamp(&mut sources(pairs));
+        assert_eq!(server(&[(row::TIMESTAMP.name, "None")]), None);
+        assert_eq!(server(&[(row::TIMESTAMP.name, "http://tsa.example")]).as_deref(), Some("http://tsa.example"));
+    }
+
+    #[cfg(not(any(windows, target_os = "macos")))]
+    #[test]
+    fn the_cache_is_where_the_environment_says_or_below_the_home() {
+        let folder = |pairs: &[(&str, &str)]| settings(pairs).cache_dir;
+        let given = folder(&[("XDG_CACHE_HOME", "/x/cache"), ("HOME", "/h")]).expect("a directory");
+        assert!(given.starts_with("/x/cache"), "{}", given.display());
+        for elsewhere in [vec![("HOME", "/h")], vec![("HOME", "/h"), ("XDG_CACHE_HOME", "not/absolute")]] {
+            let usual = folder(&elsewhere).expect("a directory");
+            assert!(usual.starts_with("/h/.cache"), "{}", usual.display());
+        }
+        assert_eq!(folder(&[]), None);
     }
 
     #[test]

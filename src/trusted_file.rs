@@ -250,6 +250,8 @@ mod tests {
             assert_eq!(read(&folder.path().join(name), LIMIT).unwrap().bytes.as_slice(), b"content", "{name}");
         }
         assert!(!read(&path, LIMIT).unwrap().open_to_others);
+        let checked = |name: &str| check(&folder.path().join(name), LIMIT).ok();
+        assert_eq!((checked("file"), checked("mounted"), checked("none")), (Some(false), Some(true), None));
         assert!(read(&folder.path().join("mounted"), LIMIT).unwrap().open_to_others);
         let open = fs::File::open(&path).unwrap();
         let descriptor = format!("/proc/self/fd/{}", std::os::fd::AsRawFd::as_raw_fd(&open));

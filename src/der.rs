@@ -52,3 +52,24 @@ pub fn octet_string(der: &[u8]) -> Option<&[u8]> {
 pub fn strip_zeros(number: &[u8]) -> &[u8] {
     &number[number.iter().position(|byte| *byte != 0).unwrap_or(number.len())..]
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_length_of_an_element_has_as_few_bytes_as_it_needs() {
+        for (len, head) in [
+            (0, &[4, 0][..]),
+            (0x7f, &[4, 0x7f]),
+            (0x80, &[4, 0x81, 0x80]),
+            (0xff, &[4, 0x81, 0xff]),
+            (0x0102, &[4, 0x82, 1, 2]),
+            (0xffff, &[4, 0x82, 0xff, 0xff]),
+            (0x01_0203, &[4, 0x83, 1, 2, 3]),
+        ] {
+            let content = vec![7; len];
+            assert_eq!(element(4, &content), [head, &content].concat(), "{len:#x}");
+        }
+    }
+}

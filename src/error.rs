@@ -77,7 +77,23 @@ impl std::error::Error for Error {
 mod tests {
     use super::*;
     use crate::service::{Failure, Kind};
+    use cryptoki_sys::{CKR_DEVICE_ERROR, CKR_FUNCTION_FAILED};
     use std::error::Error as _;
+
+    #[test]
+    fn errors_are_equal_if_neither_the_program_nor_the_person_can_tell_them_apart() {
+        let error = Error::loud(CKR_DEVICE_ERROR, "it is broken");
+        let source = Failure::new(Kind::Settings, "SM_HOST is not set", "set it");
+        assert_eq!(error, error.clone().about(source));
+        for other in [
+            Error::new(CKR_DEVICE_ERROR, "it is broken"),
+            Error::loud(CKR_FUNCTION_FAILED, "it is broken"),
+            Error::loud(CKR_DEVICE_ERROR, "it is lost"),
+        ] {
+            assert_ne!(error, other);
+        }
+        assert_eq!(error.to_string(), "CK_RV 0x30: it is broken");
+    }
 
     #[test]
     fn the_error_below_can_be_reached() {

@@ -70,6 +70,27 @@ mod tests {
     use std::panic::{AssertUnwindSafe, catch_unwind};
 
     #[test]
+    fn a_notification_ends_a_wait_long_before_its_time() {
+        let (done, changed) = (Mutex::new(false), Condvar::default());
+        let (tell, told) = std::sync::mpsc::channel();
+        let begun = Instant::now();
+        let long = std::time::Duration::from_secs(60);
+        std::thread::scope(|scope| {
+            scope.spawn(|| {
+                let mut held = done.lock();
+                tell.send(()).unwrap();
+                while !*held && begun.elapsed() < long {
+                    held = changed.wait_until(held, begun + long);
+                }
+            });
+            told.recv().unwrap();
+            *done.lock() = true;
+            changed.notify_all();
+        });
+        assert!(begun.elapsed() < long);
+    }
+
+    #[test]
     fn a_panic_with_a_lock_in_hand_keeps_nobody_out() {
         let (mutex, rw_lock) = (Mutex::new(1), RwLock::new(1));
         let panicked = catch_unwind(AssertUnwindSafe(|| {

@@ -258,11 +258,7 @@ fn dated(level: Level, message: &str) -> String {
 fn one_line(text: &str) -> String {
     let mut line = shown(text).into_owned();
     if line.len() > MAX_MESSAGE {
-        let mut end = MAX_MESSAGE;
-        while !line.is_char_boundary(end) {
-            end -= 1;
-        }
-        line.truncate(end);
+        line.truncate(line.floor_char_boundary(MAX_MESSAGE));
         line.push_str(" ...");
     }
     line
@@ -275,6 +271,41 @@ mod tests {
     #[test]
     fn a_record_is_one_line_of_bounded_length() {
         assert_eq!(one_line("a\nb\u{1b}c\u{2028}d\u{202e}e"), r"a\u{a}b\u{1b}c\u{2028}d\u{202e}e");
-        assert!(one_line(&"é".repeat(5000)).len() < MAX_MESSAGE + 8);
+        for (text, expected) in [
+            ("x".repeat(MAX_MESSAGE), "x".repeat(MAX_MESSAGE)),
+            ("x".repeat(MAX_MESSAGE + 1), "x".repeat(MAX_MESSAGE) + " ..."),
+            ("x".to_owned() + &"é".repeat(5000), "x".to_owned() + &"é".repeat(MAX_MESSAGE / 2 - 1) + " ..."),
+        ] {
+            assert_eq!(one_line(&text), expected);
+        }
+    }
+
+    #[test]
+    fn a_failure_is_appended_to_the_file_of_another_program_unless_the_log_is_discarded() {
+        let folder = tempfile::tempdir().unwrap();
+        let settings = |output| LogSettings {
+            level: LevelFilter::Error,
+            output,
+            folder: Some(folder.path().to_owned()),
+            warnings: Vec::new(),
+            notices: Vec::new(),
+            notes: Vec::new(),
+        };
+        let path = folder.path().join("smksp.log");
+        append_error(&settings(LogOutput::Discard), "smksp.log", "it failed");
+        assert!(!path.exists());
+        append_error(&settings(LogOutput::Stderr), "smksp.log", "it failed\nin two lines");
+        let text = std::fs::read_to_string(path).unwrap();
+        assert!(text.ends_with(&format!(" {} ERROR it failed\\u{{a}}in two lines\n", std::process::id())), "{text}");
+    }
+
+    #[test]
+    fn errors_are_copied_to_the_file_that_was_named_first() {
+        let named = || LOGGER.own.state().map(|state| matches!(state.errors, ErrorCopy::Named("first.log")));
+        copy_errors_to("first.log");
+        assert_eq!(named(), Some(true));
+        copy_errors_to("second.log");
+        assert_eq!(named(), Some(true));
+        LOGGER.own.state().unwrap().errors = ErrorCopy::Off;
     }
 }

@@ -27,6 +27,15 @@ mod tests {
     }
 
     #[test]
+    fn one_letter_in_three_may_be_wrong_and_one_more() {
+        for (name, known, found) in
+            [("ax", "ab", true), ("xy", "ab", false), ("abcxyz", "abcdef", true), ("abwxyz", "abcdef", false)]
+        {
+            assert_eq!(nearest(name, [known]).is_some(), found, "{name}");
+        }
+    }
+
+    #[test]
     fn a_name_that_is_like_none_leads_nowhere() {
         assert_eq!(nearest("colour", ["keypair", "token"]), None);
         assert_eq!(nearest("x", [] as [&str; 0]), None);

@@ -26,22 +26,22 @@ fn parts(pattern: &str) -> Vec<Part> {
 /// Whether a pattern matches a name. Case matters.
 pub fn matches(pattern: &str, name: &str) -> bool {
     let (pattern, name): (Vec<Part>, Vec<char>) = (parts(pattern), name.chars().collect());
-    // The position of the last star, and the place in the name that the text behind it is compared with.
+    // What stands behind the last star, and the place in the name that it is compared with.
     let (mut at, mut place, mut star) = (0, 0, None);
     while place < name.len() {
         match pattern.get(at) {
             Some(Part::Any) => {
-                star = Some((at, place));
                 at += 1;
+                star = Some((at, place));
             }
             Some(part) if *part == Part::One || *part == Part::This(name[place]) => {
                 at += 1;
                 place += 1;
             }
             _ => match star {
-                Some((star_at, from)) => {
-                    star = Some((star_at, from + 1));
-                    (at, place) = (star_at + 1, from + 1);
+                Some((behind, from)) => {
+                    (at, place) = (behind, from + 1);
+                    star = Some((behind, place));
                 }
                 None => return false,
             },

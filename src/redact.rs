@@ -121,8 +121,7 @@ fn base64_from(engine: &GeneralPurpose, secret: &str, offset: usize) -> [String;
     let encoded = Zeroizing::new(engine.encode(&bytes));
     let own = encoded.trim_end_matches('=').get([0, 2, 3][offset]..).unwrap_or_default();
     // The last character may contain bits of the data behind it.
-    let shared = usize::from(bytes.len() % 3 != 0);
-    [own[..own.len().saturating_sub(shared)].to_owned(), own.to_owned()]
+    [own[..own.len().saturating_sub(1)].to_owned(), own.to_owned()]
 }
 
 fn html(secret: &str) -> String {
@@ -210,6 +209,19 @@ mod tests {
     }
 
     #[test]
+    fn a_short_secret_is_replaced_in_base64_and_html_too() {
+        let secret = "a<b>&'\"c";
+        for said in [
+            "a&lt;b&gt;&amp;&#39;&quot;c".to_owned(),
+            STANDARD.encode(secret),
+            STANDARD.encode("user:".to_owned() + secret + ", more"),
+        ] {
+            let line = without(&said, [secret].into_iter()).into_owned();
+            assert!(line.contains(REDACTED), "{said}: {line}");
+        }
+    }
+
+    #[test]
     fn halves_that_a_cut_leaves_are_replaced() {
         for form in forms(KEY).iter().filter(|form| form.len() >= 2 * SHORTEST_HALF) {
             let cut = form.floor_char_boundary(form.len() * 2 / 3);
@@ -227,6 +239,18 @@ mod tests {
         let clean = "[redacted] wrong [redacted] demo42-rsa [redacted] me [redacted] [redacted]== http://h:80";
         assert_eq!(line, clean);
         assert_eq!(without("wrong password", ["not-the-password"].into_iter()), "wrong password");
+    }
+
+    #[test]
+    fn secrets_that_were_dropped_leave_nothing_behind_and_the_others_stay() {
+        let first = crate::config::Secret::new("the first secret of this test");
+        for number in 0..500 {
+            drop(crate::config::Secret::new(format!("dropped secret {number}")));
+        }
+        let last = crate::config::Secret::new("the last secret of this test");
+        assert_eq!(text("the first secret of this test, the last secret of this test"), "[redacted], [redacted]");
+        assert!(live().load().len() < 400, "{}", live().load().len());
+        drop((first, last));
     }
 
     #[test]

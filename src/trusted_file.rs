@@ -34,17 +34,12 @@ use zeroize::Zeroizing;
 pub const MACHINE: &str = "/etc/stm-pkcs11";
 
 /// The machine's settings directory, on systems that have one.
-#[cfg(unix)]
-pub fn machine() -> Option<PathBuf> {
-    Some(MACHINE.into())
-}
-
+///
 /// Windows has no directory that every user may read and only administrators may write to, unless an installer sets
 /// such permissions. So none is read. `STM_PKCS11_CONFIG` in the machine's environment, which only administrators can
 /// set, names a file for all users.
-#[cfg(not(unix))]
 pub fn machine() -> Option<PathBuf> {
-    None
+    cfg!(unix).then(|| MACHINE.into())
 }
 
 /// Why a file is not used.
@@ -255,6 +250,8 @@ mod tests {
             assert_eq!(read(&folder.path().join(name), LIMIT).unwrap().bytes.as_slice(), b"content", "{name}");
         }
         assert!(!read(&path, LIMIT).unwrap().open_to_others);
+        let checked = |name: &str| check(&folder.path().join(name), LIMIT).ok();
+        assert_eq!((checked("file"), checked("mounted"), checked("none")), (Some(false), Some(true), None));
         assert!(read(&folder.path().join("mounted"), LIMIT).unwrap().open_to_others);
         let open = fs::File::open(&path).unwrap();
         let descriptor = format!("/proc/self/fd/{}", std::os::fd::AsRawFd::as_raw_fd(&open));
@@ -264,6 +261,7 @@ mod tests {
     #[test]
     fn what_is_not_there_or_leads_nowhere_is_the_systems_error() {
         let folder = tempfile::tempdir().unwrap();
+        assert_eq!(machine().as_deref(), Some(Path::new(MACHINE)));
         assert!(read(&folder.path().join("none"), LIMIT).unwrap_err().is_not_found());
         symlink("none", folder.path().join("dangling")).unwrap();
         assert!(read(&folder.path().join("dangling"), LIMIT).unwrap_err().is_not_found());
@@ -271,6 +269,14 @@ mod tests {
         assert!(said(&folder.path().join("circle")).contains("cannot be read (Too many levels"));
         let path = file(folder.path(), "file", 0o600);
         assert!(said(&path.join("below")).contains("cannot be read (Not a directory"));
+        assert!(!read(&path.join("below"), LIMIT).unwrap_err().is_not_found());
+        // As many links as the kernel itself follows, and one more.
+        symlink("file", folder.path().join("link1")).unwrap();
+        for number in 2..=41 {
+            symlink(format!("link{}", number - 1), folder.path().join(format!("link{number}"))).unwrap();
+        }
+        assert!(read(&folder.path().join("link40"), LIMIT).is_ok());
+        assert!(said(&folder.path().join("link41")).contains("cannot be read (Too many levels"));
     }
 
     #[test]
@@ -297,10 +303,27 @@ mod tests {
         let _listener = UnixListener::bind(&socket).unwrap();
         assert_eq!(said(&socket), "is refused (it is a FIFO or a socket): name a regular file");
         let long = folder.path().join("long");
+        fs::write(&long, [0; LIMIT as usize]).unwrap();
+        assert_eq!(read(&long, LIMIT).unwrap().bytes.len() as u64, LIMIT);
         fs::write(&long, [0; LIMIT as usize + 1]).unwrap();
         assert!(said(&long).starts_with("is refused (it is longer than "));
         // The size of a file in /proc is 0.
         assert_eq!(said(Path::new("/proc/self/status")), said(&long));
+    }
+
+    #[test]
+    fn a_log_file_is_made_for_its_owner_alone_and_written_behind_what_it_holds() {
+        use std::io::Write;
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("log");
+        writeln!(open_log(&path).unwrap(), "one").unwrap();
+        assert_eq!(fs::metadata(&path).unwrap().permissions().mode() & 0o777, 0o600);
+        writeln!(open_log(&path).unwrap(), "two").unwrap();
+        // As `/dev/stdout` leads to an open file.
+        let open = fs::File::options().append(true).open(&path).unwrap();
+        let descriptor = format!("/proc/self/fd/{}", std::os::fd::AsRawFd::as_raw_fd(&open));
+        writeln!(open_log(Path::new(&descriptor)).unwrap(), "three").unwrap();
+        assert_eq!(fs::read_to_string(&path).unwrap(), "one\ntwo\nthree\n");
     }
 
     /// Only root can change owners, so the tests change the list of trusted users instead.
@@ -327,6 +350,19 @@ mod tests {
         let link = folder.path().join("link");
         symlink(&path, &link).unwrap();
         assert!(read_if(&credentials, &link, LIMIT).unwrap_err().clause().contains("was made by another user"));
+        let (below, on_the_way) = (folder.path().join("below"), folder.path().join("on-the-way"));
+        fs::create_dir(&below).unwrap();
+        file(&below, "file", 0o600);
+        symlink(&below, &on_the_way).unwrap();
+        let refusal = read_if(&credentials, &on_the_way.join("file"), LIMIT).unwrap_err();
+        assert!(refusal.clause().contains("was made by another user"), "{}", refusal.clause());
+        let refusal = read_if(&trusting(&[0]), &path, LIMIT);
+        if own != 0 {
+            assert!(refusal.unwrap_err().clause().contains("this process obeys files of root only"));
+        }
+        let allowed = |users: &[u32]| read_if(&trusting(users), &path, LIMIT).unwrap_err().clause();
+        let (one, other) = (own + 1, own + 2);
+        assert!(allowed(&[one, other]).contains(&format!("obeys files of root and user {other} only")));
         let refusal = read_if(&stranger, &link, LIMIT).unwrap_err();
         assert!(
             refusal.clause().contains("the symbolic link on the way to it was made by another user"),

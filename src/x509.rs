@@ -3,6 +3,7 @@
 //! The token shows certificates that a verifier would refuse, because the user has to see what the service has. Only
 //! data that is not a certificate is an error.
 
+use crate::der;
 use crate::error::{Error, Result};
 use cryptoki_sys::CKR_ATTRIBUTE_VALUE_INVALID;
 use sha1::{Digest, Sha1};
@@ -52,7 +53,7 @@ impl Certificate {
             subject: range(certificate.subject().as_raw())?,
             issuer: range(certificate.issuer().as_raw())?,
             spki: range(certificate.public_key().raw)?,
-            serial: serial(certificate.raw_serial()),
+            serial: der::element(0x02, certificate.raw_serial()).into(),
             common_name: certificate
                 .subject()
                 .iter_common_name()
@@ -162,17 +163,6 @@ impl fmt::Debug for Certificate {
     }
 }
 
-/// The serial number's content, with DER tag and length.
-fn serial(content: &[u8]) -> Box<[u8]> {
-    let mut der = vec![0x02];
-    match content.len() {
-        len @ 0..=0x7f => der.push(len as u8),
-        len => der.extend([0x82, (len >> 8) as u8, len as u8]),
-    }
-    der.extend(content);
-    der.into()
-}
-
 fn date(timestamp: i64) -> Option<(i32, u32, u32)> {
     let date = ASN1Time::from_timestamp(timestamp).ok()?.to_datetime();
     Some((date.year(), u8::from(date.month()).into(), date.day().into()))
@@ -181,6 +171,86 @@ fn date(timestamp: i64) -> Option<(i32, u32, u32)> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use rcgen::{CertificateParams, DnType, ExtendedKeyUsagePurpose, IsCa, Issuer, KeyPair};
+
+    fn named(name: &str) -> CertificateParams {
+        let mut params = CertificateParams::default();
+        params.distinguished_name = rcgen::DistinguishedName::new();
+        params.distinguished_name.push(DnType::CountryName, "DE");
+        params.distinguished_name.push(DnType::CommonName, name);
+        params
+    }
+
+    #[test]
+    fn a_certificate_shows_its_parts_as_they_are_encoded() {
+        let (authoritys, own) = (KeyPair::generate().unwrap(), KeyPair::generate().unwrap());
+        let mut root = named("root");
+        root.is_ca = IsCa::Ca(rcgen::BasicConstraints::Unconstrained);
+        let made = root.self_signed(&authoritys).unwrap();
+        let read = Certificate::parse(made.der().to_vec()).unwrap();
+        assert!(read.is_authority() && read.is_self_signed());
+
+        let mut params = named("leaf");
+        params.serial_number = Some(vec![7, 8, 9].into());
+        params.not_before = rcgen::date_time_ymd(2024, 2, 29);
+        params.not_after = rcgen::date_time_ymd(2031, 12, 30);
+        let made = params.signed_by(&own, &Issuer::from_params(&root, &authoritys)).unwrap();
+        let leaf = Certificate::parse(made.der().to_vec()).unwrap();
+        assert!(!leaf.is_authority() && !leaf.is_self_signed());
+        assert_eq!(leaf.der(), &made.der()[..]);
+        assert_eq!(leaf.issuer(), read.subject());
+        assert_eq!(leaf.serial(), [2, 3, 7, 8, 9]);
+        assert_eq!(leaf.spki(), rcgen::PublicKeyData::subject_public_key_info(&own));
+        let bits: [u8; 20] = Sha1::digest(own.public_key_raw()).into();
+        assert_eq!(leaf.subject_public_key_sha1(), bits);
+        assert_eq!(leaf.not_before_date(), Some((2024, 2, 29)));
+        assert_eq!(leaf.not_after_date(), Some((2031, 12, 30)));
+        assert_eq!(leaf.common_name().as_deref(), Some("leaf"));
+        assert_eq!(leaf.subject_display(), "C=DE, CN=leaf");
+        assert_eq!(name_display(leaf.issuer()), "C=DE, CN=root");
+        assert_eq!(name_display(b"no name"), "");
+        assert_eq!(format!("{leaf:?}"), "Certificate(C=DE, CN=leaf)");
+    }
+
+    #[test]
+    fn a_certificate_without_usages_or_with_the_right_or_any_permits_code_signing() {
+        use ExtendedKeyUsagePurpose::*;
+        let key = KeyPair::generate().unwrap();
+        for (usages, permits) in [
+            (vec![], true),
+            (vec![CodeSigning], true),
+            (vec![ServerAuth, CodeSigning], true),
+            (vec![Any], true),
+            (vec![ServerAuth], false),
+        ] {
+            let mut params = named("signer");
+            params.extended_key_usages = usages.clone();
+            let made = params.self_signed(&key).unwrap();
+            assert_eq!(Certificate::parse(made.der().to_vec()).unwrap().permits_code_signing(), permits, "{usages:?}");
+        }
+    }
+
+    #[test]
+    fn only_an_elliptic_curve_that_is_written_out_is_explicit() {
+        // id-ecPublicKey and rsaEncryption; the parameters of an RSASSA-PSS key are a SEQUENCE, too.
+        let (ec, rsa) =
+            ([0x06, 7, 0x2a, 0x86, 0x48, 0xce, 0x3d, 2, 1], [6, 9, 0x2a, 0x86, 0x48, 0x86, 0xf7, 13, 1, 1, 1]);
+        let (curve, sequence) = ([0x06, 8, 0x2a, 0x86, 0x48, 0xce, 0x3d, 3, 1, 7], [0x30, 3, 2, 1, 1]);
+        let sequence_of = |parts: &[&[u8]]| der::element(0x30, &parts.concat());
+        for (algorithm, explicit) in [
+            ([&ec[..], &sequence].concat(), true),
+            ([&ec[..], &curve].concat(), false),
+            ([&rsa[..], &sequence].concat(), false),
+            (ec.to_vec(), false),
+        ] {
+            let (signature, name) = (sequence_of(&[&rsa, &[5, 0]]), sequence_of(&[]));
+            let time = der::element(0x17, b"240101000000Z");
+            let key = der::spki(&algorithm, &[4; 65]);
+            let content = [&[2, 1, 1], &signature[..], &name, &sequence_of(&[&time, &time]), &name, &key];
+            let whole = sequence_of(&[&sequence_of(&content), &signature, &[3, 2, 0, 0]]);
+            assert_eq!(Certificate::parse(whole).unwrap().has_explicit_curve(), explicit, "{algorithm:02x?}");
+        }
+    }
 
     #[test]
     fn what_is_no_certificate_is_an_error_and_never_a_panic() {

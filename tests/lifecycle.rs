@@ -221,6 +221,92 @@ fn checks_a_pin(p11: &P11, emulator: &Emulator, right: &[u8]) {
     assert_eq!(p11.private_key(session, "demo-rsa-2048"), key, "the handle is the same again");
 }
 
+service_test!(
+    a_logout_ends_what_is_private_in_its_token_and_nothing_else,
+    [("STM_PKCS11_LOGIN", "password"), ("SM_LOG_OUTPUT", "file")],
+    [],
+    |_: &Emulator| {
+        let p11 = P11::start();
+        let pin = std::env::var("SM_CLIENT_CERT_PASSWORD").unwrap();
+        let (session, second, modern) = (p11.open(0), p11.open(0), p11.open(1));
+        let rsa = |private| {
+            Attributes::new()
+                .class(CKO_PUBLIC_KEY)
+                .number(CKA_KEY_TYPE, CKK_RSA)
+                .bytes(CKA_MODULUS, &[0xab; 256])
+                .bytes(CKA_PUBLIC_EXPONENT, &[1, 0, 1])
+                .flag(CKA_PRIVATE, private)
+        };
+        let make = |session, private| {
+            let mut attributes = rsa(private);
+            let (mut raw, mut object) = (attributes.raw(), 0);
+            let rv = ck!(p11, C_CreateObject(session, raw.as_mut_ptr(), raw.len() as CK_ULONG, &mut object));
+            if rv == CKR_OK { Ok(object) } else { Err(rv) }
+        };
+        let there = |session, object| p11.attribute(session, object, CKA_KEY_TYPE).is_ok();
+        // Before the login, an object may be public, and a key that is not shown is not said to be missing.
+        assert_eq!(make(session, true), Err(CKR_USER_NOT_LOGGED_IN));
+        let early = make(session, false).expect("a public object");
+        assert!(p11.find(session, &Attributes::new().class(CKO_PRIVATE_KEY).label("demo-ec-p256")).is_empty());
+        assert!(!logged().contains(" ERROR "), "{}", logged());
+        for session in [session, modern] {
+            assert_eq!(log_in(&p11, session, &pin), CKR_OK);
+        }
+        let (public, private) = (make(session, false).unwrap(), make(session, true).unwrap());
+        let elsewhere = make(modern, true).unwrap();
+        let found = p11.find(session, &Attributes::new().flag(CKA_TOKEN, false));
+        assert_eq!(found, [early, public, private]);
+        let mut sha256 = Mechanism::new(CKM_SHA256);
+        for session in [session, second, modern] {
+            assert_eq!(ck!(p11, C_DigestInit(session, &mut sha256.raw())), CKR_OK);
+        }
+        assert!(!p11.find(session, &Attributes::new().class(CKO_CERTIFICATE)).is_empty());
+
+        // The last session of a token ends its login, and no other.
+        assert_eq!(ck!(p11, C_CloseSession(p11.open(0))), CKR_OK);
+        assert_eq!(state(&p11, session), CKS_RO_USER_FUNCTIONS);
+
+        assert_eq!(ck!(p11, C_Logout(session)), CKR_OK);
+        let mut digest = [0; 32];
+        let end = |session, digest: &mut [u8; 32]| {
+            let mut len = 32;
+            ck!(p11, C_Digest(session, digest.as_mut_ptr(), 0, digest.as_mut_ptr(), &mut len))
+        };
+        assert_eq!(end(session, &mut digest), CKR_OPERATION_NOT_INITIALIZED);
+        assert_eq!(end(second, &mut digest), CKR_OPERATION_NOT_INITIALIZED);
+        assert_eq!(end(modern, &mut digest), CKR_OK);
+        assert!(there(session, public) && there(session, early) && there(modern, elsewhere));
+        assert!(p11.find(session, &Attributes::new().class(CKO_CERTIFICATE)).is_empty(), "what was found with the PIN");
+        assert_eq!(log_in(&p11, session, &pin), CKR_OK);
+        assert!(!there(session, private), "it does not come back");
+
+        // All sessions of a token, and their objects.
+        assert_eq!(ck!(p11, C_CloseAllSessions(0)), CKR_OK);
+        assert!(there(modern, elsewhere));
+        let session = p11.open(0);
+        assert_eq!(state(&p11, session), CKS_RO_PUBLIC_SESSION);
+        assert!(!there(session, public) && !there(session, early));
+    }
+);
+
+service_test!(
+    the_end_of_a_login_that_nobody_required_keeps_what_is_known,
+    [("STM_PKCS11_CACHE", "off")],
+    [],
+    |emulator: &Emulator| {
+        let p11 = P11::start();
+        let session = p11.open(0);
+        assert_eq!(log_in(&p11, session, "any"), CKR_OK);
+        p11.private_key(session, "demo-ec-p256");
+        emulator.clear();
+        assert_eq!(ck!(p11, C_CloseSession(session)), CKR_OK);
+        let session = p11.open(0);
+        assert_eq!(state(&p11, session), CKS_RO_PUBLIC_SESSION);
+        p11.private_key(session, "demo-ec-p256");
+        assert_eq!(emulator.requests().len(), 0);
+    }
+);
+
 fn log_in(p11: &P11, session: CK_SESSION_HANDLE, pin: &str) -> CK_RV {
     ck!(p11, C_Login(session, CKU_USER, pin.as_ptr().cast_mut(), pin.len() as CK_ULONG))
 }

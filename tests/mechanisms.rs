@@ -393,6 +393,21 @@ service_test!(messages_are_signed_one_after_the_other_with_one_key, |emulator: &
     assert_eq!(ck!(p11, C_MessageSignFinal(key.session)), CKR_OPERATION_NOT_INITIALIZED);
     assert_eq!(emulator.signs(), 3);
 
+    // A mechanism that takes its data in one part takes messages of one part.
+    let mut raw = Mechanism::new(CKM_ECDSA);
+    assert_eq!(ck!(p11, C_MessageSignInit(key.session, &mut raw.raw(), key.private)), CKR_OK);
+    let hash = Hash::Sha256.of(b"parts");
+    let whole = hash.as_ptr().cast_mut();
+    let rv = |to, len: *mut CK_ULONG| {
+        assert_eq!(ck!(p11, C_SignMessageBegin(key.session, null_mut(), 0)), CKR_OK);
+        ck!(p11, C_SignMessageNext(key.session, null_mut(), 0, whole, 32, to, len))
+    };
+    assert_eq!(rv(null_mut(), null_mut()), CKR_OPERATION_NOT_INITIALIZED);
+    let mut own = [0u8; 64];
+    assert_eq!(rv(own.as_mut_ptr(), &mut len), CKR_OK);
+    assert!(check::ecdsa(&key.spki, &hash, &own));
+    assert_eq!(ck!(p11, C_MessageSignFinal(key.session)), CKR_OK);
+
     assert_eq!(ck!(p11, C_MessageVerifyInit(key.session, &mut mechanism.raw(), key.public)), CKR_OK);
     let given = signature.as_mut_ptr();
     let whole = b"parts".as_ptr().cast_mut();
@@ -404,7 +419,11 @@ service_test!(messages_are_signed_one_after_the_other_with_one_key, |emulator: &
     assert_eq!(ck!(p11, C_MessageVerifyFinal(key.session)), CKR_OK);
 
     assert_eq!(ck!(p11, C_VerifySignatureInit(key.session, &mut mechanism.raw(), key.public, given, 64)), CKR_OK);
+    assert_eq!(ck!(p11, C_Verify(key.session, whole, 5, given, 64)), CKR_OPERATION_NOT_INITIALIZED);
     assert_eq!(ck!(p11, C_VerifySignature(key.session, whole, 5)), CKR_OK);
+    assert_eq!(ck!(p11, C_VerifyInit(key.session, &mut mechanism.raw(), key.public)), CKR_OK);
+    assert_eq!(ck!(p11, C_VerifySignature(key.session, whole, 5)), CKR_OPERATION_NOT_INITIALIZED);
+    assert_eq!(ck!(p11, C_Verify(key.session, whole, 5, given, 64)), CKR_OK);
     assert_eq!(ck!(p11, C_VerifySignatureInit(key.session, &mut mechanism.raw(), key.public, given, 64)), CKR_OK);
     assert_eq!(ck!(p11, C_VerifySignatureUpdate(key.session, part, 3)), CKR_OK);
     assert_eq!(ck!(p11, C_VerifySignatureUpdate(key.session, last, 2)), CKR_OK);

@@ -34,6 +34,7 @@ service_test!(the_three_objects_of_a_keypair_share_label_and_id_and_chain_certif
     assert!(certificates.iter().filter(authority).count() >= 2, "an intermediate and a root");
     // The chain walks up by subject, as Java does it, and ends at the root.
     let leaf = p11.object(session, CKO_CERTIFICATE, "demo-rsa-3072");
+    assert_eq!(p11.number(session, leaf, CKA_CERTIFICATE_CATEGORY), CK_CERTIFICATE_CATEGORY_TOKEN_USER);
     let mut issuer = p11.attribute(session, leaf, CKA_ISSUER).unwrap();
     let mut steps = 0;
     loop {
@@ -160,8 +161,18 @@ service_test!(each_class_has_exactly_the_attributes_of_its_table, |_: &Emulator|
         let found: Vec<_> = (0..0x700).chain([CKA_ALLOWED_MECHANISMS]).filter(has).collect();
         let names = |list: &[CK_ATTRIBUTE_TYPE]| list.iter().map(|number| format!("{number:#x}")).collect::<Vec<_>>();
         assert_eq!(names(&found), names(&expected), "{label}, class {class}");
+        let vendors = CKA_STM_KEYPAIR_ID..=CKA_STM_SIGNABLE;
+        let lengths =
+            found.into_iter().chain(vendors).map(|attribute| p11.attribute(session, object, attribute).unwrap().len());
+        assert_eq!(size(&p11, session, object), lengths.sum::<usize>(), "{label}, class {class}");
     }
 });
+
+fn size(p11: &P11, session: CK_SESSION_HANDLE, object: CK_OBJECT_HANDLE) -> usize {
+    let mut size = 0;
+    assert_eq!(ck!(p11, C_GetObjectSize(session, object, &mut size)), CKR_OK);
+    size as usize
+}
 
 service_test!(a_private_key_shows_what_clients_read, |_: &Emulator| {
     let p11 = P11::start();
@@ -278,6 +289,8 @@ service_test!(the_last_signature_of_a_session_can_be_looked_up, |_: &Emulator| {
     p11.sign(session, CKM_ECDSA, key, &[7; 32]).unwrap();
     assert_eq!(p11.attribute(session, key, CKA_STM_LAST_SIGNATURE_ID).unwrap().len(), 36);
     assert_eq!(p11.attribute(other, key, CKA_STM_LAST_SIGNATURE_ID), Ok(vec![]));
+    let another = p11.private_key(session, "demo-ec-p384");
+    assert_eq!(p11.attribute(session, another, CKA_STM_LAST_SIGNATURE_ID), Ok(vec![]), "it is of one key");
 });
 
 service_test!(
@@ -327,6 +340,11 @@ service_test!(session_objects_are_made_changed_copied_and_end_with_their_session
     emulator.clear();
     assert_eq!(p11.number(session, own, CKA_MODULUS_BITS), 2048);
     assert_eq!(p11.find(session, &Attributes::new().flag(CKA_TOKEN, false)), [own]);
+    assert!(p11.find(session, &Attributes::new().flag(CKA_TOKEN, false).label("another")).is_empty());
+    let modern = p11.open(1);
+    assert!(p11.find(modern, &Attributes::new().flag(CKA_TOKEN, false)).is_empty(), "it is of the other token");
+    let length = |attribute| p11.attribute(session, own, attribute).unwrap_or_default().len();
+    assert_eq!(size(&p11, session, own), (0..0x700).map(length).sum::<usize>());
 
     for (attributes, rv) in [
         (Attributes::new(), CKR_TEMPLATE_INCOMPLETE),
@@ -375,6 +393,28 @@ service_test!(session_objects_are_made_changed_copied_and_end_with_their_session
     assert_eq!(ck!(p11, C_CloseSession(session)), CKR_OK);
     assert!(p11.find(other, &Attributes::new().label("copy").flag(CKA_TOKEN, false)).is_empty());
 });
+
+service_test!(
+    the_key_of_an_issuers_certificate_is_not_asked_for,
+    [("STM_PKCS11_CACHE", "off")],
+    [],
+    |emulator: &Emulator| {
+        let p11 = P11::start();
+        let session = p11.open(0);
+        let leaf = p11.object(session, CKO_CERTIFICATE, "demo-rsa-3072");
+        let subject = p11.attribute(session, leaf, CKA_ISSUER).unwrap();
+        let issuer = p11.find(session, &Attributes::new().class(CKO_CERTIFICATE).bytes(CKA_SUBJECT, &subject));
+        let id = p11.attribute(session, issuer[0], CKA_ID).unwrap();
+        p11.finish();
+        p11.begin("");
+        let session = p11.open(0);
+        p11.private_key(session, "demo-rsa-3072");
+        emulator.clear();
+        assert_eq!(p11.find(session, &Attributes::new().class(CKO_CERTIFICATE).bytes(CKA_ID, &id)).len(), 1);
+        assert!(p11.find(session, &Attributes::new().class(CKO_PRIVATE_KEY).bytes(CKA_ID, &id)).is_empty());
+        assert_eq!(emulator.requests().len(), 0);
+    }
+);
 
 // `keytool -importcert`, `-changealias` and `-delete`: the message says where it is done instead.
 service_test!(every_refused_write_on_the_token_has_its_message, |emulator: &Emulator| {

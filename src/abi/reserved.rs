@@ -5,9 +5,14 @@
 //! pass one. The standard does not require a valid pointer there, so the module never reads through it. It asks the
 //! operating system to copy the bytes, which fails if the address is invalid.
 
+#[cfg(windows)]
+mod windows;
+
 use crate::config;
 use crate::error::{Error, Result};
 use cryptoki_sys::{CK_RV, CKR_ARGUMENTS_BAD};
+#[cfg(windows)]
+use windows::Memory;
 
 /// The longest text that is accepted, in bytes, without its terminator.
 const MAX_TEXT: usize = 4096;
@@ -84,29 +89,6 @@ impl Memory {
             Ok(len) if len < piece.len() => Err(Error::from_raw_os_error(libc::EFAULT)),
             Ok(_) => self.from.read_exact(piece),
         }
-    }
-}
-
-/// Memory of this process, copied by the system.
-#[cfg(windows)]
-struct Memory;
-
-#[cfg(windows)]
-impl Memory {
-    fn open() -> std::io::Result<Self> {
-        Ok(Self)
-    }
-
-    /// Fills `piece` with the bytes at `address`, or fails.
-    fn copy(&mut self, address: usize, piece: &mut [u8]) -> std::io::Result<()> {
-        use windows_sys::Win32::System::Diagnostics::Debug::ReadProcessMemory;
-        use windows_sys::Win32::System::Threading::GetCurrentProcess;
-        let source = std::ptr::with_exposed_provenance(address);
-        // SAFETY: the system checks the source; `piece` is ours and has the stated length.
-        let done = unsafe {
-            ReadProcessMemory(GetCurrentProcess(), source, piece.as_mut_ptr().cast(), piece.len(), std::ptr::null_mut())
-        };
-        if done != 0 { Ok(()) } else { Err(std::io::Error::last_os_error()) }
     }
 }
 

@@ -312,6 +312,27 @@ mod tests {
     }
 
     #[test]
+    fn a_code_that_is_not_in_the_list_ends_the_process_of_a_test_that_asks_for_that() {
+        const CHILD: &str = "STM_TEST_CODES_CHILD";
+        let path =
+            concat!(module_path!(), "::a_code_that_is_not_in_the_list_ends_the_process_of_a_test_that_asks_for_that");
+        if std::env::var_os(CHILD).is_some() {
+            check("C_Sign", CKR_OK);
+            return check("C_Sign", CKR_KEY_HANDLE_INVALID);
+        }
+        let run = |codes: &str| {
+            let mut command = std::process::Command::new(std::env::current_exe().unwrap());
+            command.args([path.split_once("::").unwrap().1, "--exact", "--nocapture"]);
+            command.env(CHILD, "yes").env("STM_TEST_CODES", codes).output().unwrap()
+        };
+        assert!(run("no").status.success());
+        let strict = run("strict");
+        assert!(!strict.status.success());
+        let said = String::from_utf8_lossy(&strict.stderr);
+        assert!(said.contains("C_Sign returns CKR_KEY_HANDLE_INVALID (0x60), which is not in its list"), "{said}");
+    }
+
+    #[test]
     fn codes_that_are_not_in_the_list_are_found() {
         for (function, rv) in [
             ("C_Sign", CKR_KEY_FUNCTION_NOT_PERMITTED),

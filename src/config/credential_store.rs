@@ -3,7 +3,12 @@
 //! It is the last source of [`super::ORDER`]. Linux has no store that a library in any program could read: the Secret Service
 //! needs a session bus, which servers and pipelines lack.
 
+#[cfg(windows)]
+mod windows;
+
 use std::collections::HashMap;
+#[cfg(windows)]
+use windows as system;
 
 /// What is kept there, by the names of the settings.
 pub const NAMES: [&str; 2] = ["SM_API_KEY", "SM_CLIENT_CERT_PASSWORD"];
@@ -32,36 +37,6 @@ pub fn delete(name: &str) -> Result<bool, String> {
     system::delete(name)
 }
 
-#[cfg(windows)]
-mod system {
-    use keyring_core::api::CredentialStoreApi;
-    use keyring_core::{Entry, Error};
-    use windows_native_keyring_store::Store;
-
-    /// The target of an entry is `NAME.stm-pkcs11`.
-    const SERVICE: &str = "stm-pkcs11";
-
-    fn entry(name: &str) -> Result<Entry, Error> {
-        Store::new()?.build(SERVICE, name, None)
-    }
-
-    pub fn read(name: &str) -> Option<String> {
-        entry(name).and_then(|entry| entry.get_password()).ok()
-    }
-
-    pub fn save(name: &str, value: &str) -> Result<(), String> {
-        entry(name).and_then(|entry| entry.set_password(value)).map_err(|error| error.to_string())
-    }
-
-    pub fn delete(name: &str) -> Result<bool, String> {
-        match entry(name).and_then(|entry| entry.delete_credential()) {
-            Ok(()) => Ok(true),
-            Err(Error::NoEntry) => Ok(false),
-            Err(error) => Err(error.to_string()),
-        }
-    }
-}
-
 #[cfg(not(windows))]
 mod system {
     pub fn read(_: &str) -> Option<String> {
@@ -74,5 +49,17 @@ mod system {
 
     pub fn delete(_: &str) -> Result<bool, String> {
         Ok(false)
+    }
+}
+
+#[cfg(all(test, not(windows)))]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn where_there_is_no_store_nothing_is_kept_and_saving_says_so() {
+        assert_eq!(save(NAMES[0], "x").unwrap_err(), "this system has no store of credentials");
+        assert_eq!(delete(NAMES[0]), Ok(false));
+        assert!(values().is_empty());
     }
 }

@@ -56,6 +56,8 @@ mod tests {
         ] {
             assert_eq!(parse(dsn), Dsn::File(path.into()), "{dsn}");
         }
+        #[cfg(not(windows))]
+        assert_eq!(parse("file:///C:/q.db"), Dsn::File("/C:/q.db".into()));
         for dsn in [":memory:", "file::memory:", "file::memory:?cache=shared", "file:x?mode=memory&cache=shared"] {
             assert_eq!(parse(dsn), Dsn::Memory, "{dsn}");
         }

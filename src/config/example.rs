@@ -79,3 +79,34 @@ fn as_toml(value: &str) -> String {
         text => format!("\"{text}\""),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn numbers_and_switches_are_bare_and_the_rest_is_text() {
+        for (value, toml) in [("600", "600"), ("on", "true"), ("TRUE", "true"), ("FALSE", "false"), ("HSM", "\"HSM\"")]
+        {
+            assert_eq!(as_toml(value), toml);
+        }
+    }
+
+    #[test]
+    fn the_lines_of_a_meaning_are_full_and_not_too_long() {
+        for setting in [Scope::File, Scope::Log, Scope::Ledger, Scope::Token].into_iter().flat_map(of) {
+            let mut text = String::new();
+            add(&mut text, setting);
+            // An empty line, the meaning, the setting.
+            let lines: Vec<&str> = text.lines().collect();
+            let meaning = &lines[1..lines.len() - 1];
+            let words = meaning.iter().flat_map(|line| line.trim_start_matches('#').split_whitespace());
+            assert!(words.eq(setting.meaning.split_whitespace()), "{text}");
+            assert!(meaning.iter().all(|line| line.len() <= 118 && line.len() > 1), "{text}");
+            for pair in meaning.windows(2) {
+                let next = pair[1].trim_start_matches("# ").split(' ').next().map_or(0, str::len);
+                assert!(pair[0].len() + 1 + next > 118, "{text}");
+            }
+        }
+    }
+}

@@ -113,6 +113,25 @@ mod tests {
     }
 
     #[test]
+    fn the_host_of_a_proxy_is_plain_whatever_its_password_is() {
+        for url in ["http://proxy:3128", "proxy:3128", "http://me:p%40ss@proxy:3128/", "https://[::1]:8443"] {
+            assert!(has_plain_authority(url), "{url}");
+        }
+        for url in [
+            "http://",
+            "",
+            "http://me@",
+            "http://me@/proxy",
+            "http://proxy:",
+            "http://pr%6fxy",
+            "http://pro xy",
+            "http://pr\u{f6}xy",
+        ] {
+            assert!(!has_plain_authority(url), "{url}");
+        }
+    }
+
+    #[test]
     fn only_plain_values_are_shown() {
         assert!(is_plain("http://h.example") && is_plain("https:///h.example") && is_plain("h.example/stm"));
         for value in

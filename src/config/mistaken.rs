@@ -58,7 +58,20 @@ mod tests {
         ] {
             assert!(is_placeholder(value), "{value}");
         }
-        for value in ["01234567_abcdef", "a***b", "**", "$", "$5dollars", "/etc/<x>/y", "client.p12", "MIIK+/==", "%"] {
+        for value in [
+            "01234567_abcdef",
+            "a***b",
+            "**",
+            "$",
+            "$5dollars",
+            "/etc/<x>/y",
+            "client.p12",
+            "MIIK+/==",
+            "%",
+            "%%",
+            "<>",
+            "<a/b>",
+        ] {
             assert!(!is_placeholder(value), "{value}");
         }
     }
@@ -66,7 +79,14 @@ mod tests {
     #[test]
     fn a_long_word_with_digits_looks_like_a_credential() {
         assert!(looks_like_credential("01a2b3c4d5e6f7_0123456789abcdef"));
-        for value in ["clientauth.one.digicert.com", "client.p12", "production", "a-rather-long-name-for-a-file"] {
+        for value in [
+            "clientauth.one.digicert.com",
+            "client.p12",
+            "production",
+            "a-rather-long-name-for-a-file",
+            "abc1234",
+            "the words of a sentence, and 1234",
+        ] {
             assert!(!looks_like_credential(value), "{value}");
         }
     }

@@ -72,7 +72,7 @@ fn logical_lines(text: &str) -> Vec<String> {
         let mut whole = open.take().unwrap_or_default();
         whole.push_str(if continued { line.trim_start() } else { line });
         let comment = whole.trim_start().starts_with(['#', '!']);
-        let backslashes = whole.len() - whole.trim_end_matches('\\').len();
+        let backslashes = whole.bytes().rev().take_while(|byte| *byte == b'\\').count();
         if !comment && backslashes % 2 == 1 && !line.is_empty() {
             whole.pop();
             open = Some(whole);
@@ -149,6 +149,12 @@ mod tests {
             assert_eq!(value(text), "v", "{text}");
         }
         assert_eq!(value("export K=a=b"), "a=b");
+        assert_eq!(parse("export A_2=v"), HashMap::from([("A_2".to_owned(), "v".to_owned())]));
+        // What stands before the second = is no name.
+        for value in ["a b=c", "A-B=c", "=c"] {
+            assert_eq!(parse(&format!("export ={value}")).get("export").map(String::as_str), Some(value), "{value}");
+        }
+        assert_eq!(parse("# A = 1\n\n  ! B = 2\n \nC=3"), HashMap::from([("C".to_owned(), "3".to_owned())]));
         // The module has no setting of that name.
         assert_eq!(parse("set = 5").get("set").map(String::as_str), Some("5"));
     }
@@ -165,6 +171,9 @@ mod tests {
             ("A=1\nB=2\r\n;C=3;", "A=1 | B=2 | C=3"),
             (r#"A="x;y";B=2"#, r#"A="x;y" | B=2"#),
             ("A='x;\ny' ;B=2", "A='x;\ny' | B=2"),
+            (r#"A=";x";B=2"#, r#"A=";x" | B=2"#),
+            (r#"A="x;y""#, r#"A="x;y""#),
+            (r#"A="x;y"  "#, r#"A="x;y""#),
             (r#"A="x;B=2"#, r#"A="x | B=2"#),
             (r#"A="x"y;B=2"#, r#"A="x"y | B=2"#),
             (r"A=C:\dir\;B=2", r"A=C:\dir\ | B=2"),

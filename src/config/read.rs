@@ -292,6 +292,13 @@ mod tests {
             text.starts_with("SM_HOST is not set (looked in the environment); set it to the service's URL"),
             "{text}"
         );
+        // A setting that is read earlier has a problem, too.
+        let text = problems(&[("STM_PKCS11_KEY_TYPE", "neither"), ("SM_API_KEY", "k")]);
+        assert!(text.contains("\nSM_HOST is not set (looked in the environment)"), "{text}");
+        assert_eq!(text.lines().count(), 2, "{text}");
+        let text = problems(&[("SM_HOST", ""), ("SM_API_KEY", "k")]);
+        assert!(text.starts_with("SM_HOST is empty (from the environment)"), "{text}");
+        assert_eq!(text.lines().count(), 1, "{text}");
         for (name, value, words) in [
             (
                 "SM_CLIENT_CERT_FILE",
@@ -397,6 +404,98 @@ mod tests {
             assert!(token(&mut sources).problems.is_empty());
             assert_eq!(sources.warnings, [warning]);
         }
+    }
+
+    #[test]
+    fn the_content_of_a_certificate_file_may_stand_in_place_of_its_path() {
+        let long = |character: &str| format!("MI{}", character.repeat(200));
+        for (value, content) in [
+            ("-----BEGIN CERTIFICATE-----\n", true),
+            (&long("A")[..], true),
+            (&long("-")[..], false),
+            (&long("A")[..200], false),
+            ("MIclient", false),
+            (&format!("/no/{}", long("A"))[..], false),
+        ] {
+            let read = settings(&[("SM_HOST", "h.example"), ("SM_CLIENT_CERT_FILE", value)]);
+            assert_eq!(
+                matches!(read.client_cert, Some(ClientCert::Inline(_))),
+                content,
+                "{value}: {:?}",
+                read.problems
+            );
+        }
+    }
+
+    #[test]
+    fn a_proxy_is_a_url_and_in_a_file_it_may_be_a_reference() {
+        let read = |pairs: &[(&str, &str)], file: &[(&str, &str)]| {
+            let owned =
+                |pairs: &[(&str, &str)]| pairs.iter().map(|(k, v)| ((*k).to_owned(), (*v).to_owned())).collect();
+            let mut sources = Sources::new(None, owned(pairs));
+            sources.add_settings(std::path::Path::new("/x/settings.toml"), owned(file));
+            let token = token(&mut sources);
+            let problems: Vec<String> = token.problems.iter().map(ToString::to_string).collect();
+            (token.proxy.map(|proxy| proxy.reveal().to_owned()), problems.join("\n"))
+        };
+        let others = [("SM_HOST", "h.example"), ("SM_API_KEY", "k")];
+        let with = |name, value| [&others[..], &[(name, value)]].concat();
+        let url = "http://me:pa55@proxy:3128";
+        assert_eq!(read(&with("HTTPS_PROXY", url), &[]), (Some(url.to_owned()), String::new()));
+        assert_eq!(read(&with("ONES", url), &[("HTTPS_PROXY", "env:ONES")]), (Some(url.to_owned()), String::new()));
+        assert_eq!(read(&others, &[("HTTPS_PROXY", url)]), (Some(url.to_owned()), String::new()));
+        for (environment, file) in
+            [(with("HTTPS_PROXY", "file:"), vec![]), (others.to_vec(), vec![("HTTPS_PROXY", "http://")])]
+        {
+            let (proxy, problems) = read(&environment, &file);
+            assert_eq!(proxy, None);
+            assert!(problems.starts_with("HTTPS_PROXY is invalid (value not shown, from "), "{problems}");
+            assert!(problems.ends_with("; use http://user:password@host:port"), "{problems}");
+        }
+    }
+
+    #[test]
+    fn one_problem_of_a_credential_is_not_followed_by_another() {
+        let host = ("SM_HOST", "https://h.example");
+        for (pairs, lines) in [
+            (vec![host, ("SM_API_KEY", "***")], 1),
+            (vec![host, ("SM_CLIENT_CERT_FILE", "")], 1),
+            (vec![host, ("SM_CLIENT_CERT_FILE", ""), ("SM_CLIENT_KEY_FILE", "/etc/hostname")], 1),
+            (vec![host, ("SM_API_KEY", ""), ("SM_CLIENT_CERT_FILE", "")], 2),
+        ] {
+            let mut sources = sources(&pairs);
+            let problems = token(&mut sources).problems;
+            assert_eq!(problems.len(), lines, "{problems:?}");
+        }
+        // A key that is refused is not also said to be missing.
+        let mut sources = sources(&[host, ("SM_API_KEY", "***"), ("SM_CLIENT_CERT_FILE_B64", "MIIB")]);
+        assert_eq!(token(&mut sources).problems.len(), 1);
+        assert!(sources.warnings.is_empty(), "{:?}", sources.warnings);
+    }
+
+    #[test]
+    fn a_setting_may_be_switched_off_by_its_word() {
+        let reuse = |value| ledger(&mut sources(&[("STM_PKCS11_REUSE", value)]));
+        let (settings, problems) = reuse("off");
+        assert!(settings.reuse.is_none() && problems.is_empty(), "{problems:?}");
+        let (settings, problems) = reuse("1h");
+        assert!(settings.reuse == Some(Duration::from_secs(3600)) && problems.is_empty(), "{problems:?}");
+        let server = |pairs: &[(&str, &str)]| timestamp(&mut sources(pairs));
+        assert_eq!(server(&[(row::TIMESTAMP.name, "None")]), None);
+        assert_eq!(server(&[(row::TIMESTAMP.name, "http://tsa.example")]).as_deref(), Some("http://tsa.example"));
+    }
+
+    #[cfg(not(any(windows, target_os = "macos")))]
+    #[test]
+    fn the_cache_is_where_the_environment_says_or_below_the_home() {
+        let folder = |pairs: &[(&str, &str)]| settings(pairs).cache_dir;
+        let given = folder(&[("XDG_CACHE_HOME", "/x/cache"), ("HOME", "/h")]).expect("a directory");
+        assert!(given.starts_with("/x/cache"), "{}", given.display());
+        for elsewhere in [vec![("HOME", "/h")], vec![("HOME", "/h"), ("XDG_CACHE_HOME", "not/absolute")]] {
+            let usual = folder(&elsewhere).expect("a directory");
+            assert!(usual.starts_with("/h/.cache"), "{}", usual.display());
+        }
+        assert_eq!(folder(&[]), None);
     }
 
     #[test]

@@ -137,6 +137,19 @@ mod tests {
         assert_eq!(read(&[("SM_LOG_LEVEL", "trace")]).level, ::log::LevelFilter::Trace);
         assert_eq!(read(&[]).output, LogOutput::Stderr);
         assert_eq!(read(&[("SM_LOG_DIR", "/x")]).output, LogOutput::File("/x/smpkcs11.log".into()));
+        assert_eq!(
+            read(&[("SM_LOG_OUTPUT", "file"), ("SM_LOG_DIR", "/x")]).output,
+            LogOutput::File("/x/smpkcs11.log".into())
+        );
+        assert_eq!(
+            read(&[("SM_LOG_FILE_NAME", "own.log"), ("HOME", "/h")]).output,
+            LogOutput::File("/h/.signingmanager/logs/own.log".into())
+        );
+        assert_eq!(read(&[("SM_LOG_OUTPUT", "stderr"), ("SM_LOG_DIR", "/x")]).output, LogOutput::Stderr);
+        assert_eq!(read(&[("SM_LOG_OUTPUT", "file")]).output, LogOutput::Stderr, "there is no place for one");
+        assert_eq!(read(&[("HOME", "/h")]).output, LogOutput::Stderr);
+        assert_eq!(read(&[("SM_LOG_OUTPUT", "stdout")]).output, LogOutput::Stdout);
+        assert_eq!(read(&[("SM_LOG_OUTPUT", "stdout"), ("SM_LOG_DIR", "/x")]).output, LogOutput::Stdout);
         assert_eq!(read(&[("SM_LOG_OUTPUT", "NULL")]).output, LogOutput::Discard);
         assert_eq!(read(&[("SM_LOG_OUTPUT", "console")]).output, LogOutput::Stderr);
         assert_eq!(read(&[("SM_LOG_LEVEL", "loud")]).warnings.len(), 1);

@@ -290,4 +290,75 @@ mod tests {
             assert_eq!(duration(text, milli), None, "{text}");
         }
     }
+
+    /// What a reference in a settings file in this directory gives: the secret, or the problem.
+    #[cfg(unix)]
+    fn secret(folder: &Path, setting: &'static Setting, value: &str, privileged: bool) -> Result<String, String> {
+        let environment = [("ONES", " the value "), ("LEFT", "${{ secrets.KEY }}"), ("NONE", "")];
+        let environment = environment.map(|(name, value)| (name.to_owned(), value.to_owned()));
+        let mut sources = Sources::new(None, environment.into());
+        sources.privileged = privileged;
+        let mut reader = Reader::new(&mut sources);
+        let origin = Origin::SettingsFile(folder.join("settings.toml"));
+        match reader.secret(setting, Found { value: value.to_owned(), origin }) {
+            Some(secret) => Ok(secret.reveal().to_owned()),
+            None => Err(reader.problems.iter().map(ToString::to_string).collect()),
+        }
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn a_secret_in_a_settings_file_may_be_a_reference_and_a_broken_one_says_what_is_wrong() {
+        let folder = tempfile::tempdir().unwrap();
+        for (name, content) in [("key", &b"the value\n"[..]), ("empty", b" \n"), ("binary", b"\xff\x00\xfe")] {
+            std::fs::write(folder.path().join(name), content).unwrap();
+            let mode = std::os::unix::fs::PermissionsExt::from_mode(0o600);
+            std::fs::set_permissions(folder.path().join(name), mode).unwrap();
+        }
+        let read = |value: &str| secret(folder.path(), &setting::API_KEY, value, false);
+        for value in ["the value", "env:ONES", "file:key", "command:printf 'the value'"] {
+            assert_eq!(read(value).as_deref(), Ok("the value"), "{value}");
+        }
+        assert_eq!(read("other:value").as_deref(), Ok("other:value"));
+        let path = folder.path().display();
+        for (value, problem) in [
+            ("env:UNSET", "names the variable UNSET, which is not set; set it"),
+            ("env:NONE", "names the variable NONE, which is not set; set it"),
+            ("env:LEFT", "SM_API_KEY is still a placeholder (from the environment); "),
+            ("file:empty", &format!("names the file {path}/empty, which is empty; check the path")),
+            (
+                "file:binary",
+                &format!("names the file {path}/binary, which is not text in UTF-8 or UTF-16; save it as UTF-8"),
+            ),
+            ("file:none", &format!("names the file {path}/none, which cannot be read (")),
+        ] {
+            let said = read(value).expect_err(value);
+            assert!(said.starts_with("SM_API_KEY ") && said.contains(problem), "{said}");
+        }
+        // A password may be any text.
+        let password = secret(folder.path(), &setting::CLIENT_CERT_PASSWORD, "env:LEFT", false);
+        assert_eq!(password.as_deref(), Ok("${{ secrets.KEY }}"));
+        let said = secret(folder.path(), &setting::API_KEY, "command:printf x", true).expect_err("privileged");
+        assert!(
+            said.contains("names a program, and this host runs with rights that its caller does not have"),
+            "{said}"
+        );
+    }
+
+    #[test]
+    fn a_long_value_and_one_with_a_credential_in_it_is_not_shown() {
+        let mut sources = Sources::new(None, [("SM_API_KEY".to_owned(), "pa55word-of-it".to_owned())].into());
+        let reader = Reader::new(&mut sources);
+        for (value, hidden) in [
+            ("word", false),
+            (&"a ".repeat(100)[..], false),
+            (&"a ".repeat(101)[..], true),
+            ("-----BEGIN", true),
+            ("me@host", true),
+            ("01a2b3c4d5e6f7_0123456789abcdef", true),
+            ("pa55word-of-it", true),
+        ] {
+            assert_eq!(reader.may_be_secret(value), hidden, "{value}");
+        }
+    }
 }

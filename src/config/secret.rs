@@ -61,3 +61,22 @@ impl Secret {
         self.0.text.get().map_or("", |text| text)
     }
 }
+
+#[cfg(all(test, unix))]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_program_of_a_secret_runs_when_it_is_needed_and_its_failure_has_words() {
+        assert!(Secret::new("known").is_known());
+        let printed = Secret::printed_by("printf printed");
+        assert!(!printed.is_known());
+        assert_eq!(printed.obtain(PATIENCE), Ok(()));
+        assert!(printed.is_known());
+        assert_eq!(printed.reveal(), "printed");
+        let failing = Secret::printed_by("false");
+        assert!(failing.obtain(PATIENCE).is_err_and(|reason| reason.contains("'false' failed")));
+        assert!(!failing.is_known());
+        assert_eq!(failing.reveal(), "");
+    }
+}

@@ -230,12 +230,32 @@ mod tests {
     fn a_misspelt_name_leads_to_the_nearest_setting() {
         assert_eq!(meant("SM_CLIENT_CERT_PASWORD"), Some("SM_CLIENT_CERT_PASSWORD"));
         assert_eq!(meant("SM_APIKEY"), Some("SM_API_KEY"));
+        assert_eq!(meant("SM_LOG_LEVLE"), Some("SM_LOG_LEVEL"));
         assert_eq!(meant("STM_PKCS11_CASHE"), Some("STM_PKCS11_CACHE"));
     }
 
     #[test]
+    fn what_grants_access_is_secret_and_nothing_else_is() {
+        for name in ["SM_API_KEY", "SM_CLIENT_CERT_PASSWORD"] {
+            assert!(is_secret(name), "{name}");
+        }
+        for name in ["SM_HOST", "SM_LOG_LEVEL", "SM_API_KEYS", ""] {
+            assert!(!is_secret(name), "{name}");
+        }
+    }
+
+    #[test]
     fn right_and_foreign_names_are_left_alone() {
-        for name in ["SM_HOST", "SM_KEYPAIR_ALIAS", "SMTP_HOST", "PATH", "SM_SOMETHING_ELSE_ENTIRELY"] {
+        for name in [
+            "SM_HOST",
+            "SM_KEYPAIR_ALIAS",
+            "SMTP_HOST",
+            "PATH",
+            "SM_SOMETHING_ELSE_ENTIRELY",
+            "S_HOST",
+            "XSM_API_KEY",
+            "SM_HOSTNAME",
+        ] {
             assert_eq!(meant(name), None, "{name}");
         }
     }

@@ -23,7 +23,7 @@ pub enum Origin {
     SettingsFile(PathBuf),
     /// The properties file of the service's own tools (`ssm-config.properties`).
     File(PathBuf),
-    /// The order of the sources, for the documentation: the first that has a value is used.
+    /// The operating system's store of credentials.
     Store,
 }
 
@@ -38,7 +38,7 @@ impl fmt::Display for Origin {
     }
 }
 
-/// The order of the sources, for the documentation: what comes first is used.
+/// The order of the sources, for the documentation: the first that has a value is used.
 pub const ORDER: &[(&str, &str)] = &[
     (
         "initialise arguments",
@@ -62,21 +62,21 @@ pub const ORDER: &[(&str, &str)] = &[
     ),
 ];
 
-/// The value: trimmed, unquoted and not empty.
+/// A value and its source.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Found {
-    /// Settings of the machine: from the environment they apply to every token of a settings file.
+    /// Trimmed, unquoted and not empty.
     pub value: String,
     pub origin: Origin,
 }
 
-/// The longest accepted file with settings, a key or a secret, in bytes.
+/// Settings of the machine: from the environment they apply to every token of a settings file.
 static MACHINES: [&Setting; 3] = [&setting::PROXY, &setting::NO_PROXY, &setting::CACHE];
 
-/// Values by name. Some are secrets, so all are wiped when they are dropped.
+/// The longest accepted file with settings, a key or a secret, in bytes.
 pub const LONGEST_FILE: u64 = 1 << 20;
 
-/// Values by their names. Secrets are among them, so all are wiped when they are dropped.
+/// Values by name. Some are secrets, so all are wiped when they are dropped.
 struct Values(HashMap<String, String>);
 
 impl Drop for Values {
@@ -85,38 +85,38 @@ impl Drop for Values {
     }
 }
 
-/// The home directory; `None` if the environment names none or cannot be trusted.
+/// All sources of one process.
 pub struct Sources {
     layers: Vec<(Origin, Arc<Values>)>,
     environment: Arc<Values>,
-    /// Warnings, such as misspelt names and unreadable files.
+    /// The home directory; `None` if the environment names none or cannot be trusted.
     pub home: Option<PathBuf>,
-    /// Warnings that are shown at every log level.
+    /// Warnings, such as misspelt names and unreadable files.
     pub warnings: Vec<String>,
-    /// The files that were looked for.
+    /// Warnings that are shown at every log level.
     pub notices: Vec<String>,
+    /// The files that were looked for.
+    pub looked_at: Vec<PathBuf>,
     /// Whether the host may have rights that its caller does not have. Then the environment and the home directory are
     /// ignored, and only files of root are used.
-    pub looked_at: Vec<PathBuf>,
-    /// The rows that were read.
     pub privileged: bool,
-    /// The sources of the running process: the only place that reads its environment. A privileged host
-    /// ([`host::is_privileged`]) ignores the environment, because its caller could have set it.
+    /// The rows that were read.
     #[cfg(test)]
     pub asked: std::cell::RefCell<Vec<&'static str>>,
 }
 
 impl Sources {
-    /// No setting accepts a value that is not Unicode; it is converted as closely as possible, and fails with its name.
+    /// The sources of the running process: the only place that reads its environment. A privileged host
+    /// ([`host::is_privileged`]) ignores the environment, because its caller could have set it.
     pub fn of_process(reserved: Option<&str>) -> Self {
         if host::is_privileged() {
             let mut sources = Self::new(reserved, HashMap::new());
             sources.privileged = true;
             return sources;
         }
-        // Windows ignores the case of names.
+        // No setting accepts a value that is not Unicode; it is converted as closely as possible, and fails with its name.
         let text = |value: OsString| value.into_string().unwrap_or_else(|value| value.to_string_lossy().into_owned());
-        // Sources from an environment. Reads the properties file in its home directory.
+        // Windows ignores the case of names.
         let name = |name: OsString| if cfg!(windows) { text(name).to_ascii_uppercase() } else { text(name) };
         let environment = std::env::vars_os().map(|(key, value)| (name(key), text(value))).collect();
         let mut sources = Self::new(reserved, environment);
@@ -127,9 +127,9 @@ impl Sources {
         sources
     }
 
-    /// On Windows, HOME was set by some Unix tool.
+    /// Sources from an environment. Reads the properties file in its home directory.
     pub fn new(reserved: Option<&str>, environment: HashMap<String, String>) -> Self {
-        // Adds the values of the settings file: after the environment, before the properties file.
+        // On Windows, HOME was set by some Unix tool.
         let names = if cfg!(windows) { ["USERPROFILE", "HOME"] } else { ["HOME", "USERPROFILE"] };
         let home = names.iter().find_map(|name| environment.get(*name)).filter(|home| !home.is_empty());
         let home = home.map(PathBuf::from);
@@ -155,8 +155,7 @@ impl Sources {
         sources
     }
 
-    /// The sources of one of several tokens: its table of the settings file, and from the environment only the settings
-    /// of the machine. The credentials of one account never reach the host of another.
+    /// Adds the values of the settings file: after the environment, before the properties file.
     pub fn add_settings(&mut self, path: &Path, values: HashMap<String, String>) {
         self.looked_at.insert(0, path.to_owned());
         let place = self.layers.iter().position(|(origin, _)| matches!(origin, Origin::File(_) | Origin::Store));
@@ -164,7 +163,8 @@ impl Sources {
         self.layers.insert(place, (Origin::SettingsFile(path.to_owned()), Arc::new(Values(values))));
     }
 
-    /// A variable of the environment, whether or not it is a setting.
+    /// The sources of one of several tokens: its table of the settings file, and from the environment only the settings
+    /// of the machine. The credentials of one account never reach the host of another.
     pub fn of_token(&self, path: &Path, values: HashMap<String, String>) -> Self {
         let names = MACHINES.iter().flat_map(|setting| [Some(setting.name), setting.alias]).flatten();
         let machine = names.filter_map(|name| Some((name.to_owned(), self.environment.0.get(name)?.clone())));
@@ -185,7 +185,7 @@ impl Sources {
         }
     }
 
-    /// Reads a file of settings; warns if others can read the secrets in it.
+    /// A variable of the environment, whether or not it is a setting.
     pub fn environment(&self, name: &str) -> Option<&str> {
         self.environment.0.get(name).map(String::as_str).filter(|value| !value.is_empty())
     }
@@ -215,7 +215,7 @@ impl Sources {
         }
     }
 
-    /// Warns, at every log level, that others can read a file with secrets.
+    /// Reads a file of settings; warns if others can read the secrets in it.
     pub fn read(&mut self, path: &Path) -> Result<Content, Refusal> {
         let content = trusted_file::read(path, LONGEST_FILE)?;
         if content.open_to_others {
@@ -224,13 +224,13 @@ impl Sources {
         Ok(content)
     }
 
-    /// The value of a setting from the first source that has one: trimmed and unquoted. Empty values count as missing.
+    /// Warns, at every log level, that others can read a file with secrets.
     pub fn warn_open(&mut self, path: &Path) {
         let path = path.display();
         self.notices.push(format!("{path} can be read by other users; run: chmod 600 {path}"));
     }
 
-    /// The source that sets a setting without a value to an empty one.
+    /// The value of a setting from the first source that has one: trimmed and unquoted. Empty values count as missing.
     pub fn get(&self, setting: &'static Setting) -> Option<Found> {
         #[cfg(test)]
         self.asked.borrow_mut().push(setting.name);
@@ -240,7 +240,7 @@ impl Sources {
         })
     }
 
-    /// Whether any source sets something for an account. If so, somebody expects this module to work.
+    /// The source that sets a setting without a value to an empty one.
     pub fn emptied(&self, setting: &'static Setting) -> Option<Origin> {
         if self.get(setting).is_some() {
             return None;
@@ -248,7 +248,7 @@ impl Sources {
         self.layers.iter().find(|(_, values)| given(&values.0, setting).is_some()).map(|(origin, _)| origin.clone())
     }
 
-    /// An absolute directory that a variable of the environment names.
+    /// Whether any source sets something for an account. If so, somebody expects this module to work.
     pub fn is_configured(&self) -> bool {
         let counts = |setting: &&&Setting| {
             !matches!(setting.scope, Scope::Log) && !MACHINES.iter().any(|machines| machines.name == setting.name)
@@ -261,7 +261,7 @@ impl Sources {
         }) || self.layers.iter().any(|(origin, _)| matches!(origin, Origin::SettingsFile(_)))
     }
 
-    /// The places where a missing setting was looked for, for messages.
+    /// An absolute directory that a variable of the environment names.
     pub fn directory(&self, name: &str) -> Option<PathBuf> {
         let named = self.layers.iter().find_map(|(origin, values)| match origin {
             Origin::Reserved => values.0.get(name),
@@ -270,14 +270,14 @@ impl Sources {
         named.map(PathBuf::from).filter(|path| path.is_absolute())
     }
 
-    /// The value under the name, or under the second spelling.
+    /// The places where a missing setting was looked for, for messages.
     pub fn places(&self) -> String {
         let files: Vec<String> = self.looked_at.iter().map(|path| path.display().to_string()).collect();
         if files.is_empty() { "the environment".into() } else { format!("the environment and {}", files.join(", ")) }
     }
 }
 
-/// The text of a file. If it is not Unicode, it is read as Latin-1, as Java reads properties.
+/// The value under the name, or under the second spelling.
 fn given<'a>(values: &'a HashMap<String, String>, setting: &Setting) -> Option<&'a str> {
     let second = || setting.alias.and_then(|alias| values.get(alias));
     values
@@ -288,15 +288,14 @@ fn given<'a>(values: &'a HashMap<String, String>, setting: &Setting) -> Option<&
         .map(String::as_str)
 }
 
-/// Removes a byte order mark, blanks and one pair of quotes around a value. Blanks within the quotes stay, so that a
-/// password may end with a blank or a quote.
+/// The text of a file. If it is not Unicode, it is read as Latin-1, as Java reads properties.
 fn text(bytes: &[u8]) -> zeroize::Zeroizing<String> {
     encoding::decode(bytes)
         .unwrap_or_else(|| zeroize::Zeroizing::new(bytes.iter().map(|byte| char::from(*byte)).collect()))
 }
 
-/// Without a byte order mark, blanks and one pair of quotes around it. Blanks within the quotes stay: so a password that ends
-/// in one, or in a quote, can be written.
+/// Removes a byte order mark, blanks and one pair of quotes around a value. Blanks within the quotes stay, so that a
+/// password may end with a blank or a quote.
 fn unquote(value: &str) -> &str {
     let value = value.trim_start_matches('\u{feff}').trim();
     for quote in ['"', '\''] {

@@ -17,6 +17,18 @@ enum Now {
     Unknown,
 }
 
+impl Now {
+    /// Whether it may be something else than the stream that began in this state.
+    fn may_be_another(self, begun: Self) -> bool {
+        match (begun, self) {
+            (_, Self::Closed) | (Self::Closed, _) => true,
+            // A service manager may pass a socket as stderr; a later socket may be ours.
+            (Self::Socket(..) | Self::Other, Self::Socket(..)) => self != begun,
+            _ => false,
+        }
+    }
+}
+
 /// A stream, and its state when the module was initialised.
 #[derive(Clone, Copy)]
 pub struct Stream {
@@ -44,13 +56,7 @@ impl Stream {
     /// Writes a line, unless the stream may have become something else.
     pub fn write(&self, line: &str) {
         let (now, copy) = self.number.look();
-        let other = match (self.begun, now) {
-            (_, Now::Closed) | (Now::Closed, _) => true,
-            // A service manager may pass a socket as stderr; a later socket may be ours.
-            (Now::Socket(..) | Now::Other, Now::Socket(..)) => now != self.begun,
-            _ => false,
-        };
-        if other {
+        if now.may_be_another(self.begun) {
             return;
         }
         match (copy, self.number) {
@@ -96,5 +102,28 @@ impl Number {
     fn look(self) -> (Now, Option<File>) {
         let _ = self;
         (Now::Unknown, None)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::Now::*;
+
+    #[test]
+    fn nothing_is_written_to_what_a_closed_stream_may_have_become() {
+        for (begun, now, another) in [
+            (Other, Other, false),
+            (Unknown, Other, false),
+            (Other, Unknown, false),
+            (Socket(1, 2), Socket(1, 2), false),
+            (Socket(1, 2), Other, false),
+            (Socket(1, 2), Socket(1, 3), true),
+            (Other, Socket(1, 2), true),
+            (Other, Closed, true),
+            (Closed, Other, true),
+            (Closed, Socket(1, 2), true),
+        ] {
+            assert_eq!(now.may_be_another(begun), another, "{begun:?}, {now:?}");
+        }
     }
 }

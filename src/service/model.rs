@@ -206,6 +206,16 @@ pub fn keypair_of_certificate(value: &wire::Certificate<'_>) -> Option<String> {
 }
 
 #[cfg(test)]
+impl Keypair {
+    /// One with this key and nothing else, for tests.
+    pub fn sample(id: &str, alias: &str, key: &impl rcgen::PublicKeyData) -> Self {
+        let value = serde_json::json!({"id": id, "alias": alias}).to_string();
+        let read = keypair(&serde_json::from_str(&value).expect("JSON"), &mut Chains::new());
+        Self { public_key: Some(key.subject_public_key_info()), ..read.expect("a keypair") }
+    }
+}
+
+#[cfg(test)]
 mod tests {
     use super::*;
     use base64::Engine;

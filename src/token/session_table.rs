@@ -71,6 +71,7 @@ mod tests {
         sessions.close(first);
         let second = sessions.open(slot, Arc::default(), true);
         assert_ne!(first, second);
+        assert_ne!(first, CK_INVALID_HANDLE);
         assert_eq!(sessions.get(first).err().map(|error| error.rv), Some(CKR_SESSION_HANDLE_INVALID));
         assert_eq!(sessions.count(0), (1, 1));
         assert_eq!(sessions.count(1), (0, 0));

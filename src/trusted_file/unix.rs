@@ -42,6 +42,7 @@ fn open(trust: &Trust, path: &Path, flags: OFlags, mode: Mode) -> Result<File, R
             Ok(opened) => folder = opened,
             Err(error) => {
                 let Some(target) = link(trust, path, &folder, &name)? else { return Err(io(error)) };
+                #[cfg(any(target_os = "linux", target_os = "android"))]
                 if last && is_process_file(&folder) {
                     // The kernel's own link to a file that this process has open.
                     let flags = (flags | always) - OFlags::NOFOLLOW;
@@ -71,7 +72,7 @@ fn io(error: Errno) -> Refusal {
 }
 
 fn root() -> Result<OwnedFd, Refusal> {
-    rustix::fs::open("/", PASSING | OFlags::DIRECTORY | OFlags::CLOEXEC, Mode::empty()).map_err(io)
+    rustix::fs::open("/", PASSING | OFlags::CLOEXEC, Mode::empty()).map_err(io)
 }
 
 fn put_ahead(ahead: &mut Vec<OsString>, path: &Path) {
@@ -116,11 +117,6 @@ fn link(trust: &Trust, path: &Path, folder: &OwnedFd, name: &OsStr) -> Result<Op
 #[cfg(any(target_os = "linux", target_os = "android"))]
 fn is_process_file(folder: &OwnedFd) -> bool {
     rustix::fs::fstatfs(folder).is_ok_and(|system| system.f_type == rustix::fs::PROC_SUPER_MAGIC)
-}
-
-#[cfg(not(any(target_os = "linux", target_os = "android")))]
-fn is_process_file(_: &OwnedFd) -> bool {
-    false
 }
 
 /// Refuses a file that other users may have created or can change. Returns whether others can read it, although the

@@ -275,22 +275,23 @@ fn public_key_info(object: &Object) -> Value<'_> {
 }
 
 fn category(object: &Object) -> CK_CERTIFICATE_CATEGORY {
-    match object.certificate() {
-        Some(certificate) if certificate.is_authority() => CK_CERTIFICATE_CATEGORY_AUTHORITY,
-        Some(_) if object.entry().is_some() => CK_CERTIFICATE_CATEGORY_TOKEN_USER,
+    let own = object.entry().and_then(|entry| entry.certificate());
+    if own.is_some_and(|certificate| !certificate.is_authority()) {
+        CK_CERTIFICATE_CATEGORY_TOKEN_USER
+    } else {
         // A certificate in a chain is a CA's, whatever its extensions say.
-        _ => CK_CERTIFICATE_CATEGORY_AUTHORITY,
+        CK_CERTIFICATE_CATEGORY_AUTHORITY
     }
 }
 
 /// `CK_DATE` of a certificate; keys have no dates of their own.
 fn date(object: &Object, of: fn(&Certificate) -> Option<(i32, u32, u32)>) -> Value<'_> {
-    match object.certificate().and_then(of) {
-        Some((year, month, day)) if (0..=9999).contains(&year) => {
-            Value::owned(format!("{year:04}{month:02}{day:02}").into_bytes())
-        }
-        _ => Value::empty(),
-    }
+    object.certificate().and_then(of).and_then(date_text).map_or(Value::empty(), |text| Value::owned(text.into_bytes()))
+}
+
+/// `None` for a year that does not have four digits.
+fn date_text((year, month, day): (i32, u32, u32)) -> Option<String> {
+    (0..=9999).contains(&year).then(|| format!("{year:04}{month:02}{day:02}"))
 }
 
 /// Whether objects of the token can have the attribute, for templates of searches.
@@ -306,7 +307,66 @@ pub fn markdown() -> String {
 
 #[cfg(test)]
 mod tests {
+    use super::super::entry::samples;
+    use super::super::object::ChainCertificate;
     use super::*;
+    use std::sync::Arc;
+
+    #[test]
+    fn each_half_and_the_certificate_of_a_keypair_show_their_own_part() {
+        let (key, years) = (samples::key(), (2024, 2090));
+        let entry = samples::entry(&key, vec![samples::certificate(&key, years, false)]);
+        let object = |class, private| Object::new(1, 0, class, private, Source::Keypair(Arc::clone(&entry)));
+        for (class, private) in [(Class::PublicKey, false), (Class::PrivateKey, false), (Class::PrivateKey, true)] {
+            let half = object(class, private);
+            assert!(half.public_key().is_some() && half.certificate().is_none());
+            assert_eq!((half.is_private(), half.attribute(CKA_PRIVATE)), (private, Value::flag(private)));
+            assert_eq!(half.attribute(CKA_START_DATE), Value::empty());
+        }
+        let certificate = object(Class::Certificate, false);
+        assert!(certificate.public_key().is_none() && certificate.certificate().is_some());
+        assert_eq!(certificate.attribute(CKA_START_DATE), Value::text("20240203"));
+        assert_eq!(certificate.attribute(CKA_END_DATE), Value::text("20900203"));
+        assert_eq!(certificate.attribute(CKA_UNIQUE_ID), Value::text("certificate:1"));
+        let profile = Object::new(2, 0, Class::Profile, false, Source::Profile(7));
+        assert_eq!(profile.attribute(CKA_UNIQUE_ID), Value::text("profile:7"));
+    }
+
+    #[test]
+    fn a_certificate_is_the_users_unless_it_is_a_cas_or_of_a_chain() {
+        let key = samples::key();
+        for is_authority in [false, true] {
+            let record = samples::certificate(&key, (2024, 2090), is_authority);
+            let parsed = Certificate::parse(record.der.clone()).unwrap();
+            let chain = ChainCertificate { certificate: parsed, label: "issuer".into(), id: [7; 20] };
+            let own = Source::Keypair(samples::entry(&key, vec![record]));
+            let of = |source| Object::new(1, 0, Class::Certificate, false, source);
+            let category = |object: &Object| object.attribute(CKA_CERTIFICATE_CATEGORY).shown().map(<[u8]>::to_vec);
+            let (user, authority) = [CK_CERTIFICATE_CATEGORY_TOKEN_USER, CK_CERTIFICATE_CATEGORY_AUTHORITY]
+                .map(|n| Some(n.to_ne_bytes().to_vec()))
+                .into();
+            assert_eq!(category(&of(own)), if is_authority { authority.clone() } else { user });
+            let issuer = of(Source::Chain(Box::new(chain)));
+            assert_eq!(category(&issuer), authority);
+            let id = issuer.attribute(CKA_UNIQUE_ID);
+            let id = std::str::from_utf8(id.shown().unwrap()).unwrap();
+            assert!(id.starts_with("certificate:") && id.len() == "certificate:".len() + 32, "{id}");
+        }
+    }
+
+    #[test]
+    fn the_size_of_an_object_is_that_of_all_it_shows() {
+        let profile = Object::new(1, 0, Class::Profile, false, Source::Profile(7));
+        assert_eq!(profile.size(), 2 * size_of::<CK_ULONG>() + "profile:7".len());
+    }
+
+    #[test]
+    fn a_date_has_eight_digits_or_none() {
+        assert_eq!(date_text((2024, 2, 29)).as_deref(), Some("20240229"));
+        assert_eq!(date_text((0, 1, 1)).as_deref(), Some("00000101"));
+        assert_eq!(date_text((9999, 12, 31)).as_deref(), Some("99991231"));
+        assert_eq!((date_text((-1, 1, 1)), date_text((10000, 1, 1))), (None, None));
+    }
 
     #[test]
     fn rows_are_sorted_and_each_attribute_stands_once() {

@@ -101,3 +101,62 @@ impl Entry {
         }
     }
 }
+
+/// Keypairs and certificates for tests.
+#[cfg(test)]
+pub mod samples {
+    use super::*;
+    use rcgen::{CertificateParams, KeyPair};
+
+    pub fn key() -> KeyPair {
+        KeyPair::generate().expect("a key")
+    }
+
+    /// A certificate of a key, valid for these years.
+    pub fn certificate(key: &KeyPair, years: (i32, i32), is_authority: bool) -> KeypairCertificate {
+        let mut params = CertificateParams::default();
+        params.not_before = rcgen::date_time_ymd(years.0, 2, 3);
+        params.not_after = rcgen::date_time_ymd(years.1, 2, 3);
+        if is_authority {
+            params.is_ca = rcgen::IsCa::Ca(rcgen::BasicConstraints::Unconstrained);
+        }
+        KeypairCertificate {
+            id: "c".into(),
+            alias: "certificate".into(),
+            status: "ACTIVE".into(),
+            default: true,
+            chosen: false,
+            valid_from: String::new(),
+            valid_to: String::new(),
+            der: params.self_signed(key).expect("a certificate").der().to_vec(),
+            chain: Arc::new([]),
+        }
+    }
+
+    /// A keypair with a change.
+    pub fn changed(keypair: &Keypair, change: impl FnOnce(&mut Keypair)) -> Keypair {
+        let mut keypair = keypair.clone();
+        change(&mut keypair);
+        keypair
+    }
+
+    /// A keypair with these certificates.
+    pub fn entry(key: &KeyPair, certificates: Vec<KeypairCertificate>) -> Arc<Entry> {
+        let keypair = changed(&Keypair::sample("1", "release", key), |keypair| keypair.certificates = certificates);
+        Arc::new(Entry::new(&Arc::new(keypair), "key-").expect("an entry"))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::samples::{certificate, entry, key};
+
+    #[test]
+    fn a_certificate_of_another_key_is_not_shown() {
+        let (own, other) = (key(), key());
+        let (right, wrong) = (certificate(&own, (2020, 2090), false), certificate(&other, (2020, 2090), false));
+        let shown = entry(&own, vec![right.clone()]).certificate().map(|shown| shown.der().to_vec());
+        assert_eq!(shown, Some(right.der));
+        assert!(entry(&own, vec![wrong]).certificate().is_none());
+    }
+}

@@ -101,3 +101,31 @@ impl Handles {
         self.session.read().values().filter(|object| wanted(object)).cloned().collect()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::class::Class;
+    use super::super::object::Source;
+    use super::*;
+
+    fn profile(handles: &Handles, slot: CK_SLOT_ID) -> CK_OBJECT_HANDLE {
+        let make = |handle| Object::new(handle, slot, Class::Profile, false, Source::Profile(7));
+        handles.settle(ObjectKey::Profile(slot, 7), make).handle()
+    }
+
+    #[test]
+    fn an_object_keeps_its_handle_until_another_user_logs_in_to_its_token() {
+        let handles = Handles::default();
+        let (first, second) = (profile(&handles, 0), profile(&handles, 1));
+        assert!(first != 0 && second != 0 && first != second, "0 is CK_INVALID_HANDLE");
+        assert_eq!((profile(&handles, 0), profile(&handles, 1)), (first, second));
+        let settled = |slot| handles.settled(&ObjectKey::Profile(slot, 7)).map(|object| object.handle());
+        assert_eq!((settled(0), settled(1), settled(2)), (Some(first), Some(second), None));
+        handles.end_of_token(1);
+        assert_eq!((settled(0), settled(1)), (Some(first), None));
+        assert!(handles.get(first).is_some() && handles.get(second).is_none());
+        assert_eq!(profile(&handles, 0), first);
+        let third = profile(&handles, 1);
+        assert!(third != first && third != second, "handles are never reused");
+    }
+}

@@ -214,6 +214,27 @@ mod tests {
     }
 
     #[test]
+    fn class_and_key_type_are_those_of_the_half_and_of_the_mechanism() {
+        let said = |attribute, value: CK_ULONG| {
+            let value = value.to_ne_bytes();
+            let checked = check_half(&Template(vec![(attribute, &value[..])]), Class::PublicKey, Family::Rsa);
+            checked.err().map(|error| (error.rv, error.cause.into_owned()))
+        };
+        assert_eq!(said(CKA_CLASS, CKO_PUBLIC_KEY), None);
+        assert_eq!(said(CKA_KEY_TYPE, CKK_RSA), None);
+        for (attribute, value, problem) in [
+            (
+                CKA_CLASS,
+                CKO_PRIVATE_KEY,
+                "CKA_CLASS in the template of a new keypair is not that of this half of the pair",
+            ),
+            (CKA_KEY_TYPE, CKK_EC, "CKA_KEY_TYPE in the template of a new keypair is not that of the mechanism"),
+        ] {
+            assert_eq!(said(attribute, value), Some((CKR_TEMPLATE_INCONSISTENT, problem.to_owned())));
+        }
+    }
+
+    #[test]
     fn what_would_change_what_the_key_may_do_is_refused() {
         for (private, rv) in [
             (CKA_SIGN, CKR_TEMPLATE_INCONSISTENT),

@@ -20,6 +20,8 @@ pub use attribute_table::{known, markdown};
 pub use class::{CLASSES, Class};
 pub use described::attribute_name;
 pub use entry::Entry;
+#[cfg(test)]
+pub use entry::samples;
 pub use handles::{Handles, ObjectKey};
 pub use key_pair_template::{check_half, markdown as generation_markdown};
 pub use keypair_id::{alias_of_id, keypair_id, object_id};

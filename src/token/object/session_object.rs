@@ -229,3 +229,68 @@ pub fn changed(
     }
     Ok(attributes)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn build(class: Class, attributes: &[(CK_ATTRIBUTE_TYPE, &[u8])]) -> Result<SessionObject> {
+        let given = attributes.iter().map(|(attribute, value)| (*attribute, value.to_vec())).collect();
+        SessionObject::build(1, class, given)
+    }
+
+    /// A key of 1024 bits.
+    fn public_key() -> SessionObject {
+        let rsa = CKK_RSA.to_ne_bytes();
+        let modulus = [0xab; 128];
+        build(Class::PublicKey, &[(CKA_KEY_TYPE, &rsa), (CKA_MODULUS, &modulus), (CKA_PUBLIC_EXPONENT, &[1, 0, 1])])
+            .unwrap_or_else(|error| panic!("{error}"))
+    }
+
+    #[test]
+    fn what_a_template_lacks_is_named_by_the_kind_of_object() {
+        let [rsa, ec, ml_dsa, x509, other] = [CKK_RSA, CKK_EC, CKK_ML_DSA, CKC_X_509, 99].map(CK_ULONG::to_ne_bytes);
+        let (key, certificate) = (CKA_KEY_TYPE, CKA_CERTIFICATE_TYPE);
+        for (class, given, problem) in [
+            (Class::PublicKey, None, "the template lacks CKA_KEY_TYPE"),
+            (Class::PublicKey, Some((key, rsa)), "the template lacks CKA_MODULUS"),
+            (Class::PublicKey, Some((key, ec)), "the template lacks CKA_EC_PARAMS"),
+            (Class::PublicKey, Some((key, ml_dsa)), "the template lacks CKA_PARAMETER_SET"),
+            (Class::PublicKey, Some((key, other)), "public keys of type 0x63 are not known here"),
+            (Class::Certificate, None, "the template lacks CKA_CERTIFICATE_TYPE"),
+            (Class::Certificate, Some((certificate, x509)), "the template lacks CKA_VALUE"),
+            (Class::Certificate, Some((certificate, other)), "only X.509 certificates are known here"),
+        ] {
+            let given: Vec<(_, &[u8])> = given.iter().map(|(attribute, value)| (*attribute, &value[..])).collect();
+            assert_eq!(build(class, &given).err().map(|error| error.cause.into_owned()).as_deref(), Some(problem));
+        }
+    }
+
+    #[test]
+    fn a_change_names_what_only_the_token_sets_and_what_the_object_does_not_have() {
+        let original = public_key();
+        let code = |attribute, value: &[u8]| {
+            let changed = changed(&original, Class::PublicKey, &Template(vec![(attribute, value)]), &[CKA_TOKEN]);
+            changed.err().map(|error| error.rv)
+        };
+        for (attribute, value, expected) in [
+            (CKA_LABEL, &b"x"[..], None),
+            (CKA_TOKEN, &[CK_FALSE], None),
+            (CKA_PRIVATE, &[CK_FALSE], Some(CKR_ATTRIBUTE_READ_ONLY)),
+            (CKA_LOCAL, &[CK_TRUE], Some(CKR_ATTRIBUTE_READ_ONLY)),
+            (CKA_UNIQUE_ID, b"x", Some(CKR_ATTRIBUTE_READ_ONLY)),
+            (CKA_ISSUER, b"x", Some(CKR_ATTRIBUTE_TYPE_INVALID)),
+        ] {
+            assert_eq!(code(attribute, value), expected, "{attribute:#x}");
+        }
+    }
+
+    #[test]
+    fn the_size_of_an_object_is_that_of_all_its_attributes() {
+        let key = public_key();
+        let all = STORAGE.iter().chain(PUBLIC_KEY).map(|rule| key.attribute(rule.attribute));
+        let sizes: Vec<usize> = all.filter_map(|value| value.shown().map(<[u8]>::len)).collect();
+        assert!(sizes.len() > 10);
+        assert_eq!(key.size(), sizes.iter().sum::<usize>());
+    }
+}

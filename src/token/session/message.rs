@@ -137,7 +137,7 @@ impl Session {
             // A mechanism that requires its data in one part accepts only messages of one part.
             if operation.signing.multipart() {
                 operation.update(part)?;
-            } else if room.is_some() && !operation.multipart {
+            } else if room.is_some() {
                 operation.signing.update(part)?;
             } else {
                 return Err(single_part());

@@ -119,10 +119,7 @@ impl Session {
         if !self.visible(&object) {
             return Err(Error::new(CKR_USER_NOT_LOGGED_IN, "this token shows its private keys after C_Login"));
         }
-        if object.public_key().is_none() || !object.class().is_key() {
-            return Err(invalid());
-        }
-        Ok(object)
+        if object.public_key().is_some() { Ok(object) } else { Err(invalid()) }
     }
 
     pub(super) fn visible(&self, object: &Object) -> bool {

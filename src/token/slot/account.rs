@@ -40,6 +40,16 @@ fn announces_signature(template: &Template<'_>) -> bool {
     template.number(CKA_CLASS) == Ok(Some(CKO_PRIVATE_KEY)) && named.iter().any(|name| template.get(*name).is_some())
 }
 
+/// Whether something of this age is still valid.
+fn is_fresh(age: Duration, lifetime: Duration) -> bool {
+    age < lifetime
+}
+
+/// Whether another thread has brought what was `asked` for meanwhile.
+fn is_brought(since: Option<Instant>, asked: Instant) -> bool {
+    since.is_some_and(|since| since >= asked)
+}
+
 impl Account {
     /// Sends no request, and reads no file. `slots` are the kinds and ids of its slots.
     pub(in crate::token) fn new(
@@ -163,7 +173,7 @@ impl Account {
         since: impl Fn(&Catalog) -> Option<Instant>,
     ) -> Result<()> {
         let catalog = self.catalog();
-        let fresh = |since: Instant, lifetime| since.elapsed() < lifetime;
+        let fresh = |since: Instant, lifetime| is_fresh(since.elapsed(), lifetime);
         let listed =
             || !self.service.list_is_short() && catalog.complete_since().is_some_and(|at| fresh(at, MISS_LIFETIME));
         if !catalog.dynamic(wanted)
@@ -174,9 +184,9 @@ impl Account {
         let (asked, logins) = (Instant::now(), self.logins());
         match self.service.keypairs(wanted, deadline) {
             Ok(found) => {
-                self.renew(logins, |catalog| {
-                    let same = since(catalog).is_some_and(|since| since >= asked);
-                    (!same && !found.is_empty()).then(|| catalog.with(&found, asked, &self.layout))
+                self.renew(logins, |catalog| match is_brought(since(catalog), asked) {
+                    true => None,
+                    false => catalog.with(&found, asked, &self.layout),
                 });
                 Ok(())
             }
@@ -205,15 +215,15 @@ impl Account {
 
     fn fetch_all(&self, deadline: Deadline) -> Result<()> {
         let since = self.catalog().complete_since();
-        if since.is_some_and(|since| since.elapsed() < self.settings.refresh) {
+        if since.is_some_and(|since| is_fresh(since.elapsed(), self.settings.refresh)) {
             return self.fetch_dynamic(deadline);
         }
         let (asked, logins) = (Instant::now(), self.logins());
         match self.service.keypairs(Wanted::All, deadline) {
             Ok(all) => {
                 self.renew(logins, |catalog| {
-                    let same = catalog.complete_since().is_some_and(|since| since >= asked);
-                    (!same).then(|| catalog.replaced(&all, asked, &self.layout))
+                    let brought = is_brought(catalog.complete_since(), asked);
+                    (!brought).then(|| catalog.replaced(&all, asked, &self.layout))
                 });
                 Ok(())
             }
@@ -256,7 +266,7 @@ impl Account {
         let logins = self.logins();
         let keypair = self.service.create_keypair(new).map_err(|failure| failure::generation_error(&failure))?;
         let made = [Arc::clone(&keypair)];
-        self.renew(logins, |catalog| Some(catalog.with(&made, Instant::now(), &self.layout)));
+        self.renew(logins, |catalog| catalog.with(&made, Instant::now(), &self.layout));
         Ok(keypair)
     }
 
@@ -297,5 +307,62 @@ impl Account {
     /// `C_Finalize`: logs the figures of the run, and closes the connections.
     pub fn finish(&self) {
         self.service.finish();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::config::{Sources, load_from};
+    use cryptoki_sys::*;
+
+    fn account() -> Account {
+        let config = load_from(Sources::new(None, Default::default()));
+        let ledger = Arc::new(crate::ledger::Ledger::new(&config.ledger));
+        let signer = Signer::new(ledger, &config.ledger, &config.tokens[0]);
+        Account::new(Arc::clone(&config.tokens[0]), vec![(SlotKind::Classic, 0)], Arc::default(), signer)
+    }
+
+    #[test]
+    fn a_private_key_that_is_looked_for_by_name_will_probably_sign() {
+        let (private, public) = (CKO_PRIVATE_KEY.to_ne_bytes(), CKO_PUBLIC_KEY.to_ne_bytes());
+        let name = |attribute| (attribute, &b"x"[..]);
+        for (template, announces) in [
+            (vec![(CKA_CLASS, &private[..]), name(CKA_LABEL)], true),
+            (vec![(CKA_CLASS, &private), name(CKA_ID)], true),
+            (vec![(CKA_CLASS, &private), name(CKA_STM_ALIAS)], true),
+            (vec![(CKA_CLASS, &private), name(CKA_STM_KEYPAIR_ID)], true),
+            (vec![(CKA_CLASS, &private)], false),
+            (vec![(CKA_CLASS, &private), name(CKA_SUBJECT)], false),
+            (vec![(CKA_CLASS, &public), name(CKA_LABEL)], false),
+            (vec![name(CKA_LABEL)], false),
+        ] {
+            let template = Template(template);
+            assert_eq!(announces_signature(&template), announces, "{template}");
+        }
+    }
+
+    #[test]
+    fn what_is_as_old_as_its_lifetime_is_asked_for_again() {
+        let second = Duration::from_secs(1);
+        assert!(is_fresh(Duration::ZERO, second));
+        assert!(!is_fresh(second, second) && !is_fresh(Duration::ZERO, Duration::ZERO));
+        let asked = Instant::now();
+        assert!(is_brought(Some(asked), asked) && is_brought(Some(asked + second), asked));
+        assert!(!is_brought(Some(asked), asked + second) && !is_brought(None, asked));
+    }
+
+    #[test]
+    fn what_was_asked_for_with_one_pin_is_not_kept_for_the_next() {
+        let account = account();
+        let complete = |catalog: &Catalog| Some(catalog.replaced(&[], Instant::now(), &account.layout));
+        let logins = account.logins();
+        account.forget_all();
+        account.renew(logins, complete);
+        assert!(account.catalog().complete_since().is_none());
+        account.renew(account.logins(), complete);
+        assert!(account.catalog().complete_since().is_some());
+        account.log_out();
+        assert!(account.catalog().complete_since().is_none());
     }
 }

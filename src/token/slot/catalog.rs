@@ -116,8 +116,11 @@ impl Catalog {
     }
 
     /// This catalog with some keypairs added or updated. A dynamic keypair that was replaced keeps its alias, and has
-    /// another id.
-    pub fn with(&self, keypairs: &[Arc<Keypair>], now: Instant, layout: &Layout) -> Self {
+    /// another id. `None` if there is nothing to add.
+    pub fn with(&self, keypairs: &[Arc<Keypair>], now: Instant, layout: &Layout) -> Option<Self> {
+        if keypairs.is_empty() {
+            return None;
+        }
         let named = |alias: &str| keypairs.iter().any(|keypair| keypair.alias == alias);
         let mut unreadable = self.unreadable.clone();
         unreadable.retain(|(alias, _)| !named(alias));
@@ -133,7 +136,7 @@ impl Catalog {
             let old = &old.entry.keypair;
             !old.dynamic || !named(&old.alias) || keypairs.iter().any(|keypair| keypair.id == old.id)
         });
-        Self::assemble(known, unreadable, self.complete, layout, Some(self))
+        Some(Self::assemble(known, unreadable, self.complete, layout, Some(self)))
     }
 
     /// This catalog without the keypairs for which `gone` is true.
@@ -176,5 +179,73 @@ impl Catalog {
     /// The token objects of a slot that match every attribute of a template.
     pub fn find(&self, slot: CK_SLOT_ID, template: &Template<'_>) -> Vec<Arc<Object>> {
         self.index(slot).map(|index| index.find(template)).unwrap_or_default()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::token::object::samples;
+    use std::time::Duration;
+
+    fn layout() -> Layout {
+        let slots = vec![(SlotKind::Classic, 0)];
+        Layout { slots, chain: true, id_prefix: "key-".into(), private: false, handles: Arc::default() }
+    }
+
+    fn made(id: &str, alias: &str) -> Keypair {
+        Keypair::sample(id, alias, &samples::key())
+    }
+
+    fn with(catalog: &Catalog, keypair: &Keypair, now: Instant) -> Catalog {
+        catalog.with(&[Arc::new(keypair.clone())], now, &layout()).expect("a new one")
+    }
+
+    #[test]
+    fn each_keypair_is_as_old_as_the_last_answer_that_had_it() {
+        let (first, later) = (Instant::now(), Instant::now() + Duration::from_secs(9));
+        let [one, two] = [made("1", "one"), made("2", "two")];
+        let catalog = with(&with(&Catalog::empty(&layout()), &one, first), &two, first);
+        assert_eq!((catalog.id_since("1"), catalog.alias_since("two")), (Some(first), Some(first)));
+        assert_eq!((catalog.id_since("3"), catalog.alias_since("three")), (None, None));
+        // Unchanged: the same entry, fetched again; changed: another one.
+        let again = with(&catalog, &one, later);
+        assert!(Arc::ptr_eq(&catalog.known[0].entry, &again.known[0].entry));
+        assert_eq!((again.id_since("1"), again.id_since("2")), (Some(later), Some(first)));
+        let changed = with(&catalog, &samples::changed(&one, |keypair| keypair.key_status = "OFFLINE".into()), later);
+        assert_eq!(changed.known[0].entry.keypair.key_status, "OFFLINE");
+        assert_eq!(changed.known.len(), 2);
+        let gone = changed.without(|keypair| keypair.id == "1", &layout());
+        assert_eq!(gone.aliases().collect::<Vec<_>>(), ["two"]);
+        assert!(catalog.with(&[], later, &layout()).is_none());
+    }
+
+    #[test]
+    fn a_dynamic_keypair_that_was_replaced_leaves_and_all_others_stay() {
+        let dynamic = |id: &str, alias: &str| samples::changed(&made(id, alias), |keypair| keypair.dynamic = true);
+        let all = [made("1", "plain"), dynamic("2", "changing"), dynamic("3", "other"), made("4", "changing")];
+        let empty = Catalog::empty(&layout());
+        let catalog = empty.with(&all.map(Arc::new), Instant::now(), &layout()).expect("a new one");
+        assert!(catalog.dynamic(Wanted::All) && catalog.dynamic(Wanted::Alias("changing")));
+        assert!(
+            catalog.dynamic(Wanted::Id("2")) && !catalog.dynamic(Wanted::Id("1")) && !catalog.dynamic(Wanted::Id("9"))
+        );
+        assert!(!catalog.dynamic(Wanted::Alias("plain")));
+        let ids =
+            |catalog: &Catalog| catalog.known.iter().map(|known| known.entry.keypair.id.clone()).collect::<Vec<_>>();
+        assert_eq!(ids(&with(&catalog, &dynamic("5", "changing"), Instant::now())), ["1", "3", "4", "5"]);
+        assert_eq!(ids(&with(&catalog, &dynamic("2", "changing"), Instant::now())), ["1", "2", "3", "4"]);
+        assert!(!with(&empty, &made("1", "plain"), Instant::now()).dynamic(Wanted::All));
+    }
+
+    #[test]
+    fn a_keypair_that_cannot_be_shown_says_why_until_it_can() {
+        let odd = |id: &str, alias: &str| samples::changed(&made(id, alias), |keypair| keypair.public_key = None);
+        let now = Instant::now();
+        let catalog = with(&with(&Catalog::empty(&layout()), &odd("1", "odd"), now), &odd("2", "strange"), now);
+        let why = "the service gives no public_key, and it has no certificate whose key could be used";
+        assert_eq!((catalog.unreadable("odd"), catalog.unreadable("strange")), (Some(why), Some(why)));
+        let catalog = with(&catalog, &made("1", "odd"), now);
+        assert_eq!((catalog.unreadable("odd"), catalog.unreadable("strange")), (None, Some(why)));
     }
 }

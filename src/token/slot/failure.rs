@@ -86,6 +86,14 @@ mod tests {
     use super::*;
 
     #[test]
+    fn only_a_keypair_that_is_gone_or_offline_is_read_again() {
+        for row in TABLE {
+            let failure = Failure::new(row.kind, "it failed", "try again");
+            assert_eq!(outdated(&failure), [Kind::NotFound, Kind::Offline].contains(&row.kind), "{:?}", row.kind);
+        }
+    }
+
+    #[test]
     fn each_kind_stands_once() {
         for (place, row) in TABLE.iter().enumerate() {
             assert!(TABLE[place + 1..].iter().all(|other| other.kind != row.kind), "{:?}", row.kind);

@@ -118,6 +118,16 @@ mod tests {
     }
 
     #[test]
+    fn an_id_of_twenty_bytes_may_be_an_issuers_unless_a_key_is_wanted() {
+        let id = [7; 20];
+        assert_eq!(need(&[(CKA_CLASS, &CERTIFICATE), (CKA_ID, &id)]), Need::Issuer);
+        assert_eq!(need(&[(CKA_ID, &id)]), Need::Issuer);
+        let named = Need::Named(id.to_vec(), format!("key-{}", "07".repeat(20)));
+        assert_eq!(need(&[(CKA_CLASS, &PRIVATE), (CKA_ID, &id)]), named);
+        assert!(matches!(need(&[(CKA_CLASS, &CERTIFICATE), (CKA_ID, &id[..19])]), Need::Named(..)));
+    }
+
+    #[test]
     fn a_class_alone_asks_for_the_list() {
         assert_eq!(need(&[(CKA_CLASS, &PRIVATE)]), Need::Everything);
         assert_eq!(need(&[]), Need::Everything);

@@ -151,3 +151,49 @@ fn ending(result: &Result<Made, Unsigned>, progress: &Progress) -> Ending {
     };
     Ending { outcome, why, signature_id, attempts: progress.attempts(), bytes }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::token::object::samples::{self, changed};
+
+    #[test]
+    fn the_state_of_a_keypair_is_that_of_its_key_and_certificate() {
+        let key = samples::key();
+        let [bare, other] = [&key, &samples::key()].map(|key| Keypair::sample("1", "k", key));
+        let certificate = samples::certificate(&key, (2020, 2090), false);
+        let certified = changed(&bare, |keypair| keypair.certificates = vec![certificate]);
+        let states = [&bare, &other, &certified].map(|keypair| state(keypair).expect("a state"));
+        assert!(states[0] != states[1] && states[1] != states[2] && states[2] != states[0], "{states:?}");
+        let renamed = changed(&bare, |keypair| keypair.alias = "other".into());
+        assert_eq!(state(&renamed).as_ref(), Some(&states[0]));
+        assert_eq!(state(&changed(&bare, |keypair| keypair.public_key = None)), None);
+    }
+
+    #[test]
+    fn only_a_keypair_that_may_sign_now_gives_a_kept_signature_again() {
+        let key = samples::key();
+        let bare = Keypair::sample("1", "k", &key);
+        let certified = |years, status: &str| {
+            let certificate = samples::certificate(&key, years, false);
+            let certificate = crate::service::KeypairCertificate { status: status.into(), ..certificate };
+            changed(&bare, |keypair| keypair.certificates = vec![certificate])
+        };
+        let now = (2020, 2090);
+        for (keypair, may) in [
+            (bare.clone(), true),
+            (changed(&bare, |keypair| keypair.key_status = "OFFLINE".into()), false),
+            (changed(&bare, |keypair| keypair.signable = Some(true)), true),
+            (changed(&bare, |keypair| keypair.signable = Some(false)), false),
+            (changed(&bare, |keypair| keypair.dynamic = true), false),
+            (certified(now, "ACTIVE"), true),
+            (certified(now, "active"), true),
+            (certified(now, ""), true),
+            (certified(now, "REVOKED"), false),
+            (certified((2020, 2021), "ACTIVE"), false),
+            (certified((2080, 2090), "ACTIVE"), false),
+        ] {
+            assert_eq!(may_sign(&keypair, SystemTime::now()), may, "{keypair:?}");
+        }
+    }
+}

@@ -137,10 +137,7 @@ fn version_part(text: &str) -> u8 {
 /// Text for the standard's fixed-size fields: blank-padded, cut at a character boundary, without terminator.
 pub fn padded<const N: usize>(text: &str) -> [u8; N] {
     let mut field = [b' '; N];
-    let mut end = text.len().min(N);
-    while !text.is_char_boundary(end) {
-        end -= 1;
-    }
+    let end = text.floor_char_boundary(N);
     field[..end].copy_from_slice(&text.as_bytes()[..end]);
     field
 }
@@ -148,6 +145,26 @@ pub fn padded<const N: usize>(text: &str) -> [u8; N] {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn the_two_tokens_of_an_account_have_serial_numbers_of_their_own() {
+        let config = crate::config::load_from(crate::config::Sources::new(None, Default::default()));
+        let module = crate::token::Module::new(&config);
+        let numbers: Vec<String> = module.slots().iter().map(|slot| slot.serial_number()).collect();
+        assert!(numbers.len() == 2 && numbers[0] != numbers[1], "{numbers:?}");
+        for number in &numbers {
+            assert!(number.len() == 16 && number.bytes().all(|digit| digit.is_ascii_hexdigit()), "{number}");
+        }
+        assert_eq!(numbers[0], module.slots()[0].serial_number());
+    }
+
+    #[test]
+    fn the_version_is_that_of_the_crate() {
+        let version = library_version();
+        let text = format!("{}.{}.", version.major, version.minor);
+        assert!(env!("CARGO_PKG_VERSION").starts_with(&text), "{text}");
+        assert_eq!((version_part("0"), version_part("1"), version_part("27"), version_part("x")), (0, 1, 27, 0));
+    }
 
     #[test]
     fn padding_fills_with_blanks_and_never_splits_a_character() {

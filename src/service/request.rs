@@ -259,7 +259,7 @@ impl Line {
             let met = self.endpoint.met.load(Ordering::Relaxed);
             let left = patience(outcome, met, begun, self.deadline.at()).saturating_duration_since(Instant::now());
             let Some(pause) = retry::pause(attempt, asked, left, dice()) else {
-                return Err(given_up(failure, attempt, asked));
+                return Err(given_up(failure, attempt > 1, asked));
             };
             Stats::add(&self.endpoint.stats.retries, 1);
             log::info!("{failure}; attempt {} in at least {} ms", attempt + 1, asked.unwrap_or(pause).as_millis());
@@ -328,9 +328,9 @@ fn outcome_of(result: &Result<Answer, TransportError>) -> Outcome {
 }
 
 /// The last of several failures, and why there is no further attempt.
-fn given_up(failure: Failure, attempts: u32, asked: Option<Duration>) -> Failure {
+fn given_up(failure: Failure, again: bool, asked: Option<Duration>) -> Failure {
     // Without the number of attempts, which varies: the same failure must be the same line, so that it is written once.
-    let tries = if attempts > 1 { " (tried again)" } else { "" };
+    let tries = if again { " (tried again)" } else { "" };
     let asked = asked.filter(|asked| asked.as_secs() > 0);
     let asked = asked.map_or_else(String::new, |asked| format!(" (retry after {} s)", asked.as_secs()));
     Failure { cause: format!("{}{asked}{tries}", failure.cause), ..failure }
@@ -341,7 +341,7 @@ fn given_up(failure: Failure, attempts: u32, asked: Option<Duration>) -> Failure
 fn late_after(last: Option<Failure>, failure: Failure, effect: Effect, took: Duration) -> Failure {
     let Some(last) = last else { return failure };
     if effect == Effect::Read && took < TELLING {
-        return given_up(last, 2, None);
+        return given_up(last, true, None);
     }
     Failure { cause: format!("{} (before that: {})", failure.cause, last.cause), ..failure }
 }
@@ -433,14 +433,13 @@ mod tests {
 
     #[test]
     fn a_request_that_was_given_up_says_whether_it_was_tried_again_and_what_the_service_asked_for() {
-        let given_up = |attempts, asked: Option<u64>| {
-            given_up(Failure::new(Kind::RateLimited, "no", "wait"), attempts, asked.map(Duration::from_millis))
-                .to_string()
+        let given_up = |again, asked: Option<u64>| {
+            given_up(Failure::new(Kind::RateLimited, "no", "wait"), again, asked.map(Duration::from_millis)).to_string()
         };
-        assert_eq!(given_up(1, None), "no; wait");
-        assert_eq!(given_up(2, None), "no (tried again); wait");
-        assert_eq!(given_up(1, Some(999)), "no; wait");
-        assert_eq!(given_up(7, Some(1_000)), "no (retry after 1 s) (tried again); wait");
+        assert_eq!(given_up(false, None), "no; wait");
+        assert_eq!(given_up(true, None), "no (tried again); wait");
+        assert_eq!(given_up(false, Some(999)), "no; wait");
+        assert_eq!(given_up(true, Some(1_000)), "no (retry after 1 s) (tried again); wait");
     }
 
     #[test]

@@ -233,7 +233,7 @@ def write(list_, sources, copy, dropped):
         (copy / name).write_bytes(text)
         places.update({number: [name, *range_] for number, range_ in placed.items()})
     (copy / "src/switches.rs").write_text(MODULE.replace("COUNT", str(len(list_))))
-    library = (copy / "src/lib.rs").read_text()
+    library = (sources / "src/lib.rs").read_text()
     # The first line that is not of the library as a whole.
     at = re.search(r"^(#\[|mod |pub )", library, re.M).start()
     (copy / "src/lib.rs").write_text(library[:at].replace("#![deny(unsafe_code)]", "") + ALLOWED + library[at:])

@@ -69,6 +69,31 @@ impl State {
         if matches!(self.output, LogOutput::Stdout) { &self.stdout } else { &self.stderr }
     }
 
+    /// Where a record is written. A notice is written once, whatever the level.
+    fn places(&mut self, level: Level, notice: bool, message: &str) -> Places {
+        let is_wanted = if notice { self.noticed.insert(hash(message)) } else { level <= self.level };
+        if !is_wanted || self.output == LogOutput::Discard {
+            return Places::default();
+        }
+        let is_error = level == Level::Error;
+        let file = self.file.is_some();
+        let copy = is_error && !matches!(self.errors, ErrorCopy::Off);
+        if file && !is_error && !notice {
+            return Places { copy, file, stream: None };
+        }
+        // Users who asked for every call get every line.
+        let stream = if is_error && (file || self.level < LevelFilter::Debug) {
+            match self.repeats.judge(message) {
+                Verdict::Write => Some(message.to_owned()),
+                Verdict::Count => None,
+                Verdict::Tell(count) => Some(count),
+            }
+        } else {
+            Some(message.to_owned())
+        };
+        Places { copy, file, stream }
+    }
+
     /// The state in which a forked child continues its parent's log.
     fn inherited(&self) -> Self {
         Self {
@@ -81,6 +106,17 @@ impl State {
             ..*self
         }
     }
+}
+
+/// Where a record is written.
+#[derive(Debug, Default, PartialEq)]
+struct Places {
+    /// The file of another program that gets a copy of errors.
+    copy: bool,
+    /// The log file.
+    file: bool,
+    /// stderr or stdout, with this message.
+    stream: Option<String>,
 }
 
 static LOGGER: Logger = Logger { own: Own::new(State::new(LogOutput::Stderr)) };
@@ -177,7 +213,7 @@ impl Log for Logger {
             return;
         }
         let text = record.args().to_string();
-        let mut message = one_line(&crate::redact::text(&text[..text.floor_char_boundary(MAX_TEXT)]));
+        let message = one_line(&crate::redact::text(&text[..text.floor_char_boundary(MAX_TEXT)]));
         let level = record.level();
         // If another thread holds the lock for long (a disk or terminal is blocked), an error goes directly to stderr,
         // and any other record is dropped.
@@ -187,42 +223,21 @@ impl Log for Logger {
             }
             return;
         };
-        let notice = record.target() == NOTICE;
-        if notice {
-            if !state.noticed.insert(hash(&message)) {
-                return;
-            }
-        } else if level > state.level {
-            return;
-        }
         panic_point!("log");
-        if matches!(state.output, LogOutput::Discard) {
-            return;
-        }
-        if level == Level::Error && !matches!(state.errors, ErrorCopy::Off) {
+        let places = state.places(level, record.target() == NOTICE, &message);
+        if places.copy {
             let State { errors, folder, output, .. } = &mut *state;
             let log = if let LogOutput::File(path) = &*output { Some(&**path) } else { None };
             errors.write(folder.as_ref(), log, &dated(level, &message));
         }
-        let to_file = match (&state.output, &state.file) {
-            (LogOutput::File(_), Some(file)) => {
-                stream::write(&mut &**file, &dated(level, &message));
-                true
-            }
-            _ => false,
-        };
-        if to_file && level != Level::Error && !notice {
-            return;
+        if places.file
+            && let Some(file) = &state.file
+        {
+            stream::write(&mut &**file, &dated(level, &message));
         }
-        // Users who asked for every call get every line.
-        if level == Level::Error && (to_file || state.level < LevelFilter::Debug) {
-            match state.repeats.judge(&message) {
-                Verdict::Write => {}
-                Verdict::Count => return,
-                Verdict::Tell(count) => message = count,
-            }
+        if let Some(message) = places.stream {
+            state.stream().write(&plain(level, &message));
         }
-        state.stream().write(&plain(level, &message));
     }
 
     fn flush(&self) {}
@@ -278,6 +293,61 @@ mod tests {
         ] {
             assert_eq!(one_line(&text), expected);
         }
+    }
+
+    fn state(level: LevelFilter, output: LogOutput) -> State {
+        State { level, ..State::new(output) }
+    }
+
+    #[test]
+    fn a_record_is_written_where_its_level_and_the_output_say() {
+        let file = || Some(Arc::new(tempfile::tempfile().unwrap()));
+        let in_file = || State { file: file(), ..state(LevelFilter::Info, LogOutput::File("log".into())) };
+        let shown = |text: &str| Places { stream: Some(text.to_owned()), ..Places::default() };
+        let stderr = || state(LevelFilter::Warn, LogOutput::Stderr);
+        for (mut state, level, notice, expected) in [
+            (stderr(), Level::Error, false, shown("text")),
+            (stderr(), Level::Warn, false, shown("text")),
+            (stderr(), Level::Info, false, Places::default()),
+            (state(LevelFilter::Error, LogOutput::Stderr), Level::Warn, true, shown("text")),
+            (state(LevelFilter::Trace, LogOutput::Discard), Level::Error, false, Places::default()),
+            (state(LevelFilter::Trace, LogOutput::Discard), Level::Warn, true, Places::default()),
+            (in_file(), Level::Info, false, Places { file: true, ..Places::default() }),
+            (in_file(), Level::Debug, false, Places::default()),
+            (in_file(), Level::Error, false, Places { file: true, ..shown("text") }),
+            (in_file(), Level::Warn, true, Places { file: true, ..shown("text") }),
+            (
+                State { errors: ErrorCopy::Named("x"), ..stderr() },
+                Level::Error,
+                false,
+                Places { copy: true, ..shown("text") },
+            ),
+            (State { errors: ErrorCopy::Named("x"), ..stderr() }, Level::Warn, false, shown("text")),
+        ] {
+            assert_eq!(state.places(level, notice, "text"), expected, "{level}, {notice}, {:?}", state.output);
+        }
+    }
+
+    #[test]
+    fn a_notice_comes_once_and_a_repeated_error_is_counted_unless_every_call_is_asked_for() {
+        let mut usual = state(LevelFilter::Error, LogOutput::Stderr);
+        let lines = |state: &mut State, level, notice| {
+            (0..5).filter_map(|_| state.places(level, notice, "text").stream).collect::<Vec<_>>().len()
+        };
+        assert_eq!(lines(&mut usual, Level::Warn, true), 1);
+        let all = lines(&mut state(LevelFilter::Debug, LogOutput::Stderr), Level::Error, false);
+        let few = lines(&mut usual, Level::Error, false);
+        assert!(all == 5 && few < 5, "{all} lines, and {few}");
+        let file = Some(Arc::new(tempfile::tempfile().unwrap()));
+        let mut in_file = State { file, ..state(LevelFilter::Debug, LogOutput::File("log".into())) };
+        assert_eq!(lines(&mut in_file, Level::Error, false), few, "the file has them all");
+    }
+
+    #[test]
+    fn only_records_of_this_crate_are_logged() {
+        let is_logged = |target| LOGGER.enabled(&Metadata::builder().target(target).level(Level::Error).build());
+        assert!(is_logged("stm_pkcs11::service"));
+        assert!(!is_logged("rustls::client"));
     }
 
     #[test]

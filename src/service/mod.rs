@@ -44,6 +44,8 @@ mod refused;
 mod request;
 mod resolve;
 mod retry;
+#[cfg(test)]
+mod scripted;
 mod shape;
 mod shared_lock;
 mod sign;

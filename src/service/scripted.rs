@@ -1,0 +1,209 @@
+//! A service that gives the answers of a test, one after another, over HTTP on this machine; and what that shows about requests.
+
+use super::Service;
+use super::failure::Failure;
+use super::model::Keypair;
+use crate::config::{CacheMode, Secret, Sources, TokenSettings, load_from};
+use serde_json::{Value, json};
+use std::io::{BufRead, BufReader, Read, Write};
+use std::net::TcpListener;
+use std::sync::Arc;
+use std::thread::JoinHandle;
+
+/// A status, headers with their line ends, and a body.
+struct Answer(u16, &'static str, Value);
+
+/// What was asked: the first line, the API key and the body.
+#[derive(Debug)]
+struct Asked {
+    line: String,
+    key: String,
+    body: Value,
+}
+
+/// A service whose answers are these, and the requests that it got, once all are given.
+fn answering(answers: Vec<Answer>, change: impl FnOnce(&mut TokenSettings)) -> (Service, JoinHandle<Vec<Asked>>) {
+    let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
+    let mut settings =
+        Arc::into_inner(load_from(Sources::new(None, Default::default())).tokens.remove(0)).expect("its only owner");
+    settings.host = Some(format!("http://{}", listener.local_addr().expect("an address")));
+    settings.problems.clear();
+    settings.api_key = Some(Secret::new("the-api-key"));
+    settings.client_cert = None;
+    settings.cache = CacheMode::Off;
+    settings.shared_pace = false;
+    settings.timeout = std::time::Duration::from_secs(20);
+    change(&mut settings);
+    let serve = move || answers.iter().map(|answer| one(&listener, answer)).collect();
+    (Service::new(Arc::new(settings)), std::thread::spawn(serve))
+}
+
+fn one(listener: &TcpListener, Answer(status, headers, body): &Answer) -> Asked {
+    let (stream, _) = listener.accept().expect("a connection");
+    let mut reader = BufReader::new(stream);
+    let mut head = Vec::new();
+    loop {
+        let mut line = String::new();
+        reader.read_line(&mut line).expect("a line");
+        if line.trim().is_empty() {
+            break;
+        }
+        head.push(line.trim().to_owned());
+    }
+    let header = |name: &str| {
+        let found =
+            head.iter().filter_map(|line| line.split_once(": ")).find(|(key, _)| key.eq_ignore_ascii_case(name));
+        found.map_or(String::new(), |(_, value)| value.to_owned())
+    };
+    let mut content = vec![0; header("content-length").parse().unwrap_or(0)];
+    reader.read_exact(&mut content).expect("a body");
+    let body = body.to_string();
+    write!(
+        reader.get_mut(),
+        "HTTP/1.1 {status} -\r\nContent-Type: application/json\r\nContent-Length: {}\r\nConnection: close\r\n{headers}\r\n{body}",
+        body.len()
+    )
+    .expect("an answer is sent");
+    Asked {
+        line: head[0].clone(),
+        key: header("x-api-key"),
+        body: serde_json::from_slice(&content).unwrap_or_default(),
+    }
+}
+
+fn words(asked: JoinHandle<Vec<Asked>>) -> Vec<String> {
+    asked.join().expect("the service").iter().map(|asked| asked.line.replace(" HTTP/1.1", "")).collect()
+}
+
+fn error(text: &str) -> Value {
+    json!({"error": {"status": "x", "message": text}})
+}
+
+fn refusal<T: std::fmt::Debug>(result: Result<T, Failure>) -> String {
+    result.expect_err("a refusal").to_string()
+}
+
+fn listed(id: &str, alias: &str) -> Value {
+    let spki = include_bytes!("../../tests/data/pss/key.der");
+    let key = base64::Engine::encode(&base64::engine::general_purpose::STANDARD, spki);
+    json!({"id": id, "alias": alias, "public_key": key, "certificates": [], "number_of_active_certificates": 0})
+}
+
+#[test]
+fn a_check_returns_the_clock_of_the_service() {
+    let date = "Date: Sun, 06 Nov 1994 08:49:37 GMT\r\n";
+    let (service, asked) = answering(vec![Answer(200, date, json!({"items": []}))], |_| ());
+    let clock = service.check().expect("it works").expect("a clock");
+    assert_eq!(httpdate::fmt_http_date(clock), "Sun, 06 Nov 1994 08:49:37 GMT");
+    assert_eq!(words(asked), ["GET /signingmanager/api/v1/keypairs?limit=1"]);
+}
+
+#[test]
+fn a_refusal_that_may_pass_is_asked_again_and_the_message_says_so() {
+    let late = "Retry-After: 100000\r\n";
+    for (answers, expected) in [
+        (vec![Answer(429, late, error("slow"))], "(retry after 100000 s);"),
+        (
+            vec![Answer(503, "", error("busy")), Answer(429, late, error("slow"))],
+            "(retry after 100000 s) (tried again);",
+        ),
+        // The last refusal counts, if it is another.
+        (vec![Answer(503, "", error("busy")), Answer(403, "", error("not yours"))], "not yours"),
+    ] {
+        let count = answers.len();
+        let (service, asked) = answering(answers, |_| ());
+        let refused = refusal(service.signature("s-1", service.deadline()));
+        assert!(refused.contains(expected), "{refused}");
+        assert_eq!(words(asked), vec!["GET /signingmanager/api/v1/signatures/s-1"; count]);
+    }
+}
+
+#[test]
+fn a_signature_of_the_log_is_read() {
+    let (service, asked) = answering(vec![Answer(200, "", json!({"id": "s-1", "signature": "AAEC"}))], |_| ());
+    let record = service.signature("s-1", service.deadline()).expect("a record");
+    assert_eq!(record.signature.as_deref(), Some(&[0, 1, 2][..]));
+    assert_eq!(words(asked).len(), 1);
+    assert!(refusal(service.signature("..", service.deadline())).contains("'..' is not a valid signature ID"));
+}
+
+#[test]
+fn a_list_shorter_than_its_count_is_known_as_that() {
+    for (total, expected) in [(1, false), (3, true)] {
+        let list = Answer(200, "", json!({"items": [listed("1", "Release")], "total": total}));
+        let mut answers = vec![list];
+        answers.extend(expected.then(|| Answer(200, "", json!({"items": [], "total": total}))));
+        let (service, asked) = answering(answers, |settings| settings.certificates = vec!["none".into()]);
+        let found = service.keypairs(super::Wanted::All, service.deadline()).expect("a list");
+        assert_eq!((found.len(), service.list_is_short()), (1, expected));
+        assert_eq!(service.unmatched_certificates(&found), ["none"]);
+        words(asked);
+    }
+}
+
+#[test]
+fn a_name_in_another_case_is_remembered_for_the_message() {
+    let list = || json!({"items": [listed("1", "Release")], "total": 1, "limit": 100});
+    let (service, asked) = answering(vec![Answer(200, "", list())], |_| ());
+    let found = service.keypairs(super::Wanted::Alias("release"), service.deadline()).expect("an answer");
+    assert!(found.is_empty());
+    assert_eq!(service.similar("release").as_deref(), Some("Release"));
+    words(asked);
+}
+
+#[test]
+fn a_keypair_that_was_made_is_looked_for_by_its_id_or_else_by_its_name() {
+    for (id, then) in
+        [("7", "GET /signingmanager/api/v1/keypairs/7"), ("", "GET /signingmanager/api/v1/keypairs?alias=new")]
+    {
+        let found = if id.is_empty() { json!({"items": [listed("7", "new")], "total": 1}) } else { listed("7", "new") };
+        let answers = vec![Answer(201, "", json!({"id": id, "alias": "new"})), Answer(200, "", found)];
+        let (service, asked) = answering(answers, |_| ());
+        let new = super::model::NewKeypair {
+            alias: "new".into(),
+            key_alg: "RSA".into(),
+            properties: Vec::new(),
+            key_storage: "HSM".into(),
+            key_type: "TEST".into(),
+            status: "ONLINE".into(),
+        };
+        let made: Arc<Keypair> = service.create_keypair(&new).expect("a keypair");
+        assert_eq!((&*made.id, &*made.alias), ("7", "new"));
+        let asked = asked.join().expect("the service");
+        assert_eq!(asked[0].body["alias"], "new");
+        assert!(asked[1].line.starts_with(then), "{}", asked[1].line);
+    }
+}
+
+#[test]
+fn a_pin_that_is_the_api_key_is_sent_until_the_logout() {
+    let empty = || Answer(200, "", json!({"items": []}));
+    let change = |settings: &mut TokenSettings| {
+        settings.login = crate::config::Login::ApiKey;
+        settings.api_key = None;
+    };
+    let (service, asked) = answering(vec![empty(), empty(), Answer(401, "", error("who are you"))], change);
+    assert!(!service.log_in(b"1234").expect("it is accepted"), "the first PIN differs from none");
+    service.check().expect("it works");
+    service.log_out();
+    assert!(refusal(service.check()).contains("who are you"));
+    let keys: Vec<_> = asked.join().expect("the service").into_iter().map(|asked| asked.key).collect();
+    assert_eq!(keys, ["1234", "1234", ""], "no PIN is left");
+}
+
+#[test]
+fn an_observer_sees_a_path_that_is_read_and_an_error_is_told() {
+    let seen = Arc::new(std::sync::Mutex::new(Vec::new()));
+    let (service, asked) =
+        answering(vec![Answer(200, "", json!({"items": []})), Answer(404, "", error("no such path"))], |_| ());
+    let sees = Arc::clone(&seen);
+    service.observe(Box::new(move |exchange| {
+        sees.lock().unwrap().push((exchange.path_and_query.to_owned(), exchange.status))
+    }));
+    service.read("/certificates", &[("limit", "2")]).expect("it is read");
+    assert!(refusal(service.read("/certificates", &[])).contains("no such path"));
+    words(asked);
+    let seen = seen.lock().unwrap();
+    assert!(seen[0].0.contains("/certificates") && seen[0].0.contains("limit=2"), "{seen:?}");
+    assert_eq!(seen.iter().map(|(_, status)| *status).collect::<Vec<_>>(), [200, 404]);
+}

@@ -292,6 +292,15 @@ mod tests {
     use super::*;
 
     #[test]
+    fn a_template_has_at_most_so_many_attributes() {
+        let rows = CK_ATTRIBUTE { type_: CKA_LABEL, pValue: std::ptr::null_mut(), ulValueLen: 0 };
+        assert_eq!(attribute_count(&rows, MAX_ATTRIBUTES as CK_ULONG), Ok(MAX_ATTRIBUTES));
+        assert_eq!(attribute_count(std::ptr::null(), 0), Ok(0));
+        let refused = attribute_count(&rows, MAX_ATTRIBUTES as CK_ULONG + 1).unwrap_err();
+        assert!(refused.to_string().contains("a template without attributes, or with too many"), "{refused}");
+    }
+
+    #[test]
     fn the_length_that_says_not_available_is_no_room() {
         let mut byte = 0u8;
         let mut row =

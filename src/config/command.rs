@@ -115,6 +115,17 @@ mod tests {
     }
 
     #[test]
+    fn output_that_may_be_a_secret_is_never_moved_by_a_growing_vector() {
+        let mut printed = Zeroizing::new(Vec::new());
+        append(&mut printed, &[1; 10]);
+        assert_eq!(printed.capacity(), 20, "room for as much again");
+        append(&mut printed, &[2; 10]);
+        assert_eq!(printed.capacity(), 20, "it fits exactly");
+        append(&mut printed, &[3; 5]);
+        assert_eq!((printed.capacity(), printed.len()), (50, 25));
+    }
+
+    #[test]
     fn quotes_hold_words_together_and_nothing_is_expanded() {
         assert_eq!(words("a  'b c' d\"e f\"").unwrap(), ["a", "b c", "de f"]);
         assert_eq!(words("a '' $HOME *").unwrap(), ["a", "", "$HOME", "*"]);

@@ -133,6 +133,13 @@ mod tests {
     }
 
     #[test]
+    fn lines_that_differ_in_numbers_or_quoted_words_have_one_shape() {
+        assert_eq!(shape("keypair 'a 7' is 12 days old, 'b'"), "keypair '' is # days old, ''");
+        assert_eq!(shape("keypair 'c' is 3 days old, ''"), "keypair '' is # days old, ''");
+        assert_ne!(shape("keypair 'a' is OFFLINE"), shape("keypair 'a' is old"));
+    }
+
+    #[test]
     fn a_count_repeats_what_identifies_the_line_and_not_the_fix() {
         assert_eq!(name("SM_HOST is not set"), "SM_HOST is not set");
         assert_eq!(name("the keypair 'a' is OFFLINE; set it ONLINE [C_Sign: CKR_X]"), "the keypair 'a' is OFFLINE ...");

@@ -64,13 +64,9 @@ fn distinct(mut keypairs: Vec<Keypair>) -> (Vec<Keypair>, usize) {
 
 /// Compares the number of listed keypairs with the service's own: whether some are missing, and the difference in words.
 fn compared(count: usize, total: Option<usize>) -> (bool, Option<String>) {
-    match total {
-        Some(total) if total != count => {
-            let miscount = format!("the service counts {} and lists {count}", counted(total, "keypair"));
-            (total > count, Some(miscount))
-        }
-        _ => (false, None),
-    }
+    let total = total.unwrap_or(count);
+    let miscount = || format!("the service counts {} and lists {count}", counted(total, "keypair"));
+    (total > count, (total != count).then(miscount))
 }
 
 /// The keypairs with exactly this alias. The request has no `limit`, because an alias names one keypair.

@@ -96,6 +96,16 @@ mod tests {
     use base64::Engine;
     use base64::engine::general_purpose::STANDARD;
 
+    #[test]
+    fn an_octet_string_of_another_length_is_no_point() {
+        let point = [&[4][..], &[1; 64]].concat();
+        for (head, expected) in
+            [(&[4, 65][..], true), (&[4, 64], false), (&[4, 0x81, 65], true), (&[4, 0x81, 66], false)]
+        {
+            assert_eq!(from_bytes(&[head, &point].concat()).is_some(), expected, "{head:?}");
+        }
+    }
+
     /// A public key on P-256.
     const KEY: &str = "MFkwEwYHKoZIzj0CAQYIKoZIzj0DAQcDQgAEaxfR8uEsQkf4vOblY6RA8ncDfYEt6zOg9KE5RdiYwpZP40Li/hp/m47n60p8D54WK84zV2sxXs7LtkBoN79R9Q==";
 

@@ -142,6 +142,33 @@ fn a_list_shorter_than_its_count_is_known_as_that() {
 }
 
 #[test]
+fn a_refused_page_is_told_unless_its_offset_was_refused() {
+    let page = |offset| format!("GET /signingmanager/api/v1/keypairs?limit=1&offset={offset}");
+    let first = || Answer(200, "", json!({"items": [listed("1", "a")], "total": 2}));
+    let (service, asked) = answering(vec![first(), Answer(403, "", error("not yours"))], |_| ());
+    let refused = refusal(service.keypairs(super::Wanted::All, service.deadline()));
+    assert!(refused.contains("not yours"), "{refused}");
+    assert_eq!(words(asked)[1], page(1));
+    let whole = json!({"items": [listed("1", "a"), listed("2", "b")], "total": 2});
+    let (service, asked) =
+        answering(vec![first(), Answer(400, "", error("unknown parameter offset")), Answer(200, "", whole)], |_| ());
+    assert_eq!(service.keypairs(super::Wanted::All, service.deadline()).expect("a list").len(), 2);
+    assert_eq!(words(asked)[1], page(1));
+}
+
+#[test]
+fn a_check_asks_without_a_limit_if_the_limit_is_refused() {
+    let plain = "GET /signingmanager/api/v1/keypairs";
+    let limit = || Answer(400, "", error("unknown parameter limit"));
+    let (service, asked) = answering(vec![limit(), Answer(200, "", json!({"items": []}))], |_| ());
+    service.check().expect("it works");
+    assert_eq!(words(asked), [format!("{plain}?limit=1"), plain.to_owned()]);
+    let (service, asked) = answering(vec![Answer(403, "", error("not yours"))], |_| ());
+    assert!(refusal(service.check()).contains("not yours"));
+    assert_eq!(words(asked), [format!("{plain}?limit=1")]);
+}
+
+#[test]
 fn a_name_in_another_case_is_remembered_for_the_message() {
     let list = || json!({"items": [listed("1", "Release")], "total": 1, "limit": 100});
     let (service, asked) = answering(vec![Answer(200, "", list())], |_| ());

@@ -10,7 +10,7 @@ pub use read::{Image, System};
 
 use std::path::Path;
 
-/// The content of a file, and the images in it: several in a universal file of macOS. Panics with the path if it is no program or library.
+/// The content of a file, and the images in it: several in a universal file of macOS. Panics with the path if it is not a program or library.
 pub fn images(path: &Path) -> (Vec<u8>, Vec<Image>) {
     let data = std::fs::read(path).unwrap_or_else(|error| panic!("{}: {error}", path.display()));
     let images = read::images(&data).unwrap_or_else(|error| panic!("{}: {error}", path.display()));

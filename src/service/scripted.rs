@@ -2,13 +2,17 @@
 
 use super::Service;
 use super::failure::Failure;
-use super::model::Keypair;
-use crate::config::{CacheMode, Secret, Sources, TokenSettings, load_from};
+use super::model::{Keypair, NewKeypair};
+use crate::config::{CacheMode, ClientCert, Secret, Sources, TokenSettings, load_from};
 use serde_json::{Value, json};
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::TcpListener;
 use std::sync::Arc;
 use std::thread::JoinHandle;
+
+/// Statuses of answers that break off: without a word, and after the head.
+const SILENCE: u16 = 0;
+const BROKEN: u16 = 1;
 
 /// A status, headers with their line ends, and a body.
 struct Answer(u16, &'static str, Value);
@@ -21,18 +25,23 @@ struct Asked {
     body: Value,
 }
 
-/// A service whose answers are these, and the requests that it got, once all are given.
-fn answering(answers: Vec<Answer>, change: impl FnOnce(&mut TokenSettings)) -> (Service, JoinHandle<Vec<Asked>>) {
-    let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
+fn settings() -> TokenSettings {
     let mut settings =
         Arc::into_inner(load_from(Sources::new(None, Default::default())).tokens.remove(0)).expect("its only owner");
-    settings.host = Some(format!("http://{}", listener.local_addr().expect("an address")));
     settings.problems.clear();
     settings.api_key = Some(Secret::new("the-api-key"));
     settings.client_cert = None;
     settings.cache = CacheMode::Off;
     settings.shared_pace = false;
     settings.timeout = std::time::Duration::from_secs(20);
+    settings
+}
+
+/// A service whose answers are these, and the requests that it got, once all are given.
+fn answering(answers: Vec<Answer>, change: impl FnOnce(&mut TokenSettings)) -> (Service, JoinHandle<Vec<Asked>>) {
+    let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
+    let mut settings = settings();
+    settings.host = Some(format!("http://{}", listener.local_addr().expect("an address")));
     change(&mut settings);
     let serve = move || answers.iter().map(|answer| one(&listener, answer)).collect();
     (Service::new(Arc::new(settings)), std::thread::spawn(serve))
@@ -58,12 +67,14 @@ fn one(listener: &TcpListener, Answer(status, headers, body): &Answer) -> Asked 
     let mut content = vec![0; header("content-length").parse().unwrap_or(0)];
     reader.read_exact(&mut content).expect("a body");
     let body = body.to_string();
-    write!(
-        reader.get_mut(),
-        "HTTP/1.1 {status} -\r\nContent-Type: application/json\r\nContent-Length: {}\r\nConnection: close\r\n{headers}\r\n{body}",
-        body.len()
-    )
-    .expect("an answer is sent");
+    let (status, promised) = if *status == BROKEN { (200, body.len() + 1) } else { (*status, body.len()) };
+    if status != SILENCE {
+        write!(
+            reader.get_mut(),
+            "HTTP/1.1 {status} -\r\nContent-Type: application/json\r\nContent-Length: {promised}\r\nConnection: close\r\n{headers}\r\n{body}"
+        )
+        .expect("an answer is sent");
+    }
     Asked {
         line: head[0].clone(),
         key: header("x-api-key"),
@@ -87,6 +98,47 @@ fn listed(id: &str, alias: &str) -> Value {
     let spki = include_bytes!("../../tests/data/pss/key.der");
     let key = base64::Engine::encode(&base64::engine::general_purpose::STANDARD, spki);
     json!({"id": id, "alias": alias, "public_key": key, "certificates": [], "number_of_active_certificates": 0})
+}
+
+fn new_keypair() -> NewKeypair {
+    NewKeypair {
+        alias: "new".into(),
+        key_alg: "RSA".into(),
+        properties: Vec::new(),
+        key_storage: "HSM".into(),
+        key_type: "TEST".into(),
+        status: "ONLINE".into(),
+    }
+}
+
+#[test]
+fn a_connection_that_breaks_is_told_with_the_moment_and_nothing_is_asked_again() {
+    for (status, expected) in [(SILENCE, "broke before the answer"), (BROKEN, "broke in the middle of the answer")] {
+        let (service, asked) = answering(vec![Answer(status, "", json!({"id": "7"}))], |_| ());
+        let refused = refusal(service.create_keypair(&new_keypair()));
+        assert!(refused.contains(expected), "{refused}");
+        assert_eq!(words(asked), ["POST /signingmanager/api/v1/keypairs"]);
+    }
+}
+
+#[test]
+fn the_id_that_a_support_team_asks_for_is_in_the_message_whatever_its_header_is_called() {
+    for header in ["X-Request-Id: r-7\r\n", "X-Correlation-Id: r-7\r\n", "X-Amzn-RequestId: r-7\r\n"] {
+        let (service, asked) = answering(vec![Answer(403, header, error("not yours"))], |_| ());
+        let refused = refusal(service.check());
+        assert!(refused.contains("r-7"), "{refused}");
+        words(asked);
+    }
+}
+
+#[test]
+fn the_client_certificate_of_the_settings_is_read() {
+    let file = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/data/pkcs12/aes.p12");
+    let mut with = settings();
+    with.client_cert = Some(ClientCert::File(file.into()));
+    with.client_cert_password = Some(Secret::new("seed"));
+    assert!(Service::new(Arc::new(with)).client_certificate().expect("it is read").is_some());
+    assert!(Service::new(Arc::new(settings())).client_certificate().expect("none is set").is_none());
 }
 
 #[test]
@@ -186,15 +238,7 @@ fn a_keypair_that_was_made_is_looked_for_by_its_id_or_else_by_its_name() {
         let found = if id.is_empty() { json!({"items": [listed("7", "new")], "total": 1}) } else { listed("7", "new") };
         let answers = vec![Answer(201, "", json!({"id": id, "alias": "new"})), Answer(200, "", found)];
         let (service, asked) = answering(answers, |_| ());
-        let new = super::model::NewKeypair {
-            alias: "new".into(),
-            key_alg: "RSA".into(),
-            properties: Vec::new(),
-            key_storage: "HSM".into(),
-            key_type: "TEST".into(),
-            status: "ONLINE".into(),
-        };
-        let made: Arc<Keypair> = service.create_keypair(&new).expect("a keypair");
+        let made: Arc<Keypair> = service.create_keypair(&new_keypair()).expect("a keypair");
         assert_eq!((&*made.id, &*made.alias), ("7", "new"));
         let asked = asked.join().expect("the service");
         assert_eq!(asked[0].body["alias"], "new");

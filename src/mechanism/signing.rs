@@ -358,6 +358,17 @@ mod tests {
     }
 
     #[test]
+    fn a_message_of_a_megabyte_is_signed_whole_and_a_longer_one_is_refused_with_the_way_out() {
+        let key = PublicKey::edwards(super::super::curve::ED25519_PARAMS, &[7; 32]).unwrap();
+        let mut signing = Signing::new(CKM_EDDSA, &Parameter::None, &key).unwrap();
+        signing.update(&vec![0; 1_048_576]).unwrap();
+        let refused = signing.update(&[0]).unwrap_err();
+        let words = "the module keeps at most 1048576 bytes of one; sign a digest of the file instead";
+        assert_eq!((refused.rv, refused.to_string().contains(words)), (CKR_TOKEN_RESOURCE_EXCEEDED, true), "{refused}");
+        assert_eq!(signing.finish().unwrap().hash.len(), 1_048_576);
+    }
+
+    #[test]
     fn ed25519_is_signed_without_a_context_only() {
         let key = PublicKey::edwards(super::super::curve::ED25519_PARAMS, &[7; 32]).unwrap();
         for prehash in [false, true] {

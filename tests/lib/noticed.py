@@ -177,7 +177,8 @@ def report(list_path, copy, out, missed):
         print(f"{room:24} {noticed:5} of {all_:5} noticed, {100 * noticed / all_:5.1f} %")
     print(f"{'all':24} {len(found) - len(left):5} of {len(found):5} noticed, {100 * (1 - len(left) / len(found)):5.1f} %")
     reasons = collections.Counter(switched(copy)["reasons"].values())
-    print("no switch: " + ", ".join(f"{count} {reason}" for reason, count in reasons.items()))
+    if reasons:
+        print("no switch: " + ", ".join(f"{count} {reason}" for reason, count in reasons.items()))
     pathlib.Path(missed).write_text("".join(entry["name"] + "\n" for entry in left))
     sys.exit(bool(left))
 

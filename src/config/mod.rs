@@ -148,6 +148,17 @@ pub struct TokenSettings {
     pub origins: Vec<(&'static str, Origin)>,
 }
 
+#[cfg(test)]
+impl TokenSettings {
+    /// Of an account at a service that is not there, for tests.
+    pub fn sample(change: impl FnOnce(&mut Self)) -> std::sync::Arc<Self> {
+        let sources = Sources::new(Some("SM_HOST=https://127.0.0.1:1;SM_API_KEY=k"), Default::default());
+        let mut settings = std::sync::Arc::into_inner(load_from(sources).tokens.remove(0)).expect("its only owner");
+        change(&mut settings);
+        std::sync::Arc::new(settings)
+    }
+}
+
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct LogSettings {
     /// The least severe level that is written.

@@ -134,8 +134,6 @@ fn length(texts: &[&String]) -> usize {
 
 #[cfg(test)]
 mod tests {
-    use super::super::chains::Chains;
-    use super::super::model;
     use super::*;
     use serde_json::json;
 
@@ -181,11 +179,7 @@ mod tests {
 
     #[test]
     fn what_is_kept_is_the_length_of_its_parts() {
-        let read = |value: serde_json::Value| {
-            let value = value.to_string();
-            model::keypair(&serde_json::from_str(&value).unwrap(), &mut Chains::new()).unwrap()
-        };
-        let mut keypair = read(json!({
+        let mut keypair = Keypair::from_json(&json!({
             "id": "1", "alias": "two", "key_alg": "RSA", "key_type": "TEST", "key_storage": "DISK", "key_status": "ONLINE",
             "certificates": [{
                 "id": "12", "alias": "345", "cert": "MAA=", "certificate_status": "ACTIVE", "valid_from": "2024",

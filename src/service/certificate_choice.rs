@@ -56,7 +56,6 @@ fn described(certificate: &KeypairCertificate) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::service::chains::Chains;
     use serde_json::json;
 
     fn keypair(certificates: &[(&str, &str, bool)]) -> Arc<Keypair> {
@@ -64,8 +63,7 @@ mod tests {
             .iter()
             .map(|(id, alias, default)| json!({"id": id, "alias": alias, "cert": "MA==", "default_cert": default}))
             .collect();
-        let value = json!({"id": "1", "alias": "k", "certificates": certificates}).to_string();
-        Arc::new(model::keypair(&serde_json::from_str(&value).unwrap(), &mut Chains::new()).unwrap())
+        Arc::new(Keypair::from_json(&json!({"id": "1", "alias": "k", "certificates": certificates})))
     }
 
     fn list(names: &[&str]) -> Vec<String> {

@@ -183,16 +183,13 @@ async fn side_by_side<F: Future<Output: Send> + Send + 'static>(mut tasks: impl 
 #[cfg(test)]
 mod tests {
     use super::super::failure::Kind;
+    use super::super::public_key::SAMPLE as KEY;
     use super::*;
     use serde_json::{Value, json};
     use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
 
-    /// A key on P-256.
-    const KEY: &str = "MFkwEwYHKoZIzj0CAQYIKoZIzj0DAQcDQgAEaxfR8uEsQkf4vOblY6RA8ncDfYEt6zOg9KE5RdiYwpZP40Li/hp/m47n60p8D54WK84zV2sxXs7LtkBoN79R9Q==";
-
     fn keypair(key: &str, certificates: &Value) -> Keypair {
-        let value = json!({"id": "1", "alias": "k", "public_key": key, "certificates": certificates}).to_string();
-        model::keypair(&serde_json::from_str(&value).unwrap(), &mut Chains::new()).unwrap()
+        Keypair::from_json(&json!({"id": "1", "alias": "k", "public_key": key, "certificates": certificates}))
     }
 
     fn certificates(ids: &[&str]) -> Value {

@@ -60,9 +60,21 @@ impl Deadline {
     }
 }
 
+/// Half of the time until `end`: what others may be waited for, so that the rest is left for one's own request.
+pub fn half(now: Instant, end: Instant) -> Duration {
+    end.saturating_duration_since(now) / 2
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn half_of_the_time_is_left_for_the_request_itself() {
+        let now = Instant::now();
+        assert_eq!(half(now, now + Duration::from_secs(60)), Duration::from_secs(30));
+        assert_eq!(half(now + Duration::from_secs(1), now), Duration::ZERO);
+    }
 
     #[test]
     fn a_call_begins_when_its_deadline_is_made() {

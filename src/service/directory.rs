@@ -277,27 +277,24 @@ fn is_silent(last_answer: Option<Instant>, begun: Instant) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use super::super::chains::Chains;
     use super::super::failure::{Failure, Kind};
     use super::super::model;
     use super::*;
-    use crate::config::{CacheMode, Sources, load_from};
+    use crate::config::CacheMode;
     use std::path::Path;
     use std::time::Duration;
 
     /// Of a service that is not there, with its cache in `folder`.
     fn directory(folder: &Path) -> Directory {
-        let sources = Sources::new(Some("SM_HOST=https://127.0.0.1:1;SM_API_KEY=k"), Default::default());
-        let mut settings = Arc::into_inner(load_from(sources).tokens.remove(0)).unwrap();
-        settings.cache_dir = Some(folder.to_owned());
-        settings.cache = CacheMode::For(Duration::from_secs(600));
-        let settings = Arc::new(settings);
+        let settings = TokenSettings::sample(|settings| {
+            settings.cache_dir = Some(folder.to_owned());
+            settings.cache = CacheMode::For(Duration::from_secs(600));
+        });
         Directory::new(Arc::clone(&settings), Arc::new(Lines::new(settings)))
     }
 
     fn keypair() -> Arc<Keypair> {
-        let value = r#"{"id": "1", "alias": "k", "certificates": []}"#;
-        let keypair = model::keypair(&serde_json::from_str(value).unwrap(), &mut Chains::new()).unwrap();
+        let keypair = Keypair::from_json(&serde_json::json!({"id": "1", "alias": "k", "certificates": []}));
         Arc::new(Keypair { key_problem: None, given: model::Given::All, ..keypair })
     }
 

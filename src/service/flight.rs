@@ -1,8 +1,9 @@
 //! Processes of one user with the same search: one asks the service, and the others wait for what it stores in the cache.
 
+use super::deadline;
 use super::shared_lock::{self, NoLock, SharedLock};
 use std::path::Path;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 /// What this process does next.
 #[derive(Debug)]
@@ -22,26 +23,16 @@ pub fn join(path: Option<&Path>, end: Instant) -> Flight {
         Err(NoLock::Unusable) => Flight::Own(None),
         Err(NoLock::Taken) => {
             // Shared, so that all who wait go on at once.
-            drop(shared_lock::within(patience(Instant::now(), end), || SharedLock::shared(path)));
+            drop(shared_lock::within(deadline::half(Instant::now(), end), || SharedLock::shared(path)));
             Flight::Others
         }
     }
 }
 
-fn patience(now: Instant, end: Instant) -> Duration {
-    end.saturating_duration_since(now) / 2
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn half_of_the_time_is_left_for_the_own_request() {
-        let now = Instant::now();
-        assert_eq!(patience(now, now + Duration::from_secs(60)), Duration::from_secs(30));
-        assert_eq!(patience(now + Duration::from_secs(1), now), Duration::ZERO);
-    }
+    use std::time::Duration;
 
     #[test]
     fn one_asks_and_the_others_wait_for_it_but_not_for_ever() {

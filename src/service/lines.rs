@@ -283,20 +283,12 @@ where
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::config::{Sources, load_from};
     use std::sync::mpsc::{Sender, channel};
-
-    fn settings(change: impl FnOnce(&mut TokenSettings)) -> Arc<TokenSettings> {
-        let sources = Sources::new(Some("SM_HOST=https://127.0.0.1:1;SM_API_KEY=k"), Default::default());
-        let mut settings = Arc::into_inner(load_from(sources).tokens.remove(0)).unwrap();
-        change(&mut settings);
-        Arc::new(settings)
-    }
 
     #[test]
     fn a_connection_is_opened_early_only_where_nothing_can_hold_it_up() {
         let may = |change: fn(&mut TokenSettings), aside, forked| {
-            let settings = settings(|settings| {
+            let settings = TokenSettings::sample(|settings| {
                 settings.early_connect = true;
                 change(settings);
             });
@@ -312,7 +304,7 @@ mod tests {
     #[test]
     fn the_processes_of_an_identity_share_their_pace_unless_the_settings_say_no() {
         let path = |shared, pin: Option<&str>| {
-            let settings = settings(|settings| {
+            let settings = TokenSettings::sample(|settings| {
                 settings.cache_dir = Some("/cache".into());
                 settings.shared_pace = shared;
             });
@@ -329,7 +321,7 @@ mod tests {
 
     #[test]
     fn a_pin_and_its_connections_are_kept_until_the_logout() {
-        let lines = Lines::new(settings(|_| {}));
+        let lines = Lines::new(TokenSettings::sample(|_| {}));
         let pin = Secret::new("1234");
         let open = Arc::new(lines.make_line(Some(&pin)).unwrap());
         lines.log_in(pin, Arc::clone(&open));

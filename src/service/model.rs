@@ -207,11 +207,16 @@ pub fn keypair_of_certificate(value: &wire::Certificate<'_>) -> Option<String> {
 
 #[cfg(test)]
 impl Keypair {
+    /// As the service's JSON has it, for tests.
+    pub fn from_json(value: &serde_json::Value) -> Self {
+        let text = value.to_string();
+        keypair(&serde_json::from_str(&text).expect("JSON"), &mut Chains::new()).expect("a keypair")
+    }
+
     /// One with this key and nothing else, for tests.
     pub fn sample(id: &str, alias: &str, key: &impl rcgen::PublicKeyData) -> Self {
-        let value = serde_json::json!({"id": id, "alias": alias}).to_string();
-        let read = keypair(&serde_json::from_str(&value).expect("JSON"), &mut Chains::new());
-        Self { public_key: Some(key.subject_public_key_info()), ..read.expect("a keypair") }
+        let read = Self::from_json(&serde_json::json!({"id": id, "alias": alias}));
+        Self { public_key: Some(key.subject_public_key_info()), ..read }
     }
 }
 
@@ -224,8 +229,7 @@ mod tests {
     #[test]
     fn a_keypair_is_online_unless_the_service_says_that_it_is_not() {
         for (status, online) in [("ONLINE", true), ("OFFLINE", false), ("Offline", false), ("", true)] {
-            let value = json!({"id": 7, "alias": "k", "key_status": status}).to_string();
-            let keypair = keypair(&serde_json::from_str(&value).unwrap(), &mut Chains::new()).unwrap();
+            let keypair = Keypair::from_json(&json!({"id": 7, "alias": "k", "key_status": status}));
             assert_eq!(keypair.online(), online, "{status}");
         }
     }
@@ -249,7 +253,7 @@ mod tests {
         let given = |certificates: Value, active: Value| {
             let value =
                 json!({"id": 1, "alias": "k", "certificates": certificates, "number_of_active_certificates": active});
-            keypair(&serde_json::from_str(&value.to_string()).unwrap(), &mut Chains::new()).unwrap().given
+            Keypair::from_json(&value).given
         };
         let whole = || json!({"id": "c", "cert": "MA=="});
         assert_eq!(given(json!([whole()]), json!(1)), Given::All);
@@ -267,10 +271,8 @@ mod tests {
     fn the_default_certificate_is_the_services_then_the_newest_active_one() {
         let made = |id: &str, default: bool, status: &str, from: &str| json!({"id": id, "cert": "MA==", "default_cert": default, "certificate_status": status, "valid_from": from});
         let first = |items: Vec<Value>| {
-            let value = json!({"id": "1", "alias": "k", "certificates": items});
-            let value = value.to_string();
-            let read = keypair(&serde_json::from_str(&value).unwrap(), &mut Chains::new());
-            read.unwrap().default_certificate().unwrap().id.clone()
+            let read = Keypair::from_json(&json!({"id": "1", "alias": "k", "certificates": items}));
+            read.default_certificate().unwrap().id.clone()
         };
         let old = made("old", false, "ACTIVE", "2024");
         let new = made("new", false, "ACTIVE", "2025");
@@ -291,8 +293,7 @@ mod tests {
                    "certificate_status": status, "valid_from": format!("{}-01-01T00:00:00Z", years.0)})
         };
         let shown = |items: Vec<Value>| {
-            let value = json!({"id": "1", "alias": "k", "certificates": items}).to_string();
-            let read = keypair(&serde_json::from_str(&value).unwrap(), &mut Chains::new()).unwrap();
+            let read = Keypair::from_json(&json!({"id": "1", "alias": "k", "certificates": items}));
             read.default_certificate().unwrap().id.clone()
         };
         let expired = made("expired", &own, (2020, 2021), true, "ACTIVE");

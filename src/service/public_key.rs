@@ -90,8 +90,13 @@ fn wrapped(algorithm: &[u8], key: &[u8]) -> Vec<u8> {
     element(0x30, &[algorithm, &bits].concat())
 }
 
+/// A public key on P-256, for tests.
+#[cfg(test)]
+pub const SAMPLE: &str = "MFkwEwYHKoZIzj0CAQYIKoZIzj0DAQcDQgAEaxfR8uEsQkf4vOblY6RA8ncDfYEt6zOg9KE5RdiYwpZP40Li/hp/m47n60p8D54WK84zV2sxXs7LtkBoN79R9Q==";
+
 #[cfg(test)]
 mod tests {
+    use super::SAMPLE as KEY;
     use super::*;
     use base64::Engine;
     use base64::engine::general_purpose::STANDARD;
@@ -105,9 +110,6 @@ mod tests {
             assert_eq!(from_bytes(&[head, &point].concat()).is_some(), expected, "{head:?}");
         }
     }
-
-    /// A public key on P-256.
-    const KEY: &str = "MFkwEwYHKoZIzj0CAQYIKoZIzj0DAQcDQgAEaxfR8uEsQkf4vOblY6RA8ncDfYEt6zOg9KE5RdiYwpZP40Li/hp/m47n60p8D54WK84zV2sxXs7LtkBoN79R9Q==";
 
     fn hexed(bytes: &[u8]) -> String {
         bytes.iter().map(|byte| format!("{byte:02x}")).collect()

@@ -336,8 +336,8 @@ fn given_up(failure: Failure, again: bool, asked: Option<Duration>) -> Failure {
     Failure { cause: format!("{}{asked}{tries}", failure.cause), ..failure }
 }
 
-/// The deadline passed during another attempt, `took` after it was sent; `last` is the failure before it. If that was soon, the attempt says nothing about
-/// the service, and the failure before it is the one to mend; unless the attempt may have been executed.
+/// The deadline passed during another attempt, `took` after it was sent; `last` is the failure before it. If that was soon,
+/// the attempt says nothing about the service, and `last` is the one to mend; unless the attempt may have been executed.
 fn late_after(last: Option<Failure>, failure: Failure, effect: Effect, took: Duration) -> Failure {
     let Some(last) = last else { return failure };
     if effect == Effect::Read && took < TELLING {

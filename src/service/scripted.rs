@@ -3,7 +3,7 @@
 use super::Service;
 use super::failure::Failure;
 use super::model::{Keypair, NewKeypair};
-use crate::config::{CacheMode, ClientCert, Secret, Sources, TokenSettings, load_from};
+use crate::config::{CacheMode, ClientCert, Secret, TokenSettings};
 use serde_json::{Value, json};
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::TcpListener;
@@ -25,26 +25,26 @@ struct Asked {
     body: Value,
 }
 
-fn settings() -> TokenSettings {
-    let mut settings =
-        Arc::into_inner(load_from(Sources::new(None, Default::default())).tokens.remove(0)).expect("its only owner");
-    settings.problems.clear();
-    settings.api_key = Some(Secret::new("the-api-key"));
-    settings.client_cert = None;
-    settings.cache = CacheMode::Off;
-    settings.shared_pace = false;
-    settings.timeout = std::time::Duration::from_secs(20);
-    settings
+/// Of this machine alone: nothing is kept, or shared with other processes.
+fn settings(change: impl FnOnce(&mut TokenSettings)) -> Arc<TokenSettings> {
+    TokenSettings::sample(|settings| {
+        settings.cache = CacheMode::Off;
+        settings.shared_pace = false;
+        settings.timeout = std::time::Duration::from_secs(20);
+        change(settings);
+    })
 }
 
 /// A service whose answers are these, and the requests that it got, once all are given.
 fn answering(answers: Vec<Answer>, change: impl FnOnce(&mut TokenSettings)) -> (Service, JoinHandle<Vec<Asked>>) {
     let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
-    let mut settings = settings();
-    settings.host = Some(format!("http://{}", listener.local_addr().expect("an address")));
-    change(&mut settings);
+    let host = format!("http://{}", listener.local_addr().expect("an address"));
+    let settings = settings(|settings| {
+        settings.host = Some(host);
+        change(settings);
+    });
     let serve = move || answers.iter().map(|answer| one(&listener, answer)).collect();
-    (Service::new(Arc::new(settings)), std::thread::spawn(serve))
+    (Service::new(settings), std::thread::spawn(serve))
 }
 
 fn one(listener: &TcpListener, Answer(status, headers, body): &Answer) -> Asked {
@@ -134,11 +134,12 @@ fn the_id_that_a_support_team_asks_for_is_in_the_message_whatever_its_header_is_
 #[test]
 fn the_client_certificate_of_the_settings_is_read() {
     let file = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/data/pkcs12/aes.p12");
-    let mut with = settings();
-    with.client_cert = Some(ClientCert::File(file.into()));
-    with.client_cert_password = Some(Secret::new("seed"));
-    assert!(Service::new(Arc::new(with)).client_certificate().expect("it is read").is_some());
-    assert!(Service::new(Arc::new(settings())).client_certificate().expect("none is set").is_none());
+    let with = settings(|settings| {
+        settings.client_cert = Some(ClientCert::File(file.into()));
+        settings.client_cert_password = Some(Secret::new("seed"));
+    });
+    assert!(Service::new(with).client_certificate().expect("it is read").is_some());
+    assert!(Service::new(settings(|_| ())).client_certificate().expect("none is set").is_none());
 }
 
 #[test]

@@ -207,14 +207,11 @@ fn unsigned(id: &str, status: &Option<String>) -> Failure {
 
 #[cfg(test)]
 mod tests {
-    use super::super::chains::Chains;
-    use super::super::model;
     use super::*;
 
     #[test]
     fn a_refusal_that_may_be_about_the_algorithm_names_what_was_sent() {
-        let value = json!({"id": "1", "alias": "k", "key_alg": "RSA"}).to_string();
-        let keypair = model::keypair(&serde_json::from_str(&value).unwrap(), &mut Chains::new()).unwrap();
+        let keypair = Keypair::from_json(&json!({"id": "1", "alias": "k", "key_alg": "RSA"}));
         let order = Order { keypair: &keypair, sig_alg: "SHA256WithRSA", hash: &[7; 32], progress: &Arc::default() };
         let explained = |kind, cause, remedy| order.explained(Failure::new(kind, cause, remedy)).to_string();
         let sent = "(sig_alg SHA256WithRSA, a hash of 32 bytes, key_alg RSA)";

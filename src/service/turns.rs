@@ -3,6 +3,7 @@
 //! A process that was never refused draws turns for its first requests only, since many processes may have started with it.
 //! One that knows of a refusal draws one for every request, until the refusal is old.
 
+use super::deadline;
 use super::pace::Pace;
 use super::pace_file::PaceFile;
 use crate::plural::counted;
@@ -62,7 +63,7 @@ impl Turns {
     async fn wait(&self, end: Instant, news: impl FnOnce(&mut Pace, u64)) -> Drawn {
         let file = self.file.as_ref()?;
         let now = Instant::now();
-        let latest = half(now, end);
+        let latest = now + deadline::half(now, end);
         let mut news = Some(news);
         loop {
             let left = latest.saturating_duration_since(Instant::now());
@@ -86,11 +87,6 @@ impl Turns {
             }
         }
     }
-}
-
-/// The moment halfway to the end.
-fn half(now: Instant, end: Instant) -> Instant {
-    now + end.saturating_duration_since(now) / 2
 }
 
 /// What the log says about a wait; `None` if it is short.
@@ -134,13 +130,6 @@ mod tests {
         let begun = Instant::now();
         assert_ne!(run(other.first(ready(()), soon())), drawn);
         assert!(begun.elapsed() >= Duration::from_millis(150), "{:?}", begun.elapsed());
-    }
-
-    #[test]
-    fn half_of_the_time_is_left_for_the_request_itself() {
-        let now = Instant::now();
-        assert_eq!(half(now, now + Duration::from_secs(60)), now + Duration::from_secs(30));
-        assert_eq!(half(now + Duration::from_secs(1), now), now + Duration::from_secs(1));
     }
 
     #[test]

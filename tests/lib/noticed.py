@@ -21,12 +21,12 @@ import tempfile
 import threading
 import time
 
-# With a test in two halves of the processors' time, most wait for something.
+# Most tests wait for something.
 AT_ONCE = 2 * (os.cpu_count() or 1)
 # Seconds that the whole-module tests may take that do not notice a change. Those that noticed others of its function or file come first.
-PATIENCE = float(os.environ.get("STM_TEST_MUTANT_SECONDS", "40"))
-# They start hundreds of processes or keep all processors busy, so that others beside them would fail.
-ALONE = ("two_hundred_processes", "no_child_of_a_busy_parent", "children_that_are_forked", "twenty_processes")
+PATIENCE = float(os.environ.get("STM_TEST_PATIENCE", "40"))
+# Left out: they start hundreds of processes or keep all processors busy, so that others beside them would fail.
+LEFT_OUT = ("two_hundred_processes", "no_child_of_a_busy_parent", "children_that_are_forked", "twenty_processes")
 
 
 def limited():
@@ -91,21 +91,25 @@ class Trial:
         self.folder = pathlib.Path(reach_path).parent / "copy"
         self.of_change = collections.defaultdict(list)
         for test in json.loads(pathlib.Path(reach_path).read_text()):
-            if test["passed"] and not any(word in test["test"] for word in ALONE):
+            if test["passed"] and not any(word in test["test"] for word in LEFT_OUT):
                 for number in test["reached"]:
                     self.of_change[number].append(test)
         # How often a test has noticed a change of this function or file.
         self.successes = collections.Counter()
         self.lock, self.out = threading.Lock(), open(out, "a", encoding="utf-8")
 
+    def places(self, number):
+        """The function and the file of a change."""
+        change = self.list[number]
+        return (change["file"], (change["function"] or {}).get("function_name")), change["file"]
+
     def likely(self, number, test):
         """Sorts those first that are likely to notice it soon."""
-        change = self.list[number]
-        function = change["file"], (change["function"] or {}).get("function_name")
+        function, file = self.places(number)
         cost = 0.2 + test["seconds"]
         return (
             -self.successes[function, test["test"]],
-            -self.successes[change["file"], test["test"]] / cost,
+            -self.successes[file, test["test"]] / cost,
             len(test["reached"]) * cost,
         )
 
@@ -136,11 +140,9 @@ class Trial:
             passed, _ = run([self.paths[test["program"]], "--exact", test["test"]], variables, 30 + 5 * test["seconds"], self.folder)
             if not passed:
                 entry.update(result="hung" if passed is None else "noticed", by=test["program"], test=test["test"])
-                change = self.list[number]
                 with self.lock:
-                    self.successes[change["file"], test["test"]] += 1
-                    function = change["file"], (change["function"] or {}).get("function_name")
-                    self.successes[function, test["test"]] += 1
+                    for place in self.places(number):
+                        self.successes[place, test["test"]] += 1
                 return
 
 

@@ -15,6 +15,7 @@ mod mistaken;
 mod problem;
 mod properties;
 mod read;
+mod read_cache;
 mod read_process;
 mod reader;
 mod secret;

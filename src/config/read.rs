@@ -8,7 +8,7 @@ use super::*;
 /// The settings of one account; its `problems` lists what is wrong with them.
 pub(super) fn token(sources: &mut Sources) -> TokenSettings {
     let mut reader = Reader::new(sources);
-    let (cache, cache_file) = cache(&mut reader);
+    let (cache, cache_file) = read_cache::mode(&mut reader);
     let word = |reader: &mut Reader<'_>, setting, words: [&'static str; 2]| {
         reader.choice(setting, &[(words[0], words[0]), (words[1], words[1])]).to_owned()
     };
@@ -35,7 +35,7 @@ pub(super) fn token(sources: &mut Sources) -> TokenSettings {
         keypairs: reader.text(&row::KEYPAIRS).map(|list| crate::pattern::split(&list)).unwrap_or_default(),
         certificates: reader.text(&row::CERTIFICATE).map(|list| crate::pattern::split(&list)).unwrap_or_default(),
         generate,
-        refresh: default_lifetime(),
+        refresh: read_cache::default_lifetime(),
         host: host(&mut reader),
         api_key: api_key(&mut reader, login),
         client_cert: client_cert(&mut reader),
@@ -49,7 +49,7 @@ pub(super) fn token(sources: &mut Sources) -> TokenSettings {
         no_proxy: reader.text(&row::NO_PROXY),
         cache,
         cache_file,
-        cache_dir: cache_dir(&reader),
+        cache_dir: read_cache::folder(&reader),
         early_connect: reader.switch(&row::EARLY_CONNECT),
         shared_pace: reader.switch(&row::PACE),
         home: reader.sources.home.clone(),
@@ -156,55 +156,6 @@ fn proxy(reader: &mut Reader<'_>) -> Option<Secret> {
     Some(Secret::new(found.value))
 }
 
-/// The default lifetime of a list, on disk and in memory.
-fn default_lifetime() -> Duration {
-    Duration::from_secs(row::CACHE.default.and_then(|text| text.parse().ok()).unwrap_or(600))
-}
-
-/// The cache is off if the process has rights that its caller does not have.
-fn cache(reader: &mut Reader<'_>) -> (CacheMode, Option<PathBuf>) {
-    let asked = asked_cache(reader);
-    if reader.sources.privileged { (CacheMode::Off, None) } else { asked }
-}
-
-fn asked_cache(reader: &mut Reader<'_>) -> (CacheMode, Option<PathBuf>) {
-    let offline = reader.switch(&row::OFFLINE_MODE);
-    let (memory, path) = match reader.find(&row::DB_DSN).map(|found| (dsn::parse(&found.value), found)) {
-        None => (false, None),
-        Some((dsn::Dsn::Memory, _)) => (true, None),
-        Some((dsn::Dsn::File(path), found)) => (false, Some(reader.beside(&found, &path))),
-    };
-    let default = match (offline, memory) {
-        (_, true) => CacheMode::Off,
-        (true, false) => CacheMode::Offline,
-        (false, false) => CacheMode::For(default_lifetime()),
-    };
-    let Some(found) = reader.find(&row::CACHE) else { return (default, path) };
-    let mode = match found.value.to_ascii_lowercase().as_str() {
-        "off" | "0" => CacheMode::Off,
-        "on" => CacheMode::For(default_lifetime()),
-        "offline" => CacheMode::Offline,
-        seconds => match seconds.parse::<u32>() {
-            Ok(seconds) => CacheMode::For(Duration::from_secs(seconds.into())),
-            Err(_) => {
-                reader.invalid(&row::CACHE, &found, "use off, a number of seconds, or offline");
-                default
-            }
-        },
-    };
-    (mode, path)
-}
-
-/// The XDG base directory; `%LOCALAPPDATA%` on Windows; `~/Library/Caches` on macOS.
-fn cache_dir(reader: &Reader<'_>) -> Option<PathBuf> {
-    if reader.sources.privileged {
-        return None;
-    }
-    let named = reader.sources.directory(if cfg!(windows) { "LOCALAPPDATA" } else { "XDG_CACHE_HOME" });
-    let usual = if cfg!(target_os = "macos") { "Library/Caches" } else { ".cache" };
-    named.or_else(|| reader.sources.home.as_ref().map(|home| home.join(usual)))
-}
-
 /// The service authenticates users by client certificate, API key, or both, depending on the account. At least one is
 /// required; if the other is missing, a warning says so.
 fn check_credentials(reader: &mut Reader<'_>, token: &TokenSettings) {
@@ -241,7 +192,7 @@ fn check_credentials(reader: &mut Reader<'_>, token: &TokenSettings) {
 }
 
 #[cfg(test)]
-mod tests {
+pub(super) mod tests {
     use super::super::read_process::{hides_unconfigured, ledger, lenient_fork, log, timestamp};
     use super::*;
     use crate::trusted_file::MACHINE;
@@ -251,7 +202,7 @@ mod tests {
         Sources::new(None, pairs.iter().map(|(name, value)| ((*name).into(), (*value).into())).collect())
     }
 
-    fn settings(pairs: &[(&str, &str)]) -> TokenSettings {
+    pub fn settings(pairs: &[(&str, &str)]) -> TokenSettings {
         token(&mut sources(pairs))
     }
 
@@ -487,18 +438,6 @@ mod tests {
 
     #[cfg(not(any(windows, target_os = "macos")))]
     #[test]
-    fn the_cache_is_where_the_environment_says_or_below_the_home() {
-        let folder = |pairs: &[(&str, &str)]| settings(pairs).cache_dir;
-        let given = folder(&[("XDG_CACHE_HOME", "/x/cache"), ("HOME", "/h")]).expect("a directory");
-        assert!(given.starts_with("/x/cache"), "{}", given.display());
-        for elsewhere in [vec![("HOME", "/h")], vec![("HOME", "/h"), ("XDG_CACHE_HOME", "not/absolute")]] {
-            let usual = folder(&elsewhere).expect("a directory");
-            assert!(usual.starts_with("/h/.cache"), "{}", usual.display());
-        }
-        assert_eq!(folder(&[]), None);
-    }
-
-    #[test]
     fn timeouts_have_units() {
         let read = settings(&[("SM_CONN_TIMEOUT", "30s"), ("STM_PKCS11_TIMEOUT", "2m")]);
         assert_eq!((read.connect_timeout, read.timeout), (Duration::from_secs(30), Duration::from_secs(120)));
@@ -506,17 +445,6 @@ mod tests {
         assert_eq!((read.connect_timeout, read.timeout), (Duration::from_millis(500), Duration::from_millis(500)));
         let read = settings(&[]);
         assert_eq!((read.connect_timeout, read.timeout), (Duration::from_secs(30), Duration::from_secs(60)));
-    }
-
-    #[test]
-    fn the_cache_follows_our_setting_and_the_older_ones() {
-        let mode = |pairs: &[(&str, &str)]| settings(pairs).cache;
-        assert_eq!(mode(&[]), CacheMode::For(default_lifetime()));
-        assert_eq!(default_lifetime(), Duration::from_secs(600));
-        assert_eq!(mode(&[("STM_PKCS11_CACHE", "off")]), CacheMode::Off);
-        assert_eq!(mode(&[("STM_PKCS11_CACHE", "30")]), CacheMode::For(Duration::from_secs(30)));
-        assert_eq!(mode(&[("SM_PKCS11_OFFLINE_MODE", "TRUE")]), CacheMode::Offline);
-        assert_eq!(mode(&[("SM_PKCS11_DB_DSN", ":memory:")]), CacheMode::Off);
     }
 
     #[test]

@@ -4,11 +4,11 @@
 use super::budget::AT_ONCE;
 use super::chains::Chains;
 use super::failure::Failure;
+use super::line::Line;
 use super::list;
 use super::lookup;
 use super::model::{self, Given, Keypair, KeypairCertificate};
 use super::page;
-use super::request::Line;
 use super::wire;
 use crate::plural::counted;
 use std::collections::HashMap;

@@ -4,8 +4,9 @@
 use super::budget::{AT_ONCE, Kept};
 use super::dialect::{self, LIMITS};
 use super::failure::{Failure, Kind};
+use super::line::Line;
 use super::page::{NoPage, Page};
-use super::request::{Line, Request};
+use super::request::Request;
 use super::transport::aside;
 use std::collections::HashSet;
 

@@ -2,8 +2,9 @@
 
 use super::chains::Chains;
 use super::failure::{Failure, Kind};
+use super::line::Line;
 use super::model::{self, Keypair};
-use super::request::{Line, Request, segment};
+use super::request::{Request, segment};
 use super::wire;
 
 /// The keypair with this id, if there is one.

@@ -4,11 +4,13 @@
 //! certificates, client certificate, event loop and connection.
 
 mod answer;
+mod attempts;
 mod ber;
 mod budget;
 mod cache;
 mod cache_file;
 mod cache_identity;
+mod cache_place;
 mod cache_record;
 mod certificate_choice;
 mod chains;
@@ -28,6 +30,7 @@ mod flight;
 pub mod fuzzing;
 mod identity;
 mod lenient_base64;
+mod line;
 mod lines;
 mod list;
 mod listing;
@@ -60,13 +63,13 @@ mod turns;
 mod wanted;
 mod wire;
 
+pub use attempts::SIGNATURE_LOG;
 pub use contract::markdown as contract_table;
 pub use deadline::Deadline;
 pub use failure::{Failure, Kind};
 pub use model::{Keypair, KeypairCertificate, NewKeypair};
 pub use observe::{Exchange, Observer};
 pub use progress::Progress;
-pub use request::SIGNATURE_LOG;
 pub use resolve::permit_threads;
 pub use retry::markdown as retry_table;
 pub use signature_record::{SignatureRecord, Signed};

@@ -3,12 +3,14 @@
 //! A signature that was made is billed. So if the response does not contain it yet, the module reads its log entry
 //! until the signature is there, has failed, or the deadline passes.
 
+use super::attempts::SIGNATURE_LOG;
 use super::deadline::Deadline;
 use super::failure::{Failure, Kind};
+use super::line::Line;
 use super::lookup;
 use super::model::Keypair;
 use super::progress::Progress;
-use super::request::{Line, Request, SIGNATURE_LOG, segment};
+use super::request::{Request, segment};
 use super::signature_record::{self, SignatureRecord, Signed};
 use crate::plural::counted;
 use base64::Engine;

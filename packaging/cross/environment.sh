@@ -45,6 +45,7 @@ cross_environment() {
         "--remap-path-prefix=$cargo=/cargo"
         "--remap-path-prefix=$(rustc --print sysroot)=/rust"
         "--remap-path-prefix=$PWD=/build"
+        "--remap-path-prefix=$PWD/target/packaging/source=/build"
     )
     # The C of aws-lc names its files in errors. Its build script replaces their paths only with `opt-level = "s"`, not with ours.
     c=$(sed -n 's/^AWS_LC_SYS_CFLAGS = "\(.*\)"$/\1/p' .cargo/config.toml)

@@ -42,22 +42,50 @@ typedef struct {
 
 static int failed;
 
+/* On ARM64 the register x18 belongs to Windows. The libraries of Debian's wine use it as any other, and the DLL would find another number there after a
+   call of one of them: main keeps it, and as_windows_has_it() brings it back. */
+static void *kept;
+static void keep_register(void) {
+#ifdef __aarch64__
+    __asm__ volatile("mov %0, x18" : "=r"(kept));
+#endif
+}
+static void as_windows_has_it(void) {
+#ifdef __aarch64__
+    __asm__ volatile("mov x18, %0" : : "r"(kept));
+#endif
+}
+
+/* Writes a line. Not by printf: the C library of wine for ARM64 expects the list of its arguments in another form than Windows. */
+#define say(...) say_all((const char *const[]){__VA_ARGS__, "\n", NULL})
+static void say_all(const char *const *words) {
+    for (; *words; words++) fputs(*words, stdout);
+}
+
+/* A number in hexadecimal; the text is valid until the second call after this. */
+static const char *hex(unsigned number) {
+    static char texts[2][9];
+    static int which;
+    char *text = texts[which = !which];
+    for (int at = 7; at >= 0; at--, number >>= 4) text[at] = "0123456789abcdef"[number & 15];
+    return text;
+}
+
 static void promise(const char *what, int kept) {
-    printf("%s %s\n", kept ? "ok" : "FAIL", what);
+    say(kept ? "ok " : "FAIL ", what);
     failed |= !kept;
 }
 
 static void status(const char *what, SECURITY_STATUS got, unsigned wanted) {
-    printf("%s %s\n", (unsigned)got == wanted ? "ok" : "FAIL", what);
-    if ((unsigned)got != wanted) printf("     status %08x, not %08x\n", (unsigned)got, wanted);
-    failed |= (unsigned)got != wanted;
+    promise(what, (unsigned)got == wanted);
+    if ((unsigned)got != wanted) say("     status ", hex((unsigned)got), ", not ", hex(wanted));
 }
 
 static BYTE *content(const char *name, DWORD *length) {
     FILE *file = fopen(name, "rb");
     BYTE *bytes = malloc(1 << 16);
     if (!file) {
-        printf("FAIL %s cannot be read\n", name);
+        say("FAIL ", name, " cannot be read");
         exit(1);
     }
     *length = (DWORD)fread(bytes, 1, 1 << 16, file);
@@ -73,9 +101,10 @@ static void keep(const char *name, const BYTE *bytes, DWORD length) {
 static HMODULE library(const char *name) {
     HMODULE module = LoadLibraryA(name);
     if (!module) {
-        printf("FAIL %s is loaded: error %lu\n", name, GetLastError());
+        say("FAIL ", name, " is loaded: error ", hex(GetLastError()));
         exit(1);
     }
+    as_windows_has_it();
     return module;
 }
 
@@ -83,7 +112,7 @@ static TABLE *table(HMODULE module) {
     NTSTATUS(WINAPI *get)(LPCWSTR, TABLE **, DWORD) = (void *)GetProcAddress(module, "GetKeyStorageInterface");
     TABLE *found = NULL;
     if (!get || get(L"STM", &found, 0) != 0 || !found) {
-        printf("FAIL GetKeyStorageInterface gives its table\n");
+        say("FAIL GetKeyStorageInterface gives its table");
         exit(1);
     }
     return found;
@@ -151,7 +180,8 @@ static void ksp(const char *dll, const char *alias, const char *digest_file, con
     status("the private key is not exported", t->ExportKey(provider, key, 0, L"PRIVATEBLOB", NULL, bytes, sizeof bytes, &length, 0), 0x80090029);
     status("the public key is", t->ExportKey(provider, key, 0, L"PUBLICBLOB", NULL, bytes, sizeof bytes, &length, 0), 0);
     char blob[300];
-    snprintf(blob, sizeof blob, "%s.blob", alias);
+    lstrcpynA(blob, alias, 256);
+    lstrcatA(blob, ".blob");
     keep(blob, bytes, length);
 
     DWORD digest_length = 0, needed = 0;
@@ -204,6 +234,7 @@ static void dlib(const char *dll, const char *metadata_file, const char *digest_
         BYTE *der = content(certificate_file, &length);
         PCCERT_CONTEXT certificate = CertCreateCertificateContext(X509_ASN_ENCODING, der, length);
         promise("the certificate is one", certificate != NULL);
+        as_windows_has_it();
         status("no metadata is refused", plain(certificate, NULL, 0x800c, digest, digest_length, &none), 0x80090027);
         status("an algorithm that is none is refused", plain(certificate, &metadata, 0x8003, digest, digest_length, &none), 0x80090029);
         promise("  and nothing is given", none.pbData == NULL);
@@ -212,6 +243,7 @@ static void dlib(const char *dll, const char *metadata_file, const char *digest_
     } else {
         HCERTSTORE store = CertOpenStore(CERT_STORE_PROV_MEMORY, 0, 0, CERT_STORE_CREATE_NEW_FLAG, NULL);
         PCCERT_CONTEXT signer = NULL, next = NULL;
+        as_windows_has_it();
         status("the callback signs and brings its certificate", ex(&metadata, 0x800c, digest, digest_length, &signature, &signer, store), 0);
         promise("  which is in signtool's hands", signer != NULL);
         int count = 0;
@@ -238,6 +270,7 @@ static void rounds(const char *dll, const char *alias, const char *digest_file) 
                 t->FreeProvider(provider) == 0 && t->FreeKey(provider, key) == 0;
         FreeLibrary(module);
         Sleep(20);
+        as_windows_has_it();
     }
     promise("twenty times loaded, signed with and freed", good == 20);
 }
@@ -256,6 +289,7 @@ static void linked(const char *file, const char *alias, const char *provider) {
 }
 
 int main(int count, char **words) {
+    keep_register();
     if (count > 6 && !strcmp(words[1], "ksp")) ksp(words[2], words[3], words[4], words[5], words[6]);
     else if (count > 3 && !strcmp(words[1], "misses")) misses(words[2], words[3]);
     else if (count > 5 && !strcmp(words[1], "dlib")) dlib(words[2], words[3], words[4], words[5], count > 6 ? words[6] : NULL);

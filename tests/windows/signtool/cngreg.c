@@ -1,7 +1,6 @@
 /* The registration of CNG providers, which wine's bcrypt takes without doing anything: written into the registry as Windows does. A copy of
    the companion whose import of bcrypt.dll is renamed calls this one. */
 #include <windows.h>
-#include <stdio.h>
 
 #define PROVIDERS L"SYSTEM\\CurrentControlSet\\Control\\Cryptography\\Providers\\"
 /* The list of the key storage interface's providers, as BCryptResolveProviders reads it. */
@@ -24,17 +23,24 @@ static LONG status_of(LONG error) {
     return error == ERROR_SUCCESS ? 0 : error == ERROR_FILE_NOT_FOUND ? STATUS_NOT_FOUND : (LONG)0xc0000022;
 }
 
+/* Not by swprintf: see doors.c. */
+static void path_of(WCHAR path[512], LPCWSTR name) {
+    lstrcpyW(path, PROVIDERS);
+    lstrcpynW(path + lstrlenW(path), name, 400);
+}
+
 LONG WINAPI BCryptRegisterProvider(LPCWSTR name, ULONG flags, struct provider *provider) {
     WCHAR path[512];
     (void)flags;
-    swprintf(path, 512, PROVIDERS L"%ls\\UM", name);
+    path_of(path, name);
+    lstrcatW(path, L"\\UM");
     LPCWSTR image = provider->user->name;
     return status_of(RegSetKeyValueW(HKEY_LOCAL_MACHINE, path, L"Image", REG_SZ, image, (lstrlenW(image) + 1) * sizeof *image));
 }
 
 LONG WINAPI BCryptUnregisterProvider(LPCWSTR name) {
     WCHAR path[512];
-    swprintf(path, 512, PROVIDERS L"%ls", name);
+    path_of(path, name);
     return status_of(RegDeleteTreeW(HKEY_LOCAL_MACHINE, path));
 }
 

@@ -8,7 +8,7 @@ static void replace(IMAGE_THUNK_DATA *slot, const struct hook *hook) {
         *hook->theirs = old;
     DWORD protection;
     VirtualProtect(slot, sizeof *slot, PAGE_READWRITE, &protection);
-    slot->u1.Function = (ULONGLONG)hook->mine;
+    slot->u1.Function = (ULONG_PTR)hook->mine;
     VirtualProtect(slot, sizeof *slot, protection, &protection);
 }
 

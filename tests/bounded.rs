@@ -15,6 +15,9 @@ use support::{Emulator, P11};
 /// The memory that a call may use, in bytes.
 const ROOM: usize = 64 << 20;
 
+/// What four bytes that are kept can take: the C library musl rounds sizes up by as much as a quarter.
+const ROUNDED: usize = if cfg!(target_env = "musl") { 5 } else { 4 };
+
 /// The process's peak memory since the last [`forget`], in bytes.
 fn most() -> usize {
     let status = std::fs::read_to_string("/proc/self/status").expect("/proc");
@@ -116,5 +119,5 @@ service_test!(a_list_without_end_ends_where_its_room_does, |emulator: &Emulator|
     let (found, took) = listed(emulator, STEPS);
     assert_eq!(found, Err(CKR_DEVICE_ERROR));
     assert!(took > 200 << 20, "the room was used: {took}");
-    assert!(took < (256 << 20) + ROOM, "{took}");
+    assert!(took < (64 << 20) * ROUNDED + ROOM, "{took}");
 });

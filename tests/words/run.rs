@@ -135,8 +135,10 @@ fn plain(line: &str, emulator: &Emulator, folder: &Path) -> String {
     let text = text.trim().replace(&emulator.dir.display().to_string(), "FOLDER");
     let text =
         text.replace(&folder.display().to_string(), "FOLDER").replace(host, "HOST:PORT").replace("127.0.0.1", "HOST");
-    // The system's own words differ with its network.
-    let text = text.replace("Temporary failure in name resolution", "Name or service not known");
+    // The system's own words differ with its network and its C library (the second is musl's).
+    let text = ["Temporary failure in name resolution", "Name does not resolve"]
+        .iter()
+        .fold(text, |text, words| text.replace(words, "Name or service not known"));
     let home = std::env::var("HOME").expect("a home");
     words(&caller(&text.replace(&home, "~")))
 }

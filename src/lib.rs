@@ -22,6 +22,7 @@ mod lock;
 pub mod log;
 pub mod mechanism;
 pub mod nearest;
+mod open_files;
 pub mod pattern;
 pub mod plural;
 pub mod redact;

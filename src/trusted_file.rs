@@ -21,6 +21,7 @@ mod unix;
 #[cfg(not(unix))]
 mod windows;
 
+use crate::open_files;
 use std::fs::File;
 use std::io::{self, Read};
 use std::path::{Path, PathBuf};
@@ -74,6 +75,7 @@ impl Refusal {
 
     pub fn remedy(&self) -> &str {
         match self {
+            Self::Io(error) if open_files::are_exhausted(error) => open_files::REMEDY,
             Self::Io(_) => "check the path and who may read it",
             Self::Untrusted { remedy, .. } => remedy,
         }

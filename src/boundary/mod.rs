@@ -15,6 +15,8 @@ pub mod process;
 mod signal;
 mod start;
 mod thread;
+#[cfg(target_env = "musl")]
+mod wiped;
 
 pub use guard::call;
 #[cfg(windows)]

@@ -16,6 +16,7 @@ use super::early::Stash;
 use super::failure::{Failure, Kind};
 use super::transport::Dialer;
 use crate::lock::Mutex;
+use crate::open_files;
 use reqwest::{Client, Url};
 use std::future::poll_fn;
 use std::pin::pin;
@@ -111,9 +112,8 @@ impl Connections {
     #[inline(never)]
     fn make(&self) -> Result<Connection, Failure> {
         let runtime = Builder::new_current_thread().enable_all().build();
-        let runtime = runtime.map_err(|error| {
-            Failure::new(Kind::Resources, format!("no event loop: {error}"), "raise the limit of open files")
-        })?;
+        let runtime = runtime
+            .map_err(|error| Failure::new(Kind::Resources, format!("no event loop: {error}"), open_files::REMEDY))?;
         let stash = Arc::new(Stash::default());
         Ok(Connection { client: self.dialer.client(&stash)?, stash, runtime })
     }

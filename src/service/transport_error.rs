@@ -4,6 +4,7 @@ use super::deadline::Deadline;
 use super::failure::{Failure, Kind};
 use super::retry::Outcome;
 use super::tls;
+use crate::open_files;
 use std::error::Error;
 use std::io;
 
@@ -26,20 +27,23 @@ pub fn chain(error: &reqwest::Error) -> String {
     texts.join(": ")
 }
 
-/// The first cause of a type, also inside I/O errors.
+/// An error and all its causes, also those inside I/O errors.
+fn causes<'a>(error: &'a (dyn Error + 'static)) -> impl Iterator<Item = &'a (dyn Error + 'static)> {
+    std::iter::successors(Some(error), |error| {
+        let error: &'a (dyn Error + 'static) = *error;
+        let inner = error.downcast_ref::<io::Error>().and_then(io::Error::get_ref);
+        inner.map(|inner| inner as &(dyn Error + 'static)).or_else(|| error.source())
+    })
+}
+
+/// The first cause of a type.
 fn cause<'a, T: Error + 'static>(error: &'a (dyn Error + 'static)) -> Option<&'a T> {
-    let mut next = Some(error);
-    while let Some(current) = next {
-        if let Some(found) = current.downcast_ref::<T>() {
-            return Some(found);
-        }
-        let inner = current.downcast_ref::<io::Error>().and_then(io::Error::get_ref);
-        next = match inner {
-            Some(inner) => Some(inner),
-            None => current.source(),
-        };
-    }
-    None
+    causes(error).find_map(|error| error.downcast_ref::<T>())
+}
+
+/// The first cause that is an error of the operating system.
+fn system_error<'a>(error: &'a (dyn Error + 'static)) -> Option<&'a io::Error> {
+    causes(error).filter_map(|error| error.downcast_ref::<io::Error>()).find(|error| error.raw_os_error().is_some())
 }
 
 /// The destination of a request, for messages.
@@ -98,13 +102,14 @@ fn unconnected(error: &reqwest::Error, way: &Way<'_>, what: &str) -> TransportEr
         let remedy = "check the network, HTTPS_PROXY and SM_CONN_TIMEOUT";
         return TransportError { outcome: Outcome::NotConnected, failure: Failure::new(Kind::Timeout, cause, remedy) };
     }
+    let system = system_error(error);
+    if system.is_some_and(open_files::are_exhausted) {
+        let failure = Failure::new(Kind::Resources, format!("no connection to {host} ({what})"), open_files::REMEDY);
+        return TransportError { outcome: Outcome::Handshake, failure };
+    }
     let lower = what.to_ascii_lowercase();
     let says = |words: &[&str]| words.iter().any(|word| lower.contains(word));
-    if says(&["too many open files"]) {
-        let cause = format!("no connection to {host} ({what})");
-        let remedy = "raise the limit of open files (ulimit -n), or close some";
-        return TransportError { outcome: Outcome::Handshake, failure: Failure::new(Kind::Resources, cause, remedy) };
-    }
+    let refused = system.is_some_and(|error| error.kind() == io::ErrorKind::ConnectionRefused) || says(&["refused"]);
     let (outcome, cause, remedy) = if says(&["proxy authorization"]) {
         let cause = format!("the proxy makes no connection to {host} ({what})");
         (Outcome::Handshake, cause, "set HTTPS_PROXY to http://user:password@host:port")
@@ -112,14 +117,14 @@ fn unconnected(error: &reqwest::Error, way: &Way<'_>, what: &str) -> TransportEr
         let why = what.rsplit(": ").next().unwrap_or_default();
         let cause = format!("the name {host} cannot be resolved ({why})");
         (Outcome::NotConnected, cause, "check SM_HOST, HTTPS_PROXY and the network's name servers")
-    } else if let (true, Some(proxy)) = (says(&["refused"]), way.proxy) {
+    } else if let (true, Some(proxy)) = (refused, way.proxy) {
         let cause = format!("connection to {host} refused by the proxy {proxy}");
         (
             Outcome::NotConnected,
             cause,
             "check HTTPS_PROXY, and that the proxy runs; list hosts that bypass the proxy in NO_PROXY",
         )
-    } else if says(&["refused"]) {
+    } else if refused {
         let cause = format!("connection refused by {host}");
         (Outcome::NotConnected, cause, "check SM_HOST and its port, and that the service runs")
     } else if says(&["proxy", "tunnel"]) {
@@ -157,5 +162,9 @@ mod tests {
         assert_eq!(cause::<rustls::Error>(&outer), Some(&rustls::Error::DecryptError));
         assert!(cause::<io::Error>(&outer).is_some());
         assert_eq!(cause::<rustls::Error>(&io::Error::other("no")), None);
+        let refused = || io::Error::from_raw_os_error(111);
+        let wrapped = io::Error::other(io::Error::other(refused()));
+        assert_eq!(system_error(&wrapped).map(io::Error::raw_os_error), Some(refused().raw_os_error()));
+        assert!(system_error(&io::Error::other("no")).is_none());
     }
 }

@@ -213,7 +213,13 @@ service_test!(calls_at_the_end_of_a_thread_leave_no_panic_on_stderr, |emulator: 
         .join()
         .expect("no panic");
     });
-    assert_eq!((SIGNED.load(Ordering::Relaxed), CLOSED.load(Ordering::Relaxed)), (CKR_FUNCTION_CANCELED, CKR_OK));
-    assert!(said.contains("is the thread or the process ending?") && !said.contains("panicked"), "{said}");
+    let (signed, closed) = (SIGNED.load(Ordering::Relaxed), CLOSED.load(Ordering::Relaxed));
+    // With musl, the library's own thread-locals are still there at that moment, and it signs.
+    if !(cfg!(target_env = "musl") && signed == CKR_OK) {
+        assert_eq!(signed, CKR_FUNCTION_CANCELED);
+        assert!(said.contains("is the thread or the process ending?"), "{said}");
+    }
+    assert_eq!(closed, CKR_OK);
+    assert!(!said.contains("panicked"), "{said}");
     assert_eq!(signs(p11), Ok(()));
 });

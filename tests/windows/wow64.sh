@@ -39,6 +39,8 @@ done
 rm "$syswow64"/stm_pkcs11*.dll
 refuses "without its library a 32-bit signtool does not sign" \
     signtool signtool_2017.exe /fd SHA256 /csp "$provider" /kc demo-rsa-3072 /f demo-rsa-3072.cer
+check "  and says that it failed" grep -a 'SignTool Error' wine.err
+costs "  and nothing is signed" 0 0
 says "  where a 64-bit one does" '^Successfully signed' \
     signtool wide/signtool.exe /fd SHA256 /csp "$provider" /kc demo-rsa-3072 /f demo-rsa-3072.cer
 says "  and status shows which programs are served" "^registered: $provider; C:.*System32.* is there \(x86-64\)$" \
